@@ -1,0 +1,14 @@
+"""The one exception refinezoo raises for a user's mistake, and the hint it carries."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RefinezooError(ValueError):
+    """Bad input: the message says what was expected, what came, and the remedy."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A hint to append to an error: `" Did you mean 'cyclegan'?"`, or an empty string."""
+    close = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
