@@ -72,7 +72,8 @@ setup(
     },
     install_requires=[
         "tensorflow==2.21.*",
-        "keras==3.15.*",
+        "keras==3.15.*; python_version >= '3.11'",
+        "keras==3.12.*; python_version < '3.11'",
         "h5py>=3.11",
         "matplotlib>=3.9",
         "numpy>=1.26",
