@@ -1,0 +1,123 @@
+"""Image handling inside a served graph: checked decoding, encoding, padding to a stride.
+
+Every refusal is an InvalidArgument error of that one request; nothing is decoded before the size
+written in the file's header passed the limit.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_PNG_HEADER_BYTES = 24  # magic, IHDR length and name, width, height
+_NO_IMAGE = "expected the bytes of a JPEG or PNG image"
+
+
+def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Decodes one JPEG or PNG of any size: grey and palette become RGB, alpha is dropped.
+
+    Args:
+        image_bytes: string scalar.
+        max_image_pixels: height x width allowed, compared with the header before decoding.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB. EXIF orientation is not applied, 16-bit PNGs lose their low byte.
+    """
+    import tensorflow as tf
+
+    size = tf.strings.length(image_bytes)
+    check = tf.debugging.Assert(size > 0, [f"{_NO_IMAGE}, received zero bytes."])
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+    is_png = _starts_with(image_bytes, _PNG_MAGIC)
+    is_jpeg = _starts_with(image_bytes, _JPEG_MAGIC)
+    check = tf.debugging.Assert(
+        tf.logical_or(is_jpeg, tf.logical_and(is_png, size > _PNG_HEADER_BYTES)),
+        [f"{_NO_IMAGE}, received other or truncated content; bytes:", size],
+    )
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+
+    height, width = tf.cond(
+        is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes)
+    )
+    with tf.control_dependencies([_check_size(height, width, max_image_pixels)]):
+        image_bytes = tf.identity(image_bytes)
+    image = tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(image_bytes, channels=3),
+        # The accurate transform is what OpenCV and Pillow use: equal pixels on both sides.
+        lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"),
+    )
+    image.set_shape([None, None, 3])
+    return image
+
+
+def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Refuses uint8 `[B, H, W, 3]` batches without pixels or above the limit per image."""
+    import tensorflow as tf
+
+    shape = tf.shape(images, out_type=tf.int64)
+    with tf.control_dependencies([_check_size(shape[1], shape[2], max_image_pixels)]):
+        return tf.identity(images)
+
+
+def reflect_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor":
+    """Reflects `[B, H, W, C]` at the bottom and right edge up to a multiple of `stride`.
+
+    Unlike `tf.pad` it repeats the reflection, so that a 1 x 1 image also reaches `least`.
+    """
+    for axis in (1, 2):
+        images = _reflect_axis(images, axis, stride, least)
+    return images
+
+
+def _reflect_axis(images: "tf.Tensor", axis: int, stride: int, least: int) -> "tf.Tensor":
+    import tensorflow as tf
+
+    size = tf.shape(images)[axis]
+    target = tf.maximum((size + stride - 1) // stride * stride, least)
+    last = tf.maximum(size - 1, 1)
+    place = tf.range(target) % (2 * last)
+    index = tf.minimum(tf.minimum(place, 2 * last - place), size - 1)
+    return tf.gather(images, index, axis=axis)
+
+
+def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":
+    import tensorflow as tf
+
+    pixels = height * width
+    return tf.debugging.Assert(
+        tf.logical_and(pixels > 0, pixels <= max_image_pixels),
+        [
+            f"expected an image of 1 to {max_image_pixels} pixels, received height, width:",
+            height,
+            width,
+        ],
+    )
+
+
+def _starts_with(image_bytes: "tf.Tensor", magic: bytes) -> "tf.Tensor":
+    import tensorflow as tf
+
+    size = tf.minimum(tf.strings.length(image_bytes), len(magic))
+    return tf.equal(tf.strings.substr(image_bytes, 0, size), magic)
+
+
+def _jpeg_size(image_bytes: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    import tensorflow as tf
+
+    shape = tf.io.extract_jpeg_shape(image_bytes, output_type=tf.int32)
+    return tf.cast(shape[0], tf.int64), tf.cast(shape[1], tf.int64)
+
+
+def _png_size(image_bytes: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    import tensorflow as tf
+
+    header = tf.io.decode_raw(tf.strings.substr(image_bytes, 16, 8), tf.uint8)
+    header = tf.cast(header, tf.int64)
+    powers = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    width = tf.reduce_sum(header[:4] * powers)
+    return tf.reduce_sum(header[4:8] * powers), width

@@ -1,0 +1,108 @@
+"""Writes a model as a TensorFlow SavedModel that TF Serving loads."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError
+from refinezoo.export import signatures
+from refinezoo.files import atomic_folder
+from refinezoo.refinement.fingerprint import inference_network, model_name, weights_sha256
+
+MAX_IMAGE_PIXELS = 2048 * 2048
+INFO_FILE = "assets.extra/model_info.json"
+
+
+def saved_model(
+    model: Any,
+    folder: str | os.PathLike,
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
+    max_image_pixels: int = MAX_IMAGE_PIXELS,
+) -> Path:
+    """Writes `model` as a version folder for TF Serving, weights stored once as floats.
+
+    Signatures of a refiner: `serving_default` takes `image_bytes` (string `[N]`: JPEG or PNG, each
+    of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
+    `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes_xyxy` (pixels of the image
+    sent), `scores`, `classes` and `count`. `model_info` gives one JSON string. Undecodable or
+    too large images are InvalidArgument errors of the request.
+
+    Args:
+        model: a refiner or a detector of refinezoo.
+        folder: the version folder; its last part is the version number, as TF Serving demands.
+        name: the model's name in `model_info`; the folder above by default.
+        overwrite: replace an existing version.
+        max_image_pixels: largest height x width of one image; what is larger is refused before it
+            is decoded. Memory grows with it.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        RefinezooError: the folder is not a version number or exists, or the model has no way to be
+            served.
+    """
+    folder = Path(folder)
+    if not folder.name.isdecimal():
+        raise RefinezooError(
+            f"expected a version folder, whose last part is a number (TF Serving loads no other), "
+            f"received {str(folder)!r}. Use {str(folder / '1')!r}."
+        )
+    if folder.exists() and not overwrite:
+        raise RefinezooError(
+            f"version {str(folder)!r} exists. Write the next version number (TF Serving then "
+            "moves over without a gap), or pass overwrite=True."
+        )
+    if max_image_pixels < 1:
+        raise RefinezooError(f"expected max_image_pixels >= 1, received {max_image_pixels}.")
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return _in_tensorflow(model, folder, name, overwrite, max_image_pixels)
+    info = model_info(model, name or folder.absolute().parent.name, int(folder.name))
+    with atomic_folder(folder) as temporary:
+        _write(model, temporary, info, max_image_pixels)
+    return folder
+
+
+def model_info(model: Any, name: str, version: int) -> dict[str, Any]:
+    """What the `model_info` signature says: identity of the model, and how to read its outputs."""
+    import refinezoo
+
+    return {
+        "name": name,
+        "version": version,
+        "kind": signatures.kind_of(model),
+        "model": model_name(model),
+        "class": type(model).__name__,
+        "weights_sha256": weights_sha256(model),
+        "class_names": list(getattr(model, "class_names", ())),
+        "refinezoo": refinezoo.__version__,
+    }
+
+
+def _write(model: Any, folder: Path, info: dict[str, Any], max_image_pixels: int) -> None:
+    import tensorflow as tf
+
+    build = {
+        "refiner": signatures.refiner_signatures,
+        "detector": signatures.detector_signatures,
+    }[info["kind"]]
+    # A module that holds only the raw variables: with the Keras model on it the weights are
+    # written twice, and then the session loader may not find them.
+    module = tf.Module()
+    module.weights = [variable.value for variable in inference_network(model).variables]
+    tf.saved_model.save(
+        module,
+        str(folder),
+        signatures={
+            **{k: f.get_concrete_function() for k, f in build(model, max_image_pixels).items()},
+            "model_info": signatures.info_signature(info).get_concrete_function(),
+        },
+    )
+    extra = folder / INFO_FILE
+    extra.parent.mkdir(exist_ok=True)
+    extra.write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,83 @@
+"""The entry points of a servable: what a TF Serving client may call, per kind of model."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from refinezoo.errors import RefinezooError
+from refinezoo.export.graph_images import check_images, decode_image, reflect_to_stride
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_LEAST_STRIDES = 4  # reflection padding inside a network needs some pixels at its lowest scale
+
+
+def kind_of(model: Any) -> str:
+    """`"refiner"` or `"detector"`, by what the model can do."""
+    if hasattr(model, "refine"):
+        return "refiner"
+    if hasattr(model, "class_names") and hasattr(model, "decode"):
+        return "detector"
+    raise RefinezooError(
+        f"expected a refiner (with refine) or a detector (with class_names and decode), "
+        f"received {type(model).__name__}."
+    )
+
+
+def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]:
+    """`serving_default`: encoded images to PNG bytes; `tensor`: uint8 `[B, H, W, 3]` to the same.
+
+    Both give the pixels of `model.refine(images)`. In `serving_default` every image runs alone,
+    so one request may mix sizes and its memory is that of its largest image.
+    """
+    import tensorflow as tf
+
+    refine = _refine_function(model)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serving_default(image_bytes):
+        def one(encoded):
+            image = decode_image(encoded, max_image_pixels)
+            return tf.io.encode_png(refine(image[None])[0], compression=1)
+
+        refined = tf.map_fn(
+            one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1
+        )
+        return {"image_bytes": tf.ensure_shape(refined, [None])}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
+    def tensor(images):
+        return {"images": refine(check_images(images, max_image_pixels))}
+
+    return {"serving_default": serving_default, "tensor": tensor}
+
+
+def info_signature(info: dict[str, Any]) -> Callable:
+    """`model_info`: no input, one JSON string."""
+    import tensorflow as tf
+
+    text = json.dumps(info, ensure_ascii=False)
+
+    @tf.function(input_signature=[])
+    def model_info():
+        return {"model_info": tf.constant(text)}
+
+    return model_info
+
+
+def _refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:
+    import tensorflow as tf
+
+    network = model.inference_network
+    stride = int(getattr(model, "stride", 1))
+
+    def refine(images):
+        shape = tf.shape(images)
+        padded = reflect_to_stride(images, stride, _LEAST_STRIDES * stride if stride > 1 else 1)
+        refined = network(tf.cast(padded, tf.float32) / 127.5 - 1.0, training=False)
+        refined = tf.cast(refined, tf.float32)[:, : shape[1], : shape[2]]
+        refined = tf.clip_by_value(tf.round((refined + 1.0) * 127.5), 0.0, 255.0)
+        return tf.ensure_shape(tf.cast(refined, tf.uint8), [None, None, None, 3])
+
+    return refine

@@ -1,0 +1,36 @@
+"""What a model is, in one hash: the same weights give the same hash on every backend."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+
+def weights_sha256(model: Any) -> str:
+    """SHA-256 over shape, dtype and bytes of a model's inference weights, in their order.
+
+    Names are left out: Keras numbers them by what was built before. A refiner without weights
+    (`refine` only) has the hash of nothing.
+    """
+    network = inference_network(model)
+    digest = hashlib.sha256()
+    for weight in getattr(network, "weights", ()):
+        array = np.ascontiguousarray(weight.numpy() if hasattr(weight, "numpy") else weight)
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def inference_network(model: Any) -> Any:
+    """The network whose weights a preset ships, or the model itself where it has none."""
+    network = getattr(model, "inference_network", None)
+    return model if network is None else network
+
+
+def model_name(model: Any) -> str:
+    """The zoo or preset name a model carries, else its Keras name, else its class."""
+    for attribute in ("preset_name", "zoo_name", "name"):
+        name = getattr(model, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    return type(model).__name__
