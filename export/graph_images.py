@@ -40,9 +40,7 @@ def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor"
     with tf.control_dependencies([check]):
         image_bytes = tf.identity(image_bytes)
 
-    height, width = tf.cond(
-        is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes)
-    )
+    height, width = tf.cond(is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes))
     with tf.control_dependencies([_check_size(height, width, max_image_pixels)]):
         image_bytes = tf.identity(image_bytes)
     image = tf.cond(

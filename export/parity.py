@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export.session_loader import SavedModelSession
+
+from .session_loader import SavedModelSession
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export import signatures
 from refinezoo.files import atomic_folder
 from refinezoo.refinement.fingerprint import inference_network, model_name, weights_sha256
+
+from . import signatures
+from .from_preset import saved_model_through_tensorflow
 
 MAX_IMAGE_PIXELS = 2048 * 2048
 INFO_FILE = "assets.extra/model_info.json"
@@ -28,7 +30,8 @@ def saved_model(
     of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
     `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes_xyxy` (pixels of the image
     sent), `scores`, `classes` and `count`. `model_info` gives one JSON string. Undecodable or
-    too large images are InvalidArgument errors of the request.
+    too large images are InvalidArgument errors of the request. A model on the JAX backend is
+    exported by a TensorFlow process of its own, from a preset.
 
     Args:
         model: a refiner or a detector of refinezoo.
@@ -61,7 +64,13 @@ def saved_model(
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return _in_tensorflow(model, folder, name, overwrite, max_image_pixels)
+        return saved_model_through_tensorflow(
+            model,
+            folder,
+            name=name,
+            overwrite=overwrite,
+            max_image_pixels=max_image_pixels,
+        )
     info = model_info(model, name or folder.absolute().parent.name, int(folder.name))
     with atomic_folder(folder) as temporary:
         _write(model, temporary, info, max_image_pixels)

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.export.metagraph import DTYPES, Signature, TensorSpec, read_signatures
+
+from .metagraph import DTYPES, Signature, TensorSpec, read_signatures
 
 CODES = (
     "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
@@ -28,7 +29,7 @@ _STRING, _NUMBERS = 7, {name: number for number, name in DTYPES.items()}
 
 
 class SessionError(RefinezooError):
-    """An error of the C++ runtime, with its status `code` (3) and `code_name` (INVALID_ARGUMENT)."""
+    """An error of the C++ runtime: its `code` (3) and `code_name` (INVALID_ARGUMENT)."""
 
     def __init__(self, code: int, message: str):
         self.code = code

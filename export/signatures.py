@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export.graph_images import check_images, decode_image, reflect_to_stride
+
+from .graph_images import check_images, decode_image, reflect_to_stride
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -41,9 +42,7 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]
             image = decode_image(encoded, max_image_pixels)
             return tf.io.encode_png(refine(image[None])[0], compression=1)
 
-        refined = tf.map_fn(
-            one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1
-        )
+        refined = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
         return {"image_bytes": tf.ensure_shape(refined, [None])}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
