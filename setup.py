@@ -1,4 +1,4 @@
-"""Packaging of refinezoo. Tool settings are in pyproject.toml, pinned versions in constraints.txt."""
+"""Packaging of refinezoo. Tool settings: pyproject.toml. Pinned versions: constraints.txt."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ for name, folder in TOP_FOLDERS.items():
     packages += [name, *(f"{name}.{child}" for child in find_packages(folder))]
 
 extras = {
-    "jax": ["jax>=0.6"],
+    "jax": ["jax>=0.6,<0.11"],
     "serving": ["tensorflow-serving-api==2.21.*"],
     "litert": ["ai-edge-litert>=2.0"],
     "ray": ["ray[data]>=2.50"],
@@ -33,6 +33,7 @@ extras["dev"] = [
     "pytest-xdist>=3.6",
     "ruff>=0.11",
     "types-PyYAML",
+    "uv>=0.6",
 ]
 
 setup(
@@ -76,7 +77,7 @@ setup(
         "keras==3.12.*; python_version < '3.11'",
         "h5py>=3.11",
         "matplotlib>=3.9",
-        "numpy>=1.26",
+        "numpy>=1.26,<2.5",
         "opencv-python-headless>=4.10",
         "pycocotools>=2.0.8",
         "pydantic>=2.10",

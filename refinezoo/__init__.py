@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.errors import RefinezooError
 
 if TYPE_CHECKING:
-    from refinezoo import data, export, refiners, tasks
+    import refinezoo.export as export
+    from refinezoo import data, refiners, tasks
     from refinezoo.refinement import refine_dataset
     from refinezoo.studies import compare_downstream
     from refinezoo.zoo import info, list_models, load

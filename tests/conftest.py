@@ -37,8 +37,46 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def images(rng) -> np.ndarray:
-    """Two small pictures, uint8 [2, 32, 32, 3]: smooth, so that colours and edges mean something."""
+    """Two small pictures, uint8 [2, 32, 32, 3]: smooth, each with its own tint."""
     ramp = np.linspace(0, 1, 32)
     base = ramp[None, :, None, None] * ramp[None, None, :, None]
     tint = rng.uniform(60, 250, (2, 1, 1, 3))
     return (base * tint + rng.uniform(0, 5, (2, 32, 32, 3))).astype(np.uint8)
+
+
+@pytest.fixture
+def tiny_class(monkeypatch):
+    """A registered model class with a network of two layers: `Tiny(filters=4)`."""
+    import sys
+    import types
+
+    import keras
+
+    from refinezoo import presets
+
+    class Tiny(keras.Model):
+        def __init__(self, *, filters=4, channels=3):
+            super().__init__()
+            self.filters, self.channels = filters, channels
+            images = keras.Input((None, None, channels))
+            hidden = keras.layers.Conv2D(filters, 3, padding="same")(images)
+            hidden = keras.layers.BatchNormalization()(hidden)
+            outputs = keras.layers.Conv2D(channels, 3, padding="same")(hidden)
+            self.inference_network = keras.Model(images, outputs)
+            self.built = True
+
+        def call(self, images, training=False):
+            return self.inference_network(images, training=training)
+
+        def get_config(self):
+            return {"filters": self.filters, "channels": self.channels}
+
+        @classmethod
+        def from_config(cls, config):
+            return cls(**config)
+
+    module = types.ModuleType("tiny_models_of_the_tests")
+    module.Tiny = Tiny
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(presets.REGISTRY, "Tiny", f"{module.__name__}:Tiny")
+    return Tiny
