@@ -1,0 +1,82 @@
+"""Anchors (default boxes) of the detectors, as fractions of the image.
+
+Reference:
+    Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325, section 2.2.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+_MIN_SCALE, _SECOND_SCALE, _LAST_SCALE, _BEYOND_SCALE = 0.1, 0.2, 0.88, 1.05
+
+
+def ssd_scales(levels: int) -> list[float]:
+    """The `levels + 1` scales of SSD's default boxes, respaced when there are not six levels.
+
+    Six levels give the paper's [0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05]. The first scale is the
+    side of the finest level's box as a fraction of the image, the last only serves the extra box.
+    """
+    inner = np.linspace(_SECOND_SCALE, _LAST_SCALE, max(levels - 1, 1))
+    return [_MIN_SCALE, *(float(scale) for scale in inner[: levels - 1]), _BEYOND_SCALE]
+
+
+def ssd_aspect_ratios(levels: int) -> list[tuple[float, ...]]:
+    """Aspect ratios (width over height) per level; 3 and 1/3 only on the middle levels.
+
+    Six levels give the paper's 4, 6, 6, 6, 4, 4 boxes per cell (the extra box of ratio 1 included).
+    """
+    few, many = (1.0, 2.0, 1 / 2), (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
+    return [many if 0 < level < max(levels - 2, 2) else few for level in range(levels)]
+
+
+def cell_boxes(scale: float, next_scale: float, ratios: Sequence[float]) -> np.ndarray:
+    """Widths and heights float64 [n, 2] of one cell's boxes, the extra ratio-1 box second."""
+    sizes = []
+    for ratio in ratios:
+        root = math.sqrt(ratio)
+        sizes.append((scale * root, scale / root))
+        if ratio == 1:
+            extra = math.sqrt(scale * next_scale)
+            sizes.append((extra, extra))
+    return np.array(sizes)
+
+
+def grid_anchors(map_size: int, sizes: np.ndarray, step: float, offset: float = 0.5) -> np.ndarray:
+    """Anchors of one square feature map, row by row, cell by cell.
+
+    Args:
+        map_size: cells per side.
+        sizes: float [n, 2], widths and heights of a cell's anchors, fractions of the image.
+        step: distance of neighbouring cells, fraction of the image.
+        offset: place of the first centre, in cells.
+
+    Returns:
+        float32 [map_size * map_size * n, 4] (centre x, centre y, w, h), fractions of the image.
+    """
+    centres = (np.arange(map_size) + offset) * step
+    y, x = np.meshgrid(centres, centres, indexing="ij")
+    grid = np.stack([x, y], axis=-1)[:, :, None].repeat(len(sizes), axis=2)
+    boxes = np.broadcast_to(sizes, (map_size, map_size, len(sizes), 2))
+    return np.concatenate([grid, boxes], axis=-1).reshape(-1, 4).astype("float32")
+
+
+def ssd_anchors(image_size: int, levels: Sequence[tuple[int, float]]) -> np.ndarray:
+    """SSD's default boxes for the feature maps of `networks.ssd.feature_levels(image_size)`.
+
+    Args:
+        image_size: side of the network's input, pixels.
+        levels: per level (cells per side, step in pixels).
+
+    Returns:
+        float32 [A, 4] (centre x, centre y, w, h), fractions of the image, not clipped; 8,732 for
+        300 pixels.
+    """
+    scales, ratios = ssd_scales(len(levels)), ssd_aspect_ratios(len(levels))
+    return np.concatenate(
+        [
+            grid_anchors(cells, cell_boxes(scales[i], scales[i + 1], ratios[i]), step / image_size)
+            for i, (cells, step) in enumerate(levels)
+        ]
+    )

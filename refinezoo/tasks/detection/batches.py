@@ -1,0 +1,200 @@
+"""Training batches of a detector from a COCO dataset."""
+
+import logging
+
+import cv2
+import keras
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+from refinezoo.errors import did_you_mean
+from refinezoo.tasks.detection.augmentation import Augmentation
+from refinezoo.tasks.detection.augmentation import look_through
+from refinezoo.tasks.detection.boxes import xywh_to_xyxy
+
+_LOG = logging.getLogger(__name__)
+
+
+class DetectionBatches(keras.utils.PyDataset):
+    """(images, targets) batches for `fit`, augmented, seeded per sample.
+
+    The picture a sample gets depends on `seed`, the epoch and its place only, so that a resumed
+    training (`initial_epoch`) sees what an uninterrupted one would have seen.
+
+    Args:
+        dataset: `refinezoo.data.coco.CocoDataset`, or anything with its `records`, `class_names`
+            and `read(i)`.
+        detector: the `Detector` to train: gives the size, the classes and the encoding.
+        batch_size: pictures per batch.
+        augmentation: an `Augmentation`; None gives the plain warped pictures.
+        steps: batches per epoch, whatever the dataset's size (each picture comes once before any
+            comes again); None makes an epoch one pass.
+        seed: of order and augmentation.
+        shuffle: False keeps the dataset's order.
+        initial_epoch: number of the first epoch.
+        ignore_regions: treat the records' `ignore_regions` as crowd boxes of every class.
+        cache_side: pictures are decoded once and kept in memory with at most this many times the
+            detector's side, so that crops stay sharp; a 128 pixel detector takes 0.1 MB a picture.
+        cache_budget: bytes of memory for that; what does not fit is read anew.
+        **kwargs: `workers`, `max_queue_size` of `keras.utils.PyDataset`.
+
+    Raises:
+        RefinezooError: for an empty dataset, a class the detector does not know, or NaN boxes.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        detector,
+        batch_size: int = 32,
+        *,
+        augmentation: Augmentation | None = Augmentation(),  # noqa: B008 (frozen)
+        steps: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        ignore_regions: bool = True,
+        cache_side: float = 1.5,
+        cache_budget: int = 2 << 30,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        if len(dataset.records) == 0:
+            raise RefinezooError(
+                "expected a dataset with one or more images to train on, received an empty one. "
+                "Check the split or subset it was made from."
+            )
+        if batch_size < 1 or (steps is not None and steps < 1):
+            raise RefinezooError(
+                "expected batch_size and steps of 1 or more, received "
+                f"batch_size={batch_size}, steps={steps}."
+            )
+        self.dataset = dataset
+        self.detector = detector
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.steps = steps or -(-len(dataset.records) // batch_size)
+        self.whole_batches = steps is not None
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = initial_epoch
+        self.cache_side = cache_side
+        self.cache_budget = cache_budget
+        self._cache: dict[int, np.ndarray] = {}
+        self._orders: dict[int, np.ndarray] = {}
+        self._targets = _checked_targets(dataset, detector, ignore_regions)
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self.steps
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 [B, S, S, 3] and the detector's targets [B, A, ...]."""
+        first = (self.epoch * self.steps + index) * self.batch_size
+        places = range(first, first + self.batch_size)
+        if not self.whole_batches:
+            count = len(self.dataset.records)
+            start = index * self.batch_size
+            stop = min(start + self.batch_size, count)
+            places = range(self.epoch * count + start, self.epoch * count + stop)
+        samples = [self._sample(place) for place in places]
+        images, targets = zip(*samples, strict=True)
+        return np.stack(images), np.stack(targets)
+
+    def on_epoch_end(self) -> None:
+        """The next epoch draws other pictures."""
+        self.epoch += 1
+
+    def _sample(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        round_, place_in_round = divmod(place, len(self.dataset.records))
+        item = int(self._order(round_)[place_in_round])
+        size = self.detector.image_size
+        image = self._image(item)
+        fractions, labels, crowd = self._targets[item]
+        height, width = image.shape[:2]
+        boxes = fractions * np.array([width, height, width, height], "float32")
+        if self.augmentation is None:
+            window = np.array([0, 0, width, height], "float64")
+            image, boxes = look_through(image, boxes, window, size)
+        else:
+            random = np.random.default_rng([self.seed, place])
+            image, boxes, labels, crowd = self.augmentation(
+                image, boxes, labels, crowd, size, random
+            )
+        return image, self.detector.encode(boxes / np.float32(size), labels, crowd)
+
+    def _order(self, round_: int) -> np.ndarray:
+        if round_ not in self._orders:
+            count = len(self.dataset.records)
+            random = np.random.default_rng([self.seed, round_, 1])
+            self._orders = {k: v for k, v in self._orders.items() if k >= round_ - 1}
+            self._orders[round_] = random.permutation(count) if self.shuffle else np.arange(count)
+        return self._orders[round_]
+
+    def _image(self, item: int) -> np.ndarray:
+        image = self._cache.get(item)
+        if image is None:
+            image = self.dataset.read(item)
+            longest, most = max(image.shape[:2]), int(self.cache_side * self.detector.image_size)
+            if longest > most:
+                height, width = (max(1, round(side * most / longest)) for side in image.shape[:2])
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            if self.cache_budget >= image.nbytes:
+                self.cache_budget -= image.nbytes
+                self._cache[item] = image
+        return image
+
+
+def _checked_targets(dataset, detector, ignore_regions: bool) -> list[tuple]:
+    """Per record: boxes xyxy as fractions float32 [N, 4], labels int [N], crowd bool [N]."""
+    index = {name: i for i, name in enumerate(detector.class_names)}
+    for name in dataset.class_names:
+        if name not in index:
+            raise RefinezooError(
+                f"expected classes the detector knows, received {name!r}."
+                f"{did_you_mean(name, index)} Build the detector with dataset.class_names."
+            )
+    of_dataset = np.array([index[name] for name in dataset.class_names], int)
+    targets, empty = [], 0
+    for record in dataset.records:
+        boxes = np.asarray(record.boxes_xywh, "float32").reshape(-1, 4)
+        labels = np.asarray(record.labels, int).reshape(-1)
+        crowd = np.asarray(record.crowd, bool).reshape(-1)
+        if not np.isfinite(boxes).all():
+            raise RefinezooError(
+                f"expected finite boxes, received {boxes[~np.isfinite(boxes).all(1)][0].tolist()} "
+                f"in image {record.id} ({record.path}). Correct or remove that annotation."
+            )
+        if len(labels) and not (0 <= labels.min() and labels.max() < len(of_dataset)):
+            raise RefinezooError(
+                f"expected labels 0 to {len(of_dataset) - 1}, received "
+                f"{sorted(set(labels.tolist()))} in image {record.id}."
+            )
+        labels = of_dataset[labels]
+        regions = getattr(record, "ignore_regions", None) if ignore_regions else None
+        if regions is not None and len(regions):
+            regions = np.asarray(regions, "float32").reshape(-1, 4)
+            boxes = np.concatenate([boxes, regions])
+            labels = np.concatenate([labels, np.zeros(len(regions), int)])
+            crowd = np.concatenate([crowd, np.ones(len(regions), bool)])
+        boxes, labels, crowd = _deduplicated(boxes, labels, crowd)
+        size = np.array([record.width, record.height] * 2, "float32")
+        boxes = np.clip(xywh_to_xyxy(boxes) / size, 0, 1)
+        solid = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(1)
+        empty += int((solid & ~crowd).sum() == 0)
+        targets.append((boxes[solid], labels[solid], crowd[solid]))
+    if empty:
+        _LOG.info("%d of %d images have no object: they only give negatives", empty, len(targets))
+    return targets
+
+
+def _deduplicated(boxes, labels, crowd):
+    """Drops repeated crowd boxes: COCO writes a region once per class, training needs it once."""
+    if not crowd.any():
+        return boxes, labels, crowd
+    regions = np.unique(boxes[crowd], axis=0)
+    return (
+        np.concatenate([boxes[~crowd], regions]),
+        np.concatenate([labels[~crowd], np.zeros(len(regions), int)]),
+        np.concatenate([np.zeros((~crowd).sum(), bool), np.ones(len(regions), bool)]),
+    )
