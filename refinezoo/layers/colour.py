@@ -1,0 +1,117 @@
+"""Colour statistics of real photos, kept as weights and given to other images."""
+
+import keras
+from keras import ops
+
+_RGB_TO_XYZ = [
+    [0.412453, 0.212671, 0.019334],
+    [0.357580, 0.715160, 0.119193],
+    [0.180423, 0.072169, 0.950227],
+]
+_XYZ_TO_RGB = [
+    [3.240479, -0.969256, 0.055648],
+    [-1.537150, 1.875992, -0.204043],
+    [-0.498535, 0.041556, 1.057311],
+]
+_WHITE = [0.950456, 1.0, 1.088754]  # D65
+
+
+def rgb_to_lab(images):
+    """CIE L*a*b* of sRGB images `[..., 3]` in [0, 1]: L in [0, 100], a and b about +-100."""
+    linear = ops.where(
+        images > 0.04045,
+        ops.power((ops.maximum(images, 0.04045) + 0.055) / 1.055, 2.4),
+        images / 12.92,
+    )
+    xyz = ops.matmul(linear, ops.array(_RGB_TO_XYZ, "float32")) / ops.array(_WHITE, "float32")
+    f = ops.where(
+        xyz > 0.008856, ops.power(ops.maximum(xyz, 0.008856), 1.0 / 3.0), 7.787 * xyz + 16.0 / 116.0
+    )
+    x, y, z = f[..., 0:1], f[..., 1:2], f[..., 2:3]
+    return ops.concatenate([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+
+
+def lab_to_rgb(lab):
+    """sRGB images `[..., 3]`, clipped to [0, 1], of CIE L*a*b*."""
+    y = (lab[..., 0:1] + 16.0) / 116.0
+    f = ops.concatenate([y + lab[..., 1:2] / 500.0, y, y - lab[..., 2:3] / 200.0], axis=-1)
+    xyz = ops.where(f > 0.206893, f * f * f, (f - 16.0 / 116.0) / 7.787)
+    linear = ops.matmul(xyz * ops.array(_WHITE, "float32"), ops.array(_XYZ_TO_RGB, "float32"))
+    linear = ops.clip(linear, 0.0, 1.0)
+    return ops.where(
+        linear > 0.0031308,
+        1.055 * ops.power(ops.maximum(linear, 0.0031308), 1.0 / 2.4) - 0.055,
+        12.92 * linear,
+    )
+
+
+def draw_photo(images, seed, count):
+    """An index in [0, count) per image, a hash of its pixels and the seed.
+
+    The draw is a pure function, so it is the same on every backend, in an exported model, and
+    whatever else is in the batch.
+
+    Args:
+        images: float `[B, H, W, C]` in [-1, 1].
+        seed: int32 `[B]`.
+        count: photos to draw from.
+    """
+    pixels = ops.cast(ops.round((images + 1.0) * 127.5), "int32")
+    rows = ops.sum(pixels, axis=(2, 3)) % 65521
+    weights = ops.arange(1, ops.shape(rows)[1] + 1, dtype="int32") % 31 + 1
+    checksum = ops.sum(rows * weights % 65521, axis=1) % 65521
+    mixed = (checksum * 211 + seed % 65521 * 7919 + 104729) % 65521
+    return ops.cast(mixed % count, "int32")
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class ColourMatch(keras.layers.Layer):
+    """Gives each image the mean and deviation, per L*a*b* channel, of a real photo.
+
+    Reference: Reinhard et al. 2001, Color Transfer between Images (there in the l-alpha-beta
+    space; L*a*b* here, whose statistics near-black pixels do not dominate).
+
+    Args:
+        photos: number of photos whose statistics are kept.
+        least, most: bounds of the deviation's gain, so that a flat image is not turned to noise.
+    """
+
+    def __init__(self, photos, least=0.25, most=3.0, **kwargs):
+        super().__init__(trainable=False, dtype="float32", **kwargs)
+        self.photos, self.least, self.most = photos, least, most
+
+    def build(self, *shapes):
+        # Unadapted: mid-grey with the deviation of an ordinary photo.
+        def neutral(shape, dtype):
+            row = ops.array([[50.0, 0.0, 0.0, 25.0, 10.0, 10.0]], dtype)
+            return ops.tile(row, [shape[0], 1])
+
+        self.statistics = self.add_weight(
+            name="statistics", shape=(self.photos, 6), initializer=neutral, trainable=False
+        )
+        self.built = True
+
+    def call(self, images, seed):
+        """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1]."""
+        wanted = ops.take(self.statistics, draw_photo(images, seed, self.photos), axis=0)
+        lab = rgb_to_lab((images + 1.0) / 2.0)
+        mean = ops.mean(lab, axis=(1, 2), keepdims=True)
+        deviation = ops.std(lab, axis=(1, 2), keepdims=True)
+        wanted = wanted[:, None, None, :]
+        gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
+        return lab_to_rgb((lab - mean) * gain + wanted[..., :3]) * 2.0 - 1.0
+
+    def compute_output_shape(self, images_shape, *_):
+        return images_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(), "photos": self.photos, "least": self.least, "most": self.most,
+        }
+
+
+def photo_statistics(image):
+    """Mean and deviation of the L*a*b* channels: 6 floats of a uint8 RGB photo `[H, W, 3]`."""
+    lab = rgb_to_lab(ops.convert_to_tensor(image.astype("float32") / 255.0))
+    statistics = ops.concatenate([ops.mean(lab, axis=(0, 1)), ops.std(lab, axis=(0, 1))])
+    return ops.convert_to_numpy(statistics)

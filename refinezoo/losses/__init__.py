@@ -1,0 +1,1 @@
+"""Losses: pure functions with the papers' names, float32 inside, a scalar out."""

@@ -1,0 +1,40 @@
+"""Networks that judge images. Each function returns a functional `keras.Model`."""
+
+import keras
+from keras import layers
+
+from refinezoo.layers import instance_normalization
+from refinezoo.networks.generators import normal_initializer
+
+
+def patch_discriminator(*, width=64, channels=3, name="discriminator"):
+    """The 70x70 PatchGAN: one logit per overlapping patch.
+
+    4x4 convolutions: `width` s2, 2x s2, 4x s2, 8x s1, 1 s1; LeakyReLU 0.2; instance norm but in
+    the first and last. 2,764,737 parameters at width 64.
+
+    Args:
+        width: filters of the first layer (64 in the paper).
+        channels: of the image.
+        name: of the model.
+
+    Returns:
+        `keras.Model`, float `[B, H, W, channels]` in [-1, 1] to logits `[B, h, w, 1]`; 256 px give
+        30x30, 64 px 6x6. At least 32 px.
+
+    Reference: Isola et al. 2017, arXiv 1611.07004.
+    """
+
+    def convolution(x, filters, strides):
+        # Explicit padding: Keras "same" pads only bottom and right at stride 2.
+        return layers.Conv2D(
+            filters, 4, strides=strides, kernel_initializer=normal_initializer()
+        )(layers.ZeroPadding2D(1)(x))
+
+    images = keras.Input((None, None, channels), name="images")
+    x = layers.LeakyReLU(0.2)(convolution(images, width, 2))
+    for factor, strides in ((2, 2), (4, 2), (8, 1)):
+        x = instance_normalization()(convolution(x, factor * width, strides))
+        x = layers.LeakyReLU(0.2)(x)
+    x = convolution(x, 1, 1)
+    return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)

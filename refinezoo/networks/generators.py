@@ -1,0 +1,91 @@
+"""Image-to-image networks. Each function returns a functional `keras.Model` with free H and W."""
+
+import keras
+from keras import layers
+
+from refinezoo.layers import NearestUpsampling2D, ReflectionPadding2D, instance_normalization
+
+
+def normal_initializer():
+    """N(0, 0.02), the GAN initialisation. One per layer: a shared instance repeats its draws."""
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+def resnet_generator(
+    *, width=64, blocks=9, channels=3, upsampling="deconv", residual=False, name="generator"
+):
+    """The residual generator of CycleGAN, as in the official PyTorch code.
+
+    7x7 `width` | two stride-2 3x3 | `blocks` residual blocks | two upsampling steps | 7x7 tanh,
+    instance norm without affine, reflection padding. 11,378,179 parameters at width 64, 9 blocks.
+
+    Args:
+        width: filters of the first layer (64 in the paper).
+        blocks: residual blocks (9 from 256 px up, 6 below).
+        channels: of the image, in and out.
+        upsampling: `"deconv"` (the paper's transposed convolution) or `"resize"` (nearest
+            upsampling and a 3x3 convolution: no checkerboard; the same number of parameters).
+        residual: the network's output is added to the image and clipped to [-1, 1]; its last layer
+            starts at zero, so that training starts from the unchanged image. Not in the paper.
+        name: of the model.
+
+    Returns:
+        `keras.Model`, float `[B, H, W, channels]` in [-1, 1] to the same; H and W multiples of 4.
+
+    Reference: Zhu et al. 2017, arXiv 1703.10593; layer sizes after Johnson et al. 2016.
+    """
+    if upsampling not in ("deconv", "resize"):
+        raise ValueError(f"expected upsampling 'deconv' or 'resize', received {upsampling!r}.")
+
+    def convolution(x, filters, kernel, strides=1):
+        return layers.Conv2D(
+            filters, kernel, strides=strides, kernel_initializer=normal_initializer()
+        )(x)
+
+    def normalised(x, activate=True):
+        x = instance_normalization()(x)
+        return layers.ReLU()(x) if activate else x
+
+    def upsampled(x, filters):
+        if upsampling == "resize":
+            return convolution(ReflectionPadding2D(1)(NearestUpsampling2D()(x)), filters, 3)
+        x = layers.Conv2DTranspose(
+            filters, 3, strides=2, padding="valid", kernel_initializer=normal_initializer()
+        )(x)
+        return layers.Cropping2D(((1, 0), (1, 0)))(x)  # PyTorch's padding 1, output padding 1
+
+    images = x = keras.Input((None, None, channels), name="images")
+    x = normalised(convolution(ReflectionPadding2D(3)(x), width, 7))
+    for factor in (2, 4):
+        x = normalised(convolution(layers.ZeroPadding2D(1)(x), factor * width, 3, strides=2))
+    for _ in range(blocks):
+        y = normalised(convolution(ReflectionPadding2D(1)(x), 4 * width, 3))
+        y = normalised(convolution(ReflectionPadding2D(1)(y), 4 * width, 3), activate=False)
+        x = layers.Add()([x, y])
+    for factor in (2, 1):
+        x = normalised(upsampled(x, factor * width))
+    x = ReflectionPadding2D(3)(x)
+    if not residual:
+        x = convolution(x, channels, 7)
+        return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name=name)
+    change = layers.Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(x)
+    refined = layers.Add(dtype="float32")([images, change])
+    return keras.Model(images, Clip(-1.0, 1.0, dtype="float32")(refined), name=name)
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class Clip(keras.layers.Layer):
+    """Clips to `[low, high]`; the gradient passes where the value lies inside."""
+
+    def __init__(self, low, high, **kwargs):
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+
+    def call(self, x):
+        return keras.ops.clip(x, self.low, self.high)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "low": self.low, "high": self.high}

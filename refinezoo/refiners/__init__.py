@@ -1,0 +1,9 @@
+"""Refiners: one file per method."""
+
+from refinezoo.refiners.cyclegan import CycleGAN
+from refinezoo.refiners.cyclegan_fgbg import CycleGANForegroundBackground
+from refinezoo.refiners.fda import FDA
+from refinezoo.refiners.refiner import Refiner
+from refinezoo.refiners.reinhard import Reinhard
+
+__all__ = ["FDA", "CycleGAN", "CycleGANForegroundBackground", "Refiner", "Reinhard"]

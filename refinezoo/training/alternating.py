@@ -1,0 +1,248 @@
+"""The one alternating train step, for every method and backend."""
+
+import keras
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.training.gradients import value_and_gradients, when
+from refinezoo.training.optimizer import PlayerOptimizer
+
+
+class AlternatingModel(keras.Model):
+    """Trains players in turns with `fit()`.
+
+    A subclass declares `players()`, `turns()` and `loss_weights` (name of a loss term -> lambda);
+    the step takes the turns in order. In a turn each objective's gradient reaches exactly the
+    networks it names; then the players that own them move. What an objective puts out goes
+    detached to those after it, so a discriminator sees the images that the generator made in the
+    same step without a second forward pass.
+
+    Because the images are made before the generators move and discriminators move last, this is
+    the update order of the official CycleGAN.
+    """
+
+    required_keys = {"synthetic": ("image",), "real": ("image",)}
+
+    def players(self):
+        """Player name -> `Player`."""
+        raise NotImplementedError(f"{type(self).__name__} declares no players.")
+
+    def turns(self):
+        """The list of `Turn`s of one training step."""
+        raise NotImplementedError(f"{type(self).__name__} declares no turns.")
+
+    def default_optimizers(self):
+        """Player name -> a fresh optimizer with the paper's settings."""
+        raise NotImplementedError(f"{type(self).__name__} declares no optimizers.")
+
+    def track_losses(self, loss_weights):
+        """Keeps `loss_weights` and makes a running mean of each term; call it in `__init__`."""
+        self.loss_weights = dict(loss_weights)
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in loss_weights}
+
+    # ---- compiling and saving
+
+    def compile(self, optimizer=None, jit_compile="auto", **kwargs):
+        """Takes one optimizer per player.
+
+        Args:
+            optimizer: None (the paper's), a dict of player name -> optimizer, or one optimizer,
+                copied for each player.
+            jit_compile: `"auto"` is off for TensorFlow without a GPU, where XLA is no faster.
+            **kwargs: `steps_per_execution`, `run_eagerly`, ... as in `keras.Model.compile`.
+
+        Raises:
+            RefinezooError: for a player without an optimizer, or float16.
+        """
+        if keras.config.dtype_policy().compute_dtype == "float16":
+            raise RefinezooError(
+                "expected float32 or mixed_bfloat16, received the dtype policy mixed_float16, "
+                "whose loss scaling does not reach several optimizers. "
+                "Call keras.config.set_dtype_policy('mixed_bfloat16')."
+            )
+        if not isinstance(optimizer, PlayerOptimizer):
+            optimizer = PlayerOptimizer(self._optimizers(optimizer))
+        optimizer.bind({name: player.variables for name, player in self.players().items()})
+        self.prepare_training()
+        if jit_compile == "auto" and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            jit_compile = bool(tf.config.list_physical_devices("GPU"))
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+
+    def prepare_training(self):
+        """Makes what only training needs (history pools); called by `compile`."""
+
+    def compile_from_config(self, config):
+        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def _optimizers(self, given):
+        names = list(self.players())
+        if given is None:
+            return self.default_optimizers()
+        if isinstance(given, dict) and "class_name" not in given:
+            if set(given) != set(names):
+                raise RefinezooError(
+                    f"expected one optimizer for each player {names}, received {sorted(given)}."
+                )
+            return {name: keras.optimizers.get(given[name]) for name in names}
+        config = keras.optimizers.serialize(keras.optimizers.get(given))
+        return {name: keras.optimizers.deserialize(config) for name in names}
+
+    # ---- one step, in ordinary stateful Keras
+
+    def alternating_step(self, batch):
+        """Takes all turns on one batch; returns the running mean of every named loss."""
+        batch = self.check_batch(batch)
+        outputs = {}
+        for turn in self.turns():
+            if turn.every > 1:
+                due = ops.equal(self.optimizer.iterations % turn.every, turn.every - 1)
+                when(due, lambda turn=turn: self._take(turn, batch, dict(outputs)))
+            else:
+                self._take(turn, batch, outputs)
+        self.optimizer.advance()
+        self.after_step()
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    def after_step(self):
+        """Runs at the end of each training step (a running mean of the generator, say)."""
+
+    def _take(self, turn, batch, outputs):
+        for part in self._parts(batch, turn.repeat):
+            gradients = {}
+            for objective in turn.objectives:
+                variables = [v for n in objective.trains for v in n.trainable_variables]
+
+                def play(objective=objective, part=part):
+                    terms, made = objective.loss(part, outputs)
+                    return self._total(terms), (terms, made)
+
+                (_, (terms, made)), new = value_and_gradients(play, variables)
+                self._track(terms)
+                outputs |= keras.tree.map_structure(ops.stop_gradient, made)
+                for variable, gradient in zip(variables, new, strict=True):
+                    before = gradients.get(id(variable))
+                    if gradient is not None:
+                        gradients[id(variable)] = gradient if before is None else before + gradient
+            for name, player in self.players().items():
+                self._move(name, player, gradients)
+
+    def _move(self, name, player, gradients):
+        moved = [v for v in player.variables if id(v) in gradients]
+        if not moved:
+            return
+        values = [gradients[id(v)] for v in moved]
+        if player.clip_norm:
+            values = [clip_norm(gradient, player.clip_norm) for gradient in values]
+        self.optimizer.play(name, values, moved)
+        if player.clip_weights:
+            for variable in moved:
+                limit = player.clip_weights
+                variable.assign(ops.clip(variable.value, -limit, limit))
+
+    def _total(self, terms):
+        return sum(self.loss_weights[name] * term for name, term in terms.items())
+
+    def _track(self, terms):
+        for name, term in terms.items():
+            self.trackers[name].update_state(ops.stop_gradient(term))
+
+    def _parts(self, batch, count):
+        if count == 1:
+            return [batch]
+        size = keras.tree.flatten(batch)[0].shape[0]
+        if size is None or size % count:
+            raise RefinezooError(
+                f"expected a batch divisible by {count} (moves per step), received {size} images."
+            )
+        share = size // count
+        return [
+            keras.tree.map_structure(lambda x, i=i: x[i * share : (i + 1) * share], batch)
+            for i in range(count)
+        ]
+
+    def check_batch(self, data):
+        """The batch dictionary with images as float32 in [-1, 1]; a missing key is named."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        for half, keys in self.required_keys.items():
+            received = batch.get(half) if isinstance(batch, dict) else None
+            for key in keys:
+                if not isinstance(received, dict) or key not in received:
+                    raise RefinezooError(
+                        f"expected {key!r} in the {half} half of the batch "
+                        f"({type(self).__name__} needs it); received keys: "
+                        f"{sorted(received) if isinstance(received, dict) else type(batch)}. "
+                        "refinezoo.data.unpaired makes such batches."
+                    )
+        return {
+            half: {
+                key: to_float(value) if key == "image" else ops.convert_to_tensor(value)
+                for key, value in batch[half].items()
+                if key in keys
+            }
+            for half, keys in self.required_keys.items()
+        }
+
+    def evaluation_step(self, batch):
+        """Computes every loss term without moving a player."""
+        batch, outputs = self.check_batch(batch), {}
+        for turn in self.turns():
+            for objective in turn.objectives:
+                terms, made = objective.loss(batch, outputs)
+                self._track(terms)
+                outputs |= made
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+    # ---- the backends' calling conventions
+
+    if keras.backend.backend() == "jax":
+
+        def train_step(self, state, data):
+            """One step on JAX: `(trainable, non_trainable, optimizer, metrics), batch`."""
+            groups = (
+                self.trainable_variables, self.non_trainable_variables,
+                self.optimizer.variables, self.metrics_variables,
+            )
+            return self._stateless(self.alternating_step, groups, state, data)
+
+        def test_step(self, state, data):
+            """Evaluates on JAX: `(trainable, non_trainable, metrics), batch`."""
+            groups = (
+                self.trainable_variables, self.non_trainable_variables, self.metrics_variables,
+            )
+            return self._stateless(self.evaluation_step, groups, state, data)
+
+        def _stateless(self, step, groups, state, data):
+            known = [
+                pair for vs, xs in zip(groups, state, strict=True)
+                for pair in zip(vs, xs, strict=True)
+            ]
+            with keras.StatelessScope(known) as scope:
+                logs = step(data)
+            return logs, tuple([scope.get_current_value(v) for v in vs] for vs in groups)
+
+    else:
+
+        def train_step(self, data):
+            """One step: all turns on one batch."""
+            return self.alternating_step(data)
+
+        def test_step(self, data):
+            """Evaluates one batch."""
+            return self.evaluation_step(data)
+
+
+def to_float(images):
+    """uint8 images 0..255 to float32 in [-1, 1]; float images pass."""
+    images = ops.convert_to_tensor(images)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        return ops.cast(images, "float32") / 127.5 - 1.0
+    return ops.cast(images, "float32")
+
+
+def clip_norm(gradient, longest):
+    """The gradient, shortened to an L2 norm of at most `longest`."""
+    norm = ops.sqrt(ops.sum(ops.square(gradient)))
+    return gradient * (longest / ops.maximum(norm, longest))

@@ -1,0 +1,57 @@
+"""What a method declares for the alternating trainer: players, objectives and turns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Player:
+    """Networks that move together, by one optimizer.
+
+    Args:
+        networks: Keras models or layers; their trainable variables are the player's.
+        clip_norm: longest gradient, per variable (PixelDA: 5.0).
+        clip_weights: weights are clipped to +- this after each move (T2Net's feature
+            discriminator: 0.01).
+    """
+
+    networks: tuple[Any, ...]
+    clip_norm: float | None = None
+    clip_weights: float | None = None
+
+    @property
+    def variables(self) -> list[Any]:
+        """The trainable variables of the player's networks."""
+        return [v for network in self.networks for v in network.trainable_variables]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A sum of named loss terms and the networks that it trains.
+
+    Args:
+        loss: `loss(batch, outputs) -> (terms, outputs)`: `terms` maps names to unweighted scalars;
+            `outputs` maps names to tensors that later objectives of the step receive, detached.
+        trains: the networks that receive this objective's gradient; any subset of the players'
+            networks. Objectives of one turn that train the same network add their gradients.
+    """
+
+    loss: Callable[[dict, dict], tuple[dict, dict]]
+    trains: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Objectives whose gradients are taken at one point; then each player they train moves.
+
+    Args:
+        objectives: evaluated in order.
+        every: the turn is taken at each `every`-th training step (T2Net's discriminators: 5).
+        repeat: moves per step (SimGAN's K_g, K_d); the batch is divided into `repeat` equal parts,
+            so that each move sees fresh images.
+    """
+
+    objectives: tuple[Objective, ...]
+    every: int = 1
+    repeat: int = 1
