@@ -1,0 +1,62 @@
+# make demo, make test: each sets everything up by itself (no root needed), then works.
+
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.refinezoo-installed
+PACKAGE := refinezoo export zoo_configs
+
+# One thread a worker: two workers of two threads each run slower on two cores.
+TEST_ENV := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# What is written with keras.ops alone, and so must pass on JAX too.
+JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
+	tests/tasks tests/metrics tests/test_presets.py tests/test_zoo.py)
+
+.PHONY: help venv demo test test-tensorflow test-jax lint format wheel lock clean
+
+help:
+	@echo "make demo    install, then run the demo: renders in, refined dataset and report out"
+	@echo "make test    install, then lint, type-check and test on TensorFlow and JAX"
+	@echo "make lint | format | wheel | lock | clean"
+
+venv: $(STAMP)
+
+$(STAMP): setup.py constraints.txt
+	@sh .ci/make_venv $(VENV)
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/refinezoo demo --out runs/demo
+
+test: lint test-tensorflow test-jax
+
+test-tensorflow: $(STAMP)
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(PYTEST) tests
+
+test-jax: $(STAMP)
+	$(TEST_ENV) KERAS_BACKEND=jax $(PYTEST) $(JAX_TESTS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(STAMP)
+	rm -rf build
+	$(BIN)/uv build --wheel --python $(BIN)/python --out-dir dist .
+	rm -rf build
+
+# Pins for Python 3.10 to 3.12 in one file, without the name of any package host.
+lock: $(STAMP)
+	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.10 --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o constraints.txt
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find $(PACKAGE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
