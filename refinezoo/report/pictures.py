@@ -1,0 +1,45 @@
+"""Images as they are shown: enlarged, encoded, in a page without files beside it."""
+
+from __future__ import annotations
+
+import base64
+
+import cv2
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+
+
+def checked_image(image: np.ndarray, name: str = "image") -> np.ndarray:
+    """Returns the image if it is uint8 [H, W, 3] RGB.
+
+    Raises:
+        RefinezooError: it is not.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or not image.size:
+        raise RefinezooError(
+            f"expected {name} as uint8 [H, W, 3] RGB, received {image.dtype} {image.shape}. "
+            "Read it with refinezoo.data.read_image."
+        )
+    return image
+
+
+def shown_at(image: np.ndarray, side: int) -> np.ndarray:
+    """The image scaled so that its longer side is `side` pixels; whole pixels when enlarged."""
+    image = checked_image(image)
+    scale = side / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
+
+
+def data_uri(image: np.ndarray, quality: int = 85) -> str:
+    """The image as a JPEG data URI, for an `img` element.
+
+    Args:
+        image: uint8 [H, W, 3] RGB.
+        quality: JPEG quality, 1 to 100.
+    """
+    bgr = cv2.cvtColor(checked_image(image), cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")

@@ -1,0 +1,238 @@
+"""The sets a study trains on: composed and refined once, then reused until their recipe changes."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import write_json
+from refinezoo.studies.recipe import (
+    dataset_fingerprint,
+    files_fingerprint,
+    model_fingerprint,
+    recipe_hash,
+)
+from refinezoo.studies.schema import RefinerSection, Study
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """A COCO set on disk with the hash of its content."""
+
+    name: str
+    annotations: Path
+    images: Path
+    fingerprint: str
+    made_from: dict[str, Any] = field(default_factory=dict)
+
+
+class Preparation:
+    """Composes, refines and checks the sets of one study, in one folder."""
+
+    def __init__(self, study: Study, out: Path, root: Path, say: Callable[[str], None]) -> None:
+        self.study, self.folder, self.root, self.say = study, out / "data", root, say
+
+    def sets(self) -> dict[str, PreparedSet]:
+        """Every set that some arm trains on, by name."""
+        wanted = [name for arm in self.study.arms.values() for name in arm.sets]
+        prepared: dict[str, PreparedSet] = {}
+        if any(name != "real" for name in wanted):
+            prepared["synthetic"] = self.synthetic()
+        for name in self.study.refiners:
+            if name in wanted:
+                prepared[name] = self.refined(name, prepared["synthetic"])
+        if "real" in wanted:
+            prepared["real"] = self.real("train")
+        return prepared
+
+    def test(self) -> PreparedSet:
+        """The labelled real test set."""
+        return self.real("test")
+
+    def real(self, split: str) -> PreparedSet:
+        """A split of the real photos, where it lies."""
+        source = self.path(getattr(self.study.real, split), f"real.{split}")
+        images = self.images_of(source, self.study.real.images)
+        name = "real" if split == "train" else f"real_{split}"
+        return PreparedSet(name, source, images, dataset_fingerprint(source, images))
+
+    def synthetic(self) -> PreparedSet:
+        """The synthetic scenes: composed with a stamp, or read from where they lie."""
+        section = self.study.synthetic
+        if section.coco is not None:
+            source = self.path(section.coco, "synthetic.coco")
+            source = source / "annotations.json" if source.is_dir() else source
+            images = self.images_of(source, None)
+            return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
+        from refinezoo.data.compose import compose_scenes
+
+        arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
+        known = [name for name in inspect.signature(compose_scenes).parameters if name != "out"]
+        for name in arguments:
+            if name not in known:
+                raise RefinezooError(
+                    f"synthetic.compose.{name} is not an argument of compose_scenes "
+                    f"({', '.join(known)}).{did_you_mean(name, known)}"
+                )
+        recipe: dict[str, Any] = {"compose": dict(arguments)}
+        for name in ("products", "distractors", "statistics", "backgrounds"):
+            value = arguments.get(name)
+            if isinstance(value, str):
+                path = (
+                    ASSETS / name
+                    if value == "package"
+                    else self.path(value, f"synthetic.compose.{name}")
+                )
+                files = (
+                    [path]
+                    if path.is_file()
+                    else sorted(file for file in path.rglob("*") if file.is_file())
+                )
+                recipe[f"{name}_sha256"] = files_fingerprint(files)
+                arguments[name] = path
+
+        def make(folder: Path) -> None:
+            products, count = arguments.pop("products"), arguments.pop("count", 2000)
+            self.say(f"synthetic: composing {count} scenes")
+            compose_scenes(products, folder, count, **arguments)
+
+        return self.stamped("synthetic", recipe, make)
+
+    def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
+        """The synthetic scenes through one refiner, annotations carried over."""
+        section = self.study.refiners[name]
+        refiner = self.refiner(name, section)
+        recipe = {
+            "source": synthetic.fingerprint,
+            "refiner": model_fingerprint(refiner),
+            "settings": section.model_dump(exclude_none=True),
+        }
+
+        def make(folder: Path) -> None:
+            from refinezoo.refinement import refine_dataset
+
+            self.say(f"{name}: refining {synthetic.name}")
+            source = synthetic.annotations.parent
+            refine_dataset(
+                source, folder, refiner, strength=section.strength, seed=0, progress=False
+            )
+
+        return self.stamped(
+            name,
+            recipe,
+            make,
+            annotations=synthetic.annotations.name,
+            images=os.path.relpath(synthetic.images, synthetic.annotations.parent),
+        )
+
+    def refiner(self, name: str, section: RefinerSection) -> Any:
+        """Loads a refiner's preset, or builds one that learns nothing and adapts it to photos."""
+        if section.preset is not None:
+            from refinezoo import load
+
+            for folder in (self.root / section.preset, Path(section.preset)):
+                if folder.is_dir():
+                    return load(str(folder))
+            return load(section.preset)
+        import refinezoo.refiners as refiners
+
+        settings = dict(section.fit or {})
+        class_name = settings.pop("class")
+        kind = getattr(refiners, class_name, None)
+        if not hasattr(kind, "adapt"):
+            known = [known for known in dir(refiners) if hasattr(getattr(refiners, known), "adapt")]
+            raise RefinezooError(
+                f"refiners.{name}.fit.class: expected a refiner with adapt() "
+                f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes "
+                f"as a preset: run refinezoo train first.{did_you_mean(class_name, known)}"
+            )
+        refiner = kind(**settings)
+        refiner.adapt(self.unlabelled())
+        return refiner
+
+    def unlabelled(self) -> Any:
+        """The unlabelled real photos: uint8 [N, S, S, 3], S the size of the composed scenes."""
+        import cv2
+        import numpy as np
+
+        from refinezoo.data import list_images, read_image
+
+        if not self.study.real.unlabelled:
+            raise RefinezooError(
+                "expected real.unlabelled (folders or patterns of photos), which a refiner with "
+                "fit adapts to; received none."
+            )
+        paths: list[Path] = []
+        for entry in self.study.real.unlabelled:
+            if glob.has_magic(entry):
+                found = sorted(Path(path) for path in glob.glob(str(self.root / entry)))
+                if not found:
+                    raise RefinezooError(f"real.unlabelled: no file matches {entry!r}.")
+                paths.extend(found)
+            else:
+                paths.extend(list_images(self.path(entry, "real.unlabelled")))
+        size = int((self.study.synthetic.compose or {}).get("image_size", 128))
+        photos = [
+            cv2.resize(read_image(path), (size, size), interpolation=cv2.INTER_AREA)
+            for path in paths
+        ]
+        return np.stack(photos)
+
+    def stamped(
+        self,
+        name: str,
+        recipe: dict[str, Any],
+        make: Callable[[Path], None],
+        annotations: str = "annotations.json",
+        images: str = "images",
+    ) -> PreparedSet:
+        """Makes a set unless its stamp says that it was made by this very recipe."""
+        folder, stamp = self.folder / name, self.folder / f"{name}.recipe.json"
+        wanted = recipe_hash(recipe)
+        found = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
+        if found.get("hash") != wanted or not folder.is_dir():
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            make(folder)
+            fingerprint = dataset_fingerprint(folder / annotations, folder / images)
+            found = {"hash": wanted, "fingerprint": fingerprint, "recipe": recipe}
+            write_json(stamp, found)
+        else:
+            self.say(f"{name}: unchanged, reused")
+        return PreparedSet(
+            name, folder / annotations, folder / images, found["fingerprint"], recipe
+        )
+
+    def path(self, value: str, key: str) -> Path:
+        """A path of the study file, relative to the data root."""
+        path = self.root / value
+        if not path.exists():
+            raise RefinezooError(
+                f"{key}: expected an existing path, received {value!r}, which is not below the "
+                f"data root {str(self.root)!r}. Correct the file, or give the root with --data."
+            )
+        return path
+
+    def images_of(self, annotations: Path, images: str | None) -> Path:
+        """The image folder of a COCO file: as given, else images/ beside it, else its folder."""
+        if images is not None:
+            return self.path(images, "real.images")
+        beside = annotations.parent / "images"
+        return beside if beside.is_dir() else annotations.parent
+
+
+def described(prepared: PreparedSet) -> dict[str, Any]:
+    """A prepared set for the record, without paths of this machine."""
+    facts = asdict(prepared)
+    return {"name": facts["name"], "sha256": facts["fingerprint"], **facts["made_from"]}

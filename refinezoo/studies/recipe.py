@@ -1,0 +1,93 @@
+"""What a result depends on, as hashes; and where it was measured, as plain facts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from refinezoo.files import sha256
+
+PACKAGES = (
+    "refinezoo",
+    "keras",
+    "tensorflow",
+    "jax",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+)
+
+
+def recipe_hash(value: Any) -> str:
+    """The SHA-256 of a JSON-able value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLike) -> str:
+    """The SHA-256 over a COCO file and every image that it names (a missing image counts too)."""
+    annotations, images = Path(annotations), Path(images)
+    digest = hashlib.sha256(annotations.read_bytes())
+    content = json.loads(annotations.read_text(encoding="utf-8"))
+    for name in sorted(str(image["file_name"]) for image in content.get("images", [])):
+        path = images / name
+        digest.update(f"{name}:{sha256(path) if path.is_file() else 'missing'}\n".encode())
+    return digest.hexdigest()
+
+
+def files_fingerprint(paths: list[Path]) -> str:
+    """The SHA-256 over the names and bytes of some files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name}:{sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def model_fingerprint(model: Any) -> str:
+    """The SHA-256 over a model's class, constructor arguments and inference weights."""
+    from refinezoo.refinement.fingerprint import weights_sha256
+
+    # Keras numbers names by what was built before.
+    config = {key: value for key, value in model.get_config().items() if key != "name"}
+    return recipe_hash([type(model).__name__, config, weights_sha256(model)])
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a number may depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """The machine in words: processor, usable cores, memory in GB; no host name."""
+    facts: dict[str, Any] = {"machine": platform.machine(), "cores": usable_cores()}
+    cpuinfo, meminfo = Path("/proc/cpuinfo"), Path("/proc/meminfo")
+    if cpuinfo.is_file():
+        names = [
+            line.split(":", 1)[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if names:
+            facts["processor"] = names[0]
+    if meminfo.is_file():
+        kilobytes = int(meminfo.read_text().split("MemTotal:")[1].split()[0])
+        facts["memory_gb"] = round(kilobytes / 1e6, 1)
+    return facts
+
+
+def usable_cores() -> int:
+    """The number of processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

@@ -1,0 +1,253 @@
+"""What a study's YAML file may say, and worded errors for what it may not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from refinezoo.errors import RefinezooError, did_you_mean
+
+RESERVED_SETS = ("real", "synthetic")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DataSection(_Section):
+    """Where relative paths of the file start: `root`, or the `data` argument of the run."""
+
+    root: str | None = None
+
+
+class SyntheticSection(_Section):
+    """The synthetic set: composed with the arguments of `compose_scenes`, or read as COCO."""
+
+    compose: dict[str, Any] | None = None
+    coco: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> SyntheticSection:
+        if (self.compose is None) == (self.coco is None):
+            raise ValueError("expected exactly one of compose and coco")
+        return self
+
+
+class RealSection(_Section):
+    """The real sets: COCO files for train, val and test, and unlabelled photos for refiners."""
+
+    train: str | None = None
+    val: str | None = None
+    test: str
+    images: str | None = None
+    unlabelled: list[str] = Field(default_factory=list)
+
+
+class RefinerSection(_Section):
+    """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos."""
+
+    preset: str | None = None
+    fit: dict[str, Any] | None = None
+    strength: float = Field(1.0, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RefinerSection:
+        if (self.preset is None) == (self.fit is None):
+            raise ValueError("expected exactly one of preset and fit")
+        if self.fit is not None and "class" not in self.fit:
+            raise ValueError("expected fit to name a class, as in fit: {class: Reinhard}")
+        return self
+
+
+class ModelSection(_Section):
+    """The downstream model that every arm trains from scratch."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str
+    class_: str = Field(alias="class")
+    config: dict[str, Any] = Field(default_factory=dict)
+    task: str = "detection"
+
+
+class TrainingSection(_Section):
+    """The training that every arm gets: equal steps, the last weights, no look at the test set."""
+
+    steps: int = Field(gt=0)
+    batch_size: int = Field(16, gt=0)
+    optimizer: str = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: int = Field(0, ge=0)
+    schedule: str = "cosine"
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    ema: float | None = Field(None, gt=0, lt=1)
+    augmentation: Any = True
+    backup_every: int = Field(100, gt=0)
+
+    @field_validator("schedule")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        if value not in ("cosine", "constant"):
+            raise ValueError(
+                f"expected cosine or constant.{did_you_mean(value, ('cosine', 'constant'))}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> TrainingSection:
+        if self.warmup >= self.steps:
+            raise ValueError(f"expected warmup below steps={self.steps}, received {self.warmup}")
+        return self
+
+
+class ArmSection(_Section):
+    """One arm: the sets it trains on and the share of each batch that each set fills."""
+
+    sets: list[str] = Field(min_length=1)
+    mix: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _mix_names_sets(self) -> ArmSection:
+        if len(set(self.sets)) != len(self.sets):
+            raise ValueError(f"expected each set once, received {self.sets}")
+        for name, share in self.mix.items():
+            if name not in self.sets:
+                raise ValueError(f"expected mix to name sets of the arm, received {name!r}")
+            if not 0 < share < 1:
+                raise ValueError(f"expected a mix share between 0 and 1, received {share}")
+        rest = len(self.sets) - len(self.mix)
+        total = sum(self.mix.values())
+        if (rest == 0 and abs(total - 1) > 1e-6 and self.mix) or (rest > 0 and total >= 1):
+            raise ValueError(f"expected mix shares that leave each set a part, they sum to {total}")
+        return self
+
+    def shares(self) -> dict[str, float]:
+        """The fraction of each batch per set; what `mix` leaves open is divided evenly."""
+        rest = [name for name in self.sets if name not in self.mix]
+        left = 1.0 - sum(self.mix.values())
+        return {name: self.mix.get(name, left / max(1, len(rest))) for name in self.sets}
+
+
+class Study(_Section):
+    """A whole study: data, refiners, one downstream model, arms, seeds and metrics."""
+
+    study: str = Field(min_length=1)
+    out: str | None = None
+    data: DataSection = Field(default_factory=DataSection)
+    synthetic: SyntheticSection
+    real: RealSection
+    refiners: dict[str, RefinerSection] = Field(default_factory=dict)
+    model: ModelSection
+    training: TrainingSection
+    arms: dict[str, ArmSection] = Field(min_length=1)
+    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    metrics: list[str] = Field(default_factory=lambda: ["AP50", "AP"], min_length=1)
+    gains: list[tuple[str, str]] | None = None
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _short_arms(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            str(name): {"sets": arm} if isinstance(arm, list) else arm
+            for name, arm in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Study:
+        known = [*RESERVED_SETS, *self.refiners]
+        for name in self.refiners:
+            if name in RESERVED_SETS:
+                raise ValueError(f"a refiner may not be called {name!r}: that names a set")
+        for arm, section in self.arms.items():
+            if not arm.strip() or "/" in arm or arm.startswith("."):
+                raise ValueError(f"expected an arm name that can be a folder, received {arm!r}")
+            for name in section.sets:
+                if name not in known:
+                    raise ValueError(
+                        f"arm {arm!r} asks for the set {name!r}; known sets: {', '.join(known)}."
+                        + did_you_mean(name, known)
+                    )
+                if name == "real" and self.real.train is None:
+                    raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
+        for pair in self.gains or []:
+            for name in pair:
+                if name not in self.arms:
+                    raise ValueError(
+                        f"gains name the unknown arm {name!r}.{did_you_mean(name, self.arms)}"
+                    )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"expected different seeds, received {self.seeds}")
+        return self
+
+
+def read_study(path: str | os.PathLike) -> Study:
+    """Reads and checks a study's YAML file.
+
+    Raises:
+        RefinezooError: the file is missing, is not YAML, or says something the schema does not
+            know; every problem is named with its place in the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RefinezooError(
+            f"expected a study file, received {str(path)!r}, which is not a file. "
+            "Give the path of a YAML file as described in docs/studies.md."
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RefinezooError(f"{path}: expected YAML, but it does not parse: {error}") from error
+    if not isinstance(content, dict):
+        raise RefinezooError(
+            f"{path}: expected a mapping with study, synthetic, real, model, training and arms, "
+            f"received {type(content).__name__}."
+        )
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{path}: {_worded(problem)}" for problem in error.errors()]
+        raise RefinezooError("\n".join(lines)) from None
+
+
+def _worded(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"]) or "the file"
+    kind, received = problem["type"], problem.get("input")
+    if kind == "missing":
+        return f"{place} is missing. Add it."
+    if kind == "extra_forbidden":
+        return f"{place} is not a known key.{did_you_mean(problem['loc'][-1], _keys(problem))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{place}: {message}"
+    return f"{place}: {message}, received {received!r}."
+
+
+def _keys(problem: Any) -> list[str]:
+    """The keys that the section at a problem's place may have."""
+    section: Any = Study
+    for part in problem["loc"][:-1]:
+        fields = getattr(section, "model_fields", None)
+        if fields is None:
+            break
+        by_name = {(field.alias or name): field for name, field in fields.items()}
+        if part not in by_name:
+            continue
+        section = _section_of(by_name[part].annotation)
+    fields = getattr(section, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _section_of(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        if isinstance(argument, type) and issubclass(argument, BaseModel):
+            return argument
+    return None

@@ -1,0 +1,269 @@
+"""`compare_downstream`: a study file in; a table, plots, a page and results.json out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_path, write_json
+from refinezoo.studies.prepare import Preparation, PreparedSet, described
+from refinezoo.studies.recipe import hardware, recipe_hash, versions
+from refinezoo.studies.results import Scores, gains, markdown_table, rows
+from refinezoo.studies.scheduler import Failure, Training, log_tail, run_all
+from refinezoo.studies.schema import Study, read_study
+
+
+def compare_downstream(
+    study_yaml: str | os.PathLike,
+    *,
+    jobs: int = 1,
+    data: str | os.PathLike | None = None,
+    out: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Trains one downstream model on each arm's sets with each seed and compares them.
+
+    Every arm gets the same model, the same number of steps and the same test set; the weights
+    after the last step are measured. What is finished is never done twice: sets, and arms per
+    seed, are reused as long as their recipe and data are the same.
+
+    Args:
+        study_yaml: the study file (`refinezoo.studies.schema` says what it may contain).
+        jobs: trainings at a time, each a process with cores // jobs threads.
+        data: the root of the file's relative data paths; replaces `data.root`.
+        out: the folder of the run; replaces `out` of the file.
+        progress: whether to print what happens.
+
+    Returns:
+        What results.json says: study, recipe and one row per arm and metric.
+
+    Raises:
+        RefinezooError: the file or the data are not as expected, another run uses the folder, or
+            trainings failed (the others are finished and recorded first).
+    """
+    if jobs < 1:
+        raise RefinezooError(f"expected jobs of at least 1, received {jobs}.")
+    say: Callable[[str], None] = (lambda line: print(line, flush=True)) if progress else _silent
+    started = time.monotonic()
+    study = read_study(study_yaml)
+    _check_task(study)
+    folder = Path(out or study.out or Path("runs") / "studies" / study.study)
+    root = Path(data if data is not None else study.data.root or ".")
+    if not root.is_dir():
+        raise RefinezooError(
+            f"expected the data root to be a folder, received {str(root)!r}. "
+            "Set data.root in the study file or give --data."
+        )
+    with _locked(folder):
+        preparation = Preparation(study, folder, root, say)
+        test = preparation.test()
+        sets = preparation.sets()
+        trainings = [
+            _training(study, folder, arm, seed, sets, test)
+            for seed in study.seeds
+            for arm in study.arms
+        ]
+        missing = [training for training in trainings if not _finished(training)]
+        if len(missing) < len(trainings):
+            say(f"{len(trainings) - len(missing)} of {len(trainings)} trainings are finished")
+        failures = run_all(missing, jobs, say)
+        failures += _without_result(missing, failures)
+        recipe = _recipe(study, study_yaml, jobs, sets, test, trainings, failures)
+        recipe["wall_seconds_of_this_call"] = round(time.monotonic() - started, 1)
+        results = _write(study, folder, recipe, trainings, test, say)
+    if failures:
+        raise RefinezooError(_worded(failures, folder))
+    return results
+
+
+def _training(
+    study: Study,
+    folder: Path,
+    arm: str,
+    seed: int,
+    sets: dict[str, PreparedSet],
+    test: PreparedSet,
+) -> Training:
+    """Writes the spec of one training and returns the training."""
+    shares = study.arms[arm].shares()
+    recipe = {
+        "arm": {name: [share, sets[name].fingerprint] for name, share in shares.items()},
+        "seed": seed,
+        "model": study.model.model_dump(by_alias=True),
+        "training": study.training.model_dump(exclude={"backup_every"}),
+        "test": test.fingerprint,
+    }
+    spec = {
+        "hash": recipe_hash(recipe),
+        "study": study.study,
+        "arm": arm,
+        "seed": seed,
+        "model": study.model.model_dump(by_alias=True),
+        "training": study.training.model_dump(),
+        "sets": [{**_located(sets[name]), "share": share} for name, share in shares.items()],
+        "test": _located(test),
+    }
+    place = folder / "arms" / arm / f"seed_{seed}"
+    if place.is_dir() and _result(place).get("hash") not in (None, spec["hash"]):
+        shutil.rmtree(place)
+    write_json(place / "spec.json", spec)
+    return Training(arm, seed, place, study.training.steps)
+
+
+def _located(prepared: PreparedSet) -> dict[str, str]:
+    return {
+        "name": prepared.name,
+        "annotations": str(prepared.annotations.resolve()),
+        "images": str(prepared.images.resolve()),
+    }
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    path = folder / "result.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _finished(training: Training) -> bool:
+    spec = json.loads((training.folder / "spec.json").read_text(encoding="utf-8"))
+    return _result(training.folder).get("hash") == spec["hash"]
+
+
+def _without_result(trainings: list[Training], failures: list[Failure]) -> list[Failure]:
+    told = [failure.training for failure in failures]
+    return [
+        Failure(training, 0, log_tail(training.log))
+        for training in trainings
+        if training not in told and not _finished(training)
+    ]
+
+
+def _recipe(
+    study: Study,
+    study_yaml: str | os.PathLike,
+    jobs: int,
+    sets: dict[str, PreparedSet],
+    test: PreparedSet,
+    trainings: list[Training],
+    failures: list[Failure],
+) -> dict[str, Any]:
+    settings = study.model_dump(by_alias=True, exclude_none=True, exclude={"out", "data"})
+    finished = [training for training in trainings if _finished(training)]
+    return {
+        "command": f"refinezoo compare {_spoken(study_yaml)} --data DATA --jobs {jobs}",
+        "settings": settings,
+        "sets": [described(prepared) for prepared in sets.values()],
+        "test": described(test),
+        "seeds": {
+            arm: [training.seed for training in finished if training.arm == arm]
+            for arm in study.arms
+        },
+        "training_seconds": {
+            arm: [
+                _result(training.folder)["seconds"] for training in finished if training.arm == arm
+            ]
+            for arm in study.arms
+        },
+        "failed": [failure.training.title for failure in failures],
+        "metric_rule": "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes",
+        "hardware": hardware(),
+        "versions": versions(),
+        "backend": sorted({_result(training.folder)["backend"] for training in finished}),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _spoken(path: str | os.PathLike) -> str:
+    path = Path(path)
+    return path.name if path.is_absolute() else path.as_posix()
+
+
+def _write(
+    study: Study,
+    folder: Path,
+    recipe: dict[str, Any],
+    trainings: list[Training],
+    test: PreparedSet,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    scores: Scores = {arm: {} for arm in study.arms}
+    for training in trainings:
+        if _finished(training):
+            scores[training.arm][training.seed] = _result(training.folder)["metrics"]
+    arms, name = list(study.arms), study.model.name
+    stated = gains(study.gains, arms, study.metrics, scores)
+    recipe["gains"] = [gain.sentence() for gain in stated]
+    results = {
+        "study": study.study,
+        "recipe": recipe,
+        "rows": rows(name, arms, study.metrics, scores),
+    }
+    write_json(folder / "results.json", results)
+    table = markdown_table(name, arms, study.metrics, scores)
+    with atomic_path(folder / "table.md") as path:
+        path.write_text(table, encoding="utf-8")
+    say(table)
+    for sentence in recipe["gains"]:
+        say(sentence)
+    if results["rows"]:
+        from refinezoo.studies.page import write_page
+        from refinezoo.studies.plots import write_plots
+
+        write_plots(results, folder / "plots")
+        write_page(study, results, scores, folder, test)
+        say(f"written: {folder}/results.json, table.md, plots/, page.html")
+    return results
+
+
+def _check_task(study: Study) -> None:
+    from refinezoo.studies.tasks import task_named
+
+    task = task_named(study.model.task)
+    task.check(study.model.model_dump(by_alias=True), study.training.model_dump())
+    known = task.metrics
+    for name in study.metrics:
+        if name not in known:
+            raise RefinezooError(
+                f"metrics: {name!r} is not measured by the task {study.model.task} "
+                f"({', '.join(known)}).{did_you_mean(name, known)}"
+            )
+
+
+def _worded(failures: list[Failure], folder: Path) -> str:
+    lines = [
+        f"{len(failures)} trainings failed; the others are finished and in "
+        f"{folder / 'results.json'}. Run the same command again to try only these:"
+    ]
+    for failure in failures:
+        last = failure.tail[-1] if failure.tail else "it printed nothing"
+        lines.append(
+            f"- {failure.training.title} (exit status {failure.returncode}, log "
+            f"{failure.training.log}): {last}"
+        )
+    return "\n".join(lines)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process; the lock ends with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RefinezooError(
+                f"another refinezoo compare is running in {str(folder)!r}. "
+                "Wait for it, or give another folder with --out."
+            ) from None
+        yield
+
+
+def _silent(line: str) -> None:
+    return None

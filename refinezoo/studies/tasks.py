@@ -1,0 +1,151 @@
+"""What a study needs of a downstream task: to build a model, feed it, measure it, keep it.
+
+A new task is one class with the five members of `Task` and one line in `TASKS`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from refinezoo.errors import RefinezooError, did_you_mean
+
+
+class Task(Protocol):
+    """One downstream task.
+
+    A `spec` is what `compare_downstream` writes for each training: model (name, class, config),
+    training, sets (annotations, images, share), test (annotations, images), seed.
+    """
+
+    metrics: tuple[str, ...]
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """Raises a RefinezooError for a model or training that this task cannot make."""
+
+    def prepare(self, spec: dict[str, Any]) -> tuple[Any, Any]:
+        """Returns the compiled model and the batches (`MixedBatches`) that it trains on."""
+
+    def evaluate(self, model: Any, test: dict[str, str]) -> tuple[dict[str, float], Any]:
+        """Returns the metrics on the real test set, and the predictions as JSON."""
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Keeps the trained model, so that `refinezoo.load(folder)` reads it."""
+
+
+class Detection:
+    """Detection: boxes and classes, average precision by COCO's rules."""
+
+    metrics = ("AP", "AP50", "AP75")
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """Checks the class of the detector and the words of the augmentation."""
+        _detector_class(model["class"])
+        _augmentation(training["augmentation"])
+
+    def prepare(self, spec: dict[str, Any]) -> tuple[Any, Any]:
+        """Builds and compiles the detector; each set fills its share of every batch.
+
+        The classes are those of the test set.
+        """
+        from refinezoo.studies.training import MixedBatches, optimizer, places, steps_per_epoch
+        from refinezoo.tasks.detection import DetectionBatches
+
+        training = spec["training"]
+        classes = _coco(spec["test"]).class_names
+        detector = _detector_class(spec["model"]["class"])(classes, **spec["model"]["config"])
+        detector.compile(optimizer(training))
+        counts = places([part["share"] for part in spec["sets"]], training["batch_size"])
+        steps = steps_per_epoch(training)
+        parts = [
+            DetectionBatches(
+                _coco(part),
+                detector,
+                batch_size=count,
+                steps=steps,
+                augmentation=_augmentation(training["augmentation"]),
+                seed=spec["seed"],
+            )
+            for part, count in zip(spec["sets"], counts, strict=True)
+        ]
+        return detector, MixedBatches(parts)
+
+    def evaluate(self, model: Any, test: dict[str, str]) -> tuple[dict[str, float], Any]:
+        """Average precision on the test photos, and the detections as COCO results."""
+        from refinezoo.metrics.detection import coco_average_precision
+
+        dataset = _coco(test)
+        detections = model.detect(dataset)
+        scores = coco_average_precision(test["annotations"], detections)
+        return {name: float(scores[name]) for name in self.metrics}, detections
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Keeps the detector as a preset."""
+        from refinezoo.presets import save_to_preset
+
+        save_to_preset(model, folder)
+
+
+TASKS: dict[str, Task] = {"detection": Detection()}
+
+
+def task_named(name: str) -> Task:
+    """The task that a study's `model.task` names.
+
+    Raises:
+        RefinezooError: there is no such task.
+    """
+    if name not in TASKS:
+        raise RefinezooError(
+            f"model.task: expected one of {', '.join(TASKS)}, received {name!r}."
+            + did_you_mean(name, TASKS)
+        )
+    return TASKS[name]
+
+
+def _coco(part: dict[str, Any]) -> Any:
+    from refinezoo.data.coco import CocoDataset
+
+    return CocoDataset.load(part["annotations"], part["images"])
+
+
+def _detector_class(name: str) -> Any:
+    from refinezoo.tasks import detection
+
+    known = [
+        word
+        for word in detection.__all__
+        if word not in ("Detector", "Augmentation", "DetectionBatches")
+    ]
+    if name not in known:
+        raise RefinezooError(
+            f"model.class: expected a detector ({', '.join(known)}), received {name!r}."
+            + did_you_mean(name, known)
+        )
+    return getattr(detection, name)
+
+
+def _augmentation(value: Any) -> Any:
+    from refinezoo.tasks.detection import Augmentation
+
+    if value is True:
+        return Augmentation()
+    if value in (False, None):
+        return None
+    if isinstance(value, dict):
+        known = list(Augmentation.__dataclass_fields__)
+        for name in value:
+            if name not in known:
+                raise RefinezooError(
+                    f"training.augmentation.{name} is not known ({', '.join(known)})."
+                    + did_you_mean(name, known)
+                )
+        return Augmentation(
+            **{
+                name: tuple(inner) if isinstance(inner, list) else inner
+                for name, inner in value.items()
+            }
+        )
+    raise RefinezooError(
+        f"training.augmentation: expected true, false or a mapping, received {value!r}."
+    )

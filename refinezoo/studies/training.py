@@ -1,0 +1,156 @@
+"""The training that every arm gets: equal steps, one schedule, resumable within a run."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from refinezoo.errors import RefinezooError, did_you_mean
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "sgd": keras.optimizers.SGD,
+}
+
+
+class MixedBatches(keras.utils.PyDataset):
+    """Batches of which each set fills a fixed number of places.
+
+    Args:
+        parts: one PyDataset per set, all with the same number of batches per epoch. A part draws
+            by its attribute `epoch` and the batch's index alone, so that a resumed training sees
+            what an uninterrupted one would have seen.
+    """
+
+    def __init__(self, parts: list[keras.utils.PyDataset]) -> None:
+        super().__init__()
+        self.parts = parts
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __getitem__(self, index: int) -> Any:
+        for part in self.parts:
+            part.epoch = self.epoch
+        batches = [part[index] for part in self.parts]
+        if len(batches) == 1:
+            return batches[0]
+        return keras.tree.map_structure(lambda *leaves: np.concatenate(leaves), *batches)
+
+
+class StepAndLoss(keras.callbacks.Callback):
+    """Tells the data which step comes next, says how the loss falls, stops at NaN.
+
+    Raises:
+        RefinezooError: the loss is not finite.
+    """
+
+    def __init__(self, batches: MixedBatches, steps: int) -> None:
+        super().__init__()
+        self.batches, self.steps = batches, steps
+        self.last = math.nan
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Places the data at the first step of the epoch, also after a resume."""
+        self.batches.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Prints one line per epoch and checks the loss."""
+        self.last = float((logs or {}).get("loss", math.nan))
+        step = min(self.steps, (epoch + 1) * len(self.batches))
+        shown = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
+        print(f"step {step} of {self.steps}: {shown}", flush=True)
+        if not math.isfinite(self.last):
+            raise RefinezooError(
+                f"the loss became {self.last} before step {step}. "
+                "Lower training.learning_rate, or set training.clipnorm."
+            )
+
+
+def places(shares: list[float], batch_size: int) -> list[int]:
+    """How many of `batch_size` places each set fills: its share, rounded, at least one.
+
+    Raises:
+        RefinezooError: there are more sets than places.
+    """
+    if len(shares) > batch_size:
+        raise RefinezooError(
+            f"expected training.batch_size of at least {len(shares)}, one place per set, "
+            f"received {batch_size}."
+        )
+    exact = [share * batch_size for share in shares]
+    found = [max(1, math.floor(value)) for value in exact]
+    while sum(found) > batch_size:
+        found[max(range(len(found)), key=lambda i: found[i] - exact[i] + found[i] * 1e-6)] -= 1
+    while sum(found) < batch_size:
+        found[max(range(len(found)), key=lambda i: exact[i] - found[i])] += 1
+    return found
+
+
+def optimizer(training: dict[str, Any]) -> keras.optimizers.Optimizer:
+    """The optimizer that the study's training section describes."""
+    name = training["optimizer"].lower()
+    if name not in OPTIMIZERS:
+        raise RefinezooError(
+            f"training.optimizer: expected one of {', '.join(OPTIMIZERS)}, received {name!r}."
+            + did_you_mean(name, OPTIMIZERS)
+        )
+    rate, steps, warmup = training["learning_rate"], training["steps"], training["warmup"]
+    if training["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate * 1e-3 if warmup else rate,
+            max(1, steps - warmup),
+            alpha=0.01,
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    arguments: dict[str, Any] = {"momentum": 0.9} if name == "sgd" else {}
+    for key in ("weight_decay", "clipnorm"):
+        if training.get(key) is not None:
+            arguments[key] = training[key]
+    if training.get("ema") is not None:
+        arguments.update(use_ema=True, ema_momentum=training["ema"])
+    return OPTIMIZERS[name](learning_rate=rate, **arguments)
+
+
+def steps_per_epoch(training: dict[str, Any]) -> int:
+    """The divisor of the steps nearest to `backup_every`; all steps where none is near."""
+    steps, wanted = int(training["steps"]), int(training["backup_every"])
+    near = [d for d in range(max(1, wanted // 2), min(steps, 2 * wanted) + 1) if steps % d == 0]
+    return min(near, key=lambda d: abs(d - wanted)) if near else steps
+
+
+def train(
+    model: keras.Model, batches: MixedBatches, training: dict[str, Any], backup: str | os.PathLike
+) -> float | None:
+    """Fits a compiled model for exactly `training["steps"]` steps.
+
+    A training that was cut off goes on from its last backup, which lies in `backup`.
+
+    Returns:
+        The mean loss of the last epoch; None if the backup was already at the last step.
+    """
+    backup = Path(backup)
+    for old in backup.parent.glob("backup_*"):
+        if old != backup:
+            shutil.rmtree(old)
+    steps = int(training["steps"])
+    watch = StepAndLoss(batches, steps)
+    # BackupAndRestore loses the slots of an optimizer that is not built yet.
+    model.optimizer.build(model.trainable_variables)
+    model.fit(
+        batches,
+        epochs=steps // len(batches),
+        shuffle=False,
+        verbose=0,
+        callbacks=[keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False), watch],
+    )
+    return watch.last if math.isfinite(watch.last) else None

@@ -1,0 +1,126 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from refinezoo.errors import RefinezooError
+from refinezoo.report import DetectionView, Page, Pair
+from refinezoo.report.chart import dot_plot
+
+VOID = {"meta", "img", "input", "br", "link"}
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order and gathers the attributes of each."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags = [], []
+        self.feed(text)
+        if self.open:
+            raise AssertionError(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            raise AssertionError(f"{tag} closes another tag")
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def page(images):
+    page = Page("A <title>", "lead & more")
+    page.heading("Result")
+    page.text("a < b")
+    page.sentences(["one", "two"])
+    page.table(["arm", "AP"], [["real", 0.12345], ["<b>", 0.5]])
+    page.chart("AP50", [("real", [0.1, 0.2]), ("none", [])])
+    page.before_after([Pair(images[0], images[1], "scene 1")])
+    page.detections(
+        images[0],
+        [[2, 3, 10, 12]],
+        "milk",
+        [
+            DetectionView("d1", [[2, 3, 10, 12]], ["milk"], [0.9], [True]),
+            DetectionView("d2", [[0, 0, 5, 5]], ["juice"], [0.4], [False]),
+            DetectionView("d3", [], [], [], []),
+        ],
+        heads=True,
+    )
+    page.facts({"hardware": {"cores": 2}, "seconds": 1.23456})
+    page.details("recipe", {"a": "</script><b>"})
+    return page
+
+
+def test_page_is_one_file_without_network(page, tmp_path):
+    path = page.write(tmp_path / "page.html")
+    text = path.read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:)""", text)
+    assert "http" not in text and "@import" not in text and "url(" not in text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tags_close_and_words_are_escaped(page):
+    text = page.html()
+    Outline(text)
+    assert "A &lt;title&gt;" in text and "lead &amp; more" in text and "a &lt; b" in text
+    assert "&lt;/script&gt;" in text and text.count("</script>") == 1
+    assert "<td>&lt;b&gt;</td>" in text and '<td class="number">0.123</td>' in text
+
+
+def test_every_image_and_slider_has_words(page):
+    outline = Outline(page.html())
+    pictures = outline.all("img")
+    assert len(pictures) == 5
+    assert all(picture["alt"] for picture in pictures)
+    (slider,) = outline.all("input")
+    assert slider["type"] == "range" and "scene 1" in slider["aria-label"]
+
+
+def test_embedded_images_are_the_images(images):
+    page = Page("t", "l")
+    page.before_after([Pair(images[0], images[1], "x")], side=32)
+    encoded = re.findall(r"data:image/jpeg;base64,([^\"]+)", page.html())
+    shown = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_COLOR)
+        for text in encoded
+    ]
+    for image, picture in zip(images, shown, strict=True):
+        assert np.abs(picture[..., ::-1].astype(int) - image).mean() < 6
+
+
+def test_right_and_wrong_boxes_differ_and_nothing_is_said(page):
+    text = page.html()
+    assert text.count('class="found right"') == 1 and text.count('class="found wrong"') == 1
+    assert "✓</span> milk 0.90" in text and "✗</span> juice 0.40" in text
+    assert "nothing found" in text
+
+
+def test_pairs_of_two_sizes_are_refused(images):
+    with pytest.raises(RefinezooError, match="one size"):
+        Page("t", "l").before_after([Pair(images[0], images[1][:16], "x")])
+
+
+def test_chart_places_seeds_by_value():
+    svg = dot_plot("AP", [("a", [0.1, 0.3]), ("b", [0.2])])
+    x = [float(value) for value in re.findall(r'class="seed" cx="([\d.]+)"', svg)]
+    assert x[0] < x[2] < x[1]
+    assert x[2] == pytest.approx((x[0] + x[1]) / 2, abs=0.1)
+    assert "a 0.200; b 0.200" in svg
+
+
+def test_chart_without_any_value_says_so():
+    assert "not measured" in dot_plot("AP", [("a", [])])
+    assert "0.000" in dot_plot("AP", [("a", [0.0])])
