@@ -1,0 +1,5 @@
+"""`python -m refinezoo` is `refinezoo`."""
+
+from refinezoo.cli import main
+
+main()

@@ -1,0 +1,245 @@
+"""`refinezoo VERB ...`: each verb calls one function of the package."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+# Before anything imports TensorFlow, which reads them once and else prints its start-up notes.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+import typer
+
+from refinezoo import __version__
+from refinezoo.errors import RefinezooError
+
+app = typer.Typer(
+    name="refinezoo",
+    help="Make renders look real without making their labels false, and measure the gain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_settings = {"debug": False}
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"refinezoo {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    _settings["debug"] = debug or os.environ.get("REFINEZOO_DEBUG", "") not in ("", "0")
+
+
+@contextmanager
+def _worded(after_interrupt: str = "Nothing half-written is left.") -> Iterator[None]:
+    """A user's mistake becomes one message and exit code 2; an interrupt says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nrefinezoo: interrupted. {after_interrupt}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except (RefinezooError, OSError) as error:
+        if _settings["debug"]:
+            raise
+        print(f"refinezoo: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+@app.command("list")
+def list_(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, quoted: 'cyclegan*'.")] = "*",
+    kind: Annotated[str | None, typer.Option(help="refiner, detector, ...")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the models of the zoo."""
+    with _worded():
+        from refinezoo import zoo
+
+        rows = zoo.list_models(pattern, kind)
+        if as_json:
+            _print_json(rows)
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("name", "kind", "summary", "weights", "licence", "measured", box=None)
+        for row in rows:
+            table.add_row(
+                row["name"],
+                row["kind"],
+                row["summary"],
+                f"{row['weights_bytes'] / 1e6:.1f} MB",
+                row["licence"],
+                "; ".join(_result_text(result) for result in row["results"][:2]) or "-",
+            )
+        Console().print(table)
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument()], as_json: JsonFlag = False) -> None:
+    """Show what a zoo entry is: config, training data, recipe, measured numbers, limits."""
+    with _worded():
+        from refinezoo import zoo
+
+        entry = zoo.info(name)
+        if as_json:
+            _print_json(entry)
+            return
+        import yaml
+
+        print(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=100), end="")
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo")) -> None:
+    """Run the main job, small and offline: compose, refine, evaluate, export, report."""
+    with _worded("Run `refinezoo demo` again."):
+        from refinezoo import demo as demo_
+
+        demo_.run(out=out)
+
+
+@app.command()
+def doctor(synthetic: Path, real: Path, as_json: JsonFlag = False) -> None:
+    """Look for what spoils training, in a folder of renders and one of real photos."""
+    with _worded():
+        from refinezoo import doctor as doctor_
+
+        report = doctor_.diagnose(synthetic, real)
+        if as_json:
+            _print_json(report)
+        else:
+            print(doctor_.as_text(report))
+        if not report["ok"]:
+            raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML; see docs/train_your_own.md.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+) -> None:
+    """Train a refiner on your renders and photos; run again to resume."""
+    with _worded("Run the same command again to resume from the last checkpoint."):
+        from refinezoo import trainer, training_config
+
+        preset = trainer.train(training_config.read(config, overrides or []))
+        print(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
+
+
+@app.command()
+def compose(
+    out: Path,
+    count: Annotated[int, typer.Option(min=1, help="Scenes.")] = 100,
+    products: Annotated[
+        Path | None, typer.Option(help="RGBA cut-outs; the packaged 31 products by default.")
+    ] = None,
+    distractors: Annotated[Path | None, typer.Option(help="RGBA cut-outs without labels.")] = None,
+    image_size: Annotated[int, typer.Option(min=16, help="Pixels.")] = 128,
+    layout: Annotated[Literal["shelf", "hand_held", "tray", "mixed"], typer.Option()] = "shelf",
+    camera: Annotated[Literal["pinhole", "wide_angle"], typer.Option()] = "pinhole",
+    seed: int = 0,
+) -> None:
+    """Compose synthetic scenes with exact boxes and masks from product cut-outs."""
+    with _worded():
+        from refinezoo.data.compose import compose_scenes
+
+        assets = Path(__file__).parent / "assets"
+        folder = compose_scenes(
+            products or assets / "products",
+            out,
+            count,
+            distractors=distractors or (None if products else assets / "distractors"),
+            image_size=image_size,
+            layout=layout,
+            camera=camera,
+            seed=seed,
+        )
+        print(f"{count} scenes: {folder}")
+
+
+@app.command()
+def refine(
+    source: Annotated[Path, typer.Argument(help="Dataset folder: COCO, VOC, YOLO, masks, images.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
+    model: Annotated[str, typer.Option(help="Zoo name or preset folder.")],
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 changes nothing.")] = 1.0,
+    gate: Annotated[
+        Literal["off", "keep", "blend", "drop"],
+        typer.Option(help="What to do with images whose labels may no longer be true."),
+    ] = "off",
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    seed: int = 0,
+) -> None:
+    """Refine a labelled dataset; annotations are carried over byte for byte."""
+    with _worded("Run the same command again to resume; finished images are kept."):
+        import refinezoo
+        from refinezoo.refinement import Gate
+
+        summary = refinezoo.refine_dataset(
+            source,
+            out,
+            refinezoo.load(model),
+            strength=strength,
+            gate=None if gate == "off" else Gate(action=gate),
+            batch_size=batch_size,
+            seed=seed,
+        )
+        print(summary)
+
+
+@app.command()
+def compare(
+    study: Annotated[Path, typer.Argument(help="YAML of the study.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
+    data: Annotated[Path | None, typer.Option(help="Root of the study's data paths.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+) -> None:
+    """Measure the downstream gain: arms x seeds, table, plots and page; run again to resume."""
+    with _worded("Run the same command again to resume; finished trainings are kept."):
+        from refinezoo.studies import compare_downstream
+
+        compare_downstream(study, jobs=jobs, data=data, out=out)
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
+    out: Annotated[Path, typer.Option(help="Folder, for example servable/cyclegan/1.")],
+    format: Annotated[Literal["saved_model"], typer.Option()] = "saved_model",
+) -> None:
+    """Export a model for serving."""
+    with _worded():
+        import refinezoo
+
+        getattr(refinezoo.export, format)(refinezoo.load(name), out)
+        print(f"{format}: {out}")
+
+
+def _result_text(result: dict[str, Any]) -> str:
+    spread = f" ± {result['spread']:.3f}" if result.get("spread") is not None else ""
+    return f"{result['metric']} {result['value']:.3f}{spread} ({result['dataset']})"
