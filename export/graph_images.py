@@ -62,25 +62,20 @@ def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
         return tf.identity(images)
 
 
-def reflect_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor":
-    """Reflects `[B, H, W, C]` at the bottom and right edge up to a multiple of `stride`.
+def mirror_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor":
+    """Mirrors `[B, H, W, C]` below and to the right up to a multiple of `stride`, at least `least`.
 
-    Unlike `tf.pad` it repeats the reflection, so that a 1 x 1 image also reaches `least`.
+    The padding of `Refiner.refine`; the mirroring repeats, so that a 1 x 1 image also fits.
     """
-    for axis in (1, 2):
-        images = _reflect_axis(images, axis, stride, least)
-    return images
-
-
-def _reflect_axis(images: "tf.Tensor", axis: int, stride: int, least: int) -> "tf.Tensor":
     import tensorflow as tf
 
-    size = tf.shape(images)[axis]
-    target = tf.maximum((size + stride - 1) // stride * stride, least)
-    last = tf.maximum(size - 1, 1)
-    place = tf.range(target) % (2 * last)
-    index = tf.minimum(tf.minimum(place, 2 * last - place), size - 1)
-    return tf.gather(images, index, axis=axis)
+    for axis in (1, 2):
+        size = tf.shape(images)[axis]
+        target = (tf.maximum(size, least) + stride - 1) // stride * stride
+        place = tf.range(target) % (2 * size)
+        index = tf.minimum(place, 2 * size - 1 - place)
+        images = tf.gather(images, index, axis=axis)
+    return images
 
 
 def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from refinezoo.errors import RefinezooError
 
-from .graph_images import check_images, decode_image, reflect_to_stride
+from .graph_images import check_images, decode_image, mirror_to_stride
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_LEAST_STRIDES = 4  # reflection padding inside a network needs some pixels at its lowest scale
+_LEAST_STRIDES = 4  # as Refiner.refine: room for reflection padding at the lowest scale
 
 
 def kind_of(model: Any) -> str:
@@ -73,7 +73,7 @@ def _refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:
 
     def refine(images):
         shape = tf.shape(images)
-        padded = reflect_to_stride(images, stride, _LEAST_STRIDES * stride if stride > 1 else 1)
+        padded = mirror_to_stride(images, stride, _LEAST_STRIDES * stride if stride > 1 else 1)
         refined = network(tf.cast(padded, tf.float32) / 127.5 - 1.0, training=False)
         refined = tf.cast(refined, tf.float32)[:, : shape[1], : shape[2]]
         refined = tf.clip_by_value(tf.round((refined + 1.0) * 127.5), 0.0, 255.0)

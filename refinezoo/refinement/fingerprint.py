@@ -1,6 +1,7 @@
 """What a model is, in one hash: the same weights give the same hash on every backend."""
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -34,3 +35,17 @@ def model_name(model: Any) -> str:
         if isinstance(name, str) and name:
             return name
     return type(model).__name__
+
+
+def model_settings(model: Any) -> dict[str, Any]:
+    """What identifies a model in a manifest: name, class, weights hash, config (as JSON holds it).
+
+    The name itself tells nothing about the outputs, so Keras' running numbers do no harm.
+    """
+    config = model.get_config() if hasattr(model, "get_config") else {}
+    return {
+        "name": model_name(model),
+        "class": type(model).__name__,
+        "weights_sha256": weights_sha256(model),
+        "config": json.loads(json.dumps(config, default=str)),
+    }

@@ -1,0 +1,18 @@
+"""Refining a labelled dataset: annotations carried over, a manifest, a gate, resume."""
+
+from refinezoo.refinement.dataset import refine_dataset
+from refinezoo.refinement.fingerprint import weights_sha256
+from refinezoo.refinement.gate import Gate, GateScore, score_image
+from refinezoo.refinement.layout import Layout, find_renders
+from refinezoo.refinement.summary import Summary
+
+__all__ = [
+    "Gate",
+    "GateScore",
+    "Layout",
+    "Summary",
+    "find_renders",
+    "refine_dataset",
+    "score_image",
+    "weights_sha256",
+]

@@ -1,0 +1,53 @@
+"""Copies what is not refined, byte for byte, and refuses trees where that would go wrong."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_path, sha256
+from refinezoo.refinement.layout import Layout
+
+
+def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
+    """Copies the files that are no renders.
+
+    Returns:
+        A row `{"file", "sha256"}` per file.
+    """
+    rows = []
+    for name in layout.carried:
+        source, target = layout.root / name, out / name
+        digest = sha256(source)
+        if not (target.is_file() and sha256(target) == digest):
+            with atomic_path(target) as temporary:
+                temporary.write_bytes(source.read_bytes())
+        rows.append({"file": name, "sha256": digest})
+    return rows
+
+
+def check_apart(source: str | os.PathLike, out: str | os.PathLike) -> None:
+    """Refuses an output folder that is the source, in it, or around it."""
+    a, b = Path(source).resolve(), Path(out).resolve()
+    if a == b or a in b.parents or b in a.parents:
+        raise RefinezooError(
+            f"expected an output folder apart from the dataset, received source {str(a)!r} and "
+            f"out {str(b)!r}. Renders are never overwritten; name another folder."
+        )
+
+
+def check_names(layout: Layout, own: Iterable[str]) -> None:
+    """Refuses datasets with files that the run itself would write over."""
+    for name in own:
+        if name in layout.carried or name in layout.renders:
+            raise RefinezooError(
+                f"the dataset has a file {name!r} of its own, which refining would write over. "
+                "Pass manifest_name='refinement.json' for a manifest, rename the file otherwise."
+            )
+
+
+def some(things: Iterable[str], limit: int = 5) -> str:
+    """The first few, for a message."""
+    things = list(things)
+    rest = len(things) - limit
+    return "; ".join(things[:limit]) + (f"; and {rest} more" if rest > 0 else "")

@@ -1,0 +1,239 @@
+"""Refines a labelled dataset: same tree, same sizes, annotations byte for byte the same."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_path, sha256
+from refinezoo.refinement.carry import carry_over, check_apart, check_names, some
+from refinezoo.refinement.contact_sheet import write_contact_sheet
+from refinezoo.refinement.fingerprint import model_settings
+from refinezoo.refinement.gate import Gate
+from refinezoo.refinement.labels import read_foreground_mask
+from refinezoo.refinement.layout import find_renders
+from refinezoo.refinement.manifest import JOURNAL, Manifest, sweep
+from refinezoo.refinement.pixels import JPEG_QUALITY, read_render
+from refinezoo.refinement.run import Job, Run, Strength
+from refinezoo.refinement.summary import Summary
+
+GATE_SHEET = "gate_worst.png"
+_WORST = 16
+_log = logging.getLogger(__name__)
+
+
+def refine_dataset(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    refiner: Any,
+    *,
+    strength: Strength = 1.0,
+    gate: Gate | None = None,
+    batch_size: int = 8,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+    on_error: Literal["raise", "skip"] = "raise",
+    overwrite: bool = False,
+    manifest_name: str = "manifest.json",
+) -> Summary:
+    """Refines the renders of a dataset (COCO, VOC, YOLO, masks, depth); carries the rest over.
+
+    The new tree has the files of the old one under the same names. Renders keep name, size and file
+    format (JPEG is written at quality 95); every other file is copied byte for byte, so that all
+    annotations stay true to the letter. Alpha is carried unchanged; grey becomes RGB and 16 bits
+    become 8, both counted in the manifest. A killed run resumes when it is started again.
+
+    Args:
+        source: the dataset; see `find_renders` for which files are taken for renders.
+        out: a new folder, or that of an interrupted run with the same settings.
+        refiner: a model of refinezoo, or anything with `refine(images, strength=, seed=)` on uint8
+            `[B, H, W, 3]` whose draws depend on the image and the seed alone.
+        strength: 0 keeps the render, 1 takes the refined image; or `(foreground, background)`, for
+            which each render needs a mask in `foreground_masks/`.
+        gate: checks that the labels are still true; see `Gate`. None checks nothing.
+        batch_size: images of equal size refined at once.
+        seed: of refiners that draw.
+        workers: threads that read; the number of processors, at most 4, by default.
+        progress: show a progress bar.
+        on_error: `"raise"` finishes all other images, then raises; `"skip"` only lists what failed.
+        overwrite: refine again where `out` holds a run with other settings.
+        manifest_name: for datasets that have a `manifest.json` of their own.
+
+    Returns:
+        What was done; also in the manifest, with a row per image. With a gate the worst images are
+        shown, before and after, in `gate_worst.png`.
+
+    Raises:
+        RefinezooError: bad arguments, nothing to refine, `out` holds other files, or images that
+            could not be read (after all others were written).
+    """
+    started = time.monotonic()
+    strength = _checked_strength(strength)
+    if on_error not in ("raise", "skip"):
+        raise RefinezooError(f"expected on_error 'raise' or 'skip', received {on_error!r}.")
+    if batch_size < 1:
+        raise RefinezooError(f"expected batch_size >= 1, received {batch_size}.")
+    if not callable(getattr(refiner, "refine", None)):
+        raise RefinezooError(
+            f"expected a refiner with refine(images), received {type(refiner).__name__}. "
+            "refinezoo.list_models(kind='refiner') names some."
+        )
+    out = Path(out)
+    check_apart(source, out)
+    layout = find_renders(source)
+    check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
+    if layout.missing and on_error == "raise":
+        raise RefinezooError(
+            f"the COCO files name {len(layout.missing)} images that are not there: "
+            f"{some(layout.missing)}. Restore them, or pass on_error='skip'."
+        )
+    for note in layout.notes:
+        _log.warning("%s", note)
+
+    model = model_settings(refiner)
+    settings = {
+        "model": {key: value for key, value in model.items() if key != "name"},
+        "strength": strength,
+        "seed": seed,
+        "gate": None if gate is None else asdict(gate),
+        "jpeg_quality": JPEG_QUALITY,
+    }
+    settings = json.loads(json.dumps(settings))  # as it will be read back
+    manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
+    sweep(out, set(layout.carried))
+    common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
+
+    def refine(images: np.ndarray) -> np.ndarray:
+        return refiner.refine(images, strength=1.0, seed=seed)
+
+    run = Run(layout, refine, strength, gate, manifest, common)
+    threads = workers or min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
+        carried = carry_over(layout, out)
+        for batch in run.batches(pool, batch_size, ahead=batch_size + threads):
+            manifest.add(_refined_rows(run, batch, out, pool))
+            advance(len(batch))
+        advance(run.resumed)
+    summary = _finish(run, out, carried, started)
+    if summary.failed and on_error == "raise":
+        raise RefinezooError(
+            f"{len(summary.failed)} of {summary.images} images could not be refined: "
+            f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
+            "these and run it again (finished images are kept), or pass on_error='skip'."
+        )
+    return summary
+
+
+def _refined_rows(
+    run: Run, batch: list[Job], out: Path, pool: ThreadPoolExecutor
+) -> list[dict[str, Any]]:
+    if batch[0].error:
+        for job in batch:
+            (out / job.name).unlink(missing_ok=True)
+        return [run.failure(job) for job in batch]
+    rows = []
+    for content, row in pool.map(run.judge, batch, run.refine_batch(batch)):
+        target = out / row["file"]
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(content)
+        rows.append({**row, "output_sha256": sha256(target)})
+    return rows
+
+
+def _finish(run: Run, out: Path, carried: list[dict[str, str]], started: float) -> Summary:
+    layout, manifest = run.layout, run.manifest
+    rows = [manifest.rows[name] for name in layout.renders]
+    by_action: dict[str, list[str]] = {}
+    conversions: dict[str, int] = {}
+    for row in rows:
+        by_action.setdefault(row["action"], []).append(row["file"])
+        for conversion in row.get("conversions", ()):
+            conversions[conversion] = conversions.get(conversion, 0) + 1
+    failed = {row["file"]: row["error"] for row in rows if row["action"] == "failed"}
+    scores = [row["gate"]["score"] for row in rows if "gate" in row]
+    if run.gate is not None:
+        _write_sheet(run, rows, out / GATE_SHEET)
+    dropped = by_action.get("dropped", [])
+    for conversion, count in conversions.items():
+        _log.info("%d renders: %s", count, conversion)
+    manifest.finish(
+        layout.renders,
+        model_name=run.common["model"],
+        layout=layout.kind,
+        notes=layout.notes,
+        conversions=conversions,
+        dropped=dropped,
+        failed=list(failed),
+        missing=layout.missing,
+        carried=carried,
+    )
+    return Summary(
+        out=out,
+        layout=layout.kind,
+        images=len(rows),
+        refined=len(by_action.get("refined", [])),
+        blended=len(by_action.get("blended", [])),
+        flagged=len(by_action.get("flagged", [])),
+        dropped=dropped,
+        failed=failed,
+        resumed=run.resumed,
+        carried=len(carried),
+        conversions=conversions,
+        mean_score=float(np.mean(scores)) if scores else None,
+        seconds=time.monotonic() - started,
+        manifest=manifest.path,
+    )
+
+
+def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
+    """Refines the worst images once more: a dropped one left no refined file to show."""
+    judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"]["score"])
+    pairs = []
+    for row in judged[:_WORST]:
+        job = Job(row["file"], row["source_sha256"], read_render(run.layout.root / row["file"]))
+        if isinstance(run.strength, tuple):
+            height, width = job.rgb.shape[:2]
+            job.mask = read_foreground_mask(run.layout, job.name, width, height)
+        caption = f"{row['gate']['score']:.2f} {row['gate']['verdict']}  {row['file']}"
+        pairs.append((caption, job.rgb, run.refine_batch([job])[0]))
+    if pairs:
+        write_contact_sheet(path, pairs)
+
+
+def _checked_strength(strength: Any) -> Strength:
+    values = tuple(strength) if isinstance(strength, (tuple, list)) else (strength,)
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    if len(numbers) != len(values) or len(values) > 2 or not all(0 <= v <= 1 for v in numbers):
+        raise RefinezooError(
+            f"expected strength in [0, 1], or (foreground, background), received {strength!r}."
+        )
+    return float(values[0]) if len(values) == 1 else (float(values[0]), float(values[1]))
+
+
+@contextmanager
+def _progress(show: bool, total: int) -> Iterator[Callable[[int], None]]:
+    if not show:
+        yield lambda count: None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("refining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("refining", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,161 @@
+"""The steps one render goes through: read, refine in a batch, judge, encode."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import sha256
+from refinezoo.refinement.gate import Gate, blend
+from refinezoo.refinement.labels import read_boxes, read_foreground_mask
+from refinezoo.refinement.layout import Layout
+from refinezoo.refinement.manifest import Manifest
+from refinezoo.refinement.pixels import Render, encode, read_render
+
+Strength = float | tuple[float, float]
+
+
+@dataclass
+class Job:
+    """One render on its way; `render` is None where reading failed or was not needed."""
+
+    name: str
+    source_sha256: str
+    render: Render | None = None
+    mask: np.ndarray | None = None
+    error: str = ""
+    done: bool = False
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The render's pixels, uint8 `[H, W, 3]`."""
+        if self.render is None:
+            raise RuntimeError(f"{self.name} was not read")
+        return self.render.rgb
+
+
+@dataclass
+class Run:
+    """What stays the same over the images of one `refine_dataset`.
+
+    Attributes:
+        layout: the source.
+        refine: uint8 `[B, H, W, 3]` to the same, at full strength.
+        strength: one, or (foreground, background).
+        gate: or None.
+        manifest: knows what an earlier run finished.
+        common: columns that every row has.
+        resumed: images found finished so far.
+    """
+
+    layout: Layout
+    refine: Callable[[np.ndarray], np.ndarray]
+    strength: Strength
+    gate: Gate | None
+    manifest: Manifest
+    common: dict[str, Any]
+    resumed: int = field(default=0)
+
+    def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
+        """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone."""
+        waiting: dict[tuple[int, ...], list[Job]] = {}
+        for job in self._read_ahead(pool, ahead):
+            if job.done:
+                self.resumed += 1
+            elif job.error:
+                yield [job]
+            else:
+                bucket = waiting.setdefault(job.rgb.shape, [])
+                bucket.append(job)
+                if len(bucket) == batch_size:
+                    yield waiting.pop(job.rgb.shape)
+                elif sum(map(len, waiting.values())) >= 4 * batch_size:
+                    yield waiting.pop(max(waiting, key=lambda shape: len(waiting[shape])))
+        yield from waiting.values()
+
+    def _read_ahead(self, pool: Executor, ahead: int) -> Iterator[Job]:
+        pending: deque[Future[Job]] = deque()
+        for name in self.layout.renders:
+            pending.append(pool.submit(self.read, name))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def read(self, name: str) -> Job:
+        """Reads a render, and its foreground mask where one is used."""
+        path = self.layout.root / name
+        job = Job(name, sha256(path))
+        job.done = self.manifest.done(name, job.source_sha256)
+        if job.done:
+            return job
+        split = isinstance(self.strength, tuple)
+        try:
+            job.render = read_render(path)
+            height, width = job.rgb.shape[:2]
+            if self.gate or split:
+                job.mask = read_foreground_mask(self.layout, name, width, height)
+            if split and job.mask is None:
+                raise RefinezooError(
+                    f"strength=(foreground, background) needs a foreground mask, {name} has none. "
+                    "Expected foreground_masks/ beside images/; or give one strength."
+                )
+        except RefinezooError as error:
+            job.error = str(error)
+        return job
+
+    def refine_batch(self, jobs: Sequence[Job]) -> list[np.ndarray]:
+        """The refined images of jobs of one size, at the strength asked for."""
+        images = np.stack([job.rgb for job in jobs])
+        refined = np.asarray(self.refine(images))
+        if refined.shape != images.shape or refined.dtype != np.uint8:
+            raise RefinezooError(
+                f"expected the refiner to return uint8 {images.shape} for {jobs[0].name}, received "
+                f"{refined.dtype} {refined.shape}. Labels stay true only if the size stays."
+            )
+        return [
+            blend(job.rgb, image, self._strength_map(job))
+            for job, image in zip(jobs, refined, strict=True)
+        ]
+
+    def judge(self, job: Job, refined: np.ndarray) -> tuple[bytes, dict[str, Any]]:
+        """The file to write for a refined image, and its row but for the file's hash."""
+        row, share, action = self._row(job), 1.0, "refined"
+        height, width = refined.shape[:2]
+        if self.gate is not None:
+            boxes = read_boxes(self.layout, job.name, width, height)
+            verdict, share, score = self.gate.judge(job.rgb, refined, boxes, job.mask)
+            action = {"blend": "blended", "drop": "dropped", "flag": "flagged"}.get(verdict, action)
+            row["gate"] = {"verdict": verdict, **score.row()}
+        row |= {"action": action, "size": [width, height], "strength": self._scaled(share)}
+        if action == "dropped":
+            return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}
+        pixels = refined if share == 1.0 else blend(job.rgb, refined, share)
+        alpha, conversions = (
+            (job.render.alpha, job.render.conversions) if job.render else (None, ())
+        )
+        content = encode(pixels, alpha, Path(job.name).suffix)
+        return content, row | {"conversions": list(conversions)}
+
+    def failure(self, job: Job) -> dict[str, Any]:
+        """The row of an image that could not be read."""
+        return {**self._row(job), "action": "failed", "error": job.error}
+
+    def _row(self, job: Job) -> dict[str, Any]:
+        return {"file": job.name, "source_sha256": job.source_sha256, **self.common}
+
+    def _strength_map(self, job: Job) -> float | np.ndarray:
+        if isinstance(self.strength, float) or job.mask is None:
+            return self.strength if isinstance(self.strength, float) else self.strength[1]
+        foreground, background = self.strength
+        return (background + (foreground - background) * job.mask[..., None]).astype(np.float32)
+
+    def _scaled(self, share: float) -> float | list[float]:
+        if isinstance(self.strength, float):
+            return round(self.strength * share, 6)
+        return [round(part * share, 6) for part in self.strength]

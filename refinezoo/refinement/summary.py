@@ -1,0 +1,49 @@
+"""What a run of `refine_dataset` reports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        out: the refined dataset.
+        layout: `"coco"`, `"voc"`, `"yolo"` or `"folders"`.
+        images: renders found.
+        refined, blended, flagged: taken as refined; taken at lower strength; taken in spite of a
+            low score.
+        dropped: renders whose refinement the gate refused; their source file took its place.
+        failed: per file that could not be read, why; it is not in `out`.
+        resumed: images that an earlier run had finished.
+        carried: other files, copied byte for byte.
+        conversions: how many renders had each conversion (grey to RGB, 16-bit to 8-bit, ...).
+        mean_score: of the gate; None without one.
+        seconds: of this run.
+        manifest: path of the manifest.
+    """
+
+    out: Path
+    layout: str
+    images: int
+    refined: int
+    blended: int
+    flagged: int
+    dropped: list[str]
+    failed: dict[str, str]
+    resumed: int
+    carried: int
+    conversions: dict[str, int]
+    mean_score: float | None
+    seconds: float
+    manifest: Path
+
+    def __str__(self) -> str:
+        parts = [f"{self.refined} of {self.images} images refined"]
+        counts = {"blended": self.blended, "flagged": self.flagged, "dropped": len(self.dropped)}
+        counts |= {"failed": len(self.failed), "resumed": self.resumed}
+        parts += [f"{count} {name}" for name, count in counts.items() if count]
+        parts.append(f"{self.carried} files carried over")
+        score = "" if self.mean_score is None else f", mean gate score {self.mean_score:.2f}"
+        return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s)"

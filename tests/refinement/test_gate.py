@@ -1,0 +1,149 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from refinezoo.errors import RefinezooError
+from refinezoo.refinement import Gate, refine_dataset, score_image
+
+
+def shuffled(image, tiles=8, seed=0):
+    height, width = (size // tiles * tiles for size in image.shape[:2])
+    parts = [
+        part
+        for row in np.split(image[:height, :width], tiles)
+        for part in np.split(row, tiles, axis=1)
+    ]
+    order = np.random.default_rng(seed).permutation(len(parts))
+    mixed = image.copy()
+    rows = [np.hstack([parts[i] for i in line]) for line in order.reshape(tiles, tiles)]
+    mixed[:height, :width] = np.vstack(rows)
+    return mixed
+
+
+def turned_hue(image, turn):
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + round(turn * 180)) % 180
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
+HARMLESS = {
+    "brighter": lambda image: np.clip(image.astype(int) + 30, 0, 255).astype(np.uint8),
+    "warmer": lambda image: np.clip(image * np.array([1.1, 1, 0.9]), 0, 255).astype(np.uint8),
+    "jpeg": lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [1, 60])[1], 1),
+    "slightly soft": lambda image: cv2.GaussianBlur(image, (0, 0), 1.0),
+}
+HARMFUL = {
+    "upside down": lambda image: image[::-1].copy(),
+    "mirrored": lambda image: image[:, ::-1].copy(),
+    "shuffled": shuffled,
+    "blurred away": lambda image: cv2.GaussianBlur(image, (0, 0), image.shape[1] / 16),
+    "negative": lambda image: 255 - image,
+    "another colour": lambda image: turned_hue(image, 0.35),
+    "grey": lambda image: np.full_like(image, 128),
+}
+
+
+@pytest.mark.parametrize("where", ["photos", "products"])
+def test_identity_scores_one(where, request):
+    for item in request.getfixturevalue(where):
+        image, boxes = item if isinstance(item, tuple) else (item, None)
+        score = score_image(image, image, boxes)
+        for value in score.row().values():
+            assert value == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_harmless_changes_pass(photos, change):
+    scores = [score_image(i, HARMLESS[change](i), b).score for i, b in photos]
+    assert min(scores) > Gate().keep + 0.1
+
+
+@pytest.mark.parametrize("change", HARMFUL)
+def test_harmful_changes_fail_on_photos(photos, change):
+    scores = [score_image(i, HARMFUL[change](i), b).score for i, b in photos]
+    assert max(scores) < Gate().keep - 0.1
+
+
+@pytest.mark.parametrize("change", ["upside down", "shuffled", "negative", "another colour"])
+def test_harmful_changes_fail_on_products(products, change):
+    scores = [score_image(image, HARMFUL[change](image)).score for image in products]
+    assert np.mean(scores) < Gate().keep - 0.1
+
+
+def test_only_the_labelled_region_counts(scene):
+    image, (x, y, w, h) = scene(0)
+    boxes = np.array([[x, y, x + w, y + h]], np.float32)
+    other = np.random.default_rng(1).integers(60, 120, image.shape, np.uint8)
+    other[y : y + h, x : x + w] = image[y : y + h, x : x + w]
+    mask = np.zeros(image.shape[:2], np.float32)
+    mask[y : y + h, x : x + w] = 1
+    assert score_image(image, other, boxes).structure > 0.9
+    assert score_image(image, other, None, mask).structure > 0.9
+    assert score_image(image, other).structure < 0.9
+    gone = image.copy()
+    gone[y : y + h, x : x + w] = image[0, 0]
+    assert score_image(image, gone, boxes).score < 0.1
+
+
+def test_one_vanished_object_of_several_shows(scene):
+    image, (x, y, w, h) = scene(0)
+    image, gone = np.hstack([image, image]), np.hstack([image, image])
+    gone[y : y + h, x : x + w] = 90
+    boxes = np.array([[x, y, x + w, y + h], [x + 64, y, x + 64 + w, y + h]], np.float32)
+    score = score_image(image, gone, boxes)
+    assert score.worst_object < 0.3 < 0.5 < score.structure
+
+
+def test_hue_is_circular_and_ignores_greys():
+    red = np.full((32, 32, 3), (200, 30, 40), np.uint8)
+    nearly = np.full((32, 32, 3), (200, 40, 30), np.uint8)
+    green = np.full((32, 32, 3), (40, 190, 30), np.uint8)
+    assert score_image(red, nearly).hue > 0.8 and score_image(red, green).hue < 0.1
+    grey = np.full((32, 32, 3), 120, np.uint8)
+    tinted = np.full((32, 32, 3), (122, 120, 118), np.uint8)
+    assert score_image(grey, tinted).hue > 0.95
+
+
+def test_sizes_must_agree():
+    with pytest.raises(RefinezooError, match="shape of its source"):
+        score_image(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"action": "keap"}, "expected action"), ({"keep": 0.1}, "drop <= keep")],
+)
+def test_bad_gates_are_refused(options, message):
+    with pytest.raises(RefinezooError, match=message):
+        Gate(**options)
+
+
+def test_dropped_images_are_the_source_files(coco, tmp_path, upside_down):
+    summary = refine_dataset(coco, tmp_path / "out", upside_down, gate=Gate(), progress=False)
+    assert len(summary.dropped) == 5 and summary.refined == 0
+    for name in summary.dropped:
+        assert (tmp_path / "out" / name).read_bytes() == (coco / name).read_bytes()
+    document = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert document["dropped"] == summary.dropped
+    sheet = cv2.imread(str(tmp_path / "out/gate_worst.png"))
+    assert sheet.shape[0] > 2 * 160 and sheet.std() > 10
+
+
+def test_blending_lowers_the_strength_until_it_passes(coco, tmp_path, negative):
+    gate = Gate(keep=0.6, drop=0.0, action="blend")
+    summary = refine_dataset(coco, tmp_path / "out", negative, gate=gate, progress=False)
+    assert summary.blended == 5
+    rows = json.loads((tmp_path / "out/manifest.json").read_text())["images"]
+    assert all(0 < row["strength"] < 1 and row["gate"]["score"] < 0.6 for row in rows)
+    for row in rows:
+        source = cv2.imread(str(coco / row["file"]))
+        assert score_image(source, cv2.imread(str(tmp_path / "out" / row["file"]))).score > 0.5
+
+
+def test_keep_only_notes(coco, tmp_path, negative):
+    gate = Gate(action="keep")
+    summary = refine_dataset(coco, tmp_path / "out", negative, gate=gate, progress=False)
+    assert summary.flagged == 5 and not summary.dropped
+    assert summary.mean_score < 0.1
