@@ -86,7 +86,8 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
         )
     from refinezoo import __version__
 
-    config = {key: value for key, value in model.get_config().items() if key != "dtype"}
+    base = ("dtype", "name", "trainable")  # of keras.Model, not of the method
+    config = {key: value for key, value in model.get_config().items() if key not in base}
     try:
         json.dumps(config)
     except TypeError as error:

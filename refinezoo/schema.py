@@ -1,5 +1,6 @@
 """What a zoo config may say, and worded errors for what it may not."""
 
+import os
 import types
 import typing
 from pathlib import Path
@@ -113,7 +114,7 @@ def validate(model: type[Model], values: Any, where: str) -> Model:
     raise RefinezooError(f"{where}: {len(lines)} {plural}:\n  " + "\n  ".join(lines))
 
 
-def read_yaml(path: str | Path) -> Any:
+def read_yaml(path: str | os.PathLike) -> Any:
     """The content of a YAML file; a missing or broken one is a worded error."""
     path = Path(path)
     try:

@@ -1,0 +1,185 @@
+"""`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
+
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_path, write_json
+from refinezoo.presets import model_class
+from refinezoo.schema import read_yaml
+from refinezoo.training_config import TrainingConfig
+
+
+def train(config: TrainingConfig, *, progress: bool = True) -> Path:
+    """Trains the refiner that `config` names; run again after an interruption, it goes on.
+
+    The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
+    `samples/` (grids of renders above their refinement), `backup/` (the last checkpoint, until the
+    run is done), `preset/` (what `refinezoo.load` reads) and `summary.json` (minutes, hardware).
+
+    Args:
+        config: see `refinezoo.training_config`.
+        progress: whether Keras prints its progress bar.
+
+    Returns:
+        The preset folder.
+
+    Raises:
+        RefinezooError: bad data or config, a loss that is no number, or a folder that holds
+            another run.
+    """
+    out = Path(config.out)
+    preset = out / "preset"
+    with _locked(out):
+        _claim(config, out)
+        if (out / "summary.json").is_file() and preset.is_dir():
+            return preset
+        started = time.monotonic()
+        refiner = _build(config)
+        adapted = _adapt(refiner, config)
+        learned = hasattr(refiner, "players")
+        if not adapted and not learned:
+            raise RefinezooError(f"{config.refiner} has nothing to train.")
+        if learned:
+            _fit(refiner, config, out, progress)
+        refiner.save_to_preset(preset)
+        write_json(out / "summary.json", _summary(started))
+    return preset
+
+
+def _build(config: TrainingConfig) -> Any:
+    import keras
+
+    cls: Any = model_class(config.refiner)
+    if not hasattr(cls, "refine"):
+        raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
+    keras.utils.set_random_seed(config.seed)
+    try:
+        return cls(**config.arguments)
+    except TypeError as error:
+        raise RefinezooError(
+            f"arguments: {config.refiner} does not take them: {error}. "
+            f"See help(refinezoo.refiners.{config.refiner})."
+        ) from None
+
+
+def _adapt(refiner: Any, config: TrainingConfig) -> bool:
+    """Gives statistics of the real photos to refiners that keep some."""
+    if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
+        return False
+    from refinezoo.data import list_images, read_image
+
+    refiner.adapt((read_image(path) for path in list_images(config.real)), seed=config.seed)
+    return True
+
+
+def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
+    import keras
+
+    from refinezoo.training import SampleGrid, StopOnNaN
+
+    per_epoch = min(config.steps_per_epoch, config.steps)
+    data = _data(config, per_epoch)
+    batch = data[0]
+    refiner.compile()
+    callbacks = [
+        StopOnNaN(checkpoint=out / "backup"),
+        keras.callbacks.CSVLogger(out / "log.csv", append=True),
+    ]
+    if config.samples:
+        renders = batch["synthetic"]["image"]
+        while len(renders) < config.samples and len(renders) < len(data) * config.batch_size:
+            renders = _more(renders, data, len(renders) // config.batch_size)
+        callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
+    # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
+    callbacks.append(keras.callbacks.BackupAndRestore(out / "backup"))
+    refiner.fit(
+        data,
+        epochs=-(-config.steps // per_epoch),
+        callbacks=callbacks,
+        verbose="auto" if progress else 0,
+        shuffle=False,
+    )
+
+
+def _more(renders: Any, data: Any, index: int) -> Any:
+    import numpy as np
+
+    return np.concatenate([renders, data[index]["synthetic"]["image"]])
+
+
+def _data(config: TrainingConfig, steps: int) -> Any:
+    from refinezoo import data
+
+    settings: dict[str, Any] = {}
+    if config.masks == "grabcut":
+        from refinezoo.data.masks import grabcut_mask
+
+        settings["masks"] = grabcut_mask
+    return data.unpaired(
+        config.synthetic,
+        config.real,
+        image_size=config.image_size,
+        batch_size=config.batch_size,
+        crop=config.crop,
+        augment=config.augment,
+        seed=config.seed,
+        steps=steps,
+        **settings,
+    )
+
+
+def _claim(config: TrainingConfig, out: Path) -> None:
+    """Writes the resolved config, or checks that the folder holds a run of the same one."""
+    values = config.model_dump()
+    path = out / "config.yaml"
+    if path.is_file():
+        before = read_yaml(path)
+        before = before if isinstance(before, dict) else {}
+        changed = sorted(
+            key for key in {*values, *before} - {"out"} if values.get(key) != before.get(key)
+        )
+        if changed:
+            raise RefinezooError(
+                f"{out} holds a run with another config (differs in {', '.join(changed)}). "
+                "Give another out=, or the config of that run to resume it."
+            )
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RefinezooError(
+                f"another training is running in {out}. Wait for it, or give another out=."
+            ) from None
+        yield
+
+
+def _summary(started: float) -> dict[str, Any]:
+    import keras
+
+    import refinezoo
+
+    return {
+        "minutes_of_the_last_call": round((time.monotonic() - started) / 60, 2),
+        "hardware": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "refinezoo": refinezoo.__version__,
+    }

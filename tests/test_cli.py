@@ -1,0 +1,183 @@
+import json
+import re
+import subprocess
+import sys
+import types
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import refinezoo
+from refinezoo import cli
+from refinezoo.errors import RefinezooError
+
+VERBS = ["list", "info", "demo", "doctor", "train", "compose", "refine", "compare", "export"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Replaces a function of the package and records how the command line calls it."""
+    recorded = []
+
+    def replace(module, name, result=None):
+        stand_in = types.ModuleType(module)
+
+        def function(*args, **kwargs):
+            recorded.append((args, kwargs))
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        setattr(stand_in, name, function)
+        monkeypatch.setitem(sys.modules, module, stand_in)
+        return recorded
+
+    return replace
+
+
+def test_help_names_every_verb():
+    result = run("--help")
+    assert result.exit_code == 0
+    assert all(re.search(rf"\b{verb}\b", result.output) for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help(verb):
+    result = run(verb, "--help")
+    assert result.exit_code == 0 and "Usage" in result.output
+
+
+def test_list_json_is_json_and_starts_no_keras():
+    code = (
+        "import sys; sys.argv = ['refinezoo', 'list', '--json']\n"
+        "from refinezoo import cli\n"
+        "try:\n    cli.main()\n"
+        "finally:\n"
+        "    bad = {'keras', 'tensorflow', 'jax', 'cv2', 'numpy'} & set(sys.modules)\n"
+        "    print(sorted(bad), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+    rows = json.loads(done.stdout)
+    assert rows == refinezoo.list_models()
+    keys = {"name", "kind", "summary", "weights_bytes", "weights_sha256", "licence", "results"}
+    assert all(keys <= set(row) for row in rows)
+
+
+def test_python_m_refinezoo():
+    done = subprocess.run(
+        [sys.executable, "-m", "refinezoo", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == f"refinezoo {refinezoo.__version__}"
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["info", "cyclegam"], "expected a zoo name or a preset folder, received 'cyclegam'"),
+        (["list", "--kind", "refinr"], "Did you mean 'refiner'?"),
+        (["doctor", "/nonexistent/a", "/nonexistent/b"], "expected a folder of synthetic images"),
+        (["train", "/nonexistent/x.yaml"], "expected a YAML file at"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr and result.stderr.startswith("refinezoo: ")
+    assert "Traceback" not in result.output and result.stdout == ""
+
+
+def test_debug_shows_the_error_itself():
+    result = run("--debug", "info", "cyclegam")
+    assert isinstance(result.exception, RefinezooError)
+
+
+def test_unknown_verb_and_bad_option():
+    assert run("refin").exit_code == 2
+    assert run("refine", "a", "b", "--model", "m", "--strength", "2").exit_code == 2
+
+
+def test_doctor_json_and_exit_code(tmp_path):
+    for name in ("synthetic", "real"):
+        (tmp_path / name).mkdir()
+        image = np.full((70, 70, 3), 120, np.uint8)
+        cv2.imwrite(str(tmp_path / name / "a.png"), image)
+    result = run("doctor", tmp_path / "synthetic", tmp_path / "real", "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["ok"] is True
+    (tmp_path / "real" / "b.png").write_bytes(b"junk")
+    result = run("doctor", tmp_path / "synthetic", tmp_path / "real")
+    assert result.exit_code == 1 and "ERROR corrupt" in result.stdout
+
+
+def test_demo_calls_the_package(calls, monkeypatch, tmp_path):
+    recorded = calls("refinezoo.demo", "run")
+    monkeypatch.setattr(refinezoo, "demo", sys.modules["refinezoo.demo"], raising=False)
+    assert run("demo", "--out", tmp_path).exit_code == 0
+    assert recorded == [((), {"out": tmp_path})]
+
+
+def test_compare_calls_the_package(calls, tmp_path):
+    recorded = calls("refinezoo.studies", "compare_downstream")
+    result = run("compare", "study.yaml", "--jobs", 2, "--data", tmp_path)
+    assert result.exit_code == 0, result.output
+    ((study,), keywords) = recorded[0]
+    assert str(study) == "study.yaml" and keywords["jobs"] == 2 and keywords["data"] == tmp_path
+
+
+def test_compose_calls_the_package_with_packaged_products(calls, tmp_path):
+    recorded = calls("refinezoo.data.compose", "compose_scenes", tmp_path)
+    result = run("compose", tmp_path / "scenes", "--count", 3, "--layout", "tray", "--seed", 5)
+    assert result.exit_code == 0, result.output
+    ((products, out, count), keywords) = recorded[0]
+    assert any(products.glob("*.png")) and any(keywords["distractors"].glob("*.png"))
+    assert (out, count) == (tmp_path / "scenes", 3)
+    assert keywords["layout"] == "tray" and keywords["seed"] == 5
+
+
+def test_interrupt_says_how_to_resume(calls, tmp_path):
+    calls("refinezoo.studies", "compare_downstream", KeyboardInterrupt())
+    result = run("compare", "study.yaml")
+    assert result.exit_code == 130
+    assert "Run the same command again to resume" in result.stderr
+
+
+def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
+    seen = {}
+
+    def refine_dataset(source, out, refiner, **keywords):
+        seen.update(keywords, source=source, refiner=refiner)
+        return "3 images refined"
+
+    monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
+    monkeypatch.setattr(refinezoo, "load", lambda name: f"model {name}", raising=False)
+    arguments = ["refine", "renders", tmp_path / "out", "--model", "reinhard", "--seed", 4]
+    result = run(*arguments, "--gate", "drop", "--strength", 0.5)
+    assert result.exit_code == 0, result.output
+    assert "3 images refined" in result.stdout
+    assert seen["gate"].action == "drop" and seen["strength"] == 0.5 and seen["seed"] == 4
+    assert seen["refiner"] == "model reinhard"
+    assert run(*arguments).exit_code == 0 and seen["gate"] is None
+
+
+def test_export_calls_the_named_format(monkeypatch, tmp_path):
+    seen = []
+    stand_in = types.SimpleNamespace(saved_model=lambda model, folder: seen.append((model, folder)))
+    monkeypatch.setattr(refinezoo, "export", stand_in, raising=False)
+    monkeypatch.setattr(refinezoo, "load", lambda name: f"model {name}", raising=False)
+    assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
+    assert seen == [("model cyclegan", tmp_path / "1")]
+    assert run("export", "cyclegan", "--format", "onnxx", "--out", tmp_path).exit_code == 2
