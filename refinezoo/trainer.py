@@ -44,11 +44,8 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
             return preset
         started = time.monotonic()
         refiner = _build(config)
-        adapted = _adapt(refiner, config)
-        learned = hasattr(refiner, "players")
-        if not adapted and not learned:
-            raise RefinezooError(f"{config.refiner} has nothing to train.")
-        if learned:
+        _adapt(refiner, config)
+        if hasattr(refiner, "players"):
             _fit(refiner, config, out, progress)
         refiner.save_to_preset(preset)
         write_json(out / "summary.json", _summary(started))
@@ -71,14 +68,13 @@ def _build(config: TrainingConfig) -> Any:
         ) from None
 
 
-def _adapt(refiner: Any, config: TrainingConfig) -> bool:
+def _adapt(refiner: Any, config: TrainingConfig) -> None:
     """Gives statistics of the real photos to refiners that keep some."""
     if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
-        return False
+        return
     from refinezoo.data import list_images, read_image
 
     refiner.adapt((read_image(path) for path in list_images(config.real)), seed=config.seed)
-    return True
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
@@ -86,18 +82,21 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
 
     from refinezoo.training import SampleGrid, StopOnNaN
 
+    if config.steps is None:
+        raise RefinezooError(
+            f"steps: expected the number of training steps of {config.refiner}, received none. "
+            "Add steps: 4000, say."
+        )
     per_epoch = min(config.steps_per_epoch, config.steps)
     data = _data(config, per_epoch)
-    batch = data[0]
     refiner.compile()
     callbacks = [
         StopOnNaN(checkpoint=out / "backup"),
         keras.callbacks.CSVLogger(out / "log.csv", append=True),
     ]
     if config.samples:
-        renders = batch["synthetic"]["image"]
-        while len(renders) < config.samples and len(renders) < len(data) * config.batch_size:
-            renders = _more(renders, data, len(renders) // config.batch_size)
+        count = min(len(data), -(-config.samples // config.batch_size))
+        renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]
         callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
     callbacks.append(keras.callbacks.BackupAndRestore(out / "backup"))
@@ -108,12 +107,6 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         verbose="auto" if progress else 0,
         shuffle=False,
     )
-
-
-def _more(renders: Any, data: Any, index: int) -> Any:
-    import numpy as np
-
-    return np.concatenate([renders, data[index]["synthetic"]["image"]])
 
 
 def _data(config: TrainingConfig, steps: int) -> Any:

@@ -28,7 +28,9 @@ class TrainingConfig(Strict):
     crop: str = Field(default="random", description="how crops are cut (refinezoo.data.unpaired)")
     augment: bool = True
     batch_size: int = Field(default=1, ge=1)
-    steps: int = Field(ge=1, description="optimizer steps in all")
+    steps: int | None = Field(
+        default=None, ge=1, description="optimizer steps in all; refiners that only adapt need none"
+    )
     steps_per_epoch: int = Field(default=200, ge=1, description="steps between checkpoints")
     samples: int = Field(default=4, ge=0, description="renders in the sample grids")
     seed: int = Field(default=0, ge=0)
