@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def run(
     with steps("load the pretrained detectors"):
         loaded = {
             arm: (_name(source), _loaded(source))
-            for arm, source in (detectors or _zoo_detectors(steps.say)).items()
+            for arm, source in (detectors or _zoo_detectors()).items()
         }
     found, rows, scores = {}, [], {}
     photos = _real_photos()
@@ -220,7 +220,7 @@ def _name(source: Any) -> str:
     return str(getattr(source, "name", type(source).__name__))
 
 
-def _zoo_detectors(say: Callable[[str], None]) -> dict[str, str]:
+def _zoo_detectors() -> dict[str, str]:
     """The fridge detectors of the zoo by what they were trained on; the first two must be there."""
     from refinezoo import list_models
 

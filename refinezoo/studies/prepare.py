@@ -45,6 +45,9 @@ class Preparation:
     def sets(self) -> dict[str, PreparedSet]:
         """Every set that some arm trains on, by name."""
         wanted = [name for arm in self.study.arms.values() for name in arm.sets]
+        for name, section in self.study.refiners.items():
+            if name in wanted and section.fit is not None:
+                _adaptable(name, section.fit["class"])
         prepared: dict[str, PreparedSet] = {}
         if any(name != "real" for name in wanted):
             prepared["synthetic"] = self.synthetic()
@@ -133,6 +136,7 @@ class Preparation:
             make,
             annotations=synthetic.annotations.name,
             images=os.path.relpath(synthetic.images, synthetic.annotations.parent),
+            resumes=True,
         )
 
     def refiner(self, name: str, section: RefinerSection) -> Any:
@@ -142,21 +146,10 @@ class Preparation:
 
             for folder in (self.root / section.preset, Path(section.preset)):
                 if folder.is_dir():
-                    return load(str(folder))
+                    return load(folder)
             return load(section.preset)
-        import refinezoo.refiners as refiners
-
         settings = dict(section.fit or {})
-        class_name = settings.pop("class")
-        kind = getattr(refiners, class_name, None)
-        if not hasattr(kind, "adapt"):
-            known = [known for known in dir(refiners) if hasattr(getattr(refiners, known), "adapt")]
-            raise RefinezooError(
-                f"refiners.{name}.fit.class: expected a refiner with adapt() "
-                f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes "
-                f"as a preset: run refinezoo train first.{did_you_mean(class_name, known)}"
-            )
-        refiner = kind(**settings)
+        refiner = _adaptable(name, settings.pop("class"))(**settings)
         refiner.adapt(self.unlabelled())
         return refiner
 
@@ -195,24 +188,30 @@ class Preparation:
         make: Callable[[Path], None],
         annotations: str = "annotations.json",
         images: str = "images",
+        *,
+        resumes: bool = False,
     ) -> PreparedSet:
-        """Makes a set unless its stamp says that it was made by this very recipe."""
+        """Makes a set unless its stamp says that it was made by this very recipe.
+
+        `resumes` says that `make` goes on with what an interrupted call of it left.
+        """
         folder, stamp = self.folder / name, self.folder / f"{name}.recipe.json"
         wanted = recipe_hash(recipe)
         found = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
-        if found.get("hash") != wanted or not folder.is_dir():
-            stamp.unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            make(folder)
-            fingerprint = dataset_fingerprint(folder / annotations, folder / images)
-            found = {"hash": wanted, "fingerprint": fingerprint, "recipe": recipe}
-            write_json(stamp, found)
-        else:
+        same = found.get("hash") == wanted
+        if same and found["fingerprint"] and folder.is_dir():
             self.say(f"{name}: unchanged, reused")
-        return PreparedSet(
-            name, folder / annotations, folder / images, found["fingerprint"], recipe
-        )
+            return PreparedSet(
+                name, folder / annotations, folder / images, found["fingerprint"], recipe
+            )
+        if not (same and resumes):
+            shutil.rmtree(folder, ignore_errors=True)
+        stamped = {"hash": wanted, "fingerprint": None, "recipe": recipe}
+        write_json(stamp, stamped)
+        make(folder)
+        fingerprint = dataset_fingerprint(folder / annotations, folder / images)
+        write_json(stamp, {**stamped, "fingerprint": fingerprint})
+        return PreparedSet(name, folder / annotations, folder / images, fingerprint, recipe)
 
     def path(self, value: str, key: str) -> Path:
         """A path of the study file, relative to the data root."""
@@ -230,6 +229,25 @@ class Preparation:
             return self.path(images, "real.images")
         beside = annotations.parent / "images"
         return beside if beside.is_dir() else annotations.parent
+
+
+def _adaptable(name: str, class_name: str) -> Any:
+    """The class of a refiner that a study can fit.
+
+    Raises:
+        RefinezooError: there is none of that name, or it has to be trained.
+    """
+    import refinezoo.refiners as refiners
+
+    kind = getattr(refiners, class_name, None)
+    if not hasattr(kind, "adapt"):
+        known = [word for word in dir(refiners) if hasattr(getattr(refiners, word), "adapt")]
+        raise RefinezooError(
+            f"refiners.{name}.fit.class: expected a refiner with adapt() ({', '.join(known)}), "
+            f"received {class_name!r}. A refiner that is trained comes as a preset: run "
+            f"refinezoo train first.{did_you_mean(class_name, known)}"
+        )
+    return kind
 
 
 def described(prepared: PreparedSet) -> dict[str, Any]:

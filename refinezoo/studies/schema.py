@@ -198,7 +198,7 @@ def read_study(path: str | os.PathLike) -> Study:
     if not path.is_file():
         raise RefinezooError(
             f"expected a study file, received {str(path)!r}, which is not a file. "
-            "Give the path of a YAML file as described in docs/studies.md."
+            "Give the path of a study (YAML)."
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -89,7 +89,8 @@ def places(shares: list[float], batch_size: int) -> list[int]:
     exact = [share * batch_size for share in shares]
     found = [max(1, math.floor(value)) for value in exact]
     while sum(found) > batch_size:
-        found[max(range(len(found)), key=lambda i: found[i] - exact[i] + found[i] * 1e-6)] -= 1
+        spare = [i for i in range(len(found)) if found[i] > 1]
+        found[max(spare, key=lambda i: found[i] - exact[i])] -= 1
     while sum(found) < batch_size:
         found[max(range(len(found)), key=lambda i: exact[i] - found[i])] += 1
     return found

@@ -79,7 +79,7 @@ def study(**changes) -> dict:
 
 def write_study(path: Path, **changes) -> Path:
     """Writes a study file over the toy world."""
-    path.write_text(yaml.safe_dump(study(**changes)))
+    path.write_text(yaml.safe_dump(study(**changes), sort_keys=False))
     return path
 
 

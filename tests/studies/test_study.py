@@ -156,7 +156,7 @@ def test_two_runs_in_one_folder_are_refused(world):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"metrics": ["AP5"]}, r"'AP5' is not measured.*Did you mean 'AP50'\?"),
+        ({"metrics": ["APP50"]}, r"'APP50' is not measured.*Did you mean 'AP50'\?"),
         ({"model": {"name": "x", "class": "SSD30"}}, r"Did you mean 'SSD300'\?"),
         (
             {"model": {"name": "x", "class": "SSD300", "task": "detecton"}},
