@@ -78,6 +78,23 @@ def mirror_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor
     return images
 
 
+def resize_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Warps uint8 `[B, H, W, 3]` to `[B, side, side, 3]` as `Detector.prepare` does with OpenCV.
+
+    Area averaging where both sides shrink, else bilinear; rounded to uint8 again.
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(images)
+    pixels = tf.cast(images, tf.float32)
+    resized = tf.cond(
+        tf.logical_and(shape[1] >= side, shape[2] >= side),
+        lambda: tf.image.resize(pixels, [side, side], method="area"),
+        lambda: tf.image.resize(pixels, [side, side], method="bilinear"),
+    )
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+
+
 def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":
     import tensorflow as tf
 

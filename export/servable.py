@@ -28,10 +28,10 @@ def saved_model(
 
     Signatures of a refiner: `serving_default` takes `image_bytes` (string `[N]`: JPEG or PNG, each
     of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
-    `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes_xyxy` (pixels of the image
-    sent), `scores`, `classes` and `count`. `model_info` gives one JSON string. Undecodable or
-    too large images are InvalidArgument errors of the request. A model on the JAX backend is
-    exported by a TensorFlow process of its own, from a preset.
+    `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes` (x1, y1, x2, y2 in pixels
+    of the image sent), `scores`, `classes` and `count`. `model_info` gives one JSON string.
+    Undecodable or too large images are InvalidArgument errors of the request. A model on the JAX
+    backend is exported by a TensorFlow process of its own, from a preset.
 
     Args:
         model: a refiner or a detector of refinezoo.

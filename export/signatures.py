@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from refinezoo.errors import RefinezooError
 
-from .graph_images import check_images, decode_image, mirror_to_stride
+from .graph_images import (
+    check_images,
+    decode_image,
+    mirror_to_stride,
+    resize_to_square,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -48,6 +53,50 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
     def tensor(images):
         return {"images": refine(check_images(images, max_image_pixels))}
+
+    return {"serving_default": serving_default, "tensor": tensor}
+
+
+def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]:
+    """`serving_default`: encoded images, `tensor`: uint8 `[B, H, W, 3]`; both to detections.
+
+    Outputs as `model.predict`: `boxes` float32 `[B, keep, 4]` (x1, y1, x2, y2) in pixels of the
+    image sent, `scores` float32 `[B, keep]` falling, `classes` int32 `[B, keep]` (-1 = padding),
+    `count` int32 `[B]`.
+    """
+    import tensorflow as tf
+
+    side = int(model.image_size)
+
+    def detect(images, sizes):
+        raw = model.network(tf.cast(images, tf.float32), training=False)
+        boxes, scores, classes, count = model.decode(raw)
+        corner = tf.cast(tf.gather(sizes, [1, 0, 1, 0], axis=1), tf.float32)[:, None, :]
+        return {
+            "boxes": tf.clip_by_value(tf.cast(boxes, tf.float32) * corner, 0.0, corner),
+            "scores": tf.cast(scores, tf.float32),
+            "classes": tf.cast(classes, tf.int32),
+            "count": tf.cast(count, tf.int32),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serving_default(image_bytes):
+        def one(encoded):
+            image = decode_image(encoded, max_image_pixels)
+            return resize_to_square(image[None], side)[0], tf.shape(image)[:2]
+
+        specs = (tf.TensorSpec([side, side, 3], tf.uint8), tf.TensorSpec([2], tf.int32))
+        images, sizes = tf.map_fn(
+            one, image_bytes, fn_output_signature=specs, parallel_iterations=1
+        )
+        return detect(images, sizes)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
+    def tensor(images):
+        images = check_images(images, max_image_pixels)
+        shape = tf.shape(images)
+        sizes = tf.tile(shape[None, 1:3], [shape[0], 1])
+        return detect(resize_to_square(images, side), sizes)
 
     return {"serving_default": serving_default, "tensor": tensor}
 

@@ -1,0 +1,77 @@
+"""Tiny models, each exported once."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """Real photos, uint8 RGB, of mixed and odd sizes."""
+    paths = sorted((ASSETS / "real_test/images").glob("*.jpg"))
+    sizes = [(64, 64), (83, 61), (97, 130)]
+    return [
+        cv2.resize(cv2.imread(str(path))[..., ::-1], size, interpolation=cv2.INTER_AREA)
+        for path, size in zip(paths, sizes, strict=False)
+    ]
+
+
+def with_strong_weights(model, scale=0.15):
+    """Weights drawn wide enough that the outputs are not flat."""
+    random = np.random.default_rng(1)
+    for weight in model.inference_network.trainable_weights:
+        weight.assign(random.normal(0, scale, weight.shape).astype("float32"))
+    return model
+
+
+def make_refiner(name, photos):
+    from refinezoo import refiners
+
+    small = {"image_size": 32, "width": 4, "blocks": 1}
+    if name == "cyclegan":
+        return with_strong_weights(refiners.CycleGAN(**small))
+    if name == "cyclegan_resize":
+        options = {"upsampling": "resize", "residual": True, "colour_photos": 3, "ema_decay": 0.9}
+        model = refiners.CycleGAN(**small, **options)
+        return with_strong_weights(model.adapt(photos))
+    if name == "cyclegan_fgbg":
+        return with_strong_weights(refiners.CycleGANForegroundBackground(**small))
+    return getattr(refiners, {"reinhard": "Reinhard", "fda": "FDA"}[name])(photos=4).adapt(photos)
+
+
+@pytest.fixture(scope="session", name="make_refiner")
+def make_refiner_fixture(photos):
+    return lambda name: make_refiner(name, photos)
+
+
+@pytest.fixture(scope="session")
+def refiner(make_refiner):
+    return make_refiner("cyclegan")
+
+
+@pytest.fixture(scope="session")
+def detector():
+    from refinezoo.tasks.detection import SSD300
+
+    options = {"image_size": 64, "width": 0.0625, "batch_norm": True, "keep": 10}
+    return with_strong_weights(SSD300(["milk", "juice"], **options), scale=0.05)
+
+
+@pytest.fixture(scope="session")
+def refiner_folder(refiner, tmp_path_factory):
+    from refinezoo.export import saved_model
+
+    folder = tmp_path_factory.mktemp("servable") / "cyclegan/1"
+    return saved_model(refiner, folder, max_image_pixels=40_000)
+
+
+@pytest.fixture(scope="session")
+def session(refiner_folder):
+    from refinezoo.export import SavedModelSession
+
+    with SavedModelSession(refiner_folder, threads=1) as session:
+        yield session
