@@ -6,6 +6,7 @@ Only the protobuf wire format is needed: field numbers are those of tensorflow's
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 DTYPES = {
     1: "float32",
@@ -82,7 +83,8 @@ def _map_entry(message: bytes) -> tuple[str, bytes]:
     return values.get(1, b"").decode(), values.get(2, b"")
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """Field numbers and values: int for varints, bytes for everything else."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)

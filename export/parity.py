@@ -80,4 +80,5 @@ def _png(image: np.ndarray) -> bytes:
 def _decode(encoded: bytes) -> np.ndarray:
     import cv2
 
-    return cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    pixels: Any = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    return pixels[..., ::-1]

@@ -31,7 +31,7 @@ def kind_of(model: Any) -> str:
     )
 
 
-def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]:
+def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """`serving_default`: encoded images to PNG bytes; `tensor`: uint8 `[B, H, W, 3]` to the same.
 
     Both give the pixels of `model.refine(images)`. In `serving_default` every image runs alone,
@@ -57,7 +57,7 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]
     return {"serving_default": serving_default, "tensor": tensor}
 
 
-def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable]:
+def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """`serving_default`: encoded images, `tensor`: uint8 `[B, H, W, 3]`; both to detections.
 
     Outputs as `model.predict`: `boxes` float32 `[B, keep, 4]` (x1, y1, x2, y2) in pixels of the
@@ -101,7 +101,7 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Callable
     return {"serving_default": serving_default, "tensor": tensor}
 
 
-def info_signature(info: dict[str, Any]) -> Callable:
+def info_signature(info: dict[str, Any]) -> Any:
     """`model_info`: no input, one JSON string."""
     import tensorflow as tf
 

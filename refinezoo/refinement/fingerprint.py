@@ -40,9 +40,10 @@ def model_name(model: Any) -> str:
 def model_settings(model: Any) -> dict[str, Any]:
     """What identifies a model in a manifest: name, class, weights hash, config (as JSON holds it).
 
-    The name itself tells nothing about the outputs, so Keras' running numbers do no harm.
+    The config comes without its name: Keras numbers names by what was built before.
     """
     config = model.get_config() if hasattr(model, "get_config") else {}
+    config = {key: value for key, value in config.items() if key != "name"}
     return {
         "name": model_name(model),
         "class": type(model).__name__,

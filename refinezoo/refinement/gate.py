@@ -176,8 +176,8 @@ def _gradients(image: np.ndarray) -> np.ndarray:
     """Luminance gradient, levels per pixel: float32 `[H, W, 2]`."""
     import cv2
 
-    luminance = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    luminance = cv2.GaussianBlur(luminance, (0, 0), 1.0)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    luminance = cv2.GaussianBlur(grey, (0, 0), 1.0)
     across = cv2.Sobel(luminance, cv2.CV_32F, 1, 0, scale=1 / 8)
     down = cv2.Sobel(luminance, cv2.CV_32F, 0, 1, scale=1 / 8)
     return np.dstack([across, down])

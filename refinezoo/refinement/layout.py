@@ -68,8 +68,8 @@ def find_renders(source: str | os.PathLike) -> Layout:
         for path in root.rglob("*")
         if path.is_file()
     )
-    documents = {name: _read_coco(root / name) for name in files if name.endswith(".json")}
-    documents = {name: document for name, document in documents.items() if document}
+    read = ((name, _read_coco(root / name)) for name in files if name.lower().endswith(".json"))
+    documents = {name: document for name, document in read if document}
     layout = _from_coco(root, files, documents) if documents else _from_folders(root, files)
     chosen = set(layout.renders)
     layout.carried = [name for name in files if name not in chosen]
