@@ -182,7 +182,7 @@ class CycleGAN(Refiner, AlternatingModel):
     def discriminator_loss(self, batch, outputs):
         """Each discriminator tells its domain from the pooled images of a generator."""
         refined, unrefined = outputs["refined"], outputs["unrefined"]
-        if self.pool_size and self.compiled:
+        if self.pool_size and outputs["training"]:
             refined, unrefined = self.pools[0](refined), self.pools[1](unrefined)
 
         def tell(discriminator, true, fake):

@@ -95,7 +95,7 @@ class AlternatingModel(keras.Model):
     def alternating_step(self, batch):
         """Takes all turns on one batch; returns the running mean of every named loss."""
         batch = self.check_batch(batch)
-        outputs = {}
+        outputs = {"training": True}
         for turn in self.turns():
             if turn.every > 1:
                 due = ops.equal(self.optimizer.iterations % turn.every, turn.every - 1)
@@ -187,7 +187,7 @@ class AlternatingModel(keras.Model):
 
     def evaluation_step(self, batch):
         """Computes every loss term without moving a player."""
-        batch, outputs = self.check_batch(batch), {}
+        batch, outputs = self.check_batch(batch), {"training": False}
         for turn in self.turns():
             for objective in turn.objectives:
                 terms, made = objective.loss(batch, outputs)

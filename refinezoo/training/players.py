@@ -33,6 +33,7 @@ class Objective:
     Args:
         loss: `loss(batch, outputs) -> (terms, outputs)`: `terms` maps names to unweighted scalars;
             `outputs` maps names to tensors that later objectives of the step receive, detached.
+            The `outputs` passed in hold those of earlier objectives and the flag `"training"`.
         trains: the networks that receive this objective's gradient; any subset of the players'
             networks. Objectives of one turn that train the same network add their gradients.
     """

@@ -1,0 +1,307 @@
+"""The alternating trainer: routing, resume, round trips, both backends."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from refinezoo.errors import RefinezooError
+from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground
+from refinezoo.training import AlternatingModel, Objective, Player, StopOnNaN, Turn
+
+SIZE = 32
+
+
+def batch(seed=0, count=2, size=SIZE):
+    """One training batch of noise images with half-plane masks."""
+    rng = np.random.default_rng(seed)
+
+    def half():
+        mask = np.zeros((count, size, size, 1), "float32")
+        mask[:, : size // 2] = 1.0
+        image = rng.integers(0, 256, (count, size, size, 3), "uint8")
+        return {"image": image, "foreground_mask": mask}
+
+    return {"synthetic": half(), "real": half()}
+
+
+class Batches(keras.utils.PyDataset):
+    """Four fixed batches in a fixed order."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return (batch(index),)
+
+
+def tiny(cls=CycleGANForegroundBackground, **settings):
+    keras.utils.set_random_seed(0)
+    settings = {"image_size": SIZE, "width": 4, "blocks": 1, "pool_size": 3, **settings}
+    return cls(**settings)
+
+
+def weights(model):
+    return [np.asarray(v) for v in model.variables]
+
+
+def assert_same(first, second):
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("cls", [CycleGAN, CycleGANForegroundBackground])
+def test_fit_moves_every_network_and_logs_every_loss(cls):
+    model = tiny(cls)
+    model.compile(steps_per_execution=2)
+    before = [v.numpy() if hasattr(v, "numpy") else np.asarray(v) for v in model.trainable_variables]
+    history = model.fit(Batches(), epochs=1, verbose=0).history
+    assert set(history) == set(model.loss_weights)
+    kernels = [
+        (a, v) for a, v in zip(before, model.trainable_variables, strict=True) if v.ndim == 4
+    ]
+    assert all(np.abs(a - np.asarray(v)).max() > 0 for a, v in kernels)
+
+
+def test_no_player_moves_anothers_weights():
+    model = tiny(CycleGAN)
+    zero = keras.optimizers.SGD(0.0)
+    for still, moving in (("generators", "discriminators"), ("discriminators", "generators")):
+        model.compile(optimizer={still: zero.from_config(zero.get_config()),
+                                 moving: keras.optimizers.SGD(0.1)})
+        frozen = [np.asarray(v) for v in model.players()[still].variables]
+        before = [np.asarray(v) for v in model.players()[moving].variables]
+        model.train_on_batch(batch())
+        assert_same(frozen, [np.asarray(v) for v in model.players()[still].variables])
+        after = [np.asarray(v) for v in model.players()[moving].variables]
+        assert any(np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True))
+
+
+def test_keras_file_continues_exactly(tmp_path):
+    model = tiny(ema_decay=0.9, colour_photos=2, lambda_content=1.0)
+    model.compile()
+    for seed in range(5):  # past the filling of the pool
+        model.train_on_batch(batch(seed))
+    model.save(tmp_path / "model.keras")
+    revived = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(revived) is CycleGANForegroundBackground
+    assert int(revived.optimizer.iterations) == 5
+    assert_same(weights(model), weights(revived))
+    assert_same(*[[np.asarray(v) for v in m.optimizer.variables] for m in (model, revived)])
+    for m in (model, revived):
+        m.reset_metrics()
+    first, second = (m.train_on_batch(batch(9), return_dict=True) for m in (model, revived))
+    assert first == pytest.approx(second, abs=1e-6)
+
+
+RESUME = """
+import sys, keras, numpy as np
+sys.path.insert(0, {tests!r})
+from test_alternating import Batches, tiny
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == int({stop}): raise KeyboardInterrupt
+def run(folder, stop):
+    model = tiny(ema_decay=0.9)
+    model.compile()
+    callbacks = [keras.callbacks.BackupAndRestore(folder),
+                 keras.callbacks.LearningRateScheduler(lambda e, lr: lr * 0.9)]
+    if stop: callbacks.append(Stop())
+    try: model.fit(Batches(), epochs=3, verbose=0, callbacks=callbacks, shuffle=False)
+    except KeyboardInterrupt: pass
+    return model
+whole = run({folder!r} + "/a", False)
+run({folder!r} + "/b", True)
+resumed = run({folder!r} + "/b", False)
+assert int(whole.optimizer.iterations) == int(resumed.optimizer.iterations) == 12
+for kind in ("variables", "optimizer"):
+    get = lambda m: m.variables if kind == "variables" else m.optimizer.variables
+    for a, b in zip(get(whole), get(resumed), strict=True):
+        if "learning_rate" in a.path or "mean" in a.path and a.ndim == 0: continue
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=a.path)
+print("SAME")
+"""
+
+
+def test_interrupted_and_resumed_training_ends_in_the_same_weights(tmp_path):
+    from pathlib import Path
+
+    # One thread, in a process of its own: float sums depend on how threads share the work.
+    script = RESUME.format(tests=str(Path(__file__).parent), folder=str(tmp_path), stop=2)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "SAME" in done.stdout, done.stderr[-3000:]
+
+
+def test_both_backends_have_the_same_losses(tmp_path):
+    script = """
+import sys, json, numpy as np, keras
+sys.path.insert(0, {tests!r})
+from test_alternating import batch, tiny
+model = tiny(pool_size=0, ema_decay=0.9, upsampling="resize")
+rng = np.random.default_rng(0)
+model.set_weights([rng.normal(0, 0.05, w.shape).astype(w.dtype) if w.ndim == 4 else w
+                   for w in model.get_weights()])
+model.compile()
+logs = []
+for seed in range(3):
+    model.reset_metrics()
+    logs.append(model.train_on_batch(batch(seed), return_dict=True))
+print("LOGS" + json.dumps(logs, default=float))
+"""
+    import json
+    import os
+    from pathlib import Path
+
+    losses = {}
+    for backend in ("tensorflow", "jax"):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(tests=str(Path(__file__).parent))],
+            capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": backend},
+        )
+        assert "LOGS" in done.stdout, done.stderr[-3000:]
+        losses[backend] = json.loads(done.stdout.split("LOGS")[1])
+    for ours, theirs in zip(losses["tensorflow"], losses["jax"], strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_bfloat16_trains_and_float16_is_refused():
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = tiny(CycleGAN)
+        model.compile()
+        logs = model.train_on_batch(batch(), return_dict=True)
+        assert all(np.isfinite(value) for value in logs.values())
+        keras.config.set_dtype_policy("mixed_float16")
+        with pytest.raises(RefinezooError, match="mixed_bfloat16"):
+            tiny(CycleGAN).compile()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_missing_keys_sizes_and_players_are_named():
+    model = tiny()
+    model.compile()
+    incomplete = batch()
+    del incomplete["real"]["foreground_mask"]
+    with pytest.raises(RefinezooError, match="'foreground_mask' in the real half"):
+        model.train_on_batch(incomplete)
+    with pytest.raises(RefinezooError, match=r"\[B, 32, 32, 3\]"):
+        model.train_on_batch(batch(size=48))
+    with pytest.raises(RefinezooError, match="one optimizer for each player"):
+        model.compile(optimizer={"generators": "adam"})
+
+
+def test_nan_stops_with_step_and_loss():
+    class Poison(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            data = batch(index)
+            data["real"]["image"] = data["real"]["image"].astype("float32") / 127.5 - 1.0
+            if index == 2:
+                data["real"]["image"][0, 0, 0, 0] = np.nan
+            return (data,)
+
+    model = tiny(CycleGAN)
+    model.compile()
+    with pytest.raises(RefinezooError, match="at step 3.*backup"):
+        model.fit(Poison(), verbose=0, shuffle=False, callbacks=[StopOnNaN("runs/x/backup")])
+
+
+class ThreeRoutes(AlternatingModel):
+    """Two players with overlapping objectives and a rare third: the shape of T2Net's step."""
+
+    required_keys = {"synthetic": ("image",)}
+
+    def __init__(self, every=1, repeat=1, clip=None, limit=None):
+        super().__init__()
+
+        def scale(name):
+            layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name=name)
+            layer.build((None, 1))
+            return layer
+
+        self.g, self.t, self.d = scale("g"), scale("t"), scale("d")
+        self.every, self.repeat, self.clip, self.limit = every, repeat, clip, limit
+        self.track_losses({"g_only": 1.0, "both": 1.0, "t_only": 1.0, "d": 1.0})
+        self.built = True
+
+    def call(self, x):
+        return x
+
+    def players(self):
+        return {
+            "translator": Player((self.g,), clip_norm=self.clip), "task": Player((self.t,)),
+            "judge": Player((self.d,), clip_weights=self.limit),
+        }
+
+    def default_optimizers(self):
+        return {name: keras.optimizers.SGD(0.1) for name in self.players()}
+
+    def turns(self):
+        g, t, d = (layer.kernel for layer in (self.g, self.t, self.d))
+
+        def loss(name, value):
+            return lambda batch, outputs: ({name: keras.ops.sum(value())}, {})
+
+        return [
+            Turn((
+                Objective(loss("g_only", lambda: 2.0 * g), (self.g,)),
+                Objective(loss("both", lambda: 3.0 * g + 5.0 * t), (self.g, self.t)),
+                Objective(loss("t_only", lambda: 7.0 * t + 100.0 * g), (self.t,)),
+            ), repeat=self.repeat),
+            Turn((Objective(loss("d", lambda: d), (self.d,)),), every=self.every),
+        ]
+
+
+def kernels(model):
+    return [float(np.asarray(layer.kernel)[0, 0]) for layer in (model.g, model.t, model.d)]
+
+
+def four_images():
+    return {"synthetic": {"image": np.zeros((4, 2, 2, 3), "float32")}}
+
+
+def test_objectives_reach_exactly_the_networks_they_name():
+    model = ThreeRoutes()
+    model.compile()
+    model.train_on_batch(four_images())
+    assert kernels(model) == pytest.approx([1 - 0.1 * 5, 1 - 0.1 * 12, 1 - 0.1])
+
+
+def test_a_rare_turn_is_taken_every_fifth_step():
+    model = ThreeRoutes(every=5)
+    model.compile()
+    judge = []
+    for _ in range(10):
+        model.train_on_batch(four_images())
+        judge.append(kernels(model)[2])
+    assert judge == pytest.approx([1.0] * 4 + [0.9] * 5 + [0.8])
+
+
+def test_repeated_moves_and_clipping():
+    model = ThreeRoutes(repeat=2, clip=1.0, limit=0.05)
+    model.compile()
+    model.train_on_batch(four_images())
+    assert kernels(model) == pytest.approx([1 - 2 * 0.1, 1 - 2 * 0.1 * 12, 0.05])
+    with pytest.raises(RefinezooError, match="divisible by 3"):
+        ThreeRoutes(repeat=3)._parts(four_images(), 3)
+
+
+def test_evaluate_moves_nothing():
+    model = tiny()
+    model.compile()
+    before = weights(model)
+    logs = model.evaluate(Batches(), return_dict=True, verbose=0)
+    assert set(model.loss_weights) <= set(logs)
+    trained = [a for a, v in zip(before, model.variables, strict=True) if v.ndim > 1]
+    assert_same(trained, [np.asarray(v) for v in model.variables if v.ndim > 1])
