@@ -112,7 +112,7 @@ def run(
     results: dict[str, Any] = {
         "study": "demo",
         "recipe": {
-            "command": f"refinezoo demo --count {count} --seed {seed}",
+            "command": _command(count, seed),
             "scenes": {"count": count, "image_size": image_size, "seed": seed},
             "refiner": _name(refiner),
             "annotations_sha256": annotations,
@@ -144,6 +144,12 @@ def run(
         f"synthetic/, refined/, servable/{_name(refiner)}/1/"
     )
     return results
+
+
+def _command(count: int, seed: int) -> str:
+    if (count, seed) == (48, 0):
+        return "refinezoo demo"
+    return f"refinezoo.demo.run(count={count}, seed={seed})"
 
 
 class _Steps:

@@ -239,15 +239,18 @@ def _adaptable(name: str, class_name: str) -> Any:
     """
     import refinezoo.refiners as refiners
 
-    kind = getattr(refiners, class_name, None)
-    if not hasattr(kind, "adapt"):
-        known = [word for word in dir(refiners) if hasattr(getattr(refiners, word), "adapt")]
+    known = {
+        word: kind
+        for word, kind in vars(refiners).items()
+        if hasattr(kind, "adapt") and not hasattr(kind, "players")
+    }
+    if class_name not in known:
         raise RefinezooError(
-            f"refiners.{name}.fit.class: expected a refiner with adapt() ({', '.join(known)}), "
-            f"received {class_name!r}. A refiner that is trained comes as a preset: run "
-            f"refinezoo train first.{did_you_mean(class_name, known)}"
+            f"refiners.{name}.fit.class: expected a refiner that learns nothing "
+            f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes as a "
+            f"preset: run refinezoo train first.{did_you_mean(class_name, known)}"
         )
-    return kind
+    return known[class_name]
 
 
 def described(prepared: PreparedSet) -> dict[str, Any]:
