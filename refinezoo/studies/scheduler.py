@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO
 
 from refinezoo.studies.recipe import usable_cores
 
@@ -62,7 +62,7 @@ def run_all(
         say: receives one line when a training starts or ends.
     """
     waiting = deque(trainings)
-    running: dict[subprocess.Popen, tuple[Training, float, IO[bytes]]] = {}
+    running: dict[subprocess.Popen, tuple[Training, float, BufferedWriter]] = {}
     failures: list[Failure] = []
     environment = _environment(max(1, usable_cores() // jobs))
     done, started_all = 0, time.monotonic()

@@ -36,7 +36,7 @@ class Task(Protocol):
 class Detection:
     """Detection: boxes and classes, average precision by COCO's rules."""
 
-    metrics = ("AP", "AP50", "AP75")
+    metrics: tuple[str, ...] = ("AP", "AP50", "AP75")
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """Checks the class of the detector and the words of the augmentation."""
@@ -140,12 +140,11 @@ def _augmentation(value: Any) -> Any:
                     f"training.augmentation.{name} is not known ({', '.join(known)})."
                     + did_you_mean(name, known)
                 )
-        return Augmentation(
-            **{
-                name: tuple(inner) if isinstance(inner, list) else inner
-                for name, inner in value.items()
-            }
-        )
+        arguments: dict[str, Any] = {
+            name: tuple(inner) if isinstance(inner, list) else inner
+            for name, inner in value.items()
+        }
+        return Augmentation(**arguments)
     raise RefinezooError(
         f"training.augmentation: expected true, false or a mapping, received {value!r}."
     )
