@@ -1,0 +1,119 @@
+"""What a composed scene's layout follows: a few documented numbers, no label of a real photo."""
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from refinezoo.errors import RefinezooError, did_you_mean
+
+Quantiles = tuple[float, float, float]
+
+
+class LayoutStatistics(BaseModel):
+    """Sizes, places, tilts and counts of a target domain, as seen by eye or measured.
+
+    Lengths are fractions of the picture's side. Three numbers are the 5, 50 and 95 % quantiles;
+    values are drawn from the piecewise linear distribution through them. The defaults fit phone
+    photos of a carton held in one hand before a shop's fridge.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    box_height: Quantiles = Field(
+        (0.63, 0.86, 0.97), description="height of the large product's visible box"
+    )
+    box_width: Quantiles = Field(
+        (0.26, 0.45, 0.71), description="its width; the last one is an upper limit"
+    )
+    centre_x: Quantiles = Field((0.30, 0.47, 0.69), description="centre of the box, from the left")
+    centre_y: Quantiles = Field((0.41, 0.50, 0.57), description="centre of the box, from the top")
+    tilt: Quantiles = Field((-25.0, 0.0, 25.0), description="tilt of the product, degrees")
+    yaw: Quantiles = Field((-40.0, 0.0, 40.0), description="turn about its long axis, degrees")
+    pitch: Quantiles = Field((-5.0, 14.0, 48.0), description="seen from above if > 0, degrees")
+    side_face: float = Field(0.45, ge=0, le=1, description="share of cartons shown with a side")
+    hand: float = Field(0.92, ge=0, le=1, description="share of held products with a drawn hand")
+    hand_from_left: float = Field(0.85, ge=0, le=1, description="share of hands from the left")
+    row_height: Quantiles = Field(
+        (0.20, 0.32, 0.50), description="height of a background shelf's row"
+    )
+    background_products: float = Field(
+        0.5, ge=0, le=1, description="share of background goods that are products"
+    )
+    background_blur: float = Field(
+        0.006, ge=0, le=0.1, description="largest blur of the background: Gaussian sigma"
+    )
+    shelf_height: Quantiles = Field((0.55, 0.75, 0.9), description="row height of the shelf layout")
+    tray_count: tuple[int, int] = Field((3, 8), description="fewest and most products on a tray")
+    tray_height: Quantiles = Field((0.30, 0.42, 0.60), description="product height on a tray")
+    mixture: tuple[float, float, float] = Field(
+        (0.75, 0.20, 0.05), description="hand_held, shelf, tray shares of the mixed layout"
+    )
+    min_labelled_area: float = Field(
+        0.05, ge=0, le=1, description="visible area below which an instance is iscrowd"
+    )
+    min_labelled_visibility: float = Field(
+        0.25, ge=0, le=1, description="visible fraction below which an instance is iscrowd"
+    )
+
+    @field_validator(
+        "box_height", "box_width", "centre_x", "centre_y", "tilt", "yaw", "pitch", "row_height",
+        "shelf_height", "tray_height",
+    )  # fmt: skip
+    @classmethod
+    def _ascending(cls, value: Quantiles) -> Quantiles:
+        if not value[0] <= value[1] <= value[2]:
+            raise ValueError(f"expected ascending 5, 50 and 95 % quantiles, received {value}")
+        return value
+
+    @field_validator("box_height", "box_width", "row_height", "shelf_height", "tray_height")
+    @classmethod
+    def _positive(cls, value: Quantiles) -> Quantiles:
+        if not 0.02 <= value[0] <= value[2] <= 2:
+            raise ValueError(f"expected fractions of the picture from 0.02 to 2, received {value}")
+        return value
+
+    @field_validator("tray_count")
+    @classmethod
+    def _counts(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= value[0] <= value[1]:
+            raise ValueError(f"expected 1 <= fewest <= most, received {value}")
+        return value
+
+    @field_validator("mixture")
+    @classmethod
+    def _shares(cls, value: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(value) < 0 or sum(value) <= 0:
+            raise ValueError(f"expected three shares of 0 or more, received {value}")
+        return value
+
+    @classmethod
+    def read(cls, source: "LayoutStatistics | dict | str | os.PathLike | None"):
+        """Statistics from an object, a dict, a JSON file, or the defaults for None.
+
+        Raises:
+            RefinezooError: an unknown name or an impossible value.
+        """
+        if source is None:
+            return cls()
+        if isinstance(source, cls):
+            return source
+        try:
+            if not isinstance(source, dict):
+                source = json.loads(Path(source).read_text(encoding="utf-8"))
+            for name in source:
+                if name not in cls.model_fields:
+                    raise RefinezooError(
+                        f"statistics.{name} is not known; expected some of "
+                        f"{', '.join(cls.model_fields)}.{did_you_mean(name, cls.model_fields)}"
+                    )
+            return cls(**source)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise RefinezooError(f"statistics.{name}: {first['msg']}") from None
+        except (OSError, json.JSONDecodeError) as error:
+            raise RefinezooError(
+                f"expected layout statistics as JSON in {source}: {error}"
+            ) from None
