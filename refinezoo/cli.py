@@ -65,6 +65,12 @@ def _worded(after_interrupt: str = "Nothing half-written is left.") -> Iterator[
         raise typer.Exit(2) from None
 
 
+def _start() -> None:
+    from refinezoo.quiet import start_backend
+
+    start_backend(show_notes=_settings["debug"])
+
+
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
@@ -120,6 +126,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("r
     with _worded("Run `refinezoo demo` again."):
         from refinezoo import demo as demo_
 
+        _start()
         demo_.run(out=out)
 
 
@@ -147,7 +154,9 @@ def train(
     with _worded("Run the same command again to resume from the last checkpoint."):
         from refinezoo import trainer, training_config
 
-        preset = trainer.train(training_config.read(config, overrides or []))
+        checked = training_config.read(config, overrides or [])
+        _start()
+        preset = trainer.train(checked)
         print(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
 
 
@@ -200,6 +209,7 @@ def refine(
         import refinezoo
         from refinezoo.refinement import Gate
 
+        _start()
         summary = refinezoo.refine_dataset(
             source,
             out,
@@ -223,6 +233,7 @@ def compare(
     with _worded("Run the same command again to resume; finished trainings are kept."):
         from refinezoo.studies import compare_downstream
 
+        _start()
         compare_downstream(study, jobs=jobs, data=data, out=out)
 
 
@@ -236,6 +247,7 @@ def export(
     with _worded():
         import refinezoo
 
+        _start()
         getattr(refinezoo.export, format)(refinezoo.load(name), out)
         print(f"{format}: {out}")
 

@@ -61,7 +61,7 @@ def _build(config: TrainingConfig) -> Any:
     keras.utils.set_random_seed(config.seed)
     try:
         return cls(**config.arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise RefinezooError(
             f"arguments: {config.refiner} does not take them: {error}. "
             f"See help(refinezoo.refiners.{config.refiner})."
@@ -87,26 +87,29 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
             f"steps: expected the number of training steps of {config.refiner}, received none. "
             "Add steps: 4000, say."
         )
-    per_epoch = min(config.steps_per_epoch, config.steps)
+    epochs = -(-config.steps // config.steps_per_epoch)
+    per_epoch = -(-config.steps // epochs)
     data = _data(config, per_epoch)
     refiner.compile()
-    callbacks = [
-        StopOnNaN(checkpoint=out / "backup"),
-        keras.callbacks.CSVLogger(out / "log.csv", append=True),
-    ]
+    log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
+    callbacks = [StopOnNaN(checkpoint=out / "backup"), log]
     if config.samples:
         count = min(len(data), -(-config.samples // config.batch_size))
         renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]
         callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
     callbacks.append(keras.callbacks.BackupAndRestore(out / "backup"))
-    refiner.fit(
-        data,
-        epochs=-(-config.steps // per_epoch),
-        callbacks=callbacks,
-        verbose="auto" if progress else 0,
-        shuffle=False,
-    )
+    try:
+        refiner.fit(
+            data,
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose="auto" if progress else 0,
+            shuffle=False,
+        )
+    finally:
+        if log.csv_file:  # Keras leaves it open when training stops with an error
+            log.csv_file.close()
 
 
 def _data(config: TrainingConfig, steps: int) -> Any:

@@ -31,7 +31,7 @@ class TrainingConfig(Strict):
     steps: int | None = Field(
         default=None, ge=1, description="optimizer steps in all; refiners that only adapt need none"
     )
-    steps_per_epoch: int = Field(default=200, ge=1, description="steps between checkpoints")
+    steps_per_epoch: int = Field(default=200, ge=1, description="most steps between checkpoints")
     samples: int = Field(default=4, ge=0, description="renders in the sample grids")
     seed: int = Field(default=0, ge=0)
     out: str = Field(description="folder of the run; an unfinished run there is resumed")

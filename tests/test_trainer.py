@@ -1,0 +1,196 @@
+import csv
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from refinezoo import trainer, training_config
+from refinezoo.errors import RefinezooError
+from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
+from refinezoo.losses.cycle import l1_loss
+from refinezoo.presets import REGISTRY, load_preset
+from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training_config import TrainingConfig
+
+VALUES = {
+    "refiner": "PixelGAN",
+    "arguments": {"width": 2},
+    "synthetic": "renders",
+    "real": "photos",
+    "image_size": 16,
+    "steps": 6,
+    "steps_per_epoch": 2,
+    "samples": 2,
+    "seed": 3,
+}
+
+
+class PixelGAN(Refiner, AlternatingModel):
+    """The smallest adversarial refiner: a colour transform against a judge of pixels."""
+
+    def __init__(self, *, width=2, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        images = keras.Input((None, None, 3))
+        hidden = keras.layers.Conv2D(width, 1, activation="tanh")(images)
+        self.generator = keras.Model(images, keras.layers.Conv2D(3, 1)(hidden))
+        self.inference_network = self.generator
+        judged = keras.Input((None, None, 3))
+        self.discriminator = keras.Model(judged, keras.layers.Conv2D(1, 1)(judged))
+        self.track_losses({"adversarial": 1.0, "content": 1.0, "discriminator": 1.0})
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return self.generator(unpack(inputs)[0])
+
+    def players(self):
+        return {
+            "generator": Player((self.generator,)),
+            "discriminator": Player((self.discriminator,)),
+        }
+
+    def turns(self):
+        return [
+            Turn((Objective(self.generator_loss, (self.generator,)),)),
+            Turn((Objective(self.discriminator_loss, (self.discriminator,)),)),
+        ]
+
+    def default_optimizers(self):
+        return {player: keras.optimizers.Adam(1e-2) for player in self.players()}
+
+    def generator_loss(self, batch, outputs):
+        images = batch["synthetic"]["image"]
+        refined = self.generator(images)
+        adversarial = lsgan_generator_loss(self.discriminator(refined))
+        return {"adversarial": adversarial, "content": l1_loss(refined, images)}, {"fake": refined}
+
+    def discriminator_loss(self, batch, outputs):
+        true = self.discriminator(batch["real"]["image"])
+        fake = self.discriminator(outputs["fake"])
+        return {"discriminator": lsgan_discriminator_loss(true, fake)}, {}
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+class Noise(keras.utils.PyDataset):
+    """Seeded batches of two domains, the same in every epoch."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        halves = {"synthetic": (100, 200), "real": (20, 120)}
+        return {
+            half: {"image": rng.integers(low, high, (1, 8, 8, 3), dtype=np.uint8)}
+            for half, (low, high) in halves.items()
+        }
+
+
+@pytest.fixture
+def noise(monkeypatch):
+    module = types.ModuleType("pixel_gan_of_the_tests")
+    module.PixelGAN = PixelGAN
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(REGISTRY, "PixelGAN", f"{module.__name__}:PixelGAN")
+    monkeypatch.setattr(trainer, "_data", lambda config, steps: Noise(steps))
+
+
+def config(out, **changes):
+    return TrainingConfig(**{**VALUES, "out": str(out), **changes})
+
+
+def weights(preset):
+    return load_preset(preset).inference_network.get_weights()
+
+
+def test_a_run_leaves_config_log_grids_and_a_preset(noise, tmp_path):
+    preset = trainer.train(config(tmp_path / "run"), progress=False)
+    assert preset == tmp_path / "run" / "preset"
+    assert load_preset(preset).refine(np.zeros((9, 7, 3), np.uint8)).shape == (9, 7, 3)
+    resolved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert resolved == config(tmp_path / "run").model_dump()
+    with open(tmp_path / "run" / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert all(float(row["content"]) > 0 for row in rows)
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 3
+    before = (preset / "model.weights.h5").stat().st_mtime_ns
+    assert trainer.train(config(tmp_path / "run"), progress=False) == preset
+    assert (preset / "model.weights.h5").stat().st_mtime_ns == before
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_path):
+    whole = trainer.train(config(tmp_path / "whole"), progress=False)
+
+    class Killed(Exception):
+        pass
+
+    original = Noise.__getitem__
+    reads = []
+
+    def dies(self, index):
+        reads.append(index)
+        if len(reads) == 8:  # 2 for the sample grid, 4 of two epochs, then in the third
+            raise Killed
+        return original(self, index)
+
+    monkeypatch.setattr(Noise, "__getitem__", dies)
+    with pytest.raises(Exception, match="Killed"):
+        trainer.train(config(tmp_path / "parts"), progress=False)
+    assert not (tmp_path / "parts" / "preset").exists()
+    monkeypatch.setattr(Noise, "__getitem__", original)
+    parts = trainer.train(config(tmp_path / "parts"), progress=False)
+    with open(tmp_path / "parts" / "log.csv") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_another_config_in_the_same_folder_is_refused(noise, tmp_path):
+    trainer.train(config(tmp_path, steps=1, samples=0), progress=False)
+    with pytest.raises(RefinezooError, match=r"another config \(differs in seed, steps\)"):
+        trainer.train(config(tmp_path, steps=2, samples=0, seed=9), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"refiner": "CycleGam"}, "Did you mean 'CycleGAN'"),
+        ({"refiner": "SSD300"}, "it refines nothing"),
+        ({"arguments": {"widht": 3}}, "PixelGAN does not take them"),
+        ({"steps": None}, "expected the number of training steps"),
+    ],
+)
+def test_mistakes_are_worded(noise, tmp_path, changes, message):
+    with pytest.raises(RefinezooError, match=message):
+        trainer.train(config(tmp_path, **changes), progress=False)
+
+
+def test_config_file_and_overrides(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump({**VALUES, "out": "runs/x"}))
+    read = training_config.read(path, ["steps=9", "arguments.width=24", "masks=grabcut"])
+    assert (read.steps, read.arguments["width"], read.masks) == (9, 24, "grabcut")
+    assert read.seed == 3
+    for override, message in {
+        "steps=many": "steps: expected a whole number, received 'many'",
+        "stps=3": "stps: unknown key. Did you mean 'steps'",
+        "masks=sam": "masks: expected one of 'grabcut'",
+        "steps": "expected overrides as key=value",
+        "steps.more=1": "to hold keys",
+        "steps=[1": "expected a YAML value",
+        "batch_size=0": "batch_size: expected a number of at least 1",
+    }.items():
+        with pytest.raises(RefinezooError) as error:
+            training_config.read(path, [override])
+        assert message in str(error.value), override
