@@ -135,7 +135,7 @@ def ssd_network(
             **options,
         )(x)
         if batch_norm:
-            x = layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_bn")(x)
+            x = layers.BatchNormalization(momentum=0.95, epsilon=1e-3, name=f"{name}_bn")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
 
     inputs = keras.Input((image_size, image_size, 3), name="images")

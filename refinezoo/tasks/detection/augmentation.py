@@ -74,7 +74,9 @@ class Augmentation:
             if crop is not None:
                 window = crop
                 keep_all = _kept(boxes_xyxy, crowd, window)
-        picture, boxes = look_through(image, boxes_xyxy[keep_all], window, size, self._colour(random))
+        picture, boxes = look_through(
+            image, boxes_xyxy[keep_all], window, size, self._colour(random)
+        )
         labels, crowd = labels[keep_all], crowd[keep_all]
         if random.random() < self.flip:
             picture = np.ascontiguousarray(picture[:, ::-1])

@@ -110,6 +110,8 @@ class Detector(keras.Model):
                 self.network(images, training=False)
             )
             model = keras.Model(images, found, name=f"{self.name}_detections")
+            if keras.backend.backend() == "tensorflow":
+                model.jit_compile = False  # XLA takes longer to compile this than to gain from it.
             # Not tracked: it shares this model's weights and must not appear in its checkpoints.
             object.__setattr__(self, "_detection_model", model)
         return self._detection_model

@@ -1,0 +1,75 @@
+import numpy as np
+from keras import ops
+
+from refinezoo.tasks.detection.boxes import pairwise_iou
+from refinezoo.tasks.detection.nms import multiclass_nms
+from refinezoo.tasks.detection.nms import suppress
+
+
+def greedy(boxes, scores, iou_threshold, score_threshold, top_k):
+    """The textbook loop: indices kept, best first."""
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    order = [i for i in order if scores[i] >= score_threshold]
+    iou = pairwise_iou(boxes, boxes)
+    kept = []
+    for i in order:
+        if all(iou[i, j] <= iou_threshold for j in kept):
+            kept.append(i)
+    return kept
+
+
+def _crowded_scene(random, count):
+    centre = random.choice(random.uniform(0.2, 0.8, (6, 2)), count) + random.normal(
+        0, 0.04, (count, 2)
+    )
+    size = random.uniform(0.1, 0.3, (count, 2))
+    return np.concatenate([centre - size / 2, centre + size / 2], axis=1).astype("float32")
+
+
+def test_equals_greedy_suppression_on_1000_random_scenes():
+    random = np.random.default_rng(0)
+    boxes = np.stack([_crowded_scene(random, 40) for _ in range(1000)])
+    scores = np.sort(random.random((1000, 40)).astype("float32"), axis=1)[:, ::-1]
+    kept = ops.convert_to_numpy(suppress(boxes, scores >= 0.05, 0.45))
+    for row in range(1000):
+        expected = greedy(boxes[row], scores[row], 0.45, 0.05, 40)
+        np.testing.assert_array_equal(np.flatnonzero(kept[row]), sorted(expected))
+
+
+def test_a_long_chain_of_suppressions_is_settled():
+    left = np.arange(60) * 0.2
+    boxes = np.stack([left, 0 * left, left + 1, 0 * left + 1], axis=1).astype("float32")
+    kept = ops.convert_to_numpy(suppress(boxes, np.ones(60, bool), 0.6))
+    np.testing.assert_array_equal(np.flatnonzero(kept), np.arange(0, 60, 2))
+
+
+def test_multiclass_equals_greedy_per_class_then_best_overall():
+    random = np.random.default_rng(1)
+    boxes = np.stack([_crowded_scene(random, 80) for _ in range(5)])
+    scores = random.random((5, 80, 3)).astype("float32") ** 4
+    found = multiclass_nms(
+        boxes, scores, score_threshold=0.05, iou_threshold=0.45, top_k=30, keep=25
+    )
+    found_boxes, found_scores, classes, count = (ops.convert_to_numpy(part) for part in found)
+    for row in range(5):
+        expected = sorted(
+            (
+                (-scores[row, i, k], k, i)
+                for k in range(3)
+                for i in greedy(boxes[row], scores[row, :, k], 0.45, 0.05, 30)
+            )
+        )[:25]
+        n = count[row]
+        assert n == len(expected)
+        np.testing.assert_allclose(found_scores[row, :n], [-s for s, _, _ in expected])
+        np.testing.assert_array_equal(classes[row, :n], [k for _, k, _ in expected])
+        np.testing.assert_allclose(found_boxes[row, :n], boxes[row, [i for _, _, i in expected]])
+        assert (classes[row, n:] == -1).all() and not found_boxes[row, n:].any()
+
+
+def test_nothing_found_is_all_padding_and_fewer_anchors_than_asked_pad():
+    boxes = np.zeros((2, 4, 4), "float32")
+    found = multiclass_nms(boxes, np.zeros((2, 4, 2), "float32"), top_k=400, keep=20)
+    assert [tuple(part.shape) for part in found] == [(2, 20, 4), (2, 20), (2, 20), (2,)]
+    assert not ops.convert_to_numpy(found[3]).any()
+    assert (ops.convert_to_numpy(found[2]) == -1).all()
