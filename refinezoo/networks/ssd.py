@@ -7,8 +7,7 @@ Reference:
 
 import keras
 import numpy as np
-from keras import layers
-from keras import ops
+from keras import layers, ops
 
 from refinezoo.errors import RefinezooError
 
@@ -70,8 +69,8 @@ def feature_levels(image_size: int) -> list[tuple[int, float]]:
     """
     if image_size < _MIN_SIZE:
         raise RefinezooError(
-            f"expected image_size of at least {_MIN_SIZE} pixels, received {image_size}: the network "
-            "halves its input four times. Enlarge the images."
+            f"expected image_size of at least {_MIN_SIZE} pixels, received {image_size}: the "
+            "network halves its input four times. Enlarge the images."
         )
     cells = image_size
     for _ in range(3):

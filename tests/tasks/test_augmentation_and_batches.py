@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.tasks.detection import SSD300
-from refinezoo.tasks.detection import Augmentation
-from refinezoo.tasks.detection import DetectionBatches
+from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches
 from refinezoo.tasks.detection.augmentation import look_through
 
 NONE = np.zeros(0, int)

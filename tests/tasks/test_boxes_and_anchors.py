@@ -5,9 +5,7 @@ from keras import ops
 from refinezoo.errors import RefinezooError
 from refinezoo.networks.ssd import feature_levels
 from refinezoo.tasks.detection import boxes as B
-from refinezoo.tasks.detection.anchors import ssd_anchors
-from refinezoo.tasks.detection.anchors import ssd_aspect_ratios
-from refinezoo.tasks.detection.anchors import ssd_scales
+from refinezoo.tasks.detection.anchors import ssd_anchors, ssd_aspect_ratios, ssd_scales
 
 
 def _random_boxes(random, count, side=100.0):

@@ -1,12 +1,13 @@
 import numpy as np
 
-from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy
-from refinezoo.tasks.detection.boxes import pairwise_iou
-from refinezoo.tasks.detection.matching import IGNORED
-from refinezoo.tasks.detection.matching import NEGATIVE
-from refinezoo.tasks.detection.matching import bipartite_match
-from refinezoo.tasks.detection.matching import encode_targets
-from refinezoo.tasks.detection.matching import match_anchors
+from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy, pairwise_iou
+from refinezoo.tasks.detection.matching import (
+    IGNORED,
+    NEGATIVE,
+    bipartite_match,
+    encode_targets,
+    match_anchors,
+)
 
 
 def _boxes(random, count):

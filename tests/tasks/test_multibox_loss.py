@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from refinezoo.losses.detection import MultiboxLoss
-from refinezoo.losses.detection import multibox_loss
+from refinezoo.losses.detection import MultiboxLoss, multibox_loss
 
 
 def brute_force(targets, predictions, ratio=3.0, alpha=1.0):

@@ -2,8 +2,7 @@ import numpy as np
 from keras import ops
 
 from refinezoo.tasks.detection.boxes import pairwise_iou
-from refinezoo.tasks.detection.nms import multiclass_nms
-from refinezoo.tasks.detection.nms import suppress
+from refinezoo.tasks.detection.nms import multiclass_nms, suppress
 
 
 def greedy(boxes, scores, iou_threshold, score_threshold, top_k):
@@ -53,11 +52,9 @@ def test_multiclass_equals_greedy_per_class_then_best_overall():
     found_boxes, found_scores, classes, count = (ops.convert_to_numpy(part) for part in found)
     for row in range(5):
         expected = sorted(
-            (
-                (-scores[row, i, k], k, i)
-                for k in range(3)
-                for i in greedy(boxes[row], scores[row, :, k], 0.45, 0.05, 30)
-            )
+            (-scores[row, i, k], k, i)
+            for k in range(3)
+            for i in greedy(boxes[row], scores[row, :, k], 0.45, 0.05, 30)
         )[:25]
         n = count[row]
         assert n == len(expected)

@@ -6,11 +6,8 @@ import pytest
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.networks.ssd import L2Normalise
-from refinezoo.networks.ssd import SubtractMean
-from refinezoo.tasks.detection import SSD300
-from refinezoo.tasks.detection import Augmentation
-from refinezoo.tasks.detection import DetectionBatches
+from refinezoo.networks.ssd import L2Normalise, SubtractMean
+from refinezoo.tasks.detection import SSD300, DetectionBatches
 
 
 def _tiny(**changes) -> SSD300:

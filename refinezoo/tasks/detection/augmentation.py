@@ -9,10 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from refinezoo.tasks.detection.boxes import area
-from refinezoo.tasks.detection.boxes import clip_boxes
-from refinezoo.tasks.detection.boxes import intersections
-from refinezoo.tasks.detection.boxes import pairwise_iou
+from refinezoo.tasks.detection.boxes import area, clip_boxes, intersections, pairwise_iou
 
 _MEAN_RGB = (123, 117, 104)
 _TRIALS = 50

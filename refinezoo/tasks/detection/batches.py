@@ -6,10 +6,8 @@ import cv2
 import keras
 import numpy as np
 
-from refinezoo.errors import RefinezooError
-from refinezoo.errors import did_you_mean
-from refinezoo.tasks.detection.augmentation import Augmentation
-from refinezoo.tasks.detection.augmentation import look_through
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.tasks.detection.augmentation import Augmentation, look_through
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 
 _LOG = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
-from refinezoo.tasks.detection.boxes import clip_boxes
-from refinezoo.tasks.detection.boxes import xyxy_to_xywh
+from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
 
 
 class Detector(keras.Model):

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy
-from refinezoo.tasks.detection.boxes import encode_offsets
-from refinezoo.tasks.detection.boxes import pairwise_coverage
-from refinezoo.tasks.detection.boxes import pairwise_iou
+from refinezoo.tasks.detection.boxes import (
+    cxcywh_to_xyxy,
+    encode_offsets,
+    pairwise_coverage,
+    pairwise_iou,
+)
 
 #: Entries of a match that stand for no object.
 NEGATIVE, IGNORED = -1, -2

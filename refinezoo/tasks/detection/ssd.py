@@ -16,10 +16,8 @@ import numpy as np
 from keras import ops
 
 from refinezoo.losses.detection import MultiboxLoss
-from refinezoo.networks.ssd import feature_levels
-from refinezoo.networks.ssd import ssd_network
-from refinezoo.tasks.detection.anchors import ssd_anchors
-from refinezoo.tasks.detection.anchors import ssd_aspect_ratios
+from refinezoo.networks.ssd import feature_levels, ssd_network
+from refinezoo.tasks.detection.anchors import ssd_anchors, ssd_aspect_ratios
 from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.matching import encode_targets
