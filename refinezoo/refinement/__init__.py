@@ -2,8 +2,9 @@
 
 from refinezoo.refinement.dataset import refine_dataset
 from refinezoo.refinement.fingerprint import weights_sha256
-from refinezoo.refinement.gate import Gate, GateScore, score_image
+from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import Layout, find_renders
+from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.summary import Summary
 
 __all__ = [
