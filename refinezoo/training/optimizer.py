@@ -4,12 +4,13 @@ import keras
 
 
 @keras.saving.register_keras_serializable("refinezoo")
-class PlayerOptimizer(keras.optimizers.MultiOptimizer):
-    """Routes each variable to the optimizer of the player that owns it.
+class PlayerOptimizer(keras.optimizers.Optimizer):
+    """Holds an optimizer for each player; the model says who owns which variable.
 
-    `keras.optimizers.MultiOptimizer` routes by regular expressions on variable paths, which in a
-    functional network do not hold the network's name; here the model says who owns what. Saved and
-    restored as one optimizer; `LearningRateScheduler` and `TensorBoard` follow `.optimizers`.
+    Saved and restored as one optimizer. Setting `learning_rate` scales every player's alike;
+    `LearningRateScheduler` and `TensorBoard` follow `.optimizers` where Keras knows of it.
+    (`keras.optimizers.MultiOptimizer` came with Keras 3.15 and routes by regular expressions on
+    variable paths, which in a functional network do not hold the network's name.)
 
     Args:
         players: dict, player name -> `keras.optimizers.Optimizer`.
@@ -17,20 +18,18 @@ class PlayerOptimizer(keras.optimizers.MultiOptimizer):
     """
 
     def __init__(self, players, name="player_optimizer"):
-        super().__init__(self._owner, name=name)
+        super().__init__(learning_rate=0.0, name=name)
         self.players = dict(players)
-        self._inner_optimizers.extend(self.players.values())
 
     def bind(self, partition):
-        """Takes ownership, player name -> list of variables, and builds every optimizer."""
-        owners = {}
-        for player, variables in partition.items():
-            for variable in variables:
-                if self._var_key(variable) in owners:
-                    raise ValueError(f"expected one owner of {variable.path}, received two.")
-                owners[self._var_key(variable)] = player
-        self._owners = owners
-        self.build([v for variables in partition.values() for v in variables])
+        """Takes player name -> list of variables, and builds every optimizer."""
+        owned = [variable for variables in partition.values() for variable in variables]
+        if len({id(variable) for variable in owned}) < len(owned):
+            raise ValueError("expected one owner of each variable, received two players for one.")
+        self.partition = {player: list(variables) for player, variables in partition.items()}
+        for player, variables in self.partition.items():
+            self.players[player].build(variables)
+        self.build(owned)
 
     def play(self, player, gradients, variables):
         """Applies a player's gradients with that player's optimizer."""
@@ -38,17 +37,40 @@ class PlayerOptimizer(keras.optimizers.MultiOptimizer):
 
     def advance(self):
         """Counts one training step (players may have moved more or less often)."""
-        self._iterations.assign_add(1)
+        self.iterations.assign_add(1)
 
-    def _owner(self, variable):
-        return self.players[self._owners[self._var_key(variable)]]
+    @property
+    def optimizers(self):
+        """The players' optimizers, in order."""
+        return list(self.players.values())
+
+    @property
+    def variables(self):
+        """The step counter and every player's variables."""
+        return [self.iterations, *(v for o in self.optimizers for v in o.variables)]
+
+    @property
+    def learning_rate(self):
+        """The first player's learning rate; setting it keeps the ratio between players."""
+        return self.optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        factor = float(value) / float(self.learning_rate)
+        for optimizer in self.optimizers:
+            optimizer.learning_rate = factor * float(optimizer.learning_rate)
+
+    def finalize_variable_values(self, variables):
+        """Lets each player's optimizer finish (its own running mean, say)."""
+        for player, owned in self.partition.items():
+            self.players[player].finalize_variable_values(owned)
 
     # The players' optimizers are saved as children: only the counter is this one's own.
     def save_own_variables(self, store):
-        store["iterations"] = keras.ops.convert_to_numpy(self._iterations)
+        store["iterations"] = keras.ops.convert_to_numpy(self.iterations)
 
     def load_own_variables(self, store):
-        self._iterations.assign(store["iterations"])
+        self.iterations.assign(store["iterations"])
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
