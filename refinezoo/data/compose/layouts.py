@@ -159,6 +159,15 @@ def _placed(rng, statistics: LayoutStatistics, low: np.ndarray, high: np.ndarray
     if width > statistics.box_width[2]:
         zoom *= statistics.box_width[2] / width
     centre = np.array([quantile(rng, statistics.centre_x), quantile(rng, statistics.centre_y)])
+    half = (high - low) * zoom / 2
+    margin = np.minimum(half + 0.01, 0.5)
+    centre = np.clip(centre, margin, 1 - margin)
+    if rng.random() < statistics.cut:
+        # Grown about the far edge until the near one leaves the picture.
+        beyond = (0.5 - np.abs(centre - 0.5) - half + rng.uniform(0.01, 0.12)) / (2 * half)
+        growth = 1 + max(float(beyond.min()), 0.0)
+        centre += np.sign(centre - 0.5 + 1e-9) * half * (growth - 1)
+        zoom *= growth
     return zoom, centre - (low + high) / 2 * zoom
 
 

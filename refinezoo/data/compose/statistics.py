@@ -29,6 +29,7 @@ class LayoutStatistics(BaseModel):
     )
     centre_x: Quantiles = Field((0.30, 0.47, 0.69), description="centre of the box, from the left")
     centre_y: Quantiles = Field((0.41, 0.50, 0.57), description="centre of the box, from the top")
+    cut: float = Field(0.19, ge=0, le=1, description="share cut by the picture's edge")
     tilt: Quantiles = Field((-25.0, 0.0, 25.0), description="tilt of the product, degrees")
     yaw: Quantiles = Field((-40.0, 0.0, 40.0), description="turn about its long axis, degrees")
     pitch: Quantiles = Field((-5.0, 14.0, 48.0), description="seen from above if > 0, degrees")
