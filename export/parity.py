@@ -45,10 +45,15 @@ def check_saved_model(
         The report over both signatures.
 
     Raises:
-        RefinezooError: no images, or an output of another size than its input.
+        RefinezooError: no images, no refiner, or an output of another size than its input.
         SessionError: the loader refused the model or a request.
     """
     images = [np.asarray(image) for image in images]
+    if not hasattr(model, "refine"):
+        raise RefinezooError(
+            f"expected a refiner to compare with, received {type(model).__name__}. Compare a "
+            "detector's predict with SavedModelSession(folder).run('tensor', images=images)."
+        )
     if not images:
         raise RefinezooError("expected at least one image to compare, received none.")
     expected = [np.asarray(model.refine(image[None]))[0] for image in images]

@@ -10,7 +10,7 @@ from refinezoo.refinement.layout import Layout
 
 
 def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
-    """Copies the files that are no renders.
+    """Copies the files that are no renders, and makes all folders, empty ones too.
 
     Returns:
         A row `{"file", "sha256"}` per file.
@@ -23,6 +23,9 @@ def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
             with atomic_path(target) as temporary:
                 temporary.write_bytes(source.read_bytes())
         rows.append({"file": name, "sha256": digest})
+    for folder in layout.root.rglob("*"):
+        if folder.is_dir():
+            (out / folder.relative_to(layout.root)).mkdir(parents=True, exist_ok=True)
     return rows
 
 

@@ -31,7 +31,9 @@ def refine(source, out, refiner, **options):
 
 
 def test_coco_keeps_everything_but_the_renders(coco, tmp_path, brighter, read):
+    (coco / "empty/folder").mkdir(parents=True)
     summary = refine(coco, tmp_path / "out", brighter, batch_size=2)
+    assert (tmp_path / "out/empty/folder").is_dir()
     before, after = tree(coco), tree(tmp_path / "out")
     assert after.keys() - before.keys() == {"manifest.json"}
     changed = {name for name in before if before[name] != after[name]}
