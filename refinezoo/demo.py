@@ -76,6 +76,7 @@ def run(
                 distractors=ASSETS / "distractors",
                 image_size=image_size,
                 seed=seed,
+                progress=False,
             )
         )
     with steps(f"load the refiner {_name(refiner)} and refine the scenes"):

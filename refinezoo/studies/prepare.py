@@ -80,7 +80,11 @@ class Preparation:
         from refinezoo.data.compose import compose_scenes
 
         arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
-        known = [name for name in inspect.signature(compose_scenes).parameters if name != "out"]
+        known = [
+            name
+            for name in inspect.signature(compose_scenes).parameters
+            if name not in ("out", "progress", "workers")
+        ]
         for name in arguments:
             if name not in known:
                 raise RefinezooError(
@@ -88,7 +92,7 @@ class Preparation:
                     f"({', '.join(known)}).{did_you_mean(name, known)}"
                 )
         recipe: dict[str, Any] = {"compose": dict(arguments)}
-        for name in ("products", "distractors", "statistics", "backgrounds"):
+        for name in ("products", "distractors", "statistics"):
             value = arguments.get(name)
             if isinstance(value, str):
                 path = (
@@ -107,27 +111,34 @@ class Preparation:
         def make(folder: Path) -> None:
             products, count = arguments.pop("products"), arguments.pop("count", 2000)
             self.say(f"synthetic: composing {count} scenes")
-            compose_scenes(products, folder, count, **arguments)
+            compose_scenes(products, folder, count, progress=False, **arguments)
 
         return self.stamped("synthetic", recipe, make)
 
     def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic scenes through one refiner, annotations carried over."""
         section = self.study.refiners[name]
-        refiner = self.refiner(name, section)
-        recipe = {
+        recipe: dict[str, Any] = {
             "source": synthetic.fingerprint,
-            "refiner": model_fingerprint(refiner),
             "settings": section.model_dump(exclude_none=True),
         }
+        refiner = None
+        if section.fit is None:
+            refiner = self.preset(str(section.preset))
+            recipe["model"] = model_fingerprint(refiner)
+        else:
+            recipe["unlabelled"] = files_fingerprint(self.unlabelled())
 
         def make(folder: Path) -> None:
             from refinezoo.refinement import refine_dataset
 
             self.say(f"{name}: refining {synthetic.name}")
-            source = synthetic.annotations.parent
             refine_dataset(
-                source, folder, refiner, strength=section.strength, seed=0, progress=False
+                synthetic.annotations.parent,
+                folder,
+                refiner or self.fitted(name, section),
+                strength=section.strength,
+                progress=False,
             )
 
         return self.stamped(
@@ -139,26 +150,35 @@ class Preparation:
             resumes=True,
         )
 
-    def refiner(self, name: str, section: RefinerSection) -> Any:
-        """Loads a refiner's preset, or builds one that learns nothing and adapts it to photos."""
-        if section.preset is not None:
-            from refinezoo import load
+    def preset(self, name: str) -> Any:
+        """The refiner of a preset folder below the data root or here, or of the zoo."""
+        from refinezoo import load
 
-            for folder in (self.root / section.preset, Path(section.preset)):
-                if folder.is_dir():
-                    return load(folder)
-            return load(section.preset)
-        settings = dict(section.fit or {})
-        refiner = _adaptable(name, settings.pop("class"))(**settings)
-        refiner.adapt(self.unlabelled())
-        return refiner
+        for folder in (self.root / name, Path(name)):
+            if folder.is_dir():
+                return load(folder)
+        return load(name)
 
-    def unlabelled(self) -> Any:
-        """The unlabelled real photos: uint8 [N, S, S, 3], S the size of the composed scenes."""
+    def fitted(self, name: str, section: RefinerSection) -> Any:
+        """A refiner that learns nothing, adapted to the unlabelled photos."""
         import cv2
         import numpy as np
 
-        from refinezoo.data import list_images, read_image
+        from refinezoo.data import read_image
+
+        settings = dict(section.fit or {})
+        refiner = _adaptable(name, settings.pop("class"))(**settings)
+        size = int((self.study.synthetic.compose or {}).get("image_size", 128))
+        photos = [
+            cv2.resize(read_image(path), (size, size), interpolation=cv2.INTER_AREA)
+            for path in self.unlabelled()
+        ]
+        refiner.adapt(np.stack(photos))
+        return refiner
+
+    def unlabelled(self) -> list[Path]:
+        """The unlabelled real photos, in a fixed order."""
+        from refinezoo.data import list_images
 
         if not self.study.real.unlabelled:
             raise RefinezooError(
@@ -174,12 +194,7 @@ class Preparation:
                 paths.extend(found)
             else:
                 paths.extend(list_images(self.path(entry, "real.unlabelled")))
-        size = int((self.study.synthetic.compose or {}).get("image_size", 128))
-        photos = [
-            cv2.resize(read_image(path), (size, size), interpolation=cv2.INTER_AREA)
-            for path in paths
-        ]
-        return np.stack(photos)
+        return paths
 
     def stamped(
         self,
