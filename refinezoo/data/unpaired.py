@@ -1,0 +1,196 @@
+"""Unpaired batches of synthetic and real pictures, for any Keras backend."""
+
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from refinezoo.data.augmentation import Augmentation
+from refinezoo.data.pictures import MaskFunction, Pictures
+from refinezoo.errors import RefinezooError, did_you_mean
+
+DOMAINS = ("synthetic", "real")
+CROPS = ("random", "centre", "resize")
+ZOOM = 286 / 256  # CycleGAN scales to 286 and crops 256
+
+
+class UnpairedSampler:
+    """Sample t of an endless stream, for each domain; depends on nothing but seed and t.
+
+    Each domain goes through its pictures in a new random order, then in another one, so that both
+    give equally many samples (balanced) and every picture comes once before any comes again.
+    """
+
+    def __init__(
+        self,
+        synthetic: Any,
+        real: Any,
+        *,
+        image_size: int,
+        crop: str,
+        augment: bool | Augmentation,
+        seed: int,
+        masks: MaskFunction | None,
+        resize_masks: bool,
+        memory_budget: int,
+    ) -> None:
+        if crop not in CROPS:
+            raise RefinezooError(
+                f"expected crop to be one of {', '.join(CROPS)}, received {crop!r}."
+                + did_you_mean(crop, CROPS)
+            )
+        if image_size < 8:
+            raise RefinezooError(f"expected image_size of 8 pixels or more, received {image_size}.")
+        self.image_size = image_size
+        self.crop = crop
+        self.augmentation = Augmentation() if augment is True else (augment or None)
+        self.seed = seed
+        # "resize" shrinks in one step from the full picture.
+        short_side = 1 << 30 if crop == "resize" else int(np.ceil(image_size * ZOOM))
+        self.domains = [
+            Pictures(source, masks, short_side, memory_budget // 2, resize_masks, domain)
+            for source, domain in zip((synthetic, real), DOMAINS, strict=True)
+        ]
+        self._orders: dict[tuple[int, int], np.ndarray] = {}
+
+    def index(self, domain: int, t: int) -> int:
+        """Which picture sample t of a domain shows."""
+        count = len(self.domains[domain])
+        turn, place = divmod(t, count)
+        if (domain, turn) not in self._orders:
+            rng = np.random.default_rng([self.seed, domain, turn])
+            self._orders = {k: v for k, v in self._orders.items() if k[0] != domain}
+            self._orders[domain, turn] = rng.permutation(count)
+        return int(self._orders[domain, turn][place])
+
+    def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
+        """Sample t: `image` uint8 [S, S, 3] and perhaps `foreground_mask` float32 [S, S, 1]."""
+        rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
+        image, mask = self.domains[domain][self.index(domain, t)]
+        record = {"image": self._window(image, rng, cv2.INTER_AREA, cv2.INTER_LINEAR)}
+        if mask is not None:
+            # The same window: the generator starts anew.
+            rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
+            cut = self._window(mask, rng, cv2.INTER_NEAREST, cv2.INTER_NEAREST)
+            record["foreground_mask"] = cut[..., None].astype(np.float32)
+        if self.augmentation is not None:
+            rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
+            record = self.augmentation(record, rng)
+        return {key: np.ascontiguousarray(value) for key, value in record.items()}
+
+    def batch(self, first: int, size: int) -> dict[str, dict[str, np.ndarray]]:
+        """Samples first to first + size - 1 of both domains, stacked."""
+        out = {}
+        for domain, name in enumerate(DOMAINS):
+            samples = [self.sample(domain, t) for t in range(first, first + size)]
+            out[name] = {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+        return out
+
+    def _window(self, array, rng, shrink: int, enlarge: int) -> np.ndarray:
+        height, width = array.shape[:2]
+        h, w, x, y = height, width, 0, 0
+        if self.crop != "resize":
+            short = min(height, width)
+            h = w = short
+            x, y = (width - short) // 2, (height - short) // 2
+            if self.crop == "random":
+                h = w = max(1, round(short * rng.uniform(1 / ZOOM, 1.0)))
+                x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+        size = (self.image_size, self.image_size)
+        mode = shrink if max(h, w) > self.image_size else enlarge
+        window = np.ascontiguousarray(array[y : y + h, x : x + w])
+        return cv2.resize(window, size, interpolation=mode)
+
+
+class UnpairedImages(keras.utils.PyDataset):
+    """Batches `{"synthetic": {"image", "foreground_mask"}, "real": {...}}`; see `unpaired`.
+
+    `epoch` counts up by itself; set it to resume (or pass `initial_epoch`).
+    """
+
+    def __init__(
+        self,
+        sampler: UnpairedSampler,
+        batch_size: int,
+        steps: int | None,
+        initial_epoch: int = 0,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.steps = steps or -(-max(map(len, sampler.domains)) // batch_size)
+        self.epoch = initial_epoch
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> dict[str, dict[str, np.ndarray]]:
+        if not 0 <= index < self.steps:
+            raise IndexError(f"expected a batch from 0 to {self.steps - 1}, received {index}")
+        first = (self.epoch * self.steps + index) * self.batch_size
+        return self.sampler.batch(first, self.batch_size)
+
+    def on_epoch_end(self) -> None:
+        """Goes on in the stream of samples."""
+        self.epoch += 1
+
+
+def unpaired(
+    synthetic: Any,
+    real: Any,
+    image_size: int = 128,
+    batch_size: int = 1,
+    crop: str = "random",
+    augment: bool | Augmentation = True,
+    seed: int = 0,
+    steps: int | None = None,
+    *,
+    masks: MaskFunction | None = None,
+    resize_masks: bool = False,
+    memory_budget: int = 2 << 30,
+    initial_epoch: int = 0,
+    **kwargs,
+) -> UnpairedImages:
+    """Unpaired training batches of two domains, balanced, reshuffled each epoch, seeded.
+
+    Args:
+        synthetic: folder of pictures, COCO folder or file, `CocoDataset`, list of files, folders
+            or arrays, or an array uint8 [N, H, W, 3].
+        real: the same.
+        image_size: side of the square crops in pixels.
+        batch_size: pictures of each domain in a batch.
+        crop: "random" (a window of 0.9 to 1 times the shorter side, scaled), "centre" (the middle
+            square) or "resize" (the whole picture, its shape not kept).
+        augment: True mirrors half of the pictures; or an `Augmentation`.
+        seed: of order, windows and augmentation.
+        steps: batches per epoch; None makes the larger domain come once.
+        masks: function image -> foreground mask for pictures without a file in
+            `foreground_masks/`, e.g. `grabcut_mask` or `BackgroundTemplates(...)`.
+        resize_masks: bring masks of another size to their picture's (nearest, logged).
+        memory_budget: bytes for decoded pictures; what does not fit is read when needed.
+        initial_epoch: where in the stream to start, to resume a training.
+        **kwargs: `workers`, `max_queue_size`, ... of `keras.utils.PyDataset`.
+
+    Returns:
+        A `keras.utils.PyDataset` of `{"synthetic": {"image": uint8 [B, S, S, 3],
+        "foreground_mask": float32 [B, S, S, 1], 1 = object}, "real": {...}}`; a domain without
+        masks has none.
+
+    Raises:
+        RefinezooError: no or unreadable pictures, masks missing for some, impossible arguments.
+    """
+    _check_batches(batch_size, steps)
+    sampler = UnpairedSampler(
+        synthetic, real, image_size=image_size, crop=crop, augment=augment, seed=seed, masks=masks,
+        resize_masks=resize_masks, memory_budget=memory_budget,
+    )  # fmt: skip
+    return UnpairedImages(sampler, batch_size, steps, initial_epoch, **kwargs)
+
+
+def _check_batches(batch_size: int, steps: int | None) -> None:
+    if batch_size < 1 or (steps is not None and steps < 1):
+        raise RefinezooError(
+            f"expected batch_size and steps of 1 or more, received {batch_size} and {steps}."
+        )

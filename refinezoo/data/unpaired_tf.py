@@ -1,0 +1,59 @@
+"""The `tf.data` twin of `unpaired`: the same batches as a `tf.data.Dataset`."""
+
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.unpaired import DOMAINS, UnpairedSampler, unpaired
+
+
+def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:
+    """The batches of `refinezoo.data.unpaired` as an endless `tf.data.Dataset`.
+
+    Samples are cut in parallel, in order; epoch e starts at batch `e * steps`. Give `fit`
+    `steps_per_epoch=len(refinezoo.data.unpaired(...))`.
+
+    Args:
+        synthetic: as in `unpaired`.
+        real: as in `unpaired`.
+        **arguments: as in `unpaired`.
+
+    Returns:
+        A `tf.data.Dataset`.
+
+    Raises:
+        RefinezooError: as `unpaired`.
+    """
+    import tensorflow as tf
+
+    twin = unpaired(synthetic, real, **arguments)
+    sampler, size = twin.sampler, twin.sampler.image_size
+    first = twin.epoch * twin.steps * twin.batch_size
+
+    def samples(t: Any) -> dict:
+        out = {}
+        for domain, name in enumerate(DOMAINS):
+            keys = _keys(sampler, domain)
+            values = tf.numpy_function(
+                lambda t, domain=domain, keys=keys: _ordered(sampler, domain, int(t), keys),
+                [t],
+                [tf.uint8, tf.float32][: len(keys)],
+            )
+            out[name] = dict(zip(keys, values, strict=True))
+            out[name]["image"].set_shape((size, size, 3))
+            if "foreground_mask" in keys:
+                out[name]["foreground_mask"].set_shape((size, size, 1))
+        return out
+
+    stream = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
+    stream = stream.map(samples, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return stream.batch(twin.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _keys(sampler: UnpairedSampler, domain: int) -> list[str]:
+    return ["image", "foreground_mask"] if sampler.domains[domain].has_masks else ["image"]
+
+
+def _ordered(sampler: UnpairedSampler, domain: int, t: int, keys: list[str]) -> list[np.ndarray]:
+    record = sampler.sample(domain, t)
+    return [record[key] for key in keys]
