@@ -92,7 +92,11 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     data = _data(config, per_epoch)
     refiner.compile()
     log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
-    callbacks = [StopOnNaN(checkpoint=out / "backup"), log]
+    # A resumed run goes on where the interrupted one was in the stream of images.
+    place = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
+    )
+    callbacks = [place, StopOnNaN(checkpoint=out / "backup"), log]
     if config.samples:
         count = min(len(data), -(-config.samples // config.batch_size))
         renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]

@@ -78,17 +78,20 @@ class PixelGAN(Refiner, AlternatingModel):
 
 
 class Noise(keras.utils.PyDataset):
-    """Seeded batches of two domains, the same in every epoch."""
+    """Seeded batches of two domains, other ones in every epoch."""
 
     def __init__(self, steps):
         super().__init__()
-        self.steps = steps
+        self.steps, self.epoch = steps, 0
+
+    def on_epoch_end(self):
+        self.epoch += 1
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
-        rng = np.random.default_rng(index)
+        rng = np.random.default_rng([self.epoch, index])
         halves = {"synthetic": (100, 200), "real": (20, 120)}
         return {
             half: {"image": rng.integers(low, high, (1, 8, 8, 3), dtype=np.uint8)}
