@@ -71,6 +71,14 @@ def _start() -> None:
     start_backend(show_notes=_settings["debug"])
 
 
+def _load(name: str) -> Any:
+    import refinezoo
+
+    refinezoo.zoo.find(name)  # a wrong name is told before Keras starts
+    _start()
+    return refinezoo.load(name)
+
+
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
@@ -209,11 +217,11 @@ def refine(
         import refinezoo
         from refinezoo.refinement import Gate
 
-        _start()
+        refiner = _load(model)
         summary = refinezoo.refine_dataset(
             source,
             out,
-            refinezoo.load(model),
+            refiner,
             strength=strength,
             gate=None if gate == "off" else Gate(action=gate),
             batch_size=batch_size,
@@ -247,8 +255,7 @@ def export(
     with _worded():
         import refinezoo
 
-        _start()
-        getattr(refinezoo.export, format)(refinezoo.load(name), out)
+        getattr(refinezoo.export, format)(_load(name), out)
         print(f"{format}: {out}")
 
 

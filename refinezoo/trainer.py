@@ -74,7 +74,9 @@ def _adapt(refiner: Any, config: TrainingConfig) -> None:
         return
     from refinezoo.data import list_images, read_image
 
-    refiner.adapt((read_image(path) for path in list_images(config.real)), seed=config.seed)
+    real = Path(config.real)
+    photos = list_images(real / "images" if (real / "images").is_dir() else real)
+    refiner.adapt(map(read_image, photos), seed=config.seed)
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:

@@ -41,17 +41,28 @@ def load(
             f'expected weights="pretrained" or None, received {weights!r}. To load weights of '
             "your own, pass the folder that save_to_preset wrote."
         )
+    found = find(name_or_folder, root=root)
+    if isinstance(found, Path):
+        return presets.load_preset(found, weights)
+    model = presets.build(found.class_name, found.config, f"zoo entry {found.name}")
+    if weights is not None and found.weights is not None:
+        path = _weights_folder(root) / found.weights.file
+        presets.check_weights(path, found.weights)
+        presets.load_weights(model.inference_network, path)
+    return model
+
+
+def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooEntry | Path:
+    """What `load` would load: an entry of the zoo, or the path of a preset folder.
+
+    Loads no weights and starts no Keras, so that a wrong name is told at once.
+    """
     if isinstance(name_or_folder, str) and name_or_folder in _names(root):
-        entry = _entry(name_or_folder, root)
-        model = presets.build(entry.class_name, entry.config, f"zoo entry {entry.name}")
-        if weights is not None and entry.weights is not None:
-            path = _weights_folder(root) / entry.weights.file
-            presets.check_weights(path, entry.weights)
-            presets.load_weights(model.inference_network, path)
-        return model
+        return _entry(name_or_folder, root)
     folder = Path(name_or_folder)
     if folder.is_dir():
-        return presets.load_preset(folder, weights)
+        presets.read_preset(folder)
+        return folder
     raise _unknown(str(name_or_folder), root)
 
 

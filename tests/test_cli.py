@@ -89,6 +89,8 @@ def test_python_m_refinezoo():
     ("arguments", "message"),
     [
         (["info", "cyclegam"], "expected a zoo name or a preset folder, received 'cyclegam'"),
+        (["refine", "a", "b", "--model", "cyclegam"], "received 'cyclegam'"),
+        (["export", "cyclegam", "--out", "x"], "received 'cyclegam'"),
         (["list", "--kind", "refinr"], "Did you mean 'refiner'?"),
         (["doctor", "/nonexistent/a", "/nonexistent/b"], "expected a folder of synthetic images"),
         (["train", "/nonexistent/x.yaml"], "expected a YAML file at"),
@@ -163,7 +165,7 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
         return "3 images refined"
 
     monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
-    monkeypatch.setattr(refinezoo, "load", lambda name: f"model {name}", raising=False)
+    monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
     arguments = ["refine", "renders", tmp_path / "out", "--model", "reinhard", "--seed", 4]
     result = run(*arguments, "--gate", "drop", "--strength", 0.5)
     assert result.exit_code == 0, result.output
@@ -177,7 +179,7 @@ def test_export_calls_the_named_format(monkeypatch, tmp_path):
     seen = []
     stand_in = types.SimpleNamespace(saved_model=lambda model, folder: seen.append((model, folder)))
     monkeypatch.setattr(refinezoo, "export", stand_in, raising=False)
-    monkeypatch.setattr(refinezoo, "load", lambda name: f"model {name}", raising=False)
+    monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
     assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
     assert seen == [("model cyclegan", tmp_path / "1")]
     assert run("export", "cyclegan", "--format", "onnxx", "--out", tmp_path).exit_code == 2
