@@ -11,6 +11,7 @@ _HOMES = {
     "ImageRecord": "coco",
     "LayoutStatistics": "compose",
     "compose_scenes": "compose",
+    "FollowEpoch": "unpaired",
     "UnpairedImages": "unpaired",
     "unpaired": "unpaired",
     "unpaired_tf_dataset": "unpaired_tf",

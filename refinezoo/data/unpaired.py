@@ -106,7 +106,7 @@ class UnpairedSampler:
 class UnpairedImages(keras.utils.PyDataset):
     """Batches `{"synthetic": {"image", "foreground_mask"}, "real": {...}}`; see `unpaired`.
 
-    `epoch` counts up by itself; set it to resume (or pass `initial_epoch`).
+    `epoch` counts up by itself; set it to resume, pass `initial_epoch`, or let `FollowEpoch` do it.
     """
 
     def __init__(
@@ -135,6 +135,22 @@ class UnpairedImages(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Goes on in the stream of samples."""
         self.epoch += 1
+
+
+class FollowEpoch(keras.callbacks.Callback):
+    """Keeps a dataset's `epoch` at that of `fit`, also when `BackupAndRestore` starts it later.
+
+    Args:
+        dataset: anything whose batches depend on its `epoch`, e.g. `UnpairedImages`.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        super().__init__()
+        self.dataset = dataset
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Before the first batch of an epoch is asked for."""
+        self.dataset.epoch = epoch
 
 
 def unpaired(
