@@ -15,6 +15,13 @@ def _tiny(**changes) -> SSD300:
     return SSD300(["red", "blue"], **{**options, **changes})
 
 
+@pytest.fixture(scope="module")
+def detector() -> SSD300:
+    """One untrained detector for the tests that only look: it compiles once."""
+    keras.utils.set_random_seed(0)
+    return _tiny(image_size=32, score_threshold=0.2)
+
+
 def _count(variables) -> int:
     return sum(int(np.prod(v.shape)) for v in variables)
 
@@ -63,25 +70,25 @@ def test_fit_learns_to_find_coloured_squares(squares):
     assert detector.evaluate_coco(squares)["AP50"] > 0.5
 
 
-@pytest.mark.parametrize("policy, jit", [("float32", True), ("mixed_bfloat16", False)])
-def test_one_step_under_xla_and_in_bfloat16(squares, policy, jit):
+def test_one_step_under_xla_in_bfloat16(squares):
     before = keras.mixed_precision.dtype_policy()
-    keras.mixed_precision.set_global_policy(policy)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         keras.utils.set_random_seed(0)
-        detector = _tiny(image_size=32, batch_norm=False)
-        detector.compile(keras.optimizers.SGD(1e-3), jit_compile=jit)
-        images, targets = DetectionBatches(squares, detector, 4, augmentation=None)[0]
+        detector = _tiny(image_size=32)
+        detector.compile(keras.optimizers.SGD(1e-3), jit_compile=True)
+        images, targets = DetectionBatches(squares, detector, 2, augmentation=None)[0]
+        before_step = ops.convert_to_numpy(detector.trainable_variables[0])
         expected = float(detector.loss(targets, detector(images, training=True)))
         loss = float(detector.train_on_batch(images, targets))
     finally:
         keras.mixed_precision.set_global_policy(before)
     assert detector.network.output.dtype == "float32"
-    assert loss == pytest.approx(expected, rel=1e-3 if policy == "float32" else 0.05)
+    assert loss == pytest.approx(expected, rel=0.05)
+    assert (ops.convert_to_numpy(detector.trainable_variables[0]) != before_step).any()
 
 
-def test_predict_takes_any_size_and_answers_in_its_pixels(squares):
-    detector = _tiny()
+def test_predict_takes_any_size_and_answers_in_its_pixels(squares, detector):
     image = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype("uint8")
     found = detector.predict([image, squares.images[0], image[:31, :17]])
     assert found["boxes"].shape == (3, 20, 4) and found["boxes"].dtype == np.float32
@@ -92,16 +99,14 @@ def test_predict_takes_any_size_and_answers_in_its_pixels(squares):
     for row, count in enumerate(found["count"]):
         assert (found["classes"][row, :count] >= 0).all()
         assert (found["classes"][row, count:] == -1).all()
-    twice = detector.predict(np.stack([image, image]))
-    np.testing.assert_allclose(twice["boxes"][1], found["boxes"][0], atol=1e-3)
-    alone = detector.predict(image)
-    np.testing.assert_allclose(alone["scores"][0], found["scores"][0], atol=1e-5)
+    again = detector.predict(np.stack([image] * 4), batch_size=3)
+    np.testing.assert_allclose(again["boxes"][3], found["boxes"][0], atol=1e-3)
+    assert len(again["count"]) == 4
     assert detector.predict([])["boxes"].shape == (0, 20, 4)
 
 
-def test_predict_equals_decoding_the_call():
-    detector = _tiny()
-    images = np.random.default_rng(1).integers(0, 255, (2, 64, 64, 3)).astype("uint8")
+def test_predict_equals_decoding_the_call(detector):
+    images = np.random.default_rng(1).integers(0, 255, (3, 32, 32, 3)).astype("uint8")
     raw = detector(images, training=False)
     np.testing.assert_allclose(
         ops.convert_to_numpy(raw), ops.convert_to_numpy(detector.network(images)), atol=1e-6
@@ -109,7 +114,7 @@ def test_predict_equals_decoding_the_call():
     boxes, scores, classes, _ = (ops.convert_to_numpy(part) for part in detector.decode(raw))
     found = detector.predict(images)
     np.testing.assert_allclose(found["scores"], scores, atol=1e-5)
-    np.testing.assert_allclose(found["boxes"], np.clip(boxes * 64, 0, 64), atol=1e-2)
+    np.testing.assert_allclose(found["boxes"], np.clip(boxes * 32, 0, 32), atol=1e-2)
     np.testing.assert_array_equal(found["classes"], classes)
 
 
@@ -117,37 +122,41 @@ def test_predict_equals_decoding_the_call():
     "image",
     [np.zeros((8, 8), "uint8"), np.zeros((8, 8, 4), "uint8"), np.zeros((8, 8, 3), "float32")],
 )
-def test_grey_rgba_and_float_images_are_refused(image):
+def test_grey_rgba_and_float_images_are_refused(image, detector):
     with pytest.raises(RefinezooError, match="expected RGB images, uint8.*read_image"):
-        _tiny().predict([image])
+        detector.predict([image])
 
 
-def test_config_and_keras_file_round_trip(squares, tmp_path):
+def test_config_and_keras_file_round_trip(tmp_path):
     detector = _tiny(image_size=32, score_threshold=0.02, name="fridge")
     detector.compile(keras.optimizers.Adam(1e-3))
-    detector.fit(DetectionBatches(squares, detector, 8), verbose=0)
+    random = np.random.default_rng(0)
+    detector.optimizer.apply(
+        [random.normal(size=v.shape).astype("float32") for v in detector.trainable_variables],
+        detector.trainable_variables,
+    )
     config = json.loads(json.dumps(detector.get_config()))
     assert SSD300.from_config(config).get_config() == config
     detector.save(tmp_path / "fridge.keras")
     again = keras.models.load_model(tmp_path / "fridge.keras")
     assert type(again) is SSD300 and again.get_config() == config
-    images = np.stack(squares.images[:3])
-    expected, found = detector.predict(images), again.predict(images)
-    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
-    assert int(again.optimizer.iterations) == int(detector.optimizer.iterations) == 3
+    images = random.integers(0, 255, (1, 32, 32, 3)).astype("uint8")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(again(images)), ops.convert_to_numpy(detector(images)), atol=1e-5
+    )
+    assert int(again.optimizer.iterations) == int(detector.optimizer.iterations) == 1
     for one, other in zip(detector.optimizer.variables, again.optimizer.variables, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
 
 
-def test_weights_file_holds_the_network_only_once(tmp_path):
-    detector = _tiny()
+def test_the_detection_model_adds_no_weights(detector):
     before = len(detector.weights)
-    detector.predict(np.zeros((1, 64, 64, 3), "uint8"))
+    assert len(detector.detection_model.weights) == before
     assert len(detector.weights) == before == len(detector.inference_network.weights)
 
 
 def test_compile_defaults_to_the_paper():
-    detector = _tiny()
+    detector = _tiny(image_size=32)
     detector.compile()
     assert float(detector.optimizer.learning_rate) == pytest.approx(1e-3)
     assert detector.optimizer.momentum == 0.9
@@ -159,11 +168,13 @@ def test_bad_class_names_are_refused():
             SSD300(names, image_size=64, width=0.05)
 
 
-def test_detections_come_in_the_datasets_category_ids(squares):
-    detector = _tiny(score_threshold=0.0)
-    results = detector.detect(squares)
-    assert {row["category_id"] for row in results} <= {3, 7}
-    assert {row["image_id"] for row in results} == {record.id for record in squares.records}
+def test_detections_come_in_the_datasets_category_ids(squares, detector):
+    results = detector.detect(squares, batch_size=3)
+    assert results and {row["category_id"] for row in results} <= {3, 7}
+    assert {row["image_id"] for row in results} <= {record.id for record in squares.records}
+    squares.records += squares.records
+    with pytest.raises(RefinezooError, match="image ids twice"):
+        detector.evaluate_coco(squares)
     squares.class_names = ["green", "yellow"]
     with pytest.raises(RefinezooError, match="some of this detector's classes"):
         detector.detect(squares)

@@ -137,9 +137,13 @@ class Detector(keras.Model):
         if not images:
             return _no_images(self.keep)
         batch = np.stack([self.prepare(image) for image in images])
+        batch_size = min(batch_size, len(images))
+        # Whole batches only: a smaller last one would be compiled anew.
+        filling = np.zeros((-len(images) % batch_size, *batch.shape[1:]), "uint8")
         found = self.detection_model.predict(
-            batch, batch_size=batch_size, verbose=verbose, **kwargs
+            np.concatenate([batch, filling]), batch_size=batch_size, verbose=verbose, **kwargs
         )
+        found = {key: rows[: len(images)] for key, rows in found.items()}
         sizes = [image.shape[:2] for image in images]
         found["boxes"] = np.stack(
             [self.restore(boxes, *size) for boxes, size in zip(found["boxes"], sizes, strict=True)]
@@ -182,10 +186,14 @@ class Detector(keras.Model):
 
     def evaluate_coco(self, dataset, batch_size: int = 8) -> dict:
         """Average precision on a `CocoDataset`; see `metrics.detection.coco_average_precision`."""
+        image_ids = [record.id for record in dataset.records]
+        if len(set(image_ids)) < len(image_ids):
+            raise RefinezooError(
+                "expected a dataset of one COCO file, received one that holds image ids twice. "
+                "Evaluate the parts of a concatenated dataset one by one."
+            )
         return coco_average_precision(
-            dataset.json_path,
-            self.detect(dataset, batch_size),
-            image_ids=[record.id for record in dataset.records],
+            dataset.json_path, self.detect(dataset, batch_size), image_ids=image_ids
         )
 
     def get_config(self) -> dict:
