@@ -1,0 +1,50 @@
+"""Colour statistics: the L*a*b* conversion and the transfer."""
+
+import cv2
+import numpy as np
+
+from refinezoo.layers.colour import (
+    ColourMatch,
+    draw_photo,
+    lab_to_rgb,
+    photo_statistics,
+    rgb_to_lab,
+)
+
+
+def test_lab_equals_opencv_and_inverts(rng):
+    rgb = rng.uniform(0, 1, (1, 16, 16, 3)).astype("float32")
+    ours = np.asarray(rgb_to_lab(rgb))[0]
+    np.testing.assert_allclose(ours, cv2.cvtColor(rgb[0], cv2.COLOR_RGB2LAB), atol=0.4)  # OpenCV interpolates
+    np.testing.assert_allclose(np.asarray(lab_to_rgb(ours[None]))[0], rgb[0], atol=2e-3)
+
+
+def test_match_gives_the_statistics_of_the_photo(rng):
+    photo = cv2.GaussianBlur(rng.integers(60, 200, (32, 32, 3), dtype=np.uint8), (5, 5), 2)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8), (5, 5), 2)
+    layer = ColourMatch(1)
+    layer.build(None)
+    layer.statistics.assign(photo_statistics(photo)[None])
+    matched = np.asarray(layer(image[None] / np.float32(127.5) - 1, np.zeros(1, "int32")))[0]
+    found = photo_statistics(np.rint((matched + 1) * 127.5).astype("uint8"))
+    np.testing.assert_allclose(found, photo_statistics(photo), atol=0.8)
+
+
+def test_flat_images_stay_flat():
+    layer = ColourMatch(1)
+    layer.build(None)
+    flat = np.zeros((1, 8, 8, 3), "float32")
+    matched = np.asarray(layer(flat, np.zeros(1, "int32")))
+    assert np.isfinite(matched).all()
+    assert matched.std() < 0.3
+
+
+def test_the_draw_depends_on_image_and_seed_alone(rng):
+    images = rng.uniform(-1, 1, (64, 8, 8, 3)).astype("float32")
+    together = np.asarray(draw_photo(images, np.zeros(64, "int32"), 10))
+    alone = [int(draw_photo(images[i : i + 1], np.zeros(1, "int32"), 10)[0]) for i in range(64)]
+    assert together.tolist() == alone
+    other = np.asarray(draw_photo(images, np.ones(64, "int32"), 10))
+    assert (other != together).mean() > 0.5
+    assert 0 <= together.min() and together.max() < 10
+    assert len(set(alone)) >= 8

@@ -1,0 +1,80 @@
+"""Every loss against brute-force NumPy, and the properties that pin it down."""
+
+import colorsys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
+from refinezoo.losses.colour import hue_and_chroma, hue_loss
+from refinezoo.losses.cycle import l1_loss, masked_l1_loss
+
+
+def test_lsgan(rng):
+    real, fake = rng.normal(size=(2, 2, 5, 5, 1)).astype("float32")
+    assert float(lsgan_generator_loss(fake)) == pytest.approx(np.mean((fake - 1) ** 2), rel=1e-5)
+    expected = 0.5 * (np.mean((real - 1) ** 2) + np.mean(fake**2))
+    assert float(lsgan_discriminator_loss(real, fake)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_masked_l1_is_normalised_by_area(rng):
+    a, b = rng.uniform(-1, 1, (2, 2, 6, 6, 3)).astype("float32")
+    mask = (rng.uniform(size=(2, 6, 6, 1)) > 0.6).astype("float32")
+    chosen = np.broadcast_to(mask, a.shape) > 0
+    expected = np.abs(a - b)[chosen].mean()
+    assert float(masked_l1_loss(a, b, mask)) == pytest.approx(expected, rel=1e-5)
+    assert float(masked_l1_loss(a, b, np.ones_like(mask))) == pytest.approx(
+        float(l1_loss(a, b)), rel=1e-6
+    )
+    assert float(masked_l1_loss(a, b, np.zeros_like(mask))) == 0.0
+
+
+def test_hue_equals_colorsys(rng):
+    rgb = rng.uniform(0, 1, (1, 8, 8, 3))
+    hue, chroma = hue_and_chroma((rgb * 2 - 1).astype("float32"))
+    for y, x in np.ndindex(8, 8):
+        expected, saturation, value = colorsys.rgb_to_hsv(*rgb[0, y, x])
+        if saturation * value > 0.05:
+            assert float(hue[0, y, x, 0]) == pytest.approx(expected, abs=1e-4)
+        assert float(chroma[0, y, x, 0]) == pytest.approx(saturation * value, abs=1e-5)
+
+
+def image_of(hue, saturation=1.0):
+    rgb = np.array(colorsys.hsv_to_rgb(hue, saturation, 1.0), "float32")
+    return np.broadcast_to(rgb * 2 - 1, (1, 4, 4, 3)).astype("float32")
+
+
+def test_hue_distance_of_two_reds():
+    mask = np.ones((1, 4, 4, 1), "float32")
+    near, far = image_of(0.99), image_of(0.01)
+    assert float(hue_loss(near, far, mask)) == pytest.approx(0.02, abs=1e-4)
+    assert float(hue_loss(near, far, mask, "linear")) == pytest.approx(0.98, abs=1e-4)
+    assert float(hue_loss(near, far, 0 * mask)) == 0.0
+    with pytest.raises(ValueError, match="'circular' or 'linear'"):
+        hue_loss(near, far, mask, "round")
+
+
+@pytest.mark.parametrize("colour", [0.0, -1.0, 1.0])
+def test_grey_pixels_have_a_finite_zero_gradient(colour):
+    """The gradient at greys, through a one-weight model, on every backend."""
+    scale = keras.layers.Dense(3, kernel_initializer="identity", use_bias=False)
+    grey = np.full((1, 4, 4, 3), colour, "float32")
+    mask = np.ones((1, 4, 4, 1), "float32")
+
+    class Probe(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.scale = scale
+
+        def call(self, x):
+            return self.scale(x)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return hue_loss(y_pred, ops.convert_to_tensor(grey), mask)
+
+    probe = Probe()
+    probe.compile(optimizer=keras.optimizers.SGD(1.0))
+    probe.train_on_batch(grey, grey)
+    np.testing.assert_array_equal(np.asarray(scale.kernel), np.eye(3))

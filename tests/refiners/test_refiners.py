@@ -1,0 +1,181 @@
+"""What every refiner promises, checked for each of them; and what each method adds."""
+
+import keras
+import numpy as np
+import pytest
+
+from refinezoo.errors import RefinezooError
+from refinezoo.refiners import FDA, CycleGAN, CycleGANForegroundBackground, Reinhard
+from refinezoo.refiners.refiner import pad_to_multiple
+
+TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
+REFINERS = {
+    "cyclegan": lambda: CycleGAN(**TINY),
+    "cyclegan_resize_residual": lambda: CycleGAN(**TINY, upsampling="resize", residual=True),
+    "cyclegan_fgbg": lambda: CycleGANForegroundBackground(**TINY, ema_decay=0.9, colour_photos=3),
+    "reinhard": lambda: Reinhard(photos=3),
+    "fda": lambda: FDA(photos=3),
+}
+
+
+@pytest.fixture(scope="module", params=REFINERS)
+def refiner(request):
+    keras.utils.set_random_seed(0)
+    model = REFINERS[request.param]()
+    if hasattr(model, "adapt") and getattr(model, "colour", True) is not None:
+        rng = np.random.default_rng(0)
+        model.adapt([rng.integers(0, 255, (20, 30, 3), "uint8") for _ in range(4)])
+    return model
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 50), (1, 1), (3, 17)])
+def test_refined_images_keep_size_and_dtype(refiner, size, rng):
+    images = rng.integers(0, 256, (2, *size, 3), "uint8")
+    refined = refiner.refine(images)
+    assert refined.shape == images.shape and refined.dtype == np.uint8
+    np.testing.assert_array_equal(refiner.refine(images), refined)
+
+
+def test_an_image_is_refined_alike_in_any_company(refiner, images):
+    together = refiner.refine(images, seed=5)
+    alone = refiner.refine(images[1], seed=5)
+    assert alone.shape == (32, 32, 3)
+    assert np.abs(together[1].astype(int) - alone).max() <= 1
+
+
+def test_strength_blends(refiner, images):
+    full = refiner.refine(images).astype(float)
+    np.testing.assert_array_equal(refiner.refine(images, strength=0.0), images)
+    half = refiner.refine(images, strength=0.5)
+    assert np.abs(half - (images + full) / 2).max() <= 1.0
+    with pytest.raises(RefinezooError, match=r"strength in \[0, 1\]"):
+        refiner.refine(images, strength=1.5)
+
+
+def test_the_inference_network_is_what_refines(refiner, images):
+    raw = np.asarray(refiner.inference_network(images.astype("float32") / 127.5 - 1.0))
+    expected = np.clip(np.rint((raw + 1.0) * 127.5), 0, 255)
+    assert np.abs(refiner.refine(images) - expected).max() <= 1.0
+
+
+def test_config_and_weights_round_trip(refiner, images, tmp_path):
+    twin = type(refiner).from_config(refiner.get_config())
+    path = tmp_path / "w.weights.h5"
+    refiner.inference_network.save_weights(path)
+    twin.inference_network.load_weights(path)
+    np.testing.assert_array_equal(twin.refine(images), refiner.refine(images))
+
+
+def test_preset_round_trip(refiner, images, tmp_path):
+    import refinezoo
+
+    refiner.save_to_preset(tmp_path / "preset")
+    revived = refinezoo.load(str(tmp_path / "preset"))
+    assert type(revived) is type(refiner)
+    difference = np.abs(revived.refine(images).astype(int) - refiner.refine(images))
+    assert difference.max() <= 3 and difference.mean() < 0.5  # stored in half precision
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((2, 8, 8), "uint8"),
+        np.zeros((8, 8, 4), "uint8"),
+        np.zeros((8, 8, 3), "float32"),
+        np.zeros((8, 8, 3), "uint16"),
+        np.zeros((0, 8, 8, 3), "uint8"),
+    ],
+)
+def test_other_inputs_are_refused_with_words(refiner, wrong):
+    with pytest.raises(RefinezooError, match="expected uint8 RGB images"):
+        refiner.refine(wrong)
+
+
+@pytest.mark.parametrize("cls", [Reinhard, FDA])
+def test_baselines_move_towards_the_photos(cls, images):
+    dark = [np.clip(images[0] * 0.2, 0, 255).astype("uint8")]
+    refined = cls(photos=1).adapt(dark).refine(images[1])
+    assert abs(refined.mean() - dark[0].mean()) < abs(images[1].mean() - dark[0].mean()) / 4
+    with pytest.raises(RefinezooError, match="received none"):
+        cls(photos=1).adapt([])
+
+
+def test_seeds_draw_other_photos(rng):
+    photos = [np.full((8, 8, 3), value, "uint8") for value in range(0, 250, 10)]
+    model = Reinhard(photos=25).adapt(photos)
+    image = rng.integers(0, 256, (16, 16, 3), "uint8")
+    means = {round(float(model.refine(image, seed=seed).mean())) for seed in range(10)}
+    assert len(means) > 3
+
+
+def test_fda_swaps_only_low_frequencies(rng):
+    image = rng.integers(60, 190, (32, 32, 3), "uint8")
+    photo = rng.integers(60, 190, (48, 40, 3), "uint8")
+    refined = FDA(photos=1, cycles=2).adapt([photo]).refine(image)
+    before, after = (np.fft.fft2(x[..., 0] / 255.0) / 1024 for x in (image, refined))
+    wanted = np.fft.fft2(photo[..., 0] / 255.0) / photo[..., 0].size
+    low = [0, 1, 2, -1, -2]
+    window = np.ix_(low, low)
+    np.testing.assert_allclose(np.abs(after[window]), np.abs(wanted[window]), atol=1e-3)
+    angle = np.angle(after[window] / before[window])
+    assert np.abs(angle[np.abs(wanted[window]) > 5e-3]).max() < 0.2
+    before[window] = after[window] = 0
+    assert np.abs(before - after).max() < 2e-3
+
+
+def losses_of(model, seed=0, masks=None):
+    rng = np.random.default_rng(seed)
+
+    def half():
+        image = rng.integers(0, 256, (2, 32, 32, 3), "uint8")
+        mask = np.ones((2, 32, 32, 1), "float32") if masks is None else masks
+        return {"image": image, "foreground_mask": mask}
+
+    model.compile()
+    batch = {"synthetic": half(), "real": half()}
+    return model.test_on_batch(batch, return_dict=True)
+
+
+def test_background_and_foreground_terms_at_the_extremes():
+    model = CycleGANForegroundBackground(**TINY)
+    empty = losses_of(model, masks=np.zeros((2, 32, 32, 1), "float32"))
+    assert empty["foreground"] == 0.0
+    assert empty["background"] == pytest.approx(empty["cycle"], rel=1e-5)
+    full = losses_of(model, masks=np.ones((2, 32, 32, 1), "float32"))
+    assert full["background"] == 0.0 and full["foreground"] > 0.0
+
+
+def test_foreground_loss_can_watch_the_translated_image():
+    keras.utils.set_random_seed(0)
+    on_cycle = CycleGANForegroundBackground(**TINY, fg_on="cycle")
+    keras.utils.set_random_seed(0)
+    on_translated = CycleGANForegroundBackground(**TINY, fg_on="translated")
+    a, b = losses_of(on_cycle), losses_of(on_translated)
+    assert a["cycle"] == pytest.approx(b["cycle"], rel=1e-5)
+    assert a["foreground"] != pytest.approx(b["foreground"], rel=1e-3)
+    for wrong in ({"fg_on": "x"}, {"hue_distance": "x"}):
+        with pytest.raises(ValueError, match="expected"):
+            CycleGANForegroundBackground(**TINY, **wrong)
+
+
+def test_running_mean_refines(rng):
+    model = CycleGAN(**TINY, ema_decay=0.5, residual=True)
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    losses_of(model)
+    start = [np.asarray(v) for v in model.generator_mean.variables]
+    image = {"image": rng.integers(0, 256, (2, 32, 32, 3), "uint8")}
+    model.train_on_batch({"synthetic": image, "real": image})
+    decay = 2 / 11  # min(0.5, (1 + step) / (10 + step)) after step 1
+    for before, mean, now in zip(
+        start, model.generator_mean.variables, model.generator_s2r.variables, strict=True
+    ):
+        expected = decay * before + (1 - decay) * np.asarray(now)
+        np.testing.assert_allclose(np.asarray(mean), expected, atol=1e-5)
+
+
+def test_padding_mirrors_up_to_the_stride():
+    image = np.arange(5 * 6 * 3, dtype="uint8").reshape(1, 5, 6, 3)
+    padded = pad_to_multiple(image, 4)
+    assert padded.shape == (1, 16, 16, 3)
+    np.testing.assert_array_equal(padded[:, :5, :6], image)
+    np.testing.assert_array_equal(padded[:, 5, :6], image[:, 4])
