@@ -58,6 +58,7 @@ def _build(config: TrainingConfig) -> Any:
     cls: Any = model_class(config.refiner)
     if not hasattr(cls, "refine"):
         raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
+    keras.config.set_dtype_policy(config.precision)
     keras.utils.set_random_seed(config.seed)
     try:
         return cls(**config.arguments)

@@ -33,6 +33,9 @@ class TrainingConfig(Strict):
     )
     steps_per_epoch: int = Field(default=200, ge=1, description="most steps between checkpoints")
     samples: int = Field(default=4, ge=0, description="renders in the sample grids")
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        default="float32", description="of the computation; weights stay float32"
+    )
     seed: int = Field(default=0, ge=0)
     out: str = Field(description="folder of the run; an unfinished run there is resumed")
 

@@ -34,6 +34,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     from refinezoo.studies.tasks import task_named
     from refinezoo.studies.training import train
 
+    keras.config.set_dtype_policy(spec["training"]["precision"])
     keras.utils.set_random_seed(int(spec["seed"]))
     task = task_named(spec["model"]["task"])
     model, mixed = task.prepare(spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -87,6 +87,7 @@ class TrainingSection(_Section):
     clipnorm: float | None = None
     ema: float | None = Field(None, gt=0, lt=1)
     augmentation: Any = True
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     backup_every: int = Field(100, gt=0)
 
     @field_validator("schedule")
