@@ -242,12 +242,18 @@ def _worded(failures: list[Failure], folder: Path) -> str:
         f"{folder / 'results.json'}. Run the same command again to try only these:"
     ]
     for failure in failures:
-        last = failure.tail[-1] if failure.tail else "it printed nothing"
+        last = _telling(failure.tail)
         lines.append(
             f"- {failure.training.title} (exit status {failure.returncode}, log "
             f"{failure.training.log}): {last}"
         )
     return "\n".join(lines)
+
+
+def _telling(tail: list[str]) -> str:
+    """The line of a log's end that says most: the last that names an error."""
+    named = [line.strip() for line in tail if "error" in line.lower()]
+    return (named or tail or ["it printed nothing"])[-1].strip()
 
 
 @contextmanager

@@ -126,14 +126,14 @@ def _detector_class(name: str) -> Any:
 
 
 def _augmentation(value: Any) -> Any:
-    from refinezoo.tasks.detection import Augmentation
+    from refinezoo.studies.augmentation import SceneAugmentation
 
     if value is True:
-        return Augmentation()
+        return SceneAugmentation()
     if value in (False, None):
         return None
     if isinstance(value, dict):
-        known = list(Augmentation.__dataclass_fields__)
+        known = list(SceneAugmentation.__dataclass_fields__)
         for name in value:
             if name not in known:
                 raise RefinezooError(
@@ -144,7 +144,7 @@ def _augmentation(value: Any) -> Any:
             name: tuple(inner) if isinstance(inner, list) else inner
             for name, inner in value.items()
         }
-        return Augmentation(**arguments)
+        return SceneAugmentation(**arguments)
     raise RefinezooError(
         f"training.augmentation: expected true, false or a mapping, received {value!r}."
     )
