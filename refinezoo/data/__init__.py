@@ -11,14 +11,15 @@ _HOMES = {
     "ImageRecord": "coco",
     "LayoutStatistics": "compose",
     "compose_scenes": "compose",
-    "FollowEpoch": "unpaired",
-    "UnpairedImages": "unpaired",
-    "unpaired": "unpaired",
-    "unpaired_tf_dataset": "unpaired_tf",
+    "FollowEpoch": "pairing",
+    "UnpairedImages": "pairing",
+    "unpaired": "pairing",
+    "unpaired_tf_dataset": "pairing_tf",
     "list_images": "images",
     "read_image": "images",
     "write_image": "images",
 }
+_MODULES = ("augmentation", "coco", "compose", "images", "masks")
 __all__ = sorted(_HOMES)
 
 
@@ -27,8 +28,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"refinezoo.data.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return importlib.import_module(f"refinezoo.data.{name}")
     raise AttributeError(f"module 'refinezoo.data' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -68,7 +68,7 @@ def resize(record: Record, height: int, width: int) -> Record:
     for key in MAPS:
         if key in record:
             mode = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-            mode = mode if key == "image" else cv2.INTER_NEAREST
+            mode = mode if key == "image" else cv2.INTER_NEAREST_EXACT
             scaled = cv2.resize(record[key], (width, height), interpolation=mode)
             out[key] = scaled.reshape(height, width, record[key].shape[2])
     if "boxes_xywh" in record:

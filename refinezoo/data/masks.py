@@ -203,7 +203,7 @@ def grabcut_mask(
         mask = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
     except cv2.error:
         mask = prior
-    if not 0.1 < mask.sum() / max(prior.sum(), 1) < 2.5:
+    if not 0.3 < mask.sum() / max(prior.sum(), 1) < 2.5:
         mask = prior
     mask = clean_mask(mask.astype(np.uint8), 0.005)
     if not mask.any():
@@ -266,7 +266,7 @@ def as_foreground_mask(
                 "resize_masks=True to resize it (nearest neighbour)."
             )
         _log.info("%s: mask resized (nearest neighbour): %s", name, sizes)
-        binary = cv2.resize(binary, (width, height), interpolation=cv2.INTER_NEAREST)
+        binary = cv2.resize(binary, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     if looks_inverted(binary):
         _log.warning(
             "%s: the mask covers the picture's border and not its middle; expected 1 = object. "

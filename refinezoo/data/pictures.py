@@ -97,7 +97,7 @@ class Pictures:
         if mask is not None:
             mask = mask[..., 0].astype(np.uint8)
             if scale < 1:
-                mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+                mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
         return image, mask
 
 

@@ -160,7 +160,7 @@ def _placed(rng, statistics: LayoutStatistics, low: np.ndarray, high: np.ndarray
         zoom *= statistics.box_width[2] / width
     centre = np.array([quantile(rng, statistics.centre_x), quantile(rng, statistics.centre_y)])
     half = (high - low) * zoom / 2
-    margin = np.minimum(half + 0.01, 0.5)
+    margin = np.minimum(half + 0.02, 0.5)
     centre = np.clip(centre, margin, 1 - margin)
     if rng.random() < statistics.cut:
         # Grown about the far edge until the near one leaves the picture.

@@ -72,7 +72,7 @@ class UnpairedSampler:
         if mask is not None:
             # The same window: the generator starts anew.
             rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
-            cut = self._window(mask, rng, cv2.INTER_NEAREST, cv2.INTER_NEAREST)
+            cut = self._window(mask, rng, cv2.INTER_NEAREST_EXACT, cv2.INTER_NEAREST_EXACT)
             record["foreground_mask"] = cut[..., None].astype(np.float32)
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])

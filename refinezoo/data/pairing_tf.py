@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.unpaired import DOMAINS, UnpairedSampler, unpaired
+from refinezoo.data.pairing import DOMAINS, UnpairedSampler, unpaired
 
 
 def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:
