@@ -76,7 +76,9 @@ def compare_downstream(
             say(f"{len(trainings) - len(missing)} of {len(trainings)} trainings are finished")
         failures = run_all(missing, jobs, say)
         failures += _without_result(missing, failures)
-        recipe = _recipe(study, study_yaml, jobs, sets, test, trainings, failures)
+        recipe = _recipe(
+            study, study_yaml, jobs, " --data DATA" if data else "", sets, test, trainings, failures
+        )
         recipe["wall_seconds_of_this_call"] = round(time.monotonic() - started, 1)
         results = _write(study, folder, recipe, trainings, test, say)
     if failures:
@@ -149,6 +151,7 @@ def _recipe(
     study: Study,
     study_yaml: str | os.PathLike,
     jobs: int,
+    data: str,
     sets: dict[str, PreparedSet],
     test: PreparedSet,
     trainings: list[Training],
@@ -157,7 +160,7 @@ def _recipe(
     settings = study.model_dump(by_alias=True, exclude_none=True, exclude={"out", "data"})
     finished = [training for training in trainings if _finished(training)]
     return {
-        "command": f"refinezoo compare {_spoken(study_yaml)} --data DATA --jobs {jobs}",
+        "command": f"refinezoo compare {_spoken(study_yaml)}{data} --jobs {jobs}",
         "settings": settings,
         "sets": [described(prepared) for prepared in sets.values()],
         "test": described(test),

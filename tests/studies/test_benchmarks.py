@@ -10,6 +10,6 @@ STUDIES = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.yaml"))
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_published_studies_can_be_read_and_name_no_folder_of_one_machine(path):
     study = read_study(path)
-    assert study.data.root is None
+    assert not (study.data.root or "").startswith(("/", ".."))
     assert len(study.seeds) >= 3
     assert not any(value.startswith(("/", "..")) for value in study.real.unlabelled)
