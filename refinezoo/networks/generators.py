@@ -1,7 +1,7 @@
 """Image-to-image networks. Each function returns a functional `keras.Model` with free H and W."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from refinezoo.layers import NearestUpsampling2D, ReflectionPadding2D, instance_normalization
 
@@ -25,7 +25,7 @@ def resnet_generator(
         channels: of the image, in and out.
         upsampling: `"deconv"` (the paper's transposed convolution) or `"resize"` (nearest
             upsampling and a 3x3 convolution: no checkerboard; the same number of parameters).
-        residual: the network's output is added to the image and clipped to [-1, 1]; its last layer
+        residual: the network's output is added to the image, in artanh space; its last layer
             starts at zero, so that training starts from the unchanged image. Not in the paper.
         name: of the model.
 
@@ -69,23 +69,20 @@ def resnet_generator(
         x = convolution(x, channels, 7)
         return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name=name)
     change = layers.Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(x)
-    refined = layers.Add(dtype="float32")([images, change])
-    return keras.Model(images, Clip(-1.0, 1.0, dtype="float32")(refined), name=name)
+    return keras.Model(images, ShiftTanh(dtype="float32")(images, change), name=name)
 
 
 @keras.saving.register_keras_serializable("refinezoo")
-class Clip(keras.layers.Layer):
-    """Clips to `[low, high]`; the gradient passes where the value lies inside."""
+class ShiftTanh(keras.layers.Layer):
+    """tanh(artanh(image) + change): a residual that stays in (-1, 1).
 
-    def __init__(self, low, high, **kwargs):
-        super().__init__(**kwargs)
-        self.low, self.high = low, high
+    Clipping image + change instead has no gradient where it saturates: bright blobs that the
+    discriminator could not remove again were seen to grow there.
+    """
 
-    def call(self, x):
-        return keras.ops.clip(x, self.low, self.high)
+    def call(self, images, change):
+        x = ops.clip(images, -0.98, 0.98)
+        return ops.tanh(0.5 * ops.log((1.0 + x) / (1.0 - x)) + change)
 
-    def compute_output_shape(self, shape):
-        return shape
-
-    def get_config(self):
-        return {**super().get_config(), "low": self.low, "high": self.high}
+    def compute_output_shape(self, images_shape, change_shape):
+        return images_shape
