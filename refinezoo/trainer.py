@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
         if hasattr(refiner, "players"):
             _fit(refiner, config, out, progress)
         refiner.save_to_preset(preset)
+        shutil.rmtree(out / "backup", ignore_errors=True)
         write_json(out / "summary.json", _summary(started))
     return preset
 
@@ -105,11 +107,17 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]
         callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
-    callbacks.append(keras.callbacks.BackupAndRestore(out / "backup"))
+    callbacks.append(
+        keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: _save_checkpoint(refiner, out / "backup", epoch + 1)
+        )
+    )
+    done = _load_checkpoint(refiner, out / "backup")
     try:
         refiner.fit(
             data,
             epochs=epochs,
+            initial_epoch=done,
             callbacks=callbacks,
             verbose="auto" if progress else 0,
             shuffle=False,
@@ -117,6 +125,33 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     finally:
         if log.csv_file:  # Keras leaves it open when training stops with an error
             log.csv_file.close()
+
+
+def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> None:
+    """Keeps weights and optimizer after `epochs`; the count is the name, so both change at once.
+
+    Keras' `BackupAndRestore` writes over its only file, which a kill can leave torn.
+    """
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / "unfinished.weights.h5"
+    refiner.save_weights(unfinished)
+    os.replace(unfinished, folder / f"epoch_{epochs:05d}.weights.h5")
+    for older in sorted(folder.glob("epoch_*.weights.h5"))[:-1]:
+        older.unlink()
+
+
+def _load_checkpoint(refiner: Any, folder: Path) -> int:
+    """Restores the last checkpoint; how many epochs it has behind it, 0 without one."""
+    kept = sorted(folder.glob("epoch_*.weights.h5"))
+    if not kept:
+        return 0
+    try:
+        refiner.load_weights(kept[-1])
+    except (OSError, ValueError, KeyError) as error:
+        raise RefinezooError(
+            f"cannot resume from {kept[-1]}: {error}. Delete {folder} to start again."
+        ) from None
+    return int(kept[-1].name[len("epoch_") :].split(".")[0])
 
 
 def _data(config: TrainingConfig, steps: int) -> Any:

@@ -152,11 +152,23 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
         trainer.train(config(tmp_path / "parts"), progress=False)
     assert not (tmp_path / "parts" / "preset").exists()
     monkeypatch.setattr(Noise, "__getitem__", original)
+    backup = tmp_path / "parts" / "backup"
+    (kept,) = backup.iterdir()  # Keras reads ahead, so this may be after one or two epochs
+    assert kept.name in ("epoch_00001.weights.h5", "epoch_00002.weights.h5")
+    (backup / "unfinished.weights.h5").write_bytes(b"torn by a kill")
     parts = trainer.train(config(tmp_path / "parts"), progress=False)
     with open(tmp_path / "parts" / "log.csv") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    assert not backup.exists()
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_torn_checkpoint_is_a_worded_error(noise, tmp_path):
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "epoch_00001.weights.h5").write_bytes(b"torn")
+    with pytest.raises(RefinezooError, match="cannot resume from .*epoch_00001"):
+        trainer.train(config(tmp_path), progress=False)
 
 
 def test_another_config_in_the_same_folder_is_refused(noise, tmp_path):
