@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from keras import ops
 
 from refinezoo.tasks.detection.boxes import pairwise_iou
@@ -70,3 +71,34 @@ def test_nothing_found_is_all_padding_and_fewer_anchors_than_asked_pad():
     assert [tuple(part.shape) for part in found] == [(2, 20, 4), (2, 20), (2, 20), (2,)]
     assert not ops.convert_to_numpy(found[3]).any()
     assert (ops.convert_to_numpy(found[2]) == -1).all()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_converts_to_litert_builtins():
+    import tensorflow as tf
+
+    random = np.random.default_rng(2)
+    boxes = _crowded_scene(random, 60)[None]
+    scores = random.random((1, 60, 3)).astype("float32")
+
+    def find(boxes, scores):
+        return multiclass_nms(boxes, scores, score_threshold=0.1, top_k=30, keep=25)
+
+    traced = tf.function(
+        find, input_signature=[tf.TensorSpec(boxes.shape), tf.TensorSpec(scores.shape)]
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([traced.get_concrete_function()])
+    interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():
+        value = boxes if detail["shape"][-1] == 4 else scores
+        interpreter.set_tensor(detail["index"], value)
+    interpreter.invoke()
+    details = interpreter.get_output_details()
+    results = [interpreter.get_tensor(detail["index"]) for detail in details]
+    expected = [np.asarray(part) for part in find(boxes, scores)]
+    for part in expected:
+        same = [row for row in results if row.shape == part.shape and row.dtype == part.dtype]
+        np.testing.assert_allclose(same[0], part, atol=1e-6)
+    assert expected[3][0] > 5
