@@ -40,7 +40,7 @@ class ImagePool(keras.layers.Layer):
         self.built = True
 
     def call(self, images):
-        """Images `[B, H, W, C]`, B at most `size`, in and out; the size of the first call is kept."""
+        """Images `[B, H, W, C]` in and out; B at most `size`, H and W those of `build`."""
         if self.size == 0:
             return images
         batch = images.shape[0] or ops.shape(images)[0]

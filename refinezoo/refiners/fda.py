@@ -1,4 +1,4 @@
-"""Fourier domain adaptation (Yang & Soatto 2020, arXiv 2004.05498): the other unlearned baseline."""
+"""Fourier domain adaptation (Yang & Soatto 2020, arXiv 2004.05498): it learns nothing either."""
 
 import math
 

@@ -1,5 +1,7 @@
 """The one alternating train step, for every method and backend."""
 
+from functools import partial
+
 import keras
 from keras import ops
 
@@ -99,7 +101,8 @@ class AlternatingModel(keras.Model):
         for turn in self.turns():
             if turn.every > 1:
                 due = ops.equal(self.optimizer.iterations % turn.every, turn.every - 1)
-                when(due, lambda turn=turn: self._take(turn, batch, dict(outputs)))
+                # What a turn under a condition puts out stays inside it.
+                when(due, partial(self._take, turn, batch, dict(outputs)))
             else:
                 self._take(turn, batch, outputs)
         self.optimizer.advance()

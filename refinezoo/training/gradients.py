@@ -53,7 +53,7 @@ def value_and_gradients(function, variables):
 
 
 def when(condition, function):
-    """Runs `function()`, a stateful update without a result, if the boolean scalar `condition` holds."""
+    """Runs `function()`, a stateful update without a result, if the scalar `condition` holds."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
