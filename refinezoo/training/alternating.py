@@ -104,7 +104,7 @@ class AlternatingModel(keras.Model):
                 # What a turn under a condition puts out stays inside it.
                 when(due, partial(self._take, turn, batch, dict(outputs)))
             else:
-                self._take(turn, batch, outputs)
+                outputs = self._take(turn, batch, outputs)
         self.optimizer.advance()
         self.after_step()
         return {name: tracker.result() for name, tracker in self.trackers.items()}
@@ -118,19 +118,20 @@ class AlternatingModel(keras.Model):
             for objective in turn.objectives:
                 variables = [v for n in objective.trains for v in n.trainable_variables]
 
-                def play(objective=objective, part=part):
-                    terms, made = objective.loss(part, outputs)
+                def play(objective=objective, part=part, given=outputs):
+                    terms, made = objective.loss(part, given)
                     return self._total(terms), (terms, made)
 
                 (_, (terms, made)), new = value_and_gradients(play, variables)
                 self._track(terms)
-                outputs |= keras.tree.map_structure(ops.stop_gradient, made)
+                outputs = outputs | keras.tree.map_structure(ops.stop_gradient, made)
                 for variable, gradient in zip(variables, new, strict=True):
                     before = gradients.get(id(variable))
                     if gradient is not None:
                         gradients[id(variable)] = gradient if before is None else before + gradient
             for name, player in self.players().items():
                 self._move(name, player, gradients)
+        return outputs
 
     def _move(self, name, player, gradients):
         moved = [v for v in player.variables if id(v) in gradients]
