@@ -177,8 +177,8 @@ def compose(
     ] = None,
     distractors: Annotated[Path | None, typer.Option(help="RGBA cut-outs without labels.")] = None,
     image_size: Annotated[int, typer.Option(min=16, help="Pixels.")] = 128,
-    layout: Annotated[Literal["shelf", "hand_held", "tray", "mixed"], typer.Option()] = "shelf",
-    camera: Annotated[Literal["pinhole", "wide_angle"], typer.Option()] = "pinhole",
+    layout: Annotated[Literal["shelf", "hand_held", "tray", "mixed"], typer.Option()] = "mixed",
+    camera: Annotated[Literal["pinhole", "wide_angle", "mixed"], typer.Option()] = "mixed",
     seed: int = 0,
 ) -> None:
     """Compose synthetic scenes with exact boxes and masks from product cut-outs."""

@@ -45,6 +45,7 @@ def load(
     if isinstance(found, Path):
         return presets.load_preset(found, weights)
     model = presets.build(found.class_name, found.config, f"zoo entry {found.name}")
+    model.zoo_name = found.name
     if weights is not None and found.weights is not None:
         path = _weights_folder(root) / found.weights.file
         presets.check_weights(path, found.weights)

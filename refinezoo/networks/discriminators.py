@@ -7,7 +7,7 @@ from refinezoo.layers import instance_normalization
 from refinezoo.networks.generators import normal_initializer
 
 
-def patch_discriminator(*, width=64, channels=3, name="discriminator"):
+def patch_discriminator(*, width=64, layers_strided=3, channels=3, name="discriminator"):
     """The 70x70 PatchGAN: one logit per overlapping patch.
 
     4x4 convolutions: `width` s2, 2x s2, 4x s2, 8x s1, 1 s1; LeakyReLU 0.2; instance norm but in
@@ -15,6 +15,8 @@ def patch_discriminator(*, width=64, channels=3, name="discriminator"):
 
     Args:
         width: filters of the first layer (64 in the paper).
+        layers_strided: convolutions of stride 2; 3 (the paper's) judge patches of 70 px, 2 of
+            34 px, 1 of 16 px: texture rather than layout.
         channels: of the image.
         name: of the model.
 
@@ -33,8 +35,9 @@ def patch_discriminator(*, width=64, channels=3, name="discriminator"):
 
     images = keras.Input((None, None, channels), name="images")
     x = layers.LeakyReLU(0.2)(convolution(images, width, 2))
-    for factor, strides in ((2, 2), (4, 2), (8, 1)):
-        x = instance_normalization()(convolution(x, factor * width, strides))
+    for depth in range(1, layers_strided + 1):
+        strides = 2 if depth < layers_strided else 1
+        x = instance_normalization()(convolution(x, width * 2**depth, strides))
         x = layers.LeakyReLU(0.2)(x)
     x = convolution(x, 1, 1)
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)

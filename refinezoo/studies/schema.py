@@ -64,7 +64,11 @@ class RefinerSection(_Section):
 
 
 class ModelSection(_Section):
-    """The downstream model that every arm trains from scratch."""
+    """The downstream model that every arm trains, from scratch or from the weights of `init`.
+
+    `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
+    has of the same name and shape is taken over.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -72,6 +76,7 @@ class ModelSection(_Section):
     class_: str = Field(alias="class")
     config: dict[str, Any] = Field(default_factory=dict)
     task: str = "detection"
+    init: str | None = None
 
 
 class TrainingSection(_Section):

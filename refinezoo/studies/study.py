@@ -96,10 +96,11 @@ def _training(
 ) -> Training:
     """Writes the spec of one training and returns the training."""
     shares = study.arms[arm].shares()
+    model = study.model.model_dump(by_alias=True)
     recipe = {
         "arm": {name: [share, sets[name].fingerprint] for name, share in shares.items()},
         "seed": seed,
-        "model": study.model.model_dump(by_alias=True),
+        "model": {**model, "init": initial_weights(study.model.init)},
         "training": study.training.model_dump(exclude={"backup_every"}),
         "test": test.fingerprint,
     }
@@ -108,7 +109,7 @@ def _training(
         "study": study.study,
         "arm": arm,
         "seed": seed,
-        "model": study.model.model_dump(by_alias=True),
+        "model": model,
         "training": study.training.model_dump(),
         "sets": [{**_located(sets[name]), "share": share} for name, share in shares.items()],
         "test": _located(test),
@@ -118,6 +119,23 @@ def _training(
         shutil.rmtree(place)
     write_json(place / "spec.json", spec)
     return Training(arm, seed, place, study.training.steps)
+
+
+def initial_weights(init: str | None) -> str | None:
+    """The SHA-256 of the weights that every training starts from; None from scratch.
+
+    Raises:
+        RefinezooError: neither a preset folder nor a zoo name.
+    """
+    if init is None:
+        return None
+    from refinezoo.presets import read_preset
+    from refinezoo.zoo import info
+
+    if Path(init).is_dir():
+        weights = read_preset(Path(init)).weights
+        return weights.sha256 if weights else None
+    return info(init)["weights"]["sha256"]
 
 
 def _located(prepared: PreparedSet) -> dict[str, str]:

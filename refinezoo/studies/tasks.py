@@ -54,6 +54,10 @@ class Detection:
         training = spec["training"]
         classes = _coco(spec["test"]).class_names
         detector = _detector_class(spec["model"]["class"])(classes, **spec["model"]["config"])
+        if spec["model"].get("init"):
+            from refinezoo import load
+
+            detector.start_from(load(spec["model"]["init"]))
         detector.compile(optimizer(training))
         counts = places([part["share"] for part in spec["sets"]], training["batch_size"])
         steps = steps_per_epoch(training)
@@ -126,14 +130,14 @@ def _detector_class(name: str) -> Any:
 
 
 def _augmentation(value: Any) -> Any:
-    from refinezoo.studies.augmentation import SceneAugmentation
+    from refinezoo.tasks.detection import Augmentation
 
     if value is True:
-        return SceneAugmentation()
+        return Augmentation()
     if value in (False, None):
         return None
     if isinstance(value, dict):
-        known = list(SceneAugmentation.__dataclass_fields__)
+        known = list(Augmentation.__dataclass_fields__)
         for name in value:
             if name not in known:
                 raise RefinezooError(
@@ -144,7 +148,7 @@ def _augmentation(value: Any) -> Any:
             name: tuple(inner) if isinstance(inner, list) else inner
             for name, inner in value.items()
         }
-        return SceneAugmentation(**arguments)
+        return Augmentation(**arguments)
     raise RefinezooError(
         f"training.augmentation: expected true, false or a mapping, received {value!r}."
     )

@@ -62,7 +62,8 @@ class Augmentation:
         """
         height, width = image.shape[:2]
         window = np.array([0, 0, width, height], "float64")
-        if random.random() < self.expand:
+        # With no object to hold on to, a crop of the zoomed-out canvas could miss the picture.
+        if random.random() < self.expand and not crowd.all():
             window = _expanded(window, self.max_expand, random)
         keep_all = np.ones(len(boxes_xyxy), bool)
         minimum = self.min_ious[random.integers(len(self.min_ious))] if self.min_ious else None

@@ -81,6 +81,36 @@ class Detector(keras.Model):
         scale = np.array([width, height, width, height], "float32")
         return clip_boxes(boxes_xyxy * scale, height, width)
 
+    def start_from(self, other: "Detector") -> int:
+        """Takes over what another detector of this architecture has learnt.
+
+        Args:
+            other: of any classes and image size; layers of the same name and shapes are copied,
+                the class scores are not, unless the classes are the same.
+
+        Returns:
+            The number of layers copied.
+
+        Raises:
+            RefinezooError: no layer fits.
+        """
+        same_classes = self.class_names == getattr(other, "class_names", None)
+        theirs = {layer.name: layer for layer in other.network.layers if layer.weights}
+        copied = 0
+        for layer in self.network.layers:
+            source = theirs.get(layer.name)
+            if source is None or (layer.name.endswith("_scores") and not same_classes):
+                continue
+            if [tuple(w.shape) for w in layer.weights] == [tuple(w.shape) for w in source.weights]:
+                layer.set_weights(source.get_weights())
+                copied += bool(layer.weights)
+        if not copied:
+            raise RefinezooError(
+                "expected a detector of the same architecture and width to start from, received "
+                f"{type(other).__name__} without a layer of fitting name and shape."
+            )
+        return copied
+
     # The interface -------------------------------------------------------------------------------
 
     @property

@@ -1,10 +1,10 @@
 import numpy as np
 
-from refinezoo.studies.augmentation import SceneAugmentation
+from refinezoo.tasks.detection import Augmentation
 
 
 def test_a_picture_without_objects_is_always_in_view():
-    augmentation = SceneAugmentation(photometric=0.0, expand=1.0)
+    augmentation = Augmentation(photometric=0.0, expand=1.0)
     image = np.full((40, 40, 3), 9, np.uint8)
     crowd_only = np.array([[0, 0, 3, 3]], "float32"), np.zeros(1, int), np.ones(1, bool)
     nothing = np.zeros((0, 4), "float32"), np.zeros(0, int), np.zeros(0, bool)
@@ -16,7 +16,7 @@ def test_a_picture_without_objects_is_always_in_view():
 
 
 def test_pictures_with_objects_are_still_zoomed_out():
-    augmentation = SceneAugmentation(photometric=0.0, expand=1.0, min_ious=(None,))
+    augmentation = Augmentation(photometric=0.0, expand=1.0, min_ious=(None,))
     image = np.full((40, 40, 3), 9, np.uint8)
     boxes = np.array([[5, 5, 30, 30]], "float32")
     picture, found, labels, _ = augmentation(

@@ -1,0 +1,70 @@
+"""Pretrains SSD300 on 57 other goods, so that detectors of few photos need not start from noise.
+
+    python benchmarks/pretrain_goods.py            # about 25 minutes on one CPU core
+
+Scenes are composed of the SynthDet cut-outs in refinezoo/assets/distractors alone: no product and
+no photo of the fridge study is in them. What it learns (edges, print, boxes) plays the part that
+ImageNet weights play for the paper's SSD; every arm of the study starts from it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+
+from refinezoo.data.coco import CocoDataset
+from refinezoo.data.compose import compose_scenes
+from refinezoo.files import write_json
+from refinezoo.studies.training import MixedBatches, optimizer, steps_per_epoch, train
+from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches
+
+OUT = Path("runs/train/ssd300_goods")
+GOODS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
+TRAINING = {
+    "steps": 2400, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.002, "warmup": 100,
+    "schedule": "cosine", "backup_every": 100,
+}  # fmt: skip
+
+
+def compose() -> CocoDataset:
+    """3,000 scenes; the views of a model become one class."""
+    folder = OUT / "scenes"
+    if not (folder / "merged.json").is_file():
+        compose_scenes(GOODS, folder, 3000, image_size=112, layout="mixed", seed=11)
+        coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
+        models = sorted({category["name"].rsplit("_", 1)[0] for category in coco["categories"]})
+        new = {
+            category["id"]: models.index(category["name"].rsplit("_", 1)[0]) + 1
+            for category in coco["categories"]
+        }
+        for annotation in coco["annotations"]:
+            annotation["category_id"] = new[annotation["category_id"]]
+        coco["categories"] = [{"id": i, "name": name} for i, name in enumerate(models, 1)]
+        write_json(folder / "merged.json", coco)
+    return CocoDataset.load(folder / "merged.json", folder / "images")
+
+
+def main() -> None:
+    """Composes, trains at 96 px (the weights serve at any size), saves the preset."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(0)
+    dataset = compose()
+    detector = SSD300(dataset.class_names, image_size=96, width=0.25, batch_norm=True, top_k=100)
+    detector.compile(optimizer(TRAINING))
+    batches = DetectionBatches(
+        dataset,
+        detector,
+        TRAINING["batch_size"],
+        steps=steps_per_epoch(TRAINING),
+        augmentation=Augmentation(
+            photometric=0.5, expand=0.5, max_expand=1.5, min_ious=(None, None, 0.7, 0.9), flip=0.5
+        ),
+    )
+    train(detector, MixedBatches([batches]), TRAINING, OUT / "backup_0")
+    detector.save_to_preset(OUT / "preset")
+    shutil.rmtree(OUT / "backup_0", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
