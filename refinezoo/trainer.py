@@ -1,6 +1,7 @@
 """`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
 
 import fcntl
+import glob
 import os
 import platform
 import shutil
@@ -75,11 +76,28 @@ def _adapt(refiner: Any, config: TrainingConfig) -> None:
     """Gives statistics of the real photos to refiners that keep some."""
     if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
         return
-    from refinezoo.data import list_images, read_image
+    from refinezoo.data import read_image
 
-    real = Path(config.real)
-    photos = list_images(real / "images" if (real / "images").is_dir() else real)
-    refiner.adapt(map(read_image, photos), seed=config.seed)
+    refiner.adapt(map(read_image, _photos(config.colours or config.real)), seed=config.seed)
+
+
+def _photos(sources: str | list[str]) -> list[Path]:
+    """The photos of folders, COCO folders and patterns, in order."""
+    from refinezoo.data import list_images
+
+    photos: list[Path] = []
+    for source in [sources] if isinstance(sources, str) else sources:
+        folder = Path(source)
+        if folder.is_dir() or not glob.has_magic(source):
+            photos += list_images(folder / "images" if (folder / "images").is_dir() else folder)
+            continue
+        found = sorted(Path(path) for path in glob.glob(source))
+        if not found:
+            raise RefinezooError(
+                f"expected photos that match {source!r}, received none. Correct the pattern."
+            )
+        photos += found
+    return photos
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
@@ -164,7 +182,7 @@ def _data(config: TrainingConfig, steps: int) -> Any:
         settings["masks"] = grabcut_mask
     return data.unpaired(
         config.synthetic,
-        config.real,
+        _photos(config.real),
         image_size=config.image_size,
         batch_size=config.batch_size,
         crop=config.crop,

@@ -20,7 +20,12 @@ class TrainingConfig(Strict):
     refiner: str = Field(description="a class of refinezoo.refiners, for example CycleGAN")
     arguments: dict[str, Any] = Field(default={}, description="of its constructor")
     synthetic: str = Field(description="folder of renders, or of a COCO dataset")
-    real: str = Field(description="folder of unlabelled real photos")
+    real: str | list[str] = Field(
+        description="unlabelled real photos: folders or patterns such as photos/train_*.jpg"
+    )
+    colours: str | list[str] | None = Field(
+        default=None, description="photos whose colour statistics are kept; as `real` by default"
+    )
     masks: Literal["grabcut"] | None = Field(
         default=None, description="where foreground masks come from when no folder holds them"
     )

@@ -7,7 +7,9 @@ from refinezoo.layers import instance_normalization
 from refinezoo.networks.generators import normal_initializer
 
 
-def patch_discriminator(*, width=64, layers_strided=3, channels=3, name="discriminator"):
+def patch_discriminator(
+    *, width=64, layers_strided=3, normalised=True, channels=3, name="discriminator"
+):
     """The 70x70 PatchGAN: one logit per overlapping patch.
 
     4x4 convolutions: `width` s2, 2x s2, 4x s2, 8x s1, 1 s1; LeakyReLU 0.2; instance norm but in
@@ -17,6 +19,9 @@ def patch_discriminator(*, width=64, layers_strided=3, channels=3, name="discrim
         width: filters of the first layer (64 in the paper).
         layers_strided: convolutions of stride 2; 3 (the paper's) judge patches of 70 px, 2 of
             34 px, 1 of 16 px: texture rather than layout.
+        normalised: instance norm, as in the paper. It divides by the contrast of the image, so a
+            discriminator with it hardly sees how sharp or noisy a picture is; without it the
+            layers start from He's initialisation.
         channels: of the image.
         name: of the model.
 
@@ -29,15 +34,16 @@ def patch_discriminator(*, width=64, layers_strided=3, channels=3, name="discrim
 
     def convolution(x, filters, strides):
         # Explicit padding: Keras "same" pads only bottom and right at stride 2.
-        return layers.Conv2D(
-            filters, 4, strides=strides, kernel_initializer=normal_initializer()
-        )(layers.ZeroPadding2D(1)(x))
+        start = normal_initializer() if normalised else keras.initializers.HeNormal()
+        return layers.Conv2D(filters, 4, strides=strides, kernel_initializer=start)(
+            layers.ZeroPadding2D(1)(x)
+        )
 
     images = keras.Input((None, None, channels), name="images")
     x = layers.LeakyReLU(0.2)(convolution(images, width, 2))
     for depth in range(1, layers_strided + 1):
         strides = 2 if depth < layers_strided else 1
-        x = instance_normalization()(convolution(x, width * 2**depth, strides))
-        x = layers.LeakyReLU(0.2)(x)
+        x = convolution(x, width * 2**depth, strides)
+        x = layers.LeakyReLU(0.2)(instance_normalization()(x) if normalised else x)
     x = convolution(x, 1, 1)
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)
