@@ -53,7 +53,8 @@ class CycleGAN(Refiner, AlternatingModel):
     def __init__(
         self, *, image_size=256, width=64, blocks=9, upsampling="deconv", residual=False,
         colour_photos=0, discriminator_width=None, discriminator_layers=3,
-        discriminator_normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50, learning_rate=2e-4, ema_decay=0.0, seed=0, **kwargs,
+        discriminator_normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
+        learning_rate=2e-4, ema_decay=0.0, seed=0, **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
