@@ -1,6 +1,6 @@
 """Pretrains SSD300 on 57 other goods, so that detectors of few photos need not start from noise.
 
-    python benchmarks/pretrain_goods.py            # about 25 minutes on one CPU core
+    python benchmarks/pretrain_goods.py            # 15 minutes on one CPU core
 
 Scenes are composed of the SynthDet cut-outs in refinezoo/assets/distractors alone: no product and
 no photo of the fridge study is in them. What it learns (edges, print, boxes) plays the part that

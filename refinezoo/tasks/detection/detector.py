@@ -111,6 +111,12 @@ class Detector(keras.Model):
             )
         return copied
 
+    def save_to_preset(self, folder):
+        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+        from refinezoo import presets
+
+        return presets.save_to_preset(self, folder)
+
     # The interface -------------------------------------------------------------------------------
 
     @property
