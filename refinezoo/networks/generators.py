@@ -12,7 +12,8 @@ def normal_initializer():
 
 
 def resnet_generator(
-    *, width=64, blocks=9, channels=3, upsampling="deconv", residual=False, name="generator"
+    *, width=64, blocks=9, channels=3, upsampling="deconv", residual=False, normalised=True,
+    name="generator",
 ):
     """The residual generator of CycleGAN, as in the official PyTorch code.
 
@@ -27,6 +28,7 @@ def resnet_generator(
             upsampling and a 3x3 convolution: no checkerboard; the same number of parameters).
         residual: the network's output is added to the image, in artanh space; its last layer
             starts at zero, so that training starts from the unchanged image. Not in the paper.
+        normalised: instance norm (paper); without it the layers start from He's initialisation.
         name: of the model.
 
     Returns:
@@ -37,33 +39,34 @@ def resnet_generator(
     if upsampling not in ("deconv", "resize"):
         raise ValueError(f"expected upsampling 'deconv' or 'resize', received {upsampling!r}.")
 
-    def convolution(x, filters, kernel, strides=1):
-        return layers.Conv2D(
-            filters, kernel, strides=strides, kernel_initializer=normal_initializer()
-        )(x)
+    def start():
+        return normal_initializer() if normalised else keras.initializers.HeNormal()
 
-    def normalised(x, activate=True):
-        x = instance_normalization()(x)
+    def convolution(x, filters, kernel, strides=1):
+        return layers.Conv2D(filters, kernel, strides=strides, kernel_initializer=start())(x)
+
+    def activated(x, activate=True):
+        x = instance_normalization()(x) if normalised else x
         return layers.ReLU()(x) if activate else x
 
     def upsampled(x, filters):
         if upsampling == "resize":
             return convolution(ReflectionPadding2D(1)(NearestUpsampling2D()(x)), filters, 3)
         x = layers.Conv2DTranspose(
-            filters, 3, strides=2, padding="valid", kernel_initializer=normal_initializer()
+            filters, 3, strides=2, padding="valid", kernel_initializer=start()
         )(x)
         return layers.Cropping2D(((1, 0), (1, 0)))(x)  # PyTorch's padding 1, output padding 1
 
     images = x = keras.Input((None, None, channels), name="images")
-    x = normalised(convolution(ReflectionPadding2D(3)(x), width, 7))
+    x = activated(convolution(ReflectionPadding2D(3)(x), width, 7))
     for factor in (2, 4):
-        x = normalised(convolution(layers.ZeroPadding2D(1)(x), factor * width, 3, strides=2))
+        x = activated(convolution(layers.ZeroPadding2D(1)(x), factor * width, 3, strides=2))
     for _ in range(blocks):
-        y = normalised(convolution(ReflectionPadding2D(1)(x), 4 * width, 3))
-        y = normalised(convolution(ReflectionPadding2D(1)(y), 4 * width, 3), activate=False)
+        y = activated(convolution(ReflectionPadding2D(1)(x), 4 * width, 3))
+        y = activated(convolution(ReflectionPadding2D(1)(y), 4 * width, 3), activate=False)
         x = layers.Add()([x, y])
     for factor in (2, 1):
-        x = normalised(upsampled(x, factor * width))
+        x = activated(upsampled(x, factor * width))
     x = ReflectionPadding2D(3)(x)
     if not residual:
         x = convolution(x, channels, 7)

@@ -38,8 +38,8 @@ class CycleGAN(Refiner, AlternatingModel):
             light (not in the paper); `adapt` fills them.
         discriminator_width: filters of the discriminators' first layer; None is `width`.
         discriminator_layers: their strided layers: 3 judge patches of 70 px (paper), 2 of 34 px.
-        discriminator_normalised: whether they have instance norm (paper), which hides from them
-            how sharp a picture is.
+        normalised: instance norm in all networks (paper). It hides from discriminators how sharp a
+            picture is, and small generators were seen to grow bright spots to steer it.
         lambda_cycle: weight of the cycle-consistency loss.
         lambda_identity: weight of the identity loss, as a share of `lambda_cycle`.
         pool_size: images in each discriminator's history.
@@ -53,7 +53,7 @@ class CycleGAN(Refiner, AlternatingModel):
     def __init__(
         self, *, image_size=256, width=64, blocks=9, upsampling="deconv", residual=False,
         colour_photos=0, discriminator_width=None, discriminator_layers=3,
-        discriminator_normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
+        normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
         learning_rate=2e-4, ema_decay=0.0, seed=0, **kwargs,
     ):
         super().__init__(**kwargs)
@@ -62,7 +62,7 @@ class CycleGAN(Refiner, AlternatingModel):
             "residual": residual, "colour_photos": colour_photos,
             "discriminator_width": discriminator_width,
             "discriminator_layers": discriminator_layers,
-            "discriminator_normalised": discriminator_normalised, "lambda_cycle": lambda_cycle,
+            "normalised": normalised, "lambda_cycle": lambda_cycle,
             "lambda_identity": lambda_identity, "pool_size": pool_size,
             "learning_rate": learning_rate, "ema_decay": ema_decay, "seed": seed,
         }
@@ -71,7 +71,8 @@ class CycleGAN(Refiner, AlternatingModel):
 
         def generator(name):
             return resnet_generator(
-                width=width, blocks=blocks, upsampling=upsampling, residual=residual, name=name
+                width=width, blocks=blocks, upsampling=upsampling, residual=residual,
+                normalised=normalised, name=name,
             )
 
         self.generator_s2r = generator("generator_s2r")
@@ -80,7 +81,7 @@ class CycleGAN(Refiner, AlternatingModel):
         def discriminator(name):
             return patch_discriminator(
                 width=discriminator_width or width, layers_strided=discriminator_layers,
-                normalised=discriminator_normalised, name=name,
+                normalised=normalised, name=name,
             )
 
         self.discriminator_real = discriminator("discriminator_real")

@@ -40,7 +40,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     model, mixed = task.prepare(spec)
     started = time.monotonic()
     backup = folder / f"backup_{spec['hash'][:12]}"
-    loss = train(model, mixed, spec["training"], backup)
+    loss = train(task.trained_part(model), mixed, spec["training"], backup)
     seconds = time.monotonic() - started
     metrics, predictions = task.evaluate(model, spec["test"])
     write_json(folder / "detections.json", predictions)

@@ -80,7 +80,11 @@ class ModelSection(_Section):
 
 
 class TrainingSection(_Section):
-    """The training that every arm gets: equal steps, the last weights, no look at the test set."""
+    """The training that every arm gets: equal steps, the last weights, no look at the test set.
+
+    `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
+    rest trains on the stored features of `pictures` augmented pictures of each set.
+    """
 
     steps: int = Field(gt=0)
     batch_size: int = Field(16, gt=0)
@@ -92,6 +96,8 @@ class TrainingSection(_Section):
     clipnorm: float | None = None
     ema: float | None = Field(None, gt=0, lt=1)
     augmentation: Any = True
+    freeze: str | None = None
+    pictures: int = Field(8000, gt=0)
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     backup_every: int = Field(100, gt=0)
 

@@ -26,6 +26,9 @@ class Task(Protocol):
     def prepare(self, spec: dict[str, Any]) -> tuple[Any, Any]:
         """Returns the compiled model and the batches (`MixedBatches`) that it trains on."""
 
+    def trained_part(self, model: Any) -> Any:
+        """The compiled Keras model to fit: the model itself, or a part that shares its layers."""
+
     def evaluate(self, model: Any, test: dict[str, str]) -> tuple[dict[str, float], Any]:
         """Returns the metrics on the real test set, and the predictions as JSON."""
 
@@ -61,6 +64,8 @@ class Detection:
         detector.compile(optimizer(training))
         counts = places([part["share"] for part in spec["sets"]], training["batch_size"])
         steps = steps_per_epoch(training)
+        if training["freeze"]:
+            return detector, self._frozen(detector, spec, counts, steps)
         parts = [
             DetectionBatches(
                 _coco(part),
@@ -73,6 +78,35 @@ class Detection:
             for part, count in zip(spec["sets"], counts, strict=True)
         ]
         return detector, MixedBatches(parts)
+
+    def _frozen(self, detector: Any, spec: dict[str, Any], counts: list[int], steps: int) -> Any:
+        from refinezoo.studies.training import MixedBatches, optimizer
+        from refinezoo.tasks.detection import DetectionBatches
+        from refinezoo.tasks.detection.frozen import FeatureBatches, split_at
+
+        training = spec["training"]
+        trunk, upper = split_at(detector.network, training["freeze"])
+        trunk.trainable = False
+        upper.compile(optimizer(training), loss=detector.loss, jit_compile=False)
+        object.__setattr__(detector, "trained_part", upper)  # shares layers: not to be tracked
+        parts = []
+        for part, count in zip(spec["sets"], counts, strict=True):
+            pictures = DetectionBatches(
+                _coco(part),
+                detector,
+                batch_size=16,
+                steps=-(-training["pictures"] // 16),
+                augmentation=_augmentation(training["augmentation"]),
+                seed=spec["seed"],
+            )
+            parts.append(
+                FeatureBatches(pictures, trunk, count, steps=steps, seed=spec["seed"])
+            )
+        return MixedBatches(parts)
+
+    def trained_part(self, model: Any) -> Any:
+        """The detector, or the layers above `training.freeze`."""
+        return getattr(model, "trained_part", model)
 
     def evaluate(self, model: Any, test: dict[str, str]) -> tuple[dict[str, float], Any]:
         """Average precision on the test photos, and the detections as COCO results."""
