@@ -114,7 +114,10 @@ def list_(
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument()], as_json: JsonFlag = False) -> None:
+def info(
+    name: Annotated[str, typer.Argument(help="Zoo name; see refinezoo list.")],
+    as_json: JsonFlag = False,
+) -> None:
     """Show what a zoo entry is: config, training data, recipe, measured numbers, limits."""
     with _worded():
         from refinezoo import zoo
@@ -129,17 +132,25 @@ def info(name: Annotated[str, typer.Argument()], as_json: JsonFlag = False) -> N
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo")) -> None:
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    count: Annotated[int, typer.Option(min=1, help="Scenes to compose and refine.")] = 48,
+    seed: Annotated[int, typer.Option(min=0, help="Of scenes and random draws.")] = 0,
+) -> None:
     """Run the main job, small and offline: compose, refine, evaluate, export, report."""
     with _worded("Run `refinezoo demo` again."):
         from refinezoo import demo as demo_
 
         _start()
-        demo_.run(out=out)
+        demo_.run(out=out, count=count, seed=seed)
 
 
 @app.command()
-def doctor(synthetic: Path, real: Path, as_json: JsonFlag = False) -> None:
+def doctor(
+    synthetic: Annotated[Path, typer.Argument(help="Folder of renders, or of a COCO dataset.")],
+    real: Annotated[Path, typer.Argument(help="Folder of real photos.")],
+    as_json: JsonFlag = False,
+) -> None:
     """Look for what spoils training, in a folder of renders and one of real photos."""
     with _worded():
         from refinezoo import doctor as doctor_
@@ -170,16 +181,29 @@ def train(
 
 @app.command()
 def compose(
-    out: Path,
+    out: Annotated[Path, typer.Argument(help="Folder of the COCO dataset.")],
     count: Annotated[int, typer.Option(min=1, help="Scenes.")] = 100,
     products: Annotated[
-        Path | None, typer.Option(help="RGBA cut-outs; the packaged 31 products by default.")
+        Path | None,
+        typer.Option(help="Folder of RGBA cut-outs; the packaged 31 products by default."),
     ] = None,
-    distractors: Annotated[Path | None, typer.Option(help="RGBA cut-outs without labels.")] = None,
-    image_size: Annotated[int, typer.Option(min=16, help="Pixels.")] = 128,
-    layout: Annotated[Literal["shelf", "hand_held", "tray", "mixed"], typer.Option()] = "mixed",
-    camera: Annotated[Literal["pinhole", "wide_angle", "mixed"], typer.Option()] = "mixed",
-    seed: int = 0,
+    distractors: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of RGBA cut-outs without labels; the packaged ones beside packaged "
+            "products, else none."
+        ),
+    ] = None,
+    image_size: Annotated[int, typer.Option(min=16, help="Side of the scenes, pixels.")] = 128,
+    layout: Annotated[
+        Literal["shelf", "hand_held", "tray", "mixed"],
+        typer.Option(help="Where goods stand; mixed: mostly hand_held."),
+    ] = "mixed",
+    camera: Annotated[
+        Literal["pinhole", "wide_angle", "mixed"],
+        typer.Option(help="wide_angle is a fisheye; mixed: trays and a tenth of the others."),
+    ] = "mixed",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scenes.")] = 0,
 ) -> None:
     """Compose synthetic scenes with exact boxes and masks from product cut-outs."""
     with _worded():
@@ -209,8 +233,8 @@ def refine(
         Literal["off", "keep", "blend", "drop"],
         typer.Option(help="What to do with images whose labels may no longer be true."),
     ] = "off",
-    batch_size: Annotated[int, typer.Option(min=1)] = 8,
-    seed: int = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
 ) -> None:
     """Refine a labelled dataset; annotations are carried over byte for byte."""
     with _worded("Run the same command again to resume; finished images are kept."):

@@ -150,7 +150,7 @@ def run(
 def _command(count: int, seed: int) -> str:
     if (count, seed) == (48, 0):
         return "refinezoo demo"
-    return f"refinezoo.demo.run(count={count}, seed={seed})"
+    return f"refinezoo demo --count {count} --seed {seed}"
 
 
 class _Steps:

@@ -129,7 +129,11 @@ def test_demo_calls_the_package(calls, monkeypatch, tmp_path):
     recorded = calls("refinezoo.demo", "run")
     monkeypatch.setattr(refinezoo, "demo", sys.modules["refinezoo.demo"], raising=False)
     assert run("demo", "--out", tmp_path).exit_code == 0
-    assert recorded == [((), {"out": tmp_path})]
+    assert run("demo", "--out", tmp_path, "--count", 5, "--seed", 2).exit_code == 0
+    assert recorded == [
+        ((), {"out": tmp_path, "count": 48, "seed": 0}),
+        ((), {"out": tmp_path, "count": 5, "seed": 2}),
+    ]
 
 
 def test_compare_calls_the_package(calls, tmp_path):

@@ -74,7 +74,7 @@ def test_servable_and_report_are_there(done):
     text = (out / "report.html").read_text()
     assert text.count('type="range"') == 4
     assert text.count("<figure>") == 8 * 2
-    assert "stub_a" in text and "refinezoo.demo.run(count=4, seed=3)" in text
+    assert "stub_a" in text and "refinezoo demo --count 4 --seed 3" in text
 
 
 def test_a_second_demo_replaces_the_first(done, models):
