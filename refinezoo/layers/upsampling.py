@@ -9,7 +9,7 @@ class NearestUpsampling2D(keras.layers.Layer):
     """Doubles height and width of `[B, H, W, C]` by repeating pixels.
 
     Equal to `keras.layers.UpSampling2D(2, "nearest")`, which at dynamic sizes turns into
-    operations that LiteRT lacks (shared/stack.md, V8); broadcasting and reshaping do not.
+    operations that LiteRT's builtins lack; tiling and reshaping do not.
     """
 
     def call(self, images):

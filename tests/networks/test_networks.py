@@ -1,4 +1,4 @@
-"""Golden parameter counts and shapes of the paper-size networks (shared/methods.md, 0.4)."""
+"""Golden parameter counts and shapes of the networks of Zhu et al. 2017 (arXiv 1703.10593)."""
 
 import keras
 import numpy as np
