@@ -18,7 +18,7 @@ from refinezoo.losses.cycle import l1_loss
 from refinezoo.networks import patch_discriminator, resnet_generator
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import choose, no_seed
-from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 
 
 @keras.saving.register_keras_serializable("refinezoo")
@@ -44,6 +44,8 @@ class CycleGAN(Refiner, AlternatingModel):
         lambda_identity: weight of the identity loss, as a share of `lambda_cycle`.
         pool_size: images in each discriminator's history.
         learning_rate: of Adam with beta_1 0.5 in `compile()`.
+        decay_steps: `(constant, linear)`: steps at that rate, then steps in which it falls to 0;
+            the paper's are those of 100 epochs each. None keeps the rate.
         ema_decay: 0, or the decay of a running mean of G's weights, which then refines.
         seed: of the history pools.
     """
@@ -54,7 +56,7 @@ class CycleGAN(Refiner, AlternatingModel):
         self, *, image_size=256, width=64, blocks=9, upsampling="deconv", residual=False,
         colour_photos=0, discriminator_width=None, discriminator_layers=3,
         normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
-        learning_rate=2e-4, ema_decay=0.0, seed=0, **kwargs,
+        learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
@@ -64,10 +66,12 @@ class CycleGAN(Refiner, AlternatingModel):
             "discriminator_layers": discriminator_layers,
             "normalised": normalised, "lambda_cycle": lambda_cycle,
             "lambda_identity": lambda_identity, "pool_size": pool_size,
-            "learning_rate": learning_rate, "ema_decay": ema_decay, "seed": seed,
+            "learning_rate": learning_rate, "decay_steps": decay_steps,
+            "ema_decay": ema_decay, "seed": seed,
         }
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
-        self.learning_rate, self.ema_decay = learning_rate, ema_decay
+        self.learning_rate, self.decay_steps = learning_rate, decay_steps
+        self.ema_decay = ema_decay
 
         def generator(name):
             return resnet_generator(
@@ -142,8 +146,11 @@ class CycleGAN(Refiner, AlternatingModel):
 
     def default_optimizers(self):
         """Adam, beta_1 0.5, for each player."""
+        rate = self.learning_rate
+        if self.decay_steps:
+            rate = ConstantThenLinear(rate, *self.decay_steps)
         return {
-            player: keras.optimizers.Adam(self.learning_rate, beta_1=0.5, epsilon=1e-8)
+            player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
             for player in self.players()
         }
 

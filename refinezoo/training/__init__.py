@@ -4,7 +4,9 @@ from refinezoo.training.alternating import AlternatingModel
 from refinezoo.training.callbacks import SampleGrid, StopOnNaN
 from refinezoo.training.optimizer import PlayerOptimizer
 from refinezoo.training.players import Objective, Player, Turn
+from refinezoo.training.schedules import ConstantThenLinear
 
 __all__ = [
-    "AlternatingModel", "Objective", "Player", "PlayerOptimizer", "SampleGrid", "StopOnNaN", "Turn",
+    "AlternatingModel", "ConstantThenLinear", "Objective", "Player", "PlayerOptimizer",
+    "SampleGrid", "StopOnNaN", "Turn",
 ]

@@ -56,9 +56,10 @@ class PlayerOptimizer(keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, value):
-        factor = float(value) / float(self.learning_rate)
+        before = float(self.learning_rate)
         for optimizer in self.optimizers:
-            optimizer.learning_rate = factor * float(optimizer.learning_rate)
+            share = float(optimizer.learning_rate) / before if before else 1.0
+            optimizer.learning_rate = share * float(value)
 
     def finalize_variable_values(self, variables):
         """Lets each player's optimizer finish (its own running mean, say)."""

@@ -179,3 +179,22 @@ def test_padding_mirrors_up_to_the_stride():
     assert padded.shape == (1, 16, 16, 3)
     np.testing.assert_array_equal(padded[:, :5, :6], image)
     np.testing.assert_array_equal(padded[:, 5, :6], image[:, 4])
+
+
+def test_predict_equals_the_training_time_call(rng):
+    model = CycleGANForegroundBackground(**TINY, colour_photos=2)
+    images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+    called = np.asarray(model(images, training=True))
+    np.testing.assert_allclose(model.predict(images, verbose=0), called, atol=1e-5)
+
+
+def test_the_paper_schedule_is_constant_then_linear():
+    model = CycleGAN(**TINY, learning_rate=2e-4, decay_steps=(100, 100))
+    model.compile()
+    schedule = model.default_optimizers()["generators"]._learning_rate
+    rates = [float(schedule(step)) for step in (0, 100, 150, 200, 300)]
+    assert rates == pytest.approx([2e-4, 2e-4, 1e-4, 0.0, 0.0], abs=1e-9)
+    revived = type(schedule).from_config(schedule.get_config())
+    assert float(revived(150)) == pytest.approx(1e-4)
+    with pytest.raises(ValueError, match="linear >= 1"):
+        type(schedule)(1e-3, 10, 0)

@@ -288,6 +288,14 @@ def test_a_rare_turn_is_taken_every_fifth_step():
     assert judge == pytest.approx([1.0] * 4 + [0.9] * 5 + [0.8])
 
 
+def test_turns_compile_with_xla():
+    model = ThreeRoutes(every=2)
+    model.compile(jit_compile=True)
+    for _ in range(2):
+        model.train_on_batch(four_images())
+    assert kernels(model) == pytest.approx([0.0, -1.4, 0.9], abs=1e-6)
+
+
 def test_repeated_moves_and_clipping():
     model = ThreeRoutes(repeat=2, clip=1.0, limit=0.05)
     model.compile()
