@@ -143,6 +143,7 @@ def train(
     for old in backup.parent.glob("backup_*"):
         if old != backup:
             shutil.rmtree(old)
+    _drop_torn(backup)
     steps = int(training["steps"])
     watch = StepAndLoss(batches, steps)
     # BackupAndRestore loses the slots of an optimizer that is not built yet.
@@ -152,6 +153,19 @@ def train(
         epochs=steps // len(batches),
         shuffle=False,
         verbose=0,
-        callbacks=[keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False), watch],
+        # The watch comes first: a loss that is no number must not be backed up.
+        callbacks=[watch, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False)],
     )
     return watch.last if math.isfinite(watch.last) else None
+
+
+def _drop_torn(backup: Path) -> None:
+    """Deletes a backup that a kill cut off while it was written; the training starts again."""
+    import h5py
+
+    for weights in backup.glob("*.h5"):
+        try:
+            h5py.File(weights).close()
+        except OSError:
+            shutil.rmtree(backup)
+            return

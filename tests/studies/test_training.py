@@ -141,3 +141,13 @@ def test_cosine_falls_from_the_rate_after_a_warmup():
 def test_an_unknown_optimizer_is_named():
     with pytest.raises(RefinezooError, match="Did you mean 'adam'"):
         optimizer({**TRAINING, "optimizer": "adm"})
+
+
+def test_a_torn_backup_starts_again_instead_of_failing(tmp_path):
+    backup = tmp_path / "backup_x"
+    backup.mkdir()
+    (backup / "latest.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n torn")
+    (backup / "training_metadata.json").write_text('{"epoch": 1, "batch": 0}')
+    network = model()
+    train(network, batches(), TRAINING, backup)
+    assert int(network.optimizer.iterations) == TRAINING["steps"]
