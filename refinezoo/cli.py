@@ -100,7 +100,10 @@ def list_(
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("name", "kind", "summary", "weights", "licence", "measured", box=None)
+        table = Table(box=None)
+        table.add_column("name", no_wrap=True, overflow="fold")  # names are for copying
+        for title in ("kind", "summary", "weights", "licence", "measured"):
+            table.add_column(title)
         for row in rows:
             table.add_row(
                 row["name"],
@@ -115,10 +118,10 @@ def list_(
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(help="Zoo name; see refinezoo list.")],
+    name: Annotated[str, typer.Argument(help="Zoo name (refinezoo list) or preset folder.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what a zoo entry is: config, training data, recipe, measured numbers, limits."""
+    """Show what a model is: config, training data, recipe, measured numbers, limits."""
     with _worded():
         from refinezoo import zoo
 
