@@ -79,6 +79,7 @@ setup(
         "matplotlib>=3.9",
         "numpy>=1.26,<2.5",
         "opencv-python-headless>=4.10",
+        "pillow>=11",
         "pycocotools>=2.0.8",
         "pydantic>=2.10",
         "pyyaml>=6.0",

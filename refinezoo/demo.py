@@ -30,7 +30,8 @@ DETECTORS = {
 NEEDED = 2
 METRICS = ("AP50", "AP")
 MARK = ".refinezoo-demo"
-MADE = ("synthetic", "refined", "servable")
+FOLDERS = ("synthetic", "refined", "servable")
+FILES = ("results.json", "report.html")
 
 
 def run(
@@ -200,7 +201,7 @@ def _by_arm(rows: list[dict[str, Any]]) -> list[list[Any]]:
 
 def _cleared(out: Path) -> Path:
     """The output folder, without what an earlier demo left there."""
-    foreign = [name for name in MADE if (out / name).exists()]
+    foreign = [name for name in FOLDERS + FILES if (out / name).exists()]
     if foreign and not (out / MARK).is_file():
         raise RefinezooError(
             f"expected an empty folder or an earlier demo, received {str(out)!r}, which holds "
@@ -208,9 +209,9 @@ def _cleared(out: Path) -> Path:
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()
-    for name in MADE:
+    for name in FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
-    for name in ("results.json", "report.html"):
+    for name in FILES:
         (out / name).unlink(missing_ok=True)
     return out
 

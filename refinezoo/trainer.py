@@ -42,17 +42,31 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
     preset = out / "preset"
     with _locked(out):
         _claim(config, out)
-        if (out / "summary.json").is_file() and preset.is_dir():
-            return preset
-        started = time.monotonic()
-        refiner = _build(config)
-        _adapt(refiner, config)
-        if hasattr(refiner, "players"):
-            _fit(refiner, config, out, progress)
-        refiner.save_to_preset(preset)
+        if not ((out / "summary.json").is_file() and preset.is_dir()):
+            started = time.monotonic()
+            with _precision(config.precision):
+                refiner = _build(config)
+                _adapt(refiner, config)
+                if hasattr(refiner, "players"):
+                    _fit(refiner, config, out, progress)
+                refiner.save_to_preset(preset)
+            write_json(out / "summary.json", _summary(started))
+        # Last: without a summary, a kill before this resumes from the backup.
         shutil.rmtree(out / "backup", ignore_errors=True)
-        write_json(out / "summary.json", _summary(started))
     return preset
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Keras' global dtype policy during a training; models keep the one they were built with."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _build(config: TrainingConfig) -> Any:
@@ -61,7 +75,6 @@ def _build(config: TrainingConfig) -> Any:
     cls: Any = model_class(config.refiner)
     if not hasattr(cls, "refine"):
         raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
-    keras.config.set_dtype_policy(config.precision)
     keras.utils.set_random_seed(config.seed)
     try:
         return cls(**config.arguments)
@@ -119,18 +132,22 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     place = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
     )
-    callbacks = [place, StopOnNaN(checkpoint=out / "backup"), log]
+    stop = StopOnNaN()
+    callbacks = [place, stop, log]
     if config.samples:
         count = min(len(data), -(-config.samples // config.batch_size))
         renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]
         callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
+
+    def keep(epoch: int, logs: Any) -> None:
+        stop.checkpoint = _save_checkpoint(refiner, out / "backup", epoch + 1)
+
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
-    callbacks.append(
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: _save_checkpoint(refiner, out / "backup", epoch + 1)
-        )
-    )
+    callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
     done = _load_checkpoint(refiner, out / "backup")
+    stop.checkpoint = next(
+        iter(_checkpoints(out / "backup")), "none yet (one is kept after each epoch)"
+    )
     try:
         refiner.fit(
             data,
@@ -145,7 +162,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
             log.csv_file.close()
 
 
-def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> None:
+def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> Path:
     """Keeps weights and optimizer after `epochs`; the count is the name, so both change at once.
 
     Keras' `BackupAndRestore` writes over its only file, which a kill can leave torn.
@@ -153,23 +170,30 @@ def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> None:
     folder.mkdir(exist_ok=True)
     unfinished = folder / "unfinished.weights.h5"
     refiner.save_weights(unfinished)
-    os.replace(unfinished, folder / f"epoch_{epochs:05d}.weights.h5")
-    for older in sorted(folder.glob("epoch_*.weights.h5"))[:-1]:
+    kept = folder / f"epoch_{epochs:05d}.weights.h5"
+    os.replace(unfinished, kept)
+    for older in _checkpoints(folder)[1:]:
         older.unlink()
+    return kept
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, the newest first."""
+    return sorted(folder.glob("epoch_*.weights.h5"), reverse=True)
 
 
 def _load_checkpoint(refiner: Any, folder: Path) -> int:
     """Restores the last checkpoint; how many epochs it has behind it, 0 without one."""
-    kept = sorted(folder.glob("epoch_*.weights.h5"))
+    kept = _checkpoints(folder)
     if not kept:
         return 0
     try:
-        refiner.load_weights(kept[-1])
+        refiner.load_weights(kept[0])
     except (OSError, ValueError, KeyError) as error:
         raise RefinezooError(
-            f"cannot resume from {kept[-1]}: {error}. Delete {folder} to start again."
+            f"cannot resume from {kept[0]}: {error}. Delete {folder} to start again."
         ) from None
-    return int(kept[-1].name[len("epoch_") :].split(".")[0])
+    return int(kept[0].name[len("epoch_") :].split(".")[0])
 
 
 def _data(config: TrainingConfig, steps: int) -> Any:
@@ -194,10 +218,13 @@ def _data(config: TrainingConfig, steps: int) -> Any:
 
 
 def _claim(config: TrainingConfig, out: Path) -> None:
-    """Writes the resolved config, or checks that the folder holds a run of the same one."""
+    """Writes the resolved config, or checks that the folder holds a run of the same one.
+
+    A call that failed before it trained, say for a mistake in the config, left no run.
+    """
     values = config.model_dump()
     path = out / "config.yaml"
-    if path.is_file():
+    if path.is_file() and _holds_a_run(out):
         before = read_yaml(path)
         before = before if isinstance(before, dict) else {}
         changed = sorted(
@@ -211,6 +238,16 @@ def _claim(config: TrainingConfig, out: Path) -> None:
         return
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _holds_a_run(out: Path) -> bool:
+    log = out / "log.csv"  # made empty when training starts
+    return (
+        bool(_checkpoints(out / "backup"))
+        or (out / "preset").is_dir()
+        or (out / "summary.json").is_file()
+        or (log.is_file() and log.stat().st_size > 0)
+    )
 
 
 @contextmanager

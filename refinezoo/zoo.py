@@ -106,11 +106,23 @@ def list_models(
     return rows
 
 
-def info(name: str, *, root: Path | None = None) -> dict[str, Any]:
-    """Everything the zoo knows of one entry: its config, weights, data, recipe, results, limits."""
-    if name not in _names(root):
-        raise _unknown(name, root)
-    return _entry(name, root).model_dump(by_alias=True)
+def info(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> dict[str, Any]:
+    """Everything known of one model, without loading it.
+
+    Args:
+        name_or_folder: a name of `list_models()`, or a folder written by `save_to_preset`.
+        root: where the zoo's configs lie; the package's own by default.
+
+    Returns:
+        Of a zoo entry: config, weights, data, recipe, results, limits. Of a preset folder what
+        its `config.json` says: class, config, weights.
+
+    Raises:
+        RefinezooError: unknown name, or a broken config.
+    """
+    found = find(name_or_folder, root=root)
+    known = presets.read_preset(found) if isinstance(found, Path) else found
+    return known.model_dump(by_alias=True)
 
 
 def add_entry(

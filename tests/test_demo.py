@@ -90,6 +90,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["synthetic"]
 
 
+@pytest.mark.parametrize("name", ["results.json", "report.html"])
+def test_the_results_of_a_study_are_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("weeks of work")
+    with pytest.raises(RefinezooError, match=f"holds {name} of something else"):
+        demo.run(tmp_path, progress=False)
+    assert (tmp_path / name).read_text() == "weeks of work"
+
+
 def test_missing_detectors_are_named(monkeypatch):
     import refinezoo
 

@@ -177,6 +177,78 @@ def test_another_config_in_the_same_folder_is_refused(noise, tmp_path):
         trainer.train(config(tmp_path, steps=2, samples=0, seed=9), progress=False)
 
 
+def test_a_mistake_can_be_corrected_in_the_same_folder(noise, tmp_path):
+    with pytest.raises(RefinezooError, match="PixelGAN does not take them"):
+        trainer.train(config(tmp_path, arguments={"widht": 3}), progress=False)
+    right = config(tmp_path, steps=1, samples=0)
+    assert trainer.train(right, progress=False).is_dir()
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == right.model_dump()
+
+
+def test_a_kill_before_the_summary_trains_nothing_anew(noise, monkeypatch, tmp_path):
+    def killed(path, values):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train(config(tmp_path, samples=0), progress=False)
+    log = (tmp_path / "log.csv").read_text()
+    before = weights(tmp_path / "preset")
+    trainer.train(config(tmp_path, samples=0), progress=False)
+    assert (tmp_path / "log.csv").read_text() == log
+    for one, other in zip(before, weights(tmp_path / "preset"), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (tmp_path / "summary.json").is_file() and not (tmp_path / "backup").exists()
+
+
+def test_precision_holds_while_training_and_not_after(noise, monkeypatch, tmp_path):
+    seen = []
+    original = PixelGAN.generator_loss
+
+    def watched(self, batch, outputs):
+        computed = keras.backend.standardize_dtype(self.generator(outputs_of(batch)).dtype)
+        seen.append((keras.config.dtype_policy().name, computed))
+        return original(self, batch, outputs)
+
+    def outputs_of(batch):
+        return batch["synthetic"]["image"]
+
+    monkeypatch.setattr(PixelGAN, "generator_loss", watched)
+    before = keras.config.dtype_policy().name
+    settings = {"precision": "mixed_bfloat16", "samples": 0}
+    trainer.train(config(tmp_path / "run", **settings), progress=False)
+    assert before == "float32" and keras.config.dtype_policy().name == before
+    assert set(seen) == {("mixed_bfloat16", "bfloat16")}
+    with pytest.raises(RefinezooError, match="does not take them"):
+        trainer.train(config(tmp_path, arguments={"widht": 3}, **settings), progress=False)
+    assert keras.config.dtype_policy().name == before
+
+
+@pytest.mark.parametrize(
+    ("epoch", "named"), [(0, "none yet"), (1, r"epoch_00001\.weights\.h5")]
+)
+def test_nan_names_a_checkpoint_only_if_there_is_one(noise, monkeypatch, tmp_path, epoch, named):
+    original = trainer._fit
+
+    def poisoned(refiner, *arguments):
+        seen = refiner.train_step
+
+        def step(data):
+            logs = dict(seen(data))
+            at = refiner.optimizer.iterations
+            nan = keras.ops.where(at > 2 * epoch, float("nan"), 0.0)
+            return {**logs, "content": logs["content"] + nan}
+
+        refiner.train_step = step
+        return original(refiner, *arguments)
+
+    monkeypatch.setattr(trainer, "_fit", poisoned)
+    with pytest.raises(RefinezooError, match=f"Last good checkpoint: .*{named}"):
+        trainer.train(config(tmp_path, samples=0), progress=False)
+    assert (tmp_path / "backup" / "epoch_00001.weights.h5").is_file() == bool(epoch)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -86,6 +86,9 @@ def test_a_preset_folder_loads_by_path(tiny_class, tmp_path):
     folder = presets.save_to_preset(tiny_class(filters=2), tmp_path / "mine")
     assert refinezoo.load(folder).filters == 2
     assert refinezoo.load(str(folder), weights=None).filters == 2
+    told = zoo.info(folder)
+    assert told["class"] == "Tiny" and told["config"]["filters"] == 2
+    assert told["weights"]["bytes"] == (folder / "model.weights.h5").stat().st_size
 
 
 def test_a_wrong_entry_writes_nothing(tiny_class, tmp_path):

@@ -14,7 +14,11 @@ from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _log = logging.getLogger(__name__)
-_SECTIONS = ("images", "annotations", "categories")
+_SECTIONS = {
+    "images": ("id", "file_name", "width", "height"),
+    "annotations": ("image_id", "category_id"),
+    "categories": ("id", "name"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class CocoDataset:
                 the file's own folder.
 
         Raises:
-            RefinezooError: no COCO file, missing pictures, unknown categories, doubled ids.
+            RefinezooError: no COCO file, incomplete rows, missing pictures, unknown
+                categories, doubled ids.
         """
         path = Path(source)
         path = path / "annotations.json" if path.is_dir() else path
@@ -164,6 +169,15 @@ def _document(path: Path) -> dict:
         raise RefinezooError(
             f"{path}: expected a COCO file with {', '.join(_SECTIONS)}, received {keys}."
         )
+    for section, keys in _SECTIONS.items():
+        for place, row in enumerate(document[section]):
+            lacking = [key for key in keys if not isinstance(row, dict) or row.get(key) is None]
+            if lacking:
+                raise RefinezooError(
+                    f"{path}: expected {', '.join(keys)} in every row of {section}, received row "
+                    f"{place} (id {row.get('id') if isinstance(row, dict) else None}) without "
+                    f"{', '.join(lacking)}. Correct or remove that row."
+                )
     return document
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,9 @@ from refinezoo.files import atomic_path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 MATTE = 128  # what shows through transparent pixels
+
+# What ends a JPEG's segment of compressed data: no stuffed zero, restart, fill byte.
+_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 
 _log = logging.getLogger(__name__)
 
@@ -55,10 +59,12 @@ def read_rgba(path: str | os.PathLike) -> np.ndarray:
     """Reads a cut-out with its transparency: uint8 [H, W, 4], RGBA, straight alpha.
 
     Raises:
-        RefinezooError: the file does not decode or has no alpha channel.
+        RefinezooError: the file is truncated, does not decode or has no alpha channel.
     """
     path = Path(path)
-    image = _decode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = _bytes(path)
+    _refuse_truncated(path, data)
+    image = _decode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         received = "bytes that do not decode" if image is None else f"shape {list(image.shape)}"
         raise RefinezooError(
@@ -72,10 +78,12 @@ def read_mask(path: str | os.PathLike) -> np.ndarray:
     """Reads a one-channel mask without changing its values: [H, W], as stored.
 
     Raises:
-        RefinezooError: the file does not decode.
+        RefinezooError: the file is truncated or does not decode.
     """
     path = Path(path)
-    mask = _decode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_UNCHANGED)
+    data = _bytes(path)
+    _refuse_truncated(path, data)
+    mask = _decode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if mask is None:
         raise RefinezooError(f"{path}: expected a mask picture, received bytes that do not decode.")
     return mask if mask.ndim == 2 else mask[..., 0]
@@ -169,9 +177,9 @@ def _refuse_truncated(path: Path, data: bytes) -> None:
     """OpenCV fills what a cut file lacks with grey; a training set must not contain that."""
     whole = True
     if data[:2] == b"\xff\xd8":
-        whole = b"\xff\xd9" in data[-4096:]
+        whole = _jpeg_ends(data)
     elif data[:8] == b"\x89PNG\r\n\x1a\n":
-        whole = b"IEND" in data[-4096:]
+        whole = b"IEND" in data
     elif data[:4] == b"RIFF":
         whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
     if not whole:
@@ -179,6 +187,19 @@ def _refuse_truncated(path: Path, data: bytes) -> None:
             f"{path}: expected a whole picture, received a truncated file ({len(data)} bytes "
             "without the end marker). Copy it again or delete it."
         )
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether a JPEG reaches its end marker; phones append megabytes (motion photos) to it.
+
+    Segments are skipped by their length, since the preview in EXIF has an end marker of its own.
+    """
+    place = 2
+    while marker := _JPEG_MARKER.search(data, place):
+        if marker[1] == b"\xd9":
+            return True
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return False
 
 
 def _eight_bit(path: Path, image: np.ndarray) -> np.ndarray:

@@ -242,8 +242,10 @@ def as_foreground_mask(
     """Any usual mask as float32 [height, width, 1], 1 = object.
 
     Args:
-        mask: [H, W] or [H, W, 1]; bool, or numbers with 0 = background: what exceeds half of the
-            largest value is object.
+        mask: [H, W] or [H, W, 1], 0 = background. Bool: as it is. Whole numbers whose largest is
+            not 255 or 65535 are ids of instances or classes: all above 0 is object. Whole numbers
+            up to 255 or 65535, and floats, are coverage, soft at the edges: what exceeds half of
+            the largest value is object.
         height: of the picture.
         width: of the picture.
         resize: bring another size to the picture's (nearest, logged) instead of refusing it.
@@ -257,7 +259,9 @@ def as_foreground_mask(
         mask = mask[..., 0]
     if mask.ndim != 2 or mask.size == 0:
         raise RefinezooError(f"{name}: expected a mask [H, W], received {list(mask.shape)}.")
-    binary = (mask > mask.max() / 2 if mask.max() > 0 else mask > 0).astype(np.float32)
+    largest = mask.max()
+    coverage = mask.dtype.kind == "f" or largest in (255, 65535)
+    binary = (mask > (max(largest, 0) / 2 if coverage else 0)).astype(np.float32)
     if binary.shape != (height, width):
         sizes = f"{mask.shape[1]} x {mask.shape[0]} for a picture of {width} x {height}"
         if not resize:

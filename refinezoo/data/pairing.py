@@ -58,11 +58,13 @@ class UnpairedSampler:
         """Which picture sample t of a domain shows."""
         count = len(self.domains[domain])
         turn, place = divmod(t, count)
-        if (domain, turn) not in self._orders:
-            rng = np.random.default_rng([self.seed, domain, turn])
-            self._orders = {k: v for k, v in self._orders.items() if k[0] != domain}
-            self._orders[domain, turn] = rng.permutation(count)
-        return int(self._orders[domain, turn][place])
+        # tf.data asks from several threads, so that self._orders may be another one at every use.
+        order = self._orders.get((domain, turn))
+        if order is None:
+            order = np.random.default_rng([self.seed, domain, turn]).permutation(count)
+            others = {k: v for k, v in self._orders.items() if k[0] != domain}
+            self._orders = {**others, (domain, turn): order}
+        return int(order[place])
 
     def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
         """Sample t: `image` uint8 [S, S, 3] and perhaps `foreground_mask` float32 [S, S, 1]."""

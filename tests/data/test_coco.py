@@ -73,6 +73,21 @@ def test_broken_annotations(tmp_path, row, words):
         CocoDataset.load(write_coco(tmp_path, [row]))
 
 
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("images", key) for key in ("id", "file_name", "width", "height")]
+    + [("annotations", key) for key in ("image_id", "category_id")]
+    + [("categories", key) for key in ("id", "name")],
+)
+def test_incomplete_rows_are_named(tmp_path, section, key):
+    folder = write_coco(tmp_path, [box(1, 1, 2, 2)])
+    document = json.loads((folder / "annotations.json").read_text())
+    del document[section][0][key]
+    (folder / "annotations.json").write_text(json.dumps(document))
+    with pytest.raises(RefinezooError, match=rf"row of {section}, received row 0 .*without {key}"):
+        CocoDataset.load(folder)
+
+
 def test_no_coco_file(tmp_path):
     with pytest.raises(RefinezooError, match="No such file"):
         CocoDataset.load(tmp_path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from refinezoo.data import list_images, read_image, write_image
-from refinezoo.data.images import read_rgba
+from refinezoo.data.images import read_mask, read_rgba
 from refinezoo.errors import RefinezooError
 
 
@@ -79,6 +79,37 @@ def test_truncated_files_are_refused(tmp_path, suffix, kept):
     path = write_image(tmp_path / f"a{suffix}", noise)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
     with pytest.raises(RefinezooError, match="truncated|do not decode"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(("read", "channels"), [(read_rgba, (4,)), (read_mask, ())])
+def test_truncated_cut_outs_and_masks_are_refused(tmp_path, read, channels):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, *channels), np.uint8)
+    path = write_image(tmp_path / "a.png", noise)
+    assert (read(path) == noise).all()
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    with pytest.raises(RefinezooError, match="truncated"):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_trailers_of_phones_are_no_truncation(tmp_path, picture, suffix):
+    path = write_image(tmp_path / f"a{suffix}", picture)
+    alone = read_image(path)
+    path.write_bytes(path.read_bytes() + b"ftypmp42" * 4096)
+    assert (read_image(path) == alone).all()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_end_of_a_preview_is_not_the_end_of_the_photo(tmp_path, progressive):
+    pillow = pytest.importorskip("PIL.Image")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    path = tmp_path / "a.jpg"
+    preview = b"Exif\0\0" + b"\xff\xd8\xff\xda preview \xff\xd9"
+    pillow.fromarray(noise).save(path, exif=preview, quality=95, progressive=progressive)
+    assert read_image(path).shape == (64, 64, 3)
+    path.write_bytes(path.read_bytes()[:-800])
+    with pytest.raises(RefinezooError, match="truncated"):
         read_image(path)
 
 

@@ -161,6 +161,17 @@ def test_masks_of_another_size_are_refused_or_resized_with_a_word(caplog):
         as_foreground_mask(np.zeros((4, 4, 3)), 4, 4)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
+def test_ids_count_above_zero_and_soft_edges_above_half(dtype):
+    ids = np.array([[0, 1, 2, 9], [0, 0, 3, 120]], dtype)
+    assert as_foreground_mask(ids, 2, 4)[..., 0].tolist() == [[0, 1, 1, 1], [0, 0, 1, 1]]
+    soft = np.array([[0, 20, 127, 255], [0, 0, 128, 255]], dtype)
+    expected = [[0, 0, 0, 1], [0, 0, 1, 1]]
+    assert as_foreground_mask(soft, 2, 4)[..., 0].tolist() == expected
+    assert as_foreground_mask(soft / 255.0, 2, 4)[..., 0].tolist() == expected
+    assert not as_foreground_mask(ids * 0, 2, 4).any()
+
+
 def test_inverted_masks_are_noticed(caplog):
     mask = np.zeros((40, 40), np.uint8)
     mask[8:32, 8:32] = 255

@@ -13,6 +13,7 @@ from refinezoo.data import (
     write_image,
 )
 from refinezoo.data.augmentation import Augmentation
+from refinezoo.data.pairing import UnpairedSampler
 from refinezoo.errors import RefinezooError
 
 
@@ -203,6 +204,20 @@ def test_bad_sources(tmp_path):
     (tmp_path / "bad" / "a.png").touch()
     with pytest.raises(RefinezooError, match="zero bytes"):
         unpaired(tmp_path / "bad", good)
+
+
+def test_another_thread_may_replace_the_orders():
+    class Raced(UnpairedSampler):
+        _orders = property(lambda self: {}, lambda self, orders: None)
+
+    arguments = {
+        "image_size": 16, "crop": "resize", "augment": False, "seed": 0, "masks": None,
+        "resize_masks": False, "memory_budget": 1 << 20,
+    }  # fmt: skip
+    calm, raced = (kind(numbered(5), numbered(3), **arguments) for kind in (UnpairedSampler, Raced))
+    for domain in (0, 1):
+        found = [raced.index(domain, t) for t in range(10)]
+        assert found == [calm.index(domain, t) for t in range(10)]
 
 
 def test_bad_masks(tmp_path):
