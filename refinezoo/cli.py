@@ -275,13 +275,15 @@ def compare(
 @app.command()
 def export(
     name: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
-    out: Annotated[Path, typer.Option(help="Folder, for example servable/cyclegan/1.")],
+    out: Annotated[Path, typer.Option(help="Folder; a SavedModel goes to OUT/NAME/1/.")],
     format: Annotated[Literal["saved_model"], typer.Option()] = "saved_model",
 ) -> None:
     """Export a model for serving."""
     with _worded():
         import refinezoo
 
+        # A folder that is named by a number is taken as the version folder itself.
+        out = out if out.name.isdigit() else out / Path(name).name / "1"
         getattr(refinezoo.export, format)(_load(name), out)
         print(f"{format}: {out}")
 

@@ -186,4 +186,6 @@ def test_export_calls_the_named_format(monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
     assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
     assert seen == [("model cyclegan", tmp_path / "1")]
+    assert run("export", "cyclegan", "--out", tmp_path).exit_code == 0
+    assert seen[1] == ("model cyclegan", tmp_path / "cyclegan" / "1")
     assert run("export", "cyclegan", "--format", "onnxx", "--out", tmp_path).exit_code == 2
