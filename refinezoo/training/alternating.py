@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import value_and_gradients, when
 from refinezoo.training.optimizer import PlayerOptimizer
 
@@ -91,6 +92,30 @@ class AlternatingModel(keras.Model):
             return {name: keras.optimizers.get(given[name]) for name in names}
         config = keras.optimizers.serialize(keras.optimizers.get(given))
         return {name: keras.optimizers.deserialize(config) for name in names}
+
+    # ---- looking at the data before they train
+
+    def check_values(self, batch):
+        """Raises a RefinezooError for impossible values (units, ranges) in a batch of NumPy arrays.
+
+        `fit` and `evaluate` call it with their first batch, where a method overrides it; shapes
+        and keys are the business of `check_batch`.
+        """
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, after a look at the first batch."""
+        return super().fit(self._looked_at(x, y), y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, after a look at the first batch."""
+        return super().evaluate(self._looked_at(x, y), y, *args, **kwargs)
+
+    def _looked_at(self, x, y):
+        if type(self).check_values is not AlternatingModel.check_values:
+            batch, x = first_batch(x, y)
+            if batch is not None:
+                self.check_values(batch)
+        return x
 
     # ---- one step, in ordinary stateful Keras
 
