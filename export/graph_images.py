@@ -54,12 +54,24 @@ def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor"
 
 
 def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
-    """Refuses uint8 `[B, H, W, 3]` batches without pixels or above the limit per image."""
+    """Refuses uint8 `[B, H, W, 3]` batches without pixels, or with more than the limit in all."""
     import tensorflow as tf
 
-    shape = tf.shape(images, out_type=tf.int64)
-    with tf.control_dependencies([_check_size(shape[1], shape[2], max_image_pixels)]):
+    batch, height, width, _ = tf.unstack(tf.shape(images, out_type=tf.int64))
+    with tf.control_dependencies([_check_size(batch * height, width, max_image_pixels)]):
         return tf.identity(images)
+
+
+def check_count(image_bytes: "tf.Tensor", most: int) -> "tf.Tensor":
+    """Refuses requests of more than `most` images, which would be decoded into one batch."""
+    import tensorflow as tf
+
+    count = tf.size(image_bytes)
+    check = tf.debugging.Assert(
+        count <= most, [f"expected at most {most} images in one request, received", count]
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(image_bytes)
 
 
 def mirror_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor":
@@ -102,7 +114,7 @@ def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) 
     return tf.debugging.Assert(
         tf.logical_and(pixels > 0, pixels <= max_image_pixels),
         [
-            f"expected an image of 1 to {max_image_pixels} pixels, received height, width:",
+            f"expected 1 to {max_image_pixels} pixels, received rows, columns:",
             height,
             width,
         ],

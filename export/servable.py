@@ -29,7 +29,7 @@ def saved_model(
     Signatures of a refiner: `serving_default` takes `image_bytes` (string `[N]`: JPEG or PNG, each
     of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
     `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes` (x1, y1, x2, y2 in pixels
-    of the image sent), `scores`, `classes` and `count`. `model_info` gives one JSON string.
+    of the image sent), `scores`, `classes` and `count`. `model_info` gives a JSON string.
     Undecodable or too large images are InvalidArgument errors of the request. A model on the JAX
     backend is exported by a TensorFlow process of its own, from a preset.
 
@@ -38,8 +38,8 @@ def saved_model(
         folder: the version folder; its last part is the version number, as TF Serving demands.
         name: the model's name in `model_info`; the folder above by default.
         overwrite: replace an existing version.
-        max_image_pixels: largest height x width of one image; what is larger is refused before it
-            is decoded. Memory grows with it.
+        max_image_pixels: largest height x width of one encoded image, which is refused before it
+            is decoded, and largest images x height x width of `tensor`. Memory grows with it.
 
     Returns:
         The version folder.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.errors import RefinezooError
 
 from .graph_images import (
+    check_count,
     check_images,
     decode_image,
     mirror_to_stride,
@@ -39,7 +40,8 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    refine = _refine_function(model)
+    # A function of its own: traced once, stored once, called by both signatures.
+    refine = tf.function(_refine_function(model), input_signature=[_batch_of_images()])
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serving_default(image_bytes):
@@ -50,7 +52,7 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         refined = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
         return {"image_bytes": tf.ensure_shape(refined, [None])}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
+    @tf.function(input_signature=[_batch_of_images()])
     def tensor(images):
         return {"images": refine(check_images(images, max_image_pixels))}
 
@@ -67,7 +69,14 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     import tensorflow as tf
 
     side = int(model.image_size)
+    most = max(1, max_image_pixels // side**2)
 
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, side, side, 3], tf.uint8, name="images"),
+            tf.TensorSpec([None, 2], tf.int32, name="sizes"),
+        ]
+    )
     def detect(images, sizes):
         raw = model.network(tf.cast(images, tf.float32), training=False)
         boxes, scores, classes, count = model.decode(raw)
@@ -87,11 +96,11 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
 
         specs = (tf.TensorSpec([side, side, 3], tf.uint8), tf.TensorSpec([2], tf.int32))
         images, sizes = tf.map_fn(
-            one, image_bytes, fn_output_signature=specs, parallel_iterations=1
+            one, check_count(image_bytes, most), fn_output_signature=specs, parallel_iterations=1
         )
         return detect(images, sizes)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")])
+    @tf.function(input_signature=[_batch_of_images()])
     def tensor(images):
         images = check_images(images, max_image_pixels)
         shape = tf.shape(images)
@@ -102,16 +111,25 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
 
 
 def info_signature(info: dict[str, Any]) -> Any:
-    """`model_info`: no input, one JSON string."""
+    """`model_info`: `request`, string `[N]` of any content, to the same JSON string N times.
+
+    The input is there because TF Serving's REST interface refuses signatures without one.
+    """
     import tensorflow as tf
 
     text = json.dumps(info, ensure_ascii=False)
 
-    @tf.function(input_signature=[])
-    def model_info():
-        return {"model_info": tf.constant(text)}
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="request")])
+    def model_info(request):
+        return {"model_info": tf.ensure_shape(tf.fill(tf.shape(request), text), [None])}
 
     return model_info
+
+
+def _batch_of_images() -> "tf.TensorSpec":
+    import tensorflow as tf
+
+    return tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
 
 
 def _refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:

@@ -121,7 +121,7 @@ def test_tensor_limits(session, shape):
 def test_model_info(session, refiner, refiner_folder):
     from refinezoo.refinement import weights_sha256
 
-    info = json.loads(session.run("model_info")["model_info"].item())
+    info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
     assert (info["name"], info["version"], info["kind"]) == ("cyclegan", 1, "refiner")
     assert info["weights_sha256"] == weights_sha256(refiner)
     assert info == json.loads((refiner_folder / "assets.extra/model_info.json").read_text())
@@ -188,7 +188,7 @@ def test_detector_finds_what_keras_finds(detector, photos, tmp_path):
     with export.SavedModelSession(folder, threads=1) as session:
         received = session.run(image_bytes=[png(image) for image in photos[:3]])
         single = session.run("tensor", images=photos[2][None])
-        info = json.loads(session.run("model_info")["model_info"].item())
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
         with pytest.raises(export.SessionError, match="zero bytes"):
             session.run(image_bytes=[b""])
     for key, dtype in {"boxes": "f4", "scores": "f4", "classes": "i4", "count": "i4"}.items():

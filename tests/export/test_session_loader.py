@@ -78,7 +78,7 @@ def test_closed_sessions_say_so(refiner_folder):
     session.close()
     session.close()
     with pytest.raises(RefinezooError, match="closed"):
-        session.run("model_info")
+        session.run("model_info", request=[b""])
 
 
 def test_no_model_there(tmp_path):
