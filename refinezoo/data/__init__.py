@@ -7,6 +7,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "ArrayBatches": "arrays",
+    "UnpairedArrays": "arrays",
     "CocoDataset": "coco",
     "ImageRecord": "coco",
     "LayoutStatistics": "compose",
@@ -15,6 +17,7 @@ _HOMES = {
     "UnpairedImages": "pairing",
     "unpaired": "pairing",
     "unpaired_tf_dataset": "pairing_tf",
+    "load_digits": "digits",
     "list_images": "images",
     "read_image": "images",
     "write_image": "images",

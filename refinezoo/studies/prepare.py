@@ -20,20 +20,34 @@ from refinezoo.studies.recipe import (
     model_fingerprint,
     recipe_hash,
 )
-from refinezoo.studies.schema import RefinerSection, Study
+from refinezoo.studies.schema import DigitsSection, RefinerSection, Study
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True)
 class PreparedSet:
-    """A COCO set on disk with the hash of its content."""
+    """A set on disk with the hash of its content.
+
+    COCO: `annotations` is the file, `images` the folder. Digits: `annotations` is the file of the
+    digits, `images` the folder of photos (or of the digits), `details` the rest.
+    """
 
     name: str
     annotations: Path
     images: Path
     fingerprint: str
     made_from: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def located(self) -> dict[str, Any]:
+        """The set as a training's spec names it, with whole paths."""
+        return {
+            "name": self.name,
+            "annotations": str(self.annotations.resolve()),
+            "images": str(self.images.resolve()),
+            **self.details,
+        }
 
 
 class Preparation:
@@ -53,7 +67,8 @@ class Preparation:
             prepared["synthetic"] = self.synthetic()
         for name in self.study.refiners:
             if name in wanted:
-                prepared[name] = self.refined(name, prepared["synthetic"])
+                make = self.adapting if self.study.refiners[name].adapt else self.refined
+                prepared[name] = make(name, prepared["synthetic"])
         if "real" in wanted:
             prepared["real"] = self.real("train")
         return prepared
@@ -64,6 +79,8 @@ class Preparation:
 
     def real(self, split: str) -> PreparedSet:
         """A split of the real photos, where it lies."""
+        if self.study.real.digits is not None:
+            return self.digits("real", self.study.real.digits, split)
         source = self.path(getattr(self.study.real, split), f"real.{split}")
         images = self.images_of(source, self.study.real.images)
         name = "real" if split == "train" else f"real_{split}"
@@ -72,6 +89,8 @@ class Preparation:
     def synthetic(self) -> PreparedSet:
         """The synthetic scenes: composed with a stamp, or read from where they lie."""
         section = self.study.synthetic
+        if section.digits is not None:
+            return self.digits("synthetic", section.digits, "train")
         if section.coco is not None:
             source = self.path(section.coco, "synthetic.coco")
             source = source / "annotations.json" if source.is_dir() else source
@@ -149,6 +168,38 @@ class Preparation:
             images=os.path.relpath(synthetic.images, synthetic.annotations.parent),
             resumes=True,
         )
+
+    def digits(self, key: str, section: DigitsSection, split: str) -> PreparedSet:
+        """A split of digits, where they lie."""
+        from refinezoo.data import list_images
+
+        source = self.path(section.file, f"{key}.digits.file")
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        settings = {"split": split, "image_size": section.image_size, "seed": section.seed}
+        images, with_photos = source.parent, section.photos is not None
+        if section.photos is not None:
+            if split not in section.photos:
+                raise RefinezooError(
+                    f"{key}.digits.photos: expected a folder for {split}, received folders for "
+                    f"{', '.join(section.photos)} only."
+                )
+            images = self.path(section.photos[split], f"{key}.digits.photos.{split}")
+            files += list_images(images)
+        fingerprint = recipe_hash([files_fingerprint(files), settings])
+        name = key if split == "train" else f"{key}_{split}"
+        details = {"digits": {**settings, "with_photos": with_photos}}
+        return PreparedSet(name, source, images, fingerprint, {"digits": settings}, details)
+
+    def adapting(self, name: str, synthetic: PreparedSet) -> PreparedSet:
+        """The synthetic set with the unlabelled real one and the method that brings them near."""
+        adapt = self.study.refiners[name].adapt
+        real = self.real("train")
+        made_from = {"adapt": adapt, "source": synthetic.fingerprint, "target": real.fingerprint}
+        details = {**synthetic.details, "adapt": adapt, "unlabelled": real.located()}
+        return PreparedSet(
+            name, synthetic.annotations, synthetic.images, recipe_hash(made_from), made_from,
+            details,
+        )  # fmt: skip
 
     def preset(self, name: str) -> Any:
         """The refiner of a preset folder below the data root or here, or of the zoo."""

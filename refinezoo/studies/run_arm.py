@@ -43,7 +43,8 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     loss = train(task.trained_part(model), mixed, spec["training"], backup)
     seconds = time.monotonic() - started
     metrics, predictions = task.evaluate(model, spec["test"])
-    write_json(folder / "detections.json", predictions)
+    if predictions is not None:
+        write_json(folder / "detections.json", predictions)
     task.save(model, folder / "preset")
     result = {
         "hash": spec["hash"],

@@ -24,42 +24,68 @@ class DataSection(_Section):
     root: str | None = None
 
 
+class DigitsSection(_Section):
+    """Digits by `refinezoo.data.digits.load_digits`; with `photos` MNIST-M, per split a folder."""
+
+    file: str
+    photos: dict[Literal["train", "test"], str] | None = None
+    image_size: int = Field(28, ge=8)
+    seed: int = Field(0, ge=0)
+
+
 class SyntheticSection(_Section):
-    """The synthetic set: composed with the arguments of `compose_scenes`, or read as COCO."""
+    """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits."""
 
     compose: dict[str, Any] | None = None
     coco: str | None = None
+    digits: DigitsSection | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> SyntheticSection:
-        if (self.compose is None) == (self.coco is None):
-            raise ValueError("expected exactly one of compose and coco")
+        if [self.compose, self.coco, self.digits].count(None) != 2:
+            raise ValueError("expected exactly one of compose, coco and digits")
         return self
 
 
 class RealSection(_Section):
-    """The real sets: COCO files for train, val and test, and unlabelled photos for refiners."""
+    """The real sets: COCO files for train, val and test, and unlabelled photos for refiners.
+
+    Or `digits`, whose standard splits are train (without labels for refiners) and test.
+    """
 
     train: str | None = None
     val: str | None = None
-    test: str
+    test: str | None = None
     images: str | None = None
     unlabelled: list[str] = Field(default_factory=list)
+    digits: DigitsSection | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RealSection:
+        if (self.test is None) == (self.digits is None):
+            raise ValueError("expected exactly one of test and digits")
+        return self
 
 
 class RefinerSection(_Section):
-    """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos."""
+    """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos.
+
+    Or `adapt`, a class such as PixelDA whose training makes refiner and downstream model together:
+    such an arm trains it anew with each seed.
+    """
 
     preset: str | None = None
     fit: dict[str, Any] | None = None
+    adapt: dict[str, Any] | None = None
     strength: float = Field(1.0, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
     def _one_of(self) -> RefinerSection:
-        if (self.preset is None) == (self.fit is None):
-            raise ValueError("expected exactly one of preset and fit")
-        if self.fit is not None and "class" not in self.fit:
-            raise ValueError("expected fit to name a class, as in fit: {class: Reinhard}")
+        if [self.preset, self.fit, self.adapt].count(None) != 2:
+            raise ValueError("expected exactly one of preset, fit and adapt")
+        for key, section in (("fit", self.fit), ("adapt", self.adapt)):
+            if section is not None and "class" not in section:
+                raise ValueError(f"expected {key} to name a class, as in {key}: {{class: Name}}")
         return self
 
 
@@ -186,8 +212,13 @@ class Study(_Section):
                         f"arm {arm!r} asks for the set {name!r}; known sets: {', '.join(known)}."
                         + did_you_mean(name, known)
                     )
-                if name == "real" and self.real.train is None:
+                if name == "real" and self.real.train is None and self.real.digits is None:
                     raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
+                if name in self.refiners and self.refiners[name].adapt and len(section.sets) > 1:
+                    raise ValueError(
+                        f"arm {arm!r} mixes {name!r}, which trains a model of its own, with other "
+                        "sets: give it an arm of its own"
+                    )
         for pair in self.gains or []:
             for name in pair:
                 if name not in self.arms:

@@ -19,6 +19,7 @@ from refinezoo.studies.recipe import hardware, recipe_hash, versions
 from refinezoo.studies.results import Scores, gains, markdown_table, rows
 from refinezoo.studies.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.studies.schema import Study, read_study
+from refinezoo.studies.tasks import task_named
 
 
 def compare_downstream(
@@ -111,8 +112,8 @@ def _training(
         "seed": seed,
         "model": model,
         "training": study.training.model_dump(),
-        "sets": [{**_located(sets[name]), "share": share} for name, share in shares.items()],
-        "test": _located(test),
+        "sets": [{**sets[name].located(), "share": share} for name, share in shares.items()],
+        "test": test.located(),
     }
     place = folder / "arms" / arm / f"seed_{seed}"
     if place.is_dir() and _result(place).get("hash") not in (None, spec["hash"]):
@@ -136,14 +137,6 @@ def initial_weights(init: str | None) -> str | None:
         weights = read_preset(Path(init)).weights
         return weights.sha256 if weights else None
     return info(init)["weights"]["sha256"]
-
-
-def _located(prepared: PreparedSet) -> dict[str, str]:
-    return {
-        "name": prepared.name,
-        "annotations": str(prepared.annotations.resolve()),
-        "images": str(prepared.images.resolve()),
-    }
 
 
 def _result(folder: Path) -> dict[str, Any]:
@@ -193,7 +186,7 @@ def _recipe(
             for arm in study.arms
         },
         "failed": [failure.training.title for failure in failures],
-        "metric_rule": "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes",
+        "metric_rule": task_named(study.model.task).rule,
         "hardware": hardware(),
         "versions": versions(),
         "backend": sorted({_result(training.folder)["backend"] for training in finished}),
@@ -244,8 +237,6 @@ def _write(
 
 
 def _check_task(study: Study) -> None:
-    from refinezoo.studies.tasks import task_named
-
     task = task_named(study.model.task)
     task.check(study.model.model_dump(by_alias=True), study.training.model_dump())
     known = task.metrics

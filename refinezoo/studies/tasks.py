@@ -19,6 +19,7 @@ class Task(Protocol):
     """
 
     metrics: tuple[str, ...]
+    rule: str  # how they are measured, in words
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """Raises a RefinezooError for a model or training that this task cannot make."""
@@ -30,7 +31,7 @@ class Task(Protocol):
         """The compiled Keras model to fit: the model itself, or a part that shares its layers."""
 
     def evaluate(self, model: Any, test: dict[str, str]) -> tuple[dict[str, float], Any]:
-        """Returns the metrics on the real test set, and the predictions as JSON."""
+        """Returns the metrics on the real test set, and the predictions as JSON or None."""
 
     def save(self, model: Any, folder: Path) -> None:
         """Keeps the trained model, so that `refinezoo.load(folder)` reads it."""
@@ -40,6 +41,7 @@ class Detection:
     """Detection: boxes and classes, average precision by COCO's rules."""
 
     metrics: tuple[str, ...] = ("AP", "AP50", "AP75")
+    rule = "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes"
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """Checks the class of the detector and the words of the augmentation."""
@@ -124,7 +126,75 @@ class Detection:
         save_to_preset(model, folder)
 
 
-TASKS: dict[str, Task] = {"detection": Detection()}
+class Classification:
+    """Classification of digits by a task tower: the share of right answers.
+
+    An arm whose set says `adapt` trains that method (PixelDA) on the labelled synthetic and the
+    unlabelled real images, for as many steps as the other arms; then its own task tower, of the
+    same architecture, is measured.
+    """
+
+    metrics: tuple[str, ...] = ("accuracy",)
+    rule = "share of all test images whose most probable class is theirs"
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """Checks the class of the model, and that nothing is asked for that digits lack."""
+        if model["class"] != "Classifier":
+            raise RefinezooError(
+                f"model.class: expected Classifier, received {model['class']!r}."
+                + did_you_mean(model["class"], ["Classifier"])
+            )
+        asked = [key for key in ("freeze", "augmentation") if training.get(key)]
+        asked += ["init"] if model.get("init") else []
+        if asked:
+            raise RefinezooError(
+                f"{', '.join(asked)}: not for classification. Leave it out, with "
+                "augmentation: false."
+            )
+
+    def prepare(self, spec: dict[str, Any]) -> tuple[Any, Any]:
+        """Builds and compiles the classifier, or the method that trains it, and the batches."""
+        from refinezoo.data.arrays import ArrayBatches, UnpairedArrays
+        from refinezoo.studies.training import MixedBatches, optimizer, places, steps_per_epoch
+        from refinezoo.tasks.classification import Classifier
+
+        training, config = spec["training"], spec["model"]["config"]
+        steps, seed = steps_per_epoch(training), spec["seed"]
+        names = [str(digit) for digit in range(10)]
+        first = spec["sets"][0]
+        if "adapt" in first:
+            model = _adapted(first["adapt"], names, config, seed)
+            images, labels = _digits(first)
+            unlabelled, _ = _digits(first["unlabelled"])
+            batches = UnpairedArrays(
+                {"image": images, "label": labels}, {"image": unlabelled},
+                batch_size=training["batch_size"], steps=steps, seed=seed,
+            )  # fmt: skip
+            return model, MixedBatches([batches])
+        classifier = Classifier(names, **config)
+        classifier.compile(optimizer(training))
+        counts = places([part["share"] for part in spec["sets"]], training["batch_size"])
+        parts: list[Any] = [
+            ArrayBatches(_digits(part), batch_size=count, steps=steps, seed=seed)
+            for part, count in zip(spec["sets"], counts, strict=True)
+        ]
+        return classifier, MixedBatches(parts)
+
+    def trained_part(self, model: Any) -> Any:
+        """The model itself."""
+        return model
+
+    def evaluate(self, model: Any, test: dict[str, Any]) -> tuple[dict[str, float], Any]:
+        """Accuracy on the test images."""
+        images, labels = _digits(test)
+        return {"accuracy": float((model.predict_labels(images) == labels).mean())}, None
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Keeps the classifier, or the refiner with its task tower, as a preset."""
+        model.save_to_preset(folder)
+
+
+TASKS: dict[str, Task] = {"detection": Detection(), "classification": Classification()}
 
 
 def task_named(name: str) -> Task:
@@ -145,6 +215,40 @@ def _coco(part: dict[str, Any]) -> Any:
     from refinezoo.data.coco import CocoDataset
 
     return CocoDataset.load(part["annotations"], part["images"])
+
+
+def _digits(part: dict[str, Any]) -> Any:
+    from refinezoo.data.digits import load_digits
+
+    if "digits" not in part:
+        raise RefinezooError(
+            f"{part['name']}: expected digits for classification, received a COCO set. "
+            "Give digits: {file: ...} in the study file."
+        )
+    settings = dict(part["digits"])
+    photos = part["images"] if settings.pop("with_photos") else None
+    return load_digits(part["annotations"], settings.pop("split"), photos=photos, **settings)
+
+
+def _adapted(adapt: dict[str, Any], names: list[str], config: dict[str, Any], seed: int) -> Any:
+    """The compiled method of `refiners.NAME.adapt`, with the task tower of `model.config`."""
+    from refinezoo.refiners import PixelDA
+
+    settings = dict(adapt)
+    if settings.pop("class") != "PixelDA":
+        raise RefinezooError(
+            f"refiners: adapt.class: expected PixelDA, received {adapt['class']!r}."
+            + did_you_mean(adapt["class"], ["PixelDA"])
+        )
+    tower = {"image_size": config.get("image_size", 32), "tower": config.get("tower", "mnist")}
+    try:
+        model = PixelDA(
+            class_names=names, **tower, tower_width=config.get("width", 1.0), seed=seed, **settings
+        )
+    except TypeError as error:
+        raise RefinezooError(f"refiners: adapt: PixelDA does not take these: {error}.") from None
+    model.compile()
+    return model
 
 
 def _detector_class(name: str) -> Any:

@@ -63,8 +63,9 @@ class StepAndLoss(keras.callbacks.Callback):
         self.batches.epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Prints one line per epoch and checks the loss."""
-        self.last = float((logs or {}).get("loss", math.nan))
+        """Prints one line per epoch and checks the loss (of several named ones, their sum)."""
+        values = {name: float(value) for name, value in (logs or {"loss": math.nan}).items()}
+        self.last = values.get("loss", sum(values.values()))
         step = min(self.steps, (epoch + 1) * len(self.batches))
         shown = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
         print(f"step {step} of {self.steps}: {shown}", flush=True)

@@ -37,14 +37,22 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
             "mix to name sets of the arm",
         ),
         ({"arms": {"a": {"sets": ["real"], "mixx": {}}}}, "Did you mean 'mix'"),
-        ({"synthetic": {}}, "exactly one of compose and coco"),
-        ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset and fit"),
+        ({"synthetic": {}}, "exactly one of compose, coco and digits"),
+        ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset, fit and adapt"),
         ({"refiners": {"refined": {"preset": "x", "strength": 2}}}, "less than or equal to 1"),
         ({"refiners": {"r": {"fit": {"photos": 3}}}}, "name a class"),
         ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
         ({"seeds": [1, 1]}, "different seeds"),
         ({"model": {"name": "x", "clas": "SSD300"}}, "Did you mean 'class'"),
-        ({"real": {"train": "x"}}, "real.test is missing"),
+        ({"real": {"train": "x"}}, "real: expected exactly one of test and digits"),
+        ({"refiners": {"r": {"adapt": {"width": 3}}}}, "adapt to name a class"),
+        (
+            {
+                "refiners": {"refined": {"adapt": {"class": "PixelDA"}}},
+                "arms": {"a": ["real", "refined"]},
+            },
+            "'refined', which trains a model of its own",
+        ),
     ],
 )
 def test_what_the_schema_does_not_know_is_named(toy, tmp_path, changes, words):
