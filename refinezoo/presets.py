@@ -22,9 +22,12 @@ WEIGHTS_FILE = "model.weights.h5"
 
 # The only classes that a preset may name: a file never decides which code runs.
 REGISTRY: dict[str, str] = {
+    "Classifier": "refinezoo.tasks.classification:Classifier",
     "CycleGAN": "refinezoo.refiners:CycleGAN",
     "CycleGANForegroundBackground": "refinezoo.refiners:CycleGANForegroundBackground",
     "FDA": "refinezoo.refiners:FDA",
+    "PixelDA": "refinezoo.refiners:PixelDA",
+    "PoseTower": "refinezoo.tasks.pose:PoseTower",
     "Reinhard": "refinezoo.refiners:Reinhard",
     "SSD300": "refinezoo.tasks.detection:SSD300",
 }
@@ -70,8 +73,8 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
     """Writes `model` as a preset folder, in full or not at all.
 
     Args:
-        model: an instance of a class in `REGISTRY`; the weights of its `inference_network` are
-            kept (not the optimizer, critics or pools).
+        model: an instance of a class in `REGISTRY`; the weights of its `preset_network`, or else
+            of its `inference_network`, are kept (not the optimizer, critics or pools).
         folder: where to write; an older preset there is replaced.
         half: store the weights as float16. Loaded models compute in float32 all the same.
 
@@ -102,8 +105,9 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
         )
     with atomic_folder(folder) as temporary:
         record = None
-        if model.inference_network.weights:
-            record = save_half(model.inference_network, temporary / WEIGHTS_FILE, half=half)
+        network = preset_network(model)
+        if network.weights:
+            record = save_half(network, temporary / WEIGHTS_FILE, half=half)
         write_json(
             temporary / CONFIG_FILE,
             {
@@ -125,8 +129,13 @@ def load_preset(folder: str | os.PathLike, weights: str | None = "pretrained") -
     if weights is not None and preset.weights is not None:
         path = folder / preset.weights.file
         check_weights(path, preset.weights)
-        load_weights(model.inference_network, path)
+        load_weights(preset_network(model), path)
     return model
+
+
+def preset_network(model: Any) -> Any:
+    """The network whose weights a preset holds: PixelDA's has its task model beside the refiner."""
+    return getattr(model, "preset_network", None) or model.inference_network
 
 
 def read_preset(folder: str | os.PathLike) -> Preset:

@@ -49,7 +49,7 @@ def load(
     if weights is not None and found.weights is not None:
         path = _weights_folder(root) / found.weights.file
         presets.check_weights(path, found.weights)
-        presets.load_weights(model.inference_network, path)
+        presets.load_weights(presets.preset_network(model), path)
     return model
 
 

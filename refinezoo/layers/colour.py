@@ -45,23 +45,29 @@ def lab_to_rgb(lab):
     )
 
 
-def draw_photo(images, seed, count):
-    """An index in [0, count) per image, a hash of its pixels and the seed.
+def image_hash(images, seed):
+    """A whole number in [0, 65521) per image, from its pixels and the seed.
 
-    The draw is a pure function, so it is the same on every backend, in an exported model, and
+    A pure function, so a draw made of it is the same on every backend, in an exported model, and
     whatever else is in the batch.
 
     Args:
         images: float `[B, H, W, C]` in [-1, 1].
         seed: int32 `[B]`.
-        count: photos to draw from.
+
+    Returns:
+        int32 `[B]`.
     """
     pixels = ops.cast(ops.round((images + 1.0) * 127.5), "int32")
     rows = ops.sum(pixels, axis=(2, 3)) % 65521
     weights = ops.arange(1, ops.shape(rows)[1] + 1, dtype="int32") % 31 + 1
     checksum = ops.sum(rows * weights % 65521, axis=1) % 65521
-    mixed = (checksum * 211 + seed % 65521 * 7919 + 104729) % 65521
-    return ops.cast(mixed % count, "int32")
+    return (checksum * 211 + seed % 65521 * 7919 + 104729) % 65521
+
+
+def draw_photo(images, seed, count):
+    """An index in [0, count) per image by `image_hash`, of the same arguments."""
+    return ops.cast(image_hash(images, seed) % count, "int32")
 
 
 @keras.saving.register_keras_serializable("refinezoo")

@@ -1,4 +1,4 @@
-"""Instance normalisation in today's Keras (tensorflow-addons ended in May 2024)."""
+"""Instance normalisation in today's Keras (tensorflow-addons ended in May 2024); batch norm."""
 
 import keras
 
@@ -17,3 +17,8 @@ def instance_normalization(affine=False, name=None):
     return keras.layers.GroupNormalization(
         groups=-1, epsilon=1e-5, center=affine, scale=affine, name=name
     )
+
+
+def batch_normalization(name=None):
+    """Batch norm as TF-slim's default, which PixelDA used: an offset but no scale, decay 0.9."""
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3, scale=False, name=name)

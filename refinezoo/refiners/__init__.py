@@ -3,7 +3,8 @@
 from refinezoo.refiners.cyclegan import CycleGAN
 from refinezoo.refiners.cyclegan_fgbg import CycleGANForegroundBackground
 from refinezoo.refiners.fda import FDA
+from refinezoo.refiners.pixelda import PixelDA
 from refinezoo.refiners.refiner import Refiner
 from refinezoo.refiners.reinhard import Reinhard
 
-__all__ = ["FDA", "CycleGAN", "CycleGANForegroundBackground", "Refiner", "Reinhard"]
+__all__ = ["FDA", "CycleGAN", "CycleGANForegroundBackground", "PixelDA", "Refiner", "Reinhard"]

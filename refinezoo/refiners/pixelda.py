@@ -1,0 +1,405 @@
+"""PixelDA (Bousmalis et al. 2017, arXiv 1612.05424): refine and learn the task at once.
+
+    min_{G,T} max_D  alpha L_d + beta L_t + gamma L_c
+
+    L_d = E log D(y) + E log(1 - D(G(x, z)))
+    L_t = E[-log T(G(x, z))_label - log T(x)_label]  (+ xi log(1 - |<q, q_hat>|) of both, for poses)
+    L_c = E[(1/k) |(x - G) m|^2 - (1/k^2) ((x - G)^T m)^2]
+
+x synthetic with label and, for poses, rotation q; y real, without; z noise; m foreground mask.
+Weights and schedule are those of the official code, which gives alpha two values, one for D
+(`domain`) and one for G (`style_transfer`), and takes steps of D and T, then of G.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers import PixelNoise
+from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
+from refinezoo.losses.similarity import SIMILARITIES, check_similarity
+from refinezoo.losses.task import class_loss, quaternion_loss
+from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_tower
+from refinezoo.networks.pixelda_generators import takes_noise
+from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.refiners.reinhard import no_seed
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training.checks import (
+    check_depth,
+    check_labels,
+    check_mask_polarity,
+    check_quaternions,
+)
+
+DIGITS = tuple("0123456789")
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class PixelDA(Refiner, AlternatingModel):
+    """Unsupervised pixel-level domain adaptation: a refiner G and a task model T.
+
+    Training batch: `{"synthetic": {"image", "label"[, "quaternion", "depth_m",
+    "foreground_mask"]}, "real": {"image"[, "depth_m"]}}` with as many real as synthetic images:
+    `image` uint8 `[B, S, S, 3]` RGB; `label` int `[B]`; `quaternion` float `[B, 4]` of length 1
+    (w, x, y, z), with `quaternion=True`; `depth_m` float `[B, S, S, 1]`, metres, 0 = no surface,
+    with `use_depth=True`; `foreground_mask` float `[B, S, S, 1]`, 1 = object, for
+    `similarity="masked_mpse"` without depth.
+
+    Losses are logged as `domain` (L_d of D), `class_synthetic`, `class_refined`,
+    `quaternion_synthetic`, `quaternion_refined` (L_t of T), `style_transfer` (L_d of G),
+    `task_in_g` (L_t of G) and `content_similarity` (L_c).
+
+    `refine` takes any H and W. The noise channel is built for `image_size`: for other sizes its
+    map is repeated, mirrored, and the rest of G is convolutional; T judges `image_size` alone.
+    z is drawn from a hash of the image and the seed, also in an exported model; in training at
+    random.
+
+    Args:
+        class_names: names of the K classes.
+        image_size: side S of the training images, pixels.
+        tower: T: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`).
+        quaternion: T also tells the rotation.
+        use_depth: G and D see RGB and depth; refine with `refine_rgbd`.
+        max_depth_m: depth of the far plane, metres; no surface counts as it.
+        generator: resnet (paper), residual_interpretation, simple, dcgan or identity
+            (`networks.pixelda_generator`).
+        width, blocks, noise_dimensions: of G; `blocks` None is the official code's number.
+        discriminator_width: filters of D's first layer; None is `width`.
+        tower_width: multiplies T's filters and units.
+        private_layers: T's layers of its own for renders; None is the official code's number.
+        domain_weight, style_transfer_weight, task_in_g_weight: of L_d in D, L_d in G and L_t in G.
+        quaternion_weights: xi of renders and of refined images.
+        similarity: L_c: masked_mpse (paper), mpse, mse, hinged_mse or hinged_mae.
+        similarity_weight: gamma; 0, the official default, switches L_c off.
+        normalise_by: k of masked_mpse and mpse counts the `"image"` (paper) or the `"mask"`.
+        learning_rate, decay_rate, decay_steps: of Adam with beta_1 0.5; the rate is multiplied by
+            `decay_rate` every `decay_steps` moves, of which a training step has two.
+        clip_norm: longest gradient of each variable.
+        seed: of the noise.
+    """
+
+    def __init__(
+        self, *, class_names=DIGITS, image_size=32, tower="mnist", quaternion=False,
+        use_depth=False, max_depth_m=2.0, generator="resnet", width=64, blocks=None,
+        noise_dimensions=10, discriminator_width=None, tower_width=1.0, private_layers=None,
+        domain_weight=0.135603587834, style_transfer_weight=0.0113173311334,
+        task_in_g_weight=0.0100959947002, quaternion_weights=(0.25, 0.125),
+        similarity="masked_mpse", similarity_weight=0.0, normalise_by="image",
+        learning_rate=1e-3, decay_rate=0.95, decay_steps=20_000, clip_norm=5.0, seed=0, **kwargs,
+    ):
+        check_similarity(similarity)
+        super().__init__(**kwargs)
+        self.settings = {
+            "class_names": list(class_names), "image_size": image_size, "tower": tower,
+            "quaternion": quaternion, "use_depth": use_depth, "max_depth_m": max_depth_m,
+            "generator": generator, "width": width, "blocks": blocks,
+            "noise_dimensions": noise_dimensions, "discriminator_width": discriminator_width,
+            "tower_width": tower_width, "private_layers": private_layers,
+            "domain_weight": domain_weight, "style_transfer_weight": style_transfer_weight,
+            "task_in_g_weight": task_in_g_weight, "quaternion_weights": list(quaternion_weights),
+            "similarity": similarity, "similarity_weight": similarity_weight,
+            "normalise_by": normalise_by, "learning_rate": learning_rate,
+            "decay_rate": decay_rate, "decay_steps": decay_steps, "clip_norm": clip_norm,
+            "seed": seed,
+        }
+        self.class_names, self.image_size = list(class_names), image_size
+        self.quaternion, self.use_depth, self.max_depth_m = quaternion, use_depth, max_depth_m
+        self.similarity, self.normalise_by = similarity, normalise_by
+        self.learning_rate, self.decay_rate = learning_rate, decay_rate
+        self.decay_steps, self.clip_norm = decay_steps, clip_norm
+        self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
+        self.random = keras.random.SeedGenerator(seed)
+        self.random_state = self.random.state  # as a weight it is checkpointed
+        channels = 4 if use_depth else 3
+
+        self.generator = pixelda_generator(
+            generator, image_size=image_size, channels=channels, width=width, blocks=blocks,
+            noise_dimensions=noise_dimensions,
+        )
+        self.discriminator = pixelda_discriminator(
+            image_size=image_size, channels=channels, width=discriminator_width or width
+        )
+        self.tower = task_tower(
+            tower, image_size=image_size, classes=len(self.class_names), channels=channels,
+            quaternion=quaternion, width=tower_width, private_layers=private_layers,
+        )
+        self.labels_hold = generator != "dcgan"  # which never sees the render
+
+        images = keras.Input((None, None, channels), name="images")
+        noise = PixelNoise(self.noise_dimensions, name="pixel_noise")
+        self.pixel_noise = noise if self.noise_dimensions else None
+        refined = self.refined(images, self.pixel_noise and noise(images, no_seed(images)))
+        self.inference_network = keras.Model(images, refined, name="refiner")
+        square = keras.Input((image_size, image_size, channels), name="task_images")
+        self.task_network = keras.Model(
+            square, self.tower.shared(self.tower.private_real(square)), name="task"
+        )
+        # A preset holds T as well: it is what the refiner was trained for.
+        self.preset_network = keras.Model(
+            [images, square], [refined, self.task_network(square)], name="pixelda"
+        )
+
+        needed = ["image", "label"] + ["quaternion"] * quaternion + ["depth_m"] * use_depth
+        masked = similarity == "masked_mpse" and similarity_weight and not use_depth
+        self.required_keys = {
+            "synthetic": (*needed, *["foreground_mask"] * bool(masked)),
+            "real": ("image", *["depth_m"] * use_depth),
+        }
+        xi_synthetic, xi_refined = quaternion_weights
+        weights = {"domain": domain_weight, "class_synthetic": 1.0}
+        weights |= {"quaternion_synthetic": xi_synthetic} if quaternion else {}
+        if self.labels_hold:
+            weights |= {"class_refined": 1.0}
+            weights |= {"quaternion_refined": xi_refined} if quaternion else {}
+        if self.generator.trainable_variables:
+            weights |= {"style_transfer": style_transfer_weight}
+            weights |= {"task_in_g": task_in_g_weight} if self.labels_hold else {}
+            weights |= {"content_similarity": similarity_weight} if similarity_weight else {}
+        self.track_losses(weights)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Refines: float `[B, H, W, 3 or 4]` in [-1, 1] to the same."""
+        images, seed = unpack(inputs)
+        return self.refined(images, self.pixel_noise and self.pixel_noise(images, seed), training)
+
+    def refined(self, images, noise=None, training=False):
+        """G(x, z); `noise` float `[B, noise_dimensions]` in (-1, 1), None for a G without."""
+        inputs = [images, noise] if self.noise_dimensions else images
+        return self.generator(inputs, training=training)
+
+    # ---- the game
+
+    def players(self):
+        """D, T and, unless it is `identity`, G."""
+        players = {
+            "discriminator": Player((self.discriminator,), clip_norm=self.clip_norm),
+            "task": Player(self.tower.networks, clip_norm=self.clip_norm),
+        }
+        if self.generator.trainable_variables:
+            players["generator"] = Player((self.generator,), clip_norm=self.clip_norm)
+        return players
+
+    def turns(self):
+        """D and T move on images refined with one z, then G with another."""
+        judges = (self.discriminator, *self.tower.networks)
+        turns = [Turn((Objective(self.discriminator_and_task_loss, judges),))]
+        if self.generator.trainable_variables:
+            turns.append(Turn((Objective(self.generator_loss, (self.generator,)),)))
+        return turns
+
+    def default_optimizers(self):
+        """Adam, beta_1 0.5, with the staircase decay."""
+        rate = keras.optimizers.schedules.ExponentialDecay(
+            self.learning_rate, max(1, self.decay_steps // 2), self.decay_rate, staircase=True
+        )
+        return {
+            player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
+            for player in self.players()
+        }
+
+    def discriminator_and_task_loss(self, batch, outputs):
+        """L_d of D and L_t of T, on renders and on refined images."""
+        training = outputs["training"]
+        synthetic, x, y = batch["synthetic"], batch["x"], batch["y"]
+        refined = ops.stop_gradient(self.refined(x, self.draw_noise(x), training))
+        terms = {
+            "domain": gan_discriminator_loss(
+                self.discriminator(y, training=training),
+                self.discriminator(refined, training=training),
+            ),
+        }
+        answers = {"synthetic": self.tower.private_synthetic(x)}
+        if self.labels_hold:
+            answers["refined"] = self.tower.private_real(refined)
+        for domain, features in answers.items():
+            task = self.task_losses(synthetic, self.tower.shared(features, training=training))
+            terms |= {f"{name}_{domain}": value for name, value in task.items()}
+        return terms, {}
+
+    def generator_loss(self, batch, outputs):
+        """L_d, L_t and L_c of G; the L_t of renders has no gradient to G and is left out."""
+        training, x = outputs["training"], batch["x"]
+        refined = self.refined(x, self.draw_noise(x), training)
+        logits = self.discriminator(refined, training=training)
+        terms = {"style_transfer": gan_generator_loss(logits)}
+        if self.labels_hold:
+            features = self.tower.private_real(refined)
+            task = self.task_losses(
+                batch["synthetic"], self.tower.shared(features, training=training)
+            )
+            terms["task_in_g"] = sum(
+                task[name] * self.loss_weights[f"{name}_refined"] for name in task
+            )
+        if "content_similarity" in self.loss_weights:
+            terms["content_similarity"] = self.content_similarity(refined, x, batch["synthetic"])
+        return terms, {"refined": refined}
+
+    def task_losses(self, synthetic, answers):
+        """L_t of T's answers to images with the labels of `synthetic`, name -> scalar."""
+        losses = {"class": class_loss(synthetic["label"], answers["label"])}
+        if self.quaternion:
+            losses["quaternion"] = quaternion_loss(synthetic["quaternion"], answers["quaternion"])
+        return losses
+
+    def content_similarity(self, refined, x, synthetic):
+        """L_c; with depth the mask is what lies before the far plane, as in the official code."""
+        options = {}
+        if self.similarity.endswith("mpse"):
+            options["normalise_by"] = self.normalise_by
+        if self.similarity == "masked_mpse":
+            options["mask"] = (
+                ops.cast(x[..., 3:4] < 0.99, "float32") if self.use_depth
+                else synthetic["foreground_mask"]
+            )
+        return SIMILARITIES[self.similarity](refined, x, **options)
+
+    def draw_noise(self, images):
+        """z for each image, uniform in (-1, 1); None for a G without noise."""
+        if not self.noise_dimensions:
+            return None
+        count = images.shape[0] or ops.shape(images)[0]
+        return keras.random.uniform((count, self.noise_dimensions), -1.0, 1.0, seed=self.random)
+
+    # ---- what goes in
+
+    def check_batch(self, data):
+        """As the base class; also sizes, and `x`, `y`: the images that G and D see."""
+        batch = super().check_batch(data)
+        side = self.image_size
+        counts = {}
+        for half, name in (("synthetic", "x"), ("real", "y")):
+            shape = batch[half]["image"].shape
+            if tuple(shape[1:]) != (side, side, 3):
+                raise RefinezooError(
+                    f"expected {half} images [B, {side}, {side}, 3], received {list(shape)}. "
+                    "Set image_size of the data or of PixelDA(image_size=...)."
+                )
+            counts[half] = shape[0]
+            batch[name] = self.with_depth(batch[half]["image"], batch[half].get("depth_m"))
+        if None not in counts.values() and len(set(counts.values())) > 1:
+            raise RefinezooError(
+                "expected as many real as synthetic images in a batch, received "
+                f"{counts['synthetic']} synthetic and {counts['real']} real ones. Give both "
+                "halves one batch size, and drop the last, smaller batch of an epoch."
+            )
+        return batch
+
+    def check_values(self, batch):
+        """Checks a batch of NumPy arrays for what a compiled step cannot say in words.
+
+        Raises:
+            RefinezooError: missing keys, halves of different size, labels out of range,
+                quaternions that are not of length 1, depth not in metres, inverted masks.
+        """
+        self.check_batch(batch)
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        synthetic, real = batch["synthetic"], batch["real"]
+        check_labels(synthetic["label"], len(self.class_names))
+        if self.quaternion:
+            check_quaternions(synthetic["quaternion"])
+        if self.use_depth:
+            check_depth(synthetic["depth_m"], self.max_depth_m)
+            check_depth(real["depth_m"], self.max_depth_m)
+        if "foreground_mask" in synthetic:
+            check_mask_polarity(
+                synthetic["image"], synthetic["foreground_mask"], synthetic.get("depth_m")
+            )
+
+    def train_on_batch(self, x, *args, **kwargs):
+        """As `keras.Model.train_on_batch`, after a look at the values."""
+        self.check_values(x)
+        return super().train_on_batch(x, *args, **kwargs)
+
+    def with_depth(self, images, depth_m=None):
+        """Images `[..., 3]` in [-1, 1], with depth as a fourth channel if the model uses it.
+
+        0 m is -1 and `max_depth_m` is 1; no surface is the far plane.
+        """
+        if not self.use_depth:
+            return images
+        depth = ops.cast(depth_m, "float32")
+        far = ops.where(depth > 0.0, ops.minimum(depth / self.max_depth_m, 1.0), 1.0)
+        return ops.concatenate([images, far * 2.0 - 1.0], axis=-1)
+
+    # ---- what comes out
+
+    def refine(self, images, strength=1.0, seed=None, batch_size=8):
+        """As every refiner; a model with depth has `refine_rgbd` instead."""
+        if self.use_depth:
+            raise RefinezooError(
+                "expected depth beside the images (this PixelDA refines RGB and depth), received "
+                "images alone. Call refine_rgbd(images, depth_m)."
+            )
+        return super().refine(images, strength, seed, batch_size)
+
+    def refine_rgbd(self, images, depth_m, seed=None, batch_size=8):
+        """Refines images and their depth.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`, RGB, any H and W.
+            depth_m: float `[B, H, W, 1]`, metres, 0 = no surface.
+            seed: of the noise. None is 0.
+            batch_size: images per pass.
+
+        Returns:
+            uint8 `[B, H, W, 3]` and float32 `[B, H, W, 1]` in metres, 0 from the far plane on.
+
+        Raises:
+            RefinezooError: a model without depth, or depth of another shape or unit.
+        """
+        images = self._rgbd(images, depth_m)
+        seeds = np.full(len(images), seed or 0, "int32")
+        refined = self.predict({"images": images, "seed": seeds}, batch_size, verbose=0)
+        rgb = np.clip(np.rint((refined[..., :3] + 1.0) * 127.5), 0, 255).astype(np.uint8)
+        far = (refined[..., 3:] + 1.0) / 2.0
+        return rgb, np.where(refined[..., 3:] < 0.99, far * self.max_depth_m, 0.0)
+
+    def predict_task(self, images, depth_m=None, batch_size=32):
+        """T on real (or refined) images.
+
+        Args:
+            images: uint8 `[B, S, S, 3]`, RGB.
+            depth_m: float `[B, S, S, 1]`, metres, if the model uses depth.
+            batch_size: images per pass.
+
+        Returns:
+            `{"label": int [B], "probability": float [B, K][, "quaternion": float [B, 4]]}`.
+        """
+        images = np.asarray(images)
+        side = self.image_size
+        if images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
+            raise RefinezooError(
+                f"expected uint8 images [B, {side}, {side}, 3], the size that T was built for, "
+                f"received {images.dtype} {list(images.shape)}. Resize them."
+            )
+        inputs = self._rgbd(images, depth_m) if self.use_depth else images / 127.5 - 1.0
+        answers = self.task_network.predict(inputs.astype("float32"), batch_size, verbose=0)
+        probability = ops.convert_to_numpy(ops.softmax(answers["label"]))
+        found = {"label": probability.argmax(axis=-1), "probability": probability}
+        return found | ({"quaternion": answers["quaternion"]} if self.quaternion else {})
+
+    def predict_labels(self, images, depth_m=None, batch_size=32):
+        """The class of each image by T, int `[B]`; arguments as `predict_task`."""
+        return self.predict_task(images, depth_m, batch_size)["label"]
+
+    def _rgbd(self, images, depth_m):
+        if not self.use_depth or depth_m is None:
+            raise RefinezooError(
+                "expected use_depth=True and depth_m [B, H, W, 1] in metres, received "
+                f"use_depth={self.use_depth} and depth_m "
+                f"{None if depth_m is None else list(np.shape(depth_m))}."
+            )
+        images, depth_m = np.asarray(images), np.asarray(depth_m, "float32")
+        if images.ndim != 4 or depth_m.shape != (*images.shape[:3], 1):
+            raise RefinezooError(
+                "expected images [B, H, W, 3] and depth_m [B, H, W, 1] of one size, received "
+                f"{list(images.shape)} and {list(depth_m.shape)}."
+            )
+        check_depth(depth_m, self.max_depth_m)
+        images = images.astype("float32") / 127.5 - 1.0
+        return ops.convert_to_numpy(self.with_depth(images, depth_m))
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}

@@ -1,0 +1,148 @@
+"""Image classification with the task towers of PixelDA, standing alone."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.networks import task_tower
+from refinezoo.training.checks import check_labels
+from refinezoo.training.first_batch import first_batch
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class Classifier(keras.Model):
+    """A task tower alone: what is trained on renders (source-only) or real images (target-only).
+
+    `fit(images, labels)`: uint8 `[N, S, S, 3]` RGB, int `[N]`; data sets of such batches as well.
+    `predict` gives logits `[N, K]`, `predict_labels` the class indices.
+
+    Args:
+        class_names: names of the K classes.
+        image_size: side S, pixels.
+        tower: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`).
+        width: multiplies the tower's filters and units.
+        learning_rate: of Adam in `compile()`.
+    """
+
+    quaternion = False
+
+    def __init__(
+        self, class_names: Sequence[str], *, image_size=32, tower="mnist", width=1.0,
+        learning_rate=1e-3, **kwargs,
+    ):
+        if isinstance(class_names, str) or len(set(class_names)) != len(list(class_names)):
+            raise RefinezooError(
+                "expected class_names as a list of different names, received "
+                f"{class_names!r}."
+            )
+        super().__init__(**kwargs)
+        self.class_names, self.image_size = list(class_names), image_size
+        self.learning_rate = learning_rate
+        self.settings = {
+            "class_names": list(class_names), "image_size": image_size, "tower": tower,
+            "width": width, "learning_rate": learning_rate,
+        }
+        _, first, shared = task_tower(
+            tower, image_size=image_size, classes=len(self.class_names), width=width,
+            quaternion=self.quaternion,
+        )
+        images = keras.Input((image_size, image_size, 3), name="images")
+        self.network = keras.Model(images, shared(first(images / 127.5 - 1.0)), name="tower")
+        self.built = True
+
+    @classmethod
+    def from_pixelda(cls, refiner):
+        """T of a trained `PixelDA`, as it judges refined and real images."""
+        if refiner.use_depth or refiner.quaternion != cls.quaternion:
+            raise RefinezooError(
+                f"expected a PixelDA on RGB with quaternion={cls.quaternion}, received one with "
+                f"use_depth={refiner.use_depth}, quaternion={refiner.quaternion}."
+            )
+        settings = refiner.settings
+        model = cls(
+            settings["class_names"], image_size=settings["image_size"], tower=settings["tower"],
+            width=settings["tower_width"],
+        )
+        model.network.set_weights(refiner.task_network.get_weights())
+        return model
+
+    @property
+    def inference_network(self):
+        """The functional model whose weights a preset ships."""
+        return self.network
+
+    def call(self, images, training=False):
+        """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]`."""
+        return self.network(images, training=training)["label"]
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """As `keras.Model.compile`; Adam, softmax cross-entropy and accuracy by default."""
+        super().compile(
+            optimizer=optimizer or keras.optimizers.Adam(self.learning_rate),
+            loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=metrics or [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            **kwargs,
+        )
+
+    def compile_from_config(self, config):
+        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; arrays are checked as a whole, data sets by their first batch."""
+        if y is not None:
+            self.check_values((x, y))
+        else:
+            batch, x = first_batch(x)
+            self.check_values(batch)
+        return super().fit(x, y, *args, **kwargs)
+
+    def check_values(self, batch):
+        """Checks `(images, targets)`, NumPy.
+
+        Raises:
+            RefinezooError: images of another shape or range, or targets that are none.
+        """
+        if not isinstance(batch, tuple | list) or len(batch) < 2:
+            raise RefinezooError(
+                f"expected batches (images, targets), received {type(batch).__name__}."
+            )
+        self.check_images(batch[0])
+        self.check_targets(batch[1])
+
+    def check_images(self, images):
+        """Checks that `images` are uint8 RGB of the tower's size."""
+        side = self.image_size
+        dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
+        if str(dtype) != "uint8" or len(shape) != 4 or shape[1:] != (side, side, 3):
+            raise RefinezooError(
+                f"expected uint8 RGB images [N, {side}, {side}, 3], received {dtype} "
+                f"{list(shape)}. Resize them, or build the model with another image_size."
+            )
+
+    def check_targets(self, labels):
+        """Checks the labels, int `[N]`."""
+        check_labels(labels, len(self.class_names))
+
+    def predict_labels(self, images, batch_size=256):
+        """Class indices, int `[N]`, of uint8 images `[N, S, S, 3]`."""
+        self.check_images(images)
+        return np.argmax(self.predict(images, batch_size=batch_size, verbose=0), axis=-1)
+
+    def predict_probability(self, images, batch_size=256):
+        """Softmax probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
+        self.check_images(images)
+        logits = self.predict(images, batch_size=batch_size, verbose=0)
+        return ops.convert_to_numpy(ops.softmax(logits))
+
+    def save_to_preset(self, folder):
+        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+        from refinezoo import presets
+
+        return presets.save_to_preset(self, folder)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
