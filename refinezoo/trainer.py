@@ -2,6 +2,7 @@
 
 import fcntl
 import glob
+import inspect
 import os
 import platform
 import shutil
@@ -86,12 +87,15 @@ def _build(config: TrainingConfig) -> Any:
 
 
 def _adapt(refiner: Any, config: TrainingConfig) -> None:
-    """Gives statistics of the real photos to refiners that keep some."""
+    """Gives statistics of the real photos, and of the renders, to refiners that keep some."""
     if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
         return
     from refinezoo.data import read_image
 
-    refiner.adapt(map(read_image, _photos(config.colours or config.real)), seed=config.seed)
+    images: dict[str, Any] = {"real_images": map(read_image, _photos(config.colours or config.real))}
+    if "renders" in inspect.signature(refiner.adapt).parameters:
+        images["renders"] = map(read_image, _photos(config.synthetic))
+    refiner.adapt(**images, seed=config.seed)
 
 
 def _photos(sources: str | list[str]) -> list[Path]:

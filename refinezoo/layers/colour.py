@@ -1,6 +1,7 @@
 """Colour statistics of real photos, kept as weights and given to other images."""
 
 import keras
+import numpy as np
 from keras import ops
 
 _RGB_TO_XYZ = [
@@ -114,6 +115,54 @@ class ColourMatch(keras.layers.Layer):
         return {
             **super().get_config(), "photos": self.photos, "least": self.least, "most": self.most,
         }
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class ColourTransport(keras.layers.Layer):
+    """Moves the renders' colour statistics, as a population, onto those of real photos.
+
+    Per L*a*b* statistic s of an image (means and deviations): s' = m_real + (s - m) d_real / d,
+    with mean m and deviation d over all renders. An image that is yellower than other renders,
+    for what it shows, stays yellower than others; `ColourMatch` gives it the mean of a photo
+    that shows something else, and so takes a part of the goods' own colours away.
+
+    Args:
+        least, most: bounds of the gain of an image's deviation.
+    """
+
+    def __init__(self, least=0.25, most=3.0, **kwargs):
+        super().__init__(trainable=False, dtype="float32", **kwargs)
+        self.least, self.most = least, most
+
+    def build(self, *shapes):
+        # Rows: mean and deviation over renders, then over photos. Unadapted, it changes nothing.
+        self.populations = self.add_weight(
+            name="populations", shape=(4, 6), initializer="ones", trainable=False
+        )
+        self.built = True
+
+    def adapt(self, renders, photos):
+        """Takes the statistics of both: float `[N, 6]`, rows of `photo_statistics`."""
+        rows = [f(part, axis=0) for part in (renders, photos) for f in (np.mean, np.std)]
+        rows[1] = np.maximum(rows[1], 1e-3)
+        self.populations.assign(np.stack(rows))
+
+    def call(self, images, seed=None):
+        """Float `[B, H, W, 3]` in [-1, 1] to the same; `seed` is not used: nothing is drawn."""
+        lab = rgb_to_lab((images + 1.0) / 2.0)
+        mean = ops.mean(lab, axis=(1, 2), keepdims=True)
+        deviation = ops.std(lab, axis=(1, 2), keepdims=True)
+        m, d, m_real, d_real = ops.split(self.populations, 4)
+        statistics = ops.concatenate([mean, deviation], axis=-1)
+        wanted = m_real + (statistics - m) * d_real / d
+        gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
+        return lab_to_rgb((lab - mean) * gain + wanted[..., :3]) * 2.0 - 1.0
+
+    def compute_output_shape(self, images_shape, *_):
+        return images_shape
+
+    def get_config(self):
+        return {**super().get_config(), "least": self.least, "most": self.most}
 
 
 def photo_statistics(image):

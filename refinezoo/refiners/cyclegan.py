@@ -12,7 +12,7 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
-from refinezoo.layers.colour import ColourMatch, photo_statistics
+from refinezoo.layers.colour import ColourMatch, ColourTransport, photo_statistics
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.networks import patch_discriminator, resnet_generator
@@ -33,9 +33,10 @@ class CycleGAN(Refiner, AlternatingModel):
         blocks: residual blocks (9 from 256 px up, 6 for 128 px).
         upsampling: `"deconv"` (paper) or `"resize"` (no checkerboard).
         residual: G adds its output to the render (not in the paper).
-        colour_photos: with N > 0 a render takes the colour statistics of one of N real photos
-            before it is refined, so that G need not learn, and cannot average, their variety of
-            light (not in the paper); `adapt` fills them.
+        colour: what a render goes through before G (not in the paper), so that G need not learn
+            the light of the photos: None, `"match"` (`ColourMatch`: the statistics of a random
+            photo) or `"transport"` (`ColourTransport`); `adapt` fills it.
+        colour_photos: photos that `"match"` draws from.
         discriminator_width: filters of the discriminators' first layer; None is `width`.
         discriminator_layers: their strided layers: 3 judge patches of 70 px (paper), 2 of 34 px.
         normalised: instance norm in all networks (paper). It hides from discriminators how sharp a
@@ -54,14 +55,16 @@ class CycleGAN(Refiner, AlternatingModel):
 
     def __init__(
         self, *, image_size=256, width=64, blocks=9, upsampling="deconv", residual=False,
-        colour_photos=0, discriminator_width=None, discriminator_layers=3,
+        colour=None, colour_photos=256, discriminator_width=None, discriminator_layers=3,
         normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
         learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
     ):
+        if colour not in (None, "match", "transport"):
+            raise ValueError(f"expected colour None, 'match' or 'transport', received {colour!r}.")
         super().__init__(**kwargs)
         self.settings = {
             "image_size": image_size, "width": width, "blocks": blocks, "upsampling": upsampling,
-            "residual": residual, "colour_photos": colour_photos,
+            "residual": residual, "colour": colour, "colour_photos": colour_photos,
             "discriminator_width": discriminator_width,
             "discriminator_layers": discriminator_layers,
             "normalised": normalised, "lambda_cycle": lambda_cycle,
@@ -95,7 +98,12 @@ class CycleGAN(Refiner, AlternatingModel):
             self.generator_mean = generator("generator_mean")
             self.generator_mean.trainable = False
             self.generator_mean.set_weights(self.generator_s2r.get_weights())
-        self.colour = ColourMatch(colour_photos, name="colour") if colour_photos else None
+        self.colour = None
+        if colour:
+            self.colour = {
+                "match": lambda: ColourMatch(colour_photos, name="colour"),
+                "transport": lambda: ColourTransport(name="colour"),
+            }[colour]()
 
         images = x = keras.Input((None, None, 3), name="images")
         if self.colour:
@@ -119,12 +127,24 @@ class CycleGAN(Refiner, AlternatingModel):
             images = self.colour(images, seed)
         return (self.generator_mean or self.generator_s2r)(images, training=training)
 
-    def adapt(self, real_images, seed=0):
-        """Takes the colour statistics of real photos: iterable of uint8 `[H, W, 3]` RGB."""
+    def adapt(self, real_images, seed=0, renders=None):
+        """Takes the colour statistics of real photos and, for `"transport"`, of renders.
+
+        Both are iterables of uint8 `[H, W, 3]` RGB images, of any sizes.
+        """
         if not self.colour:
-            raise RefinezooError("expected colour_photos > 0 to adapt colours, received 0.")
-        rows = map(photo_statistics, real_images)
-        self.colour.statistics.assign(choose(rows, self.colour.photos, seed))
+            raise RefinezooError("expected colour='match' or 'transport' to adapt, received None.")
+        photos = [photo_statistics(image) for image in real_images]
+        if isinstance(self.colour, ColourMatch):
+            self.colour.statistics.assign(choose(photos, self.colour.photos, seed))
+            return self
+        renders = [photo_statistics(image) for image in renders or ()]
+        if not photos or not renders:
+            raise RefinezooError(
+                f"expected photos and renders for colour='transport', received {len(photos)} "
+                f"photos and {len(renders)} renders. Call adapt(photos, renders=renders)."
+            )
+        self.colour.adapt(renders, photos)
         return self
 
     # ---- the game

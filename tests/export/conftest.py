@@ -35,7 +35,7 @@ def make_refiner(name, photos):
     if name == "cyclegan":
         return with_strong_weights(refiners.CycleGAN(**small))
     if name == "cyclegan_resize":
-        options = {"upsampling": "resize", "residual": True, "colour_photos": 3, "ema_decay": 0.9}
+        options = {"upsampling": "resize", "residual": True, "colour": "match", "colour_photos": 3, "ema_decay": 0.9}
         model = refiners.CycleGAN(**small, **options)
         return with_strong_weights(model.adapt(photos))
     if name == "cyclegan_fgbg":

@@ -12,7 +12,7 @@ TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
 REFINERS = {
     "cyclegan": lambda: CycleGAN(**TINY),
     "cyclegan_resize_residual": lambda: CycleGAN(**TINY, upsampling="resize", residual=True),
-    "cyclegan_fgbg": lambda: CycleGANForegroundBackground(**TINY, ema_decay=0.9, colour_photos=3),
+    "cyclegan_fgbg": lambda: CycleGANForegroundBackground(**TINY, ema_decay=0.9, colour="match", colour_photos=3),
     "reinhard": lambda: Reinhard(photos=3),
     "fda": lambda: FDA(photos=3),
 }
@@ -182,7 +182,7 @@ def test_padding_mirrors_up_to_the_stride():
 
 
 def test_predict_equals_the_training_time_call(rng):
-    model = CycleGANForegroundBackground(**TINY, colour_photos=2)
+    model = CycleGANForegroundBackground(**TINY, colour="match", colour_photos=2)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
     called = np.asarray(model(images, training=True))
     np.testing.assert_allclose(model.predict(images, verbose=0), called, atol=1e-5)

@@ -81,7 +81,7 @@ def test_no_player_moves_anothers_weights():
 
 
 def test_keras_file_continues_exactly(tmp_path):
-    model = tiny(ema_decay=0.9, colour_photos=2, lambda_content=1.0)
+    model = tiny(ema_decay=0.9, colour="match", colour_photos=2, lambda_content=1.0)
     model.compile()
     for seed in range(5):  # past the filling of the pool
         model.train_on_batch(batch(seed))
