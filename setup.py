@@ -19,7 +19,8 @@ for name, folder in TOP_FOLDERS.items():
 
 extras = {
     "jax": ["jax>=0.6,<0.11"],
-    "serving": ["tensorflow-serving-api==2.21.*"],
+    # Brings nothing that TensorFlow does not need already, but its own few generated files.
+    "serving": ["grpcio>=1.70", "protobuf>=6.31", "tensorflow-serving-api==2.21.*"],
     "litert": ["ai-edge-litert>=2.0"],
     "ray": ["ray[data]>=2.50"],
     "eval": ["scipy>=1.14", "pandas>=2.2"],
@@ -27,6 +28,7 @@ extras = {
 }
 extras["dev"] = [
     *extras["jax"],
+    *extras["serving"],
     "mypy>=1.15",
     "pre-commit>=4",
     "pytest>=8.3",

@@ -1,20 +1,37 @@
-"""Servable models: SavedModel, and the checks that they run where they are served."""
+"""Servable models: SavedModel, the checks that they run where they are served, a client."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from refinezoo.export.client import ServingClient, ServingError
     from refinezoo.export.parity import ParityReport, check_saved_model
+    from refinezoo.export.send_folder import send_folder
     from refinezoo.export.servable import saved_model
+    from refinezoo.export.serving_config import serve_config
     from refinezoo.export.session_loader import SavedModelSession, SessionError
 
-__all__ = ["ParityReport", "SavedModelSession", "SessionError", "check_saved_model", "saved_model"]
+__all__ = [
+    "ParityReport",
+    "SavedModelSession",
+    "ServingClient",
+    "ServingError",
+    "SessionError",
+    "check_saved_model",
+    "saved_model",
+    "send_folder",
+    "serve_config",
+]
 
 _HOMES = {
     "ParityReport": "parity",
     "SavedModelSession": "session_loader",
+    "ServingClient": "client",
+    "ServingError": "client",
     "SessionError": "session_loader",
     "check_saved_model": "parity",
     "saved_model": "servable",
+    "send_folder": "send_folder",
+    "serve_config": "serving_config",
 }
 
 

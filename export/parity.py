@@ -9,6 +9,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 
+from .png import decode_png, encode_png
 from .session_loader import SavedModelSession
 
 
@@ -58,8 +59,8 @@ def check_saved_model(
         raise RefinezooError("expected at least one image to compare, received none.")
     expected = [np.asarray(model.refine(image[None]))[0] for image in images]
     with SavedModelSession(folder, threads=threads) as session:
-        replies = session.run(image_bytes=[_png(image) for image in images])["image_bytes"]
-        received = [_decode(reply) for reply in replies]
+        replies = session.run(image_bytes=[encode_png(image) for image in images])["image_bytes"]
+        received = [decode_png(reply) for reply in replies]
         received += [session.run("tensor", images=image[None])["images"][0] for image in images]
     errors = []
     for wanted, given in zip(expected * 2, received, strict=True):
@@ -74,16 +75,3 @@ def check_saved_model(
         images=len(images),
         signatures=("serving_default", "tensor"),
     )
-
-
-def _png(image: np.ndarray) -> bytes:
-    import cv2
-
-    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-
-
-def _decode(encoded: bytes) -> np.ndarray:
-    import cv2
-
-    pixels: Any = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    return pixels[..., ::-1]

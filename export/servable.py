@@ -1,7 +1,9 @@
 """Writes a model as a TensorFlow SavedModel that TF Serving loads."""
 
 import json
+import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from refinezoo.refinement.fingerprint import inference_network, model_name, weig
 
 from . import signatures
 from .from_preset import saved_model_through_tensorflow
+from .warmup import can_write_warmup, packaged_photos, write_warmup
 
 MAX_IMAGE_PIXELS = 2048 * 2048
 INFO_FILE = "assets.extra/model_info.json"
+_log = logging.getLogger(__name__)
 
 
 def saved_model(
@@ -23,6 +27,7 @@ def saved_model(
     name: str | None = None,
     overwrite: bool = False,
     max_image_pixels: int = MAX_IMAGE_PIXELS,
+    warmup_images: Sequence[str | os.PathLike] | None = None,
 ) -> Path:
     """Writes `model` as a version folder for TF Serving, weights stored once as floats.
 
@@ -40,13 +45,16 @@ def saved_model(
         overwrite: replace an existing version.
         max_image_pixels: largest height x width of one encoded image, which is refused before it
             is decoded, and largest images x height x width of `tensor`. Memory grows with it.
+        warmup_images: pictures of which TF Serving's warm-up requests are made; three photos of
+            the package by default, none if empty. Without tensorflow-serving-api
+            (`pip install refinezoo[serving]`) the default writes none, and says so in the log.
 
     Returns:
         The version folder.
 
     Raises:
         RefinezooError: the folder is not a version number or exists, or the model has no way to be
-            served.
+            served; or warm-up images were given that cannot be read or written.
     """
     folder = Path(folder)
     if not folder.name.isdecimal():
@@ -70,10 +78,17 @@ def saved_model(
             name=name,
             overwrite=overwrite,
             max_image_pixels=max_image_pixels,
+            warmup_images=None if warmup_images is None else [str(path) for path in warmup_images],
         )
+    if warmup_images is None:
+        warmup_images = packaged_photos() if can_write_warmup() else ()
+        if not warmup_images:
+            _log.warning("no warm-up requests: pip install 'refinezoo[serving]' to write them")
     info = model_info(model, name or folder.absolute().parent.name, int(folder.name))
     with atomic_folder(folder) as temporary:
         _write(model, temporary, info, max_image_pixels)
+        if len(warmup_images):
+            write_warmup(temporary, info["name"], warmup_images, max_image_pixels)
     return folder
 
 

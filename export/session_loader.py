@@ -29,10 +29,10 @@ _STRING, _NUMBERS = 7, {name: number for number, name in DTYPES.items()}
 
 
 class SessionError(RefinezooError):
-    """An error of the C++ runtime: its `code` (3) and `code_name` (INVALID_ARGUMENT)."""
+    """An error of the C++ runtime: its `code` (3), `code_name` (INVALID_ARGUMENT), `message`."""
 
     def __init__(self, code: int, message: str):
-        self.code = code
+        self.code, self.message = code, message
         self.code_name = CODES[code] if code < len(CODES) else str(code)
         super().__init__(f"{self.code_name}: {message}")
 

@@ -288,6 +288,49 @@ def export(
         print(f"{format}: {out}")
 
 
+@app.command("serve-config")
+def serve_config(
+    models: Annotated[Path, typer.Argument(help="Folder of NAME/VERSION/, as export writes it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the configuration.")] = Path("deploy"),
+    latest: Annotated[int, typer.Option(min=1, help="Newest versions served of a model.")] = 1,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:LABEL=VERSION, several times; then these versions are served."),
+    ] = None,
+) -> None:
+    """Write TF Serving's configuration for a folder of models, compose file and manifests."""
+    with _worded():
+        from refinezoo.export.serving_config import parse_labels, serve_config
+
+        for path in serve_config(models, out, latest=latest, labels=parse_labels(label or [])):
+            print(path)
+
+
+@app.command()
+def request(
+    source: Annotated[Path, typer.Argument(help="Folder of images.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the replies: PNG, or JSON of boxes.")],
+    model: Annotated[str, typer.Option(help="The model's name on the server.")],
+    server: Annotated[
+        str, typer.Option(help="grpc://HOST:PORT, grpcs://, http:// or https://")
+    ] = "grpc://localhost:8500",
+    label: Annotated[str | None, typer.Option(help="The version's label.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
+    timeout: Annotated[float, typer.Option(help="Seconds for one request and its retries.")] = 30.0,
+) -> None:
+    """Send a folder of images to a served model."""
+    with _worded("Run the same command again to resume; replies that are there are kept."):
+        from refinezoo.export import ServingClient, send_folder
+
+        with ServingClient(server, model, label=label, timeout=timeout) as client:
+            sent = send_folder(client, source, out, concurrency=concurrency)
+        print(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
+        for name, reason in sent.failed.items():
+            print(f"refinezoo: {name}: {reason}", file=sys.stderr)
+        if sent.failed:
+            raise typer.Exit(1)
+
+
 def _result_text(result: dict[str, Any]) -> str:
     spread = f" ± {result['spread']:.3f}" if result.get("spread") is not None else ""
     return f"{result['metric']} {result['value']:.3f}{spread} ({result['dataset']})"

@@ -14,6 +14,7 @@ from refinezoo import cli
 from refinezoo.errors import RefinezooError
 
 VERBS = ["list", "info", "demo", "doctor", "train", "compose", "refine", "compare", "export"]
+VERBS += ["serve-config", "request"]
 
 
 def run(*arguments):
