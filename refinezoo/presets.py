@@ -29,6 +29,7 @@ REGISTRY: dict[str, str] = {
     "PixelDA": "refinezoo.refiners:PixelDA",
     "PoseTower": "refinezoo.tasks.pose:PoseTower",
     "Reinhard": "refinezoo.refiners:Reinhard",
+    "SimGAN": "refinezoo.refiners:SimGAN",
     "SSD300": "refinezoo.tasks.detection:SSD300",
 }
 

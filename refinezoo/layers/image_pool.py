@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("refinezoo")
 class ImagePool(keras.layers.Layer):
-    """Exchanges, with probability one half, a generated image for an older one.
+    """Exchanges generated images for older ones: each with probability one half, or every other.
 
     Until `size` images are stored it stores and returns what it is given. The images, the counter
     and the random state are weights, so a checkpoint holds them and a resumed run goes on
@@ -15,14 +15,17 @@ class ImagePool(keras.layers.Layer):
     Args:
         size: images kept; 0 switches the pool off.
         seed: of the draws.
+        half_batches: once full, the first half of each batch is exchanged (SimGAN); otherwise each
+            image by chance (CycleGAN).
     """
 
-    def __init__(self, size=50, seed=None, **kwargs):
+    def __init__(self, size=50, seed=None, half_batches=False, **kwargs):
         if size < 0:
             raise ValueError(f"expected size >= 0 images, received size={size}.")
         super().__init__(trainable=False, dtype="float32", **kwargs)
         self.size = size
         self.seed = seed
+        self.half_batches = half_batches
         self.random = keras.random.SeedGenerator(seed)
         # Keras does not save seed generators; as a weight of the layer the state is checkpointed.
         self.random_state = self.random.state
@@ -48,7 +51,10 @@ class ImagePool(keras.layers.Layer):
         filling = arrival < self.size
         order = ops.argsort(keras.random.uniform((self.size,), seed=self.random))[:batch]
         slot = ops.where(filling, arrival, ops.cast(order, "int32"))
-        swap = keras.random.uniform((batch,), seed=self.random) < 0.5
+        if self.half_batches:
+            swap = ops.arange(batch) < batch // 2
+        else:
+            swap = keras.random.uniform((batch,), seed=self.random) < 0.5
         swap = ops.logical_and(self.stored >= self.size, swap)
 
         def choose(mask, yes, no):
@@ -65,4 +71,5 @@ class ImagePool(keras.layers.Layer):
         return shape
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "seed": self.seed}
+        return {**super().get_config(), "size": self.size, "seed": self.seed,
+                "half_batches": self.half_batches}

@@ -6,5 +6,8 @@ from refinezoo.refiners.fda import FDA
 from refinezoo.refiners.pixelda import PixelDA
 from refinezoo.refiners.refiner import Refiner
 from refinezoo.refiners.reinhard import Reinhard
+from refinezoo.refiners.simgan import SimGAN
 
-__all__ = ["FDA", "CycleGAN", "CycleGANForegroundBackground", "PixelDA", "Refiner", "Reinhard"]
+__all__ = [
+    "FDA", "CycleGAN", "CycleGANForegroundBackground", "PixelDA", "Refiner", "Reinhard", "SimGAN",
+]

@@ -124,12 +124,12 @@ class AlternatingModel(keras.Model):
         batch = self.check_batch(batch)
         outputs = {"training": True}
         for turn in self.turns():
-            if turn.every > 1:
-                due = ops.equal(self.optimizer.iterations % turn.every, turn.every - 1)
-                # What a turn under a condition puts out stays inside it.
-                when(due, partial(self._take, turn, batch, dict(outputs)))
-            else:
+            if turn.always:
                 outputs = self._take(turn, batch, outputs)
+            else:
+                # What a turn under a condition puts out stays inside it.
+                due = turn.due(ops.convert_to_tensor(self.optimizer.iterations))
+                when(due, partial(self._take, turn, batch, dict(outputs)))
         self.optimizer.advance()
         self.after_step()
         return {name: tracker.result() for name, tracker in self.trackers.items()}
@@ -181,12 +181,14 @@ class AlternatingModel(keras.Model):
     def _parts(self, batch, count):
         if count == 1:
             return [batch]
-        size = keras.tree.flatten(batch)[0].shape[0]
-        if size is None or size % count:
+        first = keras.tree.flatten(batch)[0]
+        size = first.shape[0]
+        if size is not None and size % count:
             raise RefinezooError(
                 f"expected a batch divisible by {count} (moves per step), received {size} images."
             )
-        share = size // count
+        # `fit` leaves the batch's size open; a remainder is left out then.
+        share = (size or ops.shape(first)[0]) // count
         return [
             keras.tree.map_structure(lambda x, i=i: x[i * share : (i + 1) * share], batch)
             for i in range(count)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from keras import ops
+
 
 @dataclass(frozen=True)
 class Player:
@@ -49,6 +51,8 @@ class Turn:
     Args:
         objectives: evaluated in order.
         every: the turn is taken at each `every`-th training step (T2Net's discriminators: 5).
+        since: first training step of the turn (SimGAN trains its discriminator alone first).
+        until: the turn ends before this step; None is never.
         repeat: moves per step (SimGAN's K_g, K_d); the batch is divided into `repeat` equal parts,
             so that each move sees fresh images.
     """
@@ -56,3 +60,15 @@ class Turn:
     objectives: tuple[Objective, ...]
     every: int = 1
     repeat: int = 1
+    since: int = 0
+    until: int | None = None
+
+    @property
+    def always(self) -> bool:
+        """Whether the turn is taken at every step."""
+        return self.every == 1 and self.since == 0 and self.until is None
+
+    def due(self, step: Any) -> Any:
+        """Whether the turn is taken at training step `step`, a tensor."""
+        due = ops.logical_and(step % self.every == self.every - 1, step >= self.since)
+        return due if self.until is None else ops.logical_and(due, step < self.until)

@@ -1,0 +1,191 @@
+"""SimGAN (Shrivastava et al. 2017, arXiv 1612.07828), the ancestor of the refiners.
+
+    R:  l_real(R(x)) + lambda | psi(R(x)) - psi(x) |_1        l_real = - log (1 - D(R(x)))
+    D:  - log D(R(x)) - log (1 - D(y))
+
+x synthetic, y real; D gives the probability of "refined" of each patch (local adversarial loss),
+and half of its refined images come from a history buffer. No official code was released: K_g and
+the history follow public ports, lambda was not published.
+"""
+
+import keras
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers import ImagePool
+from refinezoo.losses.simgan import (
+    PSI,
+    REAL,
+    REFINED,
+    local_adversarial_loss,
+    self_regularisation_loss,
+)
+from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
+from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class SimGAN(Refiner, AlternatingModel):
+    """Refines locally, close to the input, until no patch tells refined from real.
+
+    Training batch: `{"synthetic": {"image"}, "real": {"image"}}`, uint8 `[B, H, W, 3]` (or
+    `[B, H, W, 1]` with one channel); B a multiple of 2, `refiner_moves` and `discriminator_moves`.
+
+    Args:
+        image_size: side of the training images, pixels (the history holds such images).
+        channels: 3, or 1: images are averaged to grey, refined, and come back as grey RGB.
+        width: filters of the refiner (64 in the paper).
+        blocks: its residual blocks (4 for gaze, 10 for hands).
+        discriminator_width: filters of the discriminator's first layer (96 in the paper).
+        lambda_self_regularisation: weight of the mean L1, against a mean over patches. The ports'
+            0.5 with sums over 35x55 pixels and 9x14 patches is 7.6 here.
+        psi: what refining must keep: `"identity"`, `"channel_mean"` or `"feature"`.
+        features: for `"feature"`, a `keras.Model` of images `[B, H, W, channels]` to a feature
+            map. Only training needs it: it is not saved.
+        pool_size: refined images in the history (25,600 in a port of the paper, 50 batches).
+        refiner_moves: K_g, moves of R per step, each on its share of the batch.
+        discriminator_moves: K_d.
+        pretrain_refiner: first steps, in which R learns self-regularisation alone (1,000).
+        pretrain_discriminator: next steps, in which only D learns (200).
+        learning_rate: of Adam for both; the paper used SGD with this rate.
+        clip_norm: longest gradient, per variable.
+        seed: of the history.
+    """
+
+    def __init__(
+        self, *, image_size=64, channels=3, width=64, blocks=4, discriminator_width=96,
+        lambda_self_regularisation=7.6, psi="identity", features=None, pool_size=512,
+        refiner_moves=2, discriminator_moves=1, pretrain_refiner=1000, pretrain_discriminator=200,
+        learning_rate=1e-3, clip_norm=50.0, seed=0, **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if channels not in (1, 3) or psi not in PSI:
+            raise ValueError(
+                f"expected channels 1 or 3 and psi of {', '.join(PSI)}, received {channels} and "
+                f"{psi!r}."
+            )
+        self.settings = {
+            "image_size": image_size, "channels": channels, "width": width, "blocks": blocks,
+            "discriminator_width": discriminator_width,
+            "lambda_self_regularisation": lambda_self_regularisation, "psi": psi,
+            "pool_size": pool_size, "refiner_moves": refiner_moves,
+            "discriminator_moves": discriminator_moves, "pretrain_refiner": pretrain_refiner,
+            "pretrain_discriminator": pretrain_discriminator, "learning_rate": learning_rate,
+            "clip_norm": clip_norm, "seed": seed,
+        }
+        for name, value in self.settings.items():
+            setattr(self, name, value)
+        object.__setattr__(self, "features", features)  # not to be tracked, trained or saved
+        self.refiner = simgan_refiner(width=width, blocks=blocks, channels=channels)
+        self.discriminator = simgan_discriminator(width=discriminator_width, channels=channels)
+        images = keras.Input((None, None, 3), name="images")
+        self.inference_network = keras.Model(images, self._in_colour(images), name="simgan")
+        self.track_losses(
+            {
+                "l_real": 1.0, "self_regularisation": lambda_self_regularisation,
+                "discriminator": 1.0,
+            }
+        )
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Refines: float `[B, H, W, 3]` in [-1, 1] to the same, any H and W."""
+        images, _ = unpack(inputs)
+        return self._in_colour(images)
+
+    def _in_colour(self, images):
+        if self.channels == 3:
+            return self.refiner(images)
+        return ops.repeat(self.refiner(ops.mean(images, axis=-1, keepdims=True)), 3, axis=-1)
+
+    # ---- the game
+
+    def players(self):
+        """The refiner R and the discriminator D."""
+        return {
+            "refiner": Player((self.refiner,), clip_norm=self.clip_norm),
+            "discriminator": Player((self.discriminator,), clip_norm=self.clip_norm),
+        }
+
+    def turns(self):
+        """R alone, D alone, then K_g moves of R and K_d of D per step."""
+        refiner, discriminator = (player.networks for player in self.players().values())
+        first = self.pretrain_refiner
+        both = first + self.pretrain_discriminator
+        turns = [
+            Turn(
+                (Objective(self.refiner_loss, refiner),), since=both, repeat=self.refiner_moves
+            ),
+            Turn(
+                (Objective(self.discriminator_loss, discriminator),), since=first,
+                repeat=self.discriminator_moves,
+            ),
+        ]
+        if first:
+            turns.insert(0, Turn((Objective(self.pretraining_loss, refiner),), until=first))
+        return turns
+
+    def default_optimizers(self):
+        """Adam for each player."""
+        return {player: keras.optimizers.Adam(self.learning_rate) for player in self.players()}
+
+    def prepare_training(self):
+        """Makes the history of refined images.
+
+        Raises:
+            RefinezooError: psi "feature" without features.
+        """
+        if self.psi == "feature" and self.features is None:
+            raise RefinezooError(
+                'expected features (a keras.Model of images to a feature map) for psi="feature", '
+                'received none. Pass SimGAN(psi="feature", features=network), or choose psi '
+                '"identity" or "channel_mean".'
+            )
+        self.history_pool = ImagePool(self.pool_size, self.seed, half_batches=True, name="history")
+        self.history_pool.build((None, self.image_size, self.image_size, self.channels))
+
+    def pretraining_loss(self, batch, outputs):
+        """The self-regularisation alone."""
+        images = batch["synthetic"]["image"]
+        return {"self_regularisation": self._kept(self.refiner(images), images)}, {}
+
+    def refiner_loss(self, batch, outputs):
+        """l_real and the self-regularisation."""
+        images = batch["synthetic"]["image"]
+        refined = self.refiner(images)
+        return {
+            "l_real": local_adversarial_loss(self.discriminator(refined), REAL),
+            "self_regularisation": self._kept(refined, images),
+        }, {}
+
+    def discriminator_loss(self, batch, outputs):
+        """Tells real patches from refined ones, half of these from the history."""
+        refined = ops.stop_gradient(self.refiner(batch["synthetic"]["image"]))
+        if outputs["training"]:
+            refined = self.history_pool(refined)
+        loss = local_adversarial_loss(self.discriminator(refined), REFINED)
+        real = local_adversarial_loss(self.discriminator(batch["real"]["image"]), REAL)
+        return {"discriminator": loss + real}, {}
+
+    def _kept(self, refined, images):
+        return self_regularisation_loss(refined, images, self.psi, self.features)
+
+    def check_batch(self, data):
+        """As the base class; also the size, the channels and that both halves match."""
+        batch = super().check_batch(data)
+        size, channels = self.image_size, self.channels
+        for half in ("synthetic", "real"):
+            images = batch[half]["image"]
+            if channels == 1 and images.shape[-1] == 3:
+                images = batch[half]["image"] = ops.mean(images, axis=-1, keepdims=True)
+            if tuple(images.shape[1:]) != (size, size, channels):
+                raise RefinezooError(
+                    f"expected {half} images [B, {size}, {size}, {channels}], received "
+                    f"{list(images.shape)}. Set image_size of the data or of "
+                    "SimGAN(image_size=...)."
+                )
+        return batch
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
