@@ -5,9 +5,9 @@ import math
 import keras
 from keras import ops
 
-from refinezoo.layers.colour import draw_photo
+from refinezoo.layers.colour import choose, draw_photo
 from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import choose, no_seed
+from refinezoo.refiners.reinhard import no_seed
 
 
 @keras.saving.register_keras_serializable("refinezoo")
@@ -49,23 +49,19 @@ class AmplitudeSwap(keras.layers.Layer):
         """Real and imaginary part `[B, F, F, C]` of the spectrum of `[B, H, W, C]`, over H*W."""
         _, height, width, _ = ops.shape(rgb)
         (ch, sh), (cw, sw) = self._waves(height), self._waves(width)
-        r, i = ops.einsum("uh,bhwc->buwc", ch, rgb), -ops.einsum("uh,bhwc->buwc", sh, rgb)
+        r, i = over_rows(ch, rgb), -over_rows(sh, rgb)
         pixels = ops.cast(height * width, "float32")
-
-        def columns(waves, x):
-            return ops.einsum("vw,buwc->buvc", waves, x) / pixels
-
-        return columns(cw, r) + columns(sw, i), columns(cw, i) - columns(sw, r)
+        real = ops.matmul(cw, r) + ops.matmul(sw, i)
+        return real / pixels, (ops.matmul(cw, i) - ops.matmul(sw, r)) / pixels
 
     def synthesise(self, real, imaginary, shape):
         """The image `[B, H, W, C]` of a low-frequency spectrum."""
-        (ch, sh), (cw, sw) = self._waves(shape[1]), self._waves(shape[2])
-
-        def rows(waves, x):
-            return ops.einsum("uh,buvc->bhvc", waves, x)
-
-        r, i = rows(ch, real) - rows(sh, imaginary), rows(sh, real) + rows(ch, imaginary)
-        return ops.einsum("vw,bhvc->bhwc", cw, r) - ops.einsum("vw,bhvc->bhwc", sw, i)
+        ch, sh, cw, sw = (
+            ops.transpose(waves) for size in shape[1:3] for waves in self._waves(size)
+        )
+        r = over_rows(ch, real) - over_rows(sh, imaginary)
+        i = over_rows(sh, real) + over_rows(ch, imaginary)
+        return ops.matmul(cw, r) - ops.matmul(sw, i)
 
     def _waves(self, size):
         frequencies = ops.arange(-self.cycles, self.cycles + 1, dtype="float32")[:, None]
@@ -99,12 +95,13 @@ class FDA(Refiner, keras.Model):
         )
         self.built = True
 
-    def adapt(self, real_images, seed=0):
+    def adapt(self, real_images, seed=0, renders=None):
         """Takes the amplitudes of real photos.
 
         Args:
             real_images: iterable of uint8 `[H, W, 3]`, RGB, of any sizes.
             seed: of the choice of `photos` among them.
+            renders: not used.
         """
 
         def amplitudes(image):
@@ -121,6 +118,12 @@ class FDA(Refiner, keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "photos": self.photos, "cycles": self.cycles}
+
+
+def over_rows(waves, images):
+    """`[N, H]` times `[B, H, W, C]` over H: `[B, N, W, C]`; LiteRT cannot convert the einsum."""
+    swap = (0, 2, 1, 3)
+    return ops.transpose(ops.matmul(waves, ops.transpose(images, swap)), swap)
 
 
 def amplitude(real, imaginary):
