@@ -25,12 +25,14 @@ REGISTRY: dict[str, str] = {
     "Classifier": "refinezoo.tasks.classification:Classifier",
     "CycleGAN": "refinezoo.refiners:CycleGAN",
     "CycleGANForegroundBackground": "refinezoo.refiners:CycleGANForegroundBackground",
+    "DepthUNet": "refinezoo.tasks.depth:DepthUNet",
     "FDA": "refinezoo.refiners:FDA",
     "PixelDA": "refinezoo.refiners:PixelDA",
     "PoseTower": "refinezoo.tasks.pose:PoseTower",
     "Reinhard": "refinezoo.refiners:Reinhard",
     "SimGAN": "refinezoo.refiners:SimGAN",
     "SSD300": "refinezoo.tasks.detection:SSD300",
+    "T2Net": "refinezoo.refiners:T2Net",
 }
 
 

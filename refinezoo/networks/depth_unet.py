@@ -23,7 +23,7 @@ def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
     depth comes from the centre rather than from edges. 54,564,676 trainable parameters at width 64.
 
     Args:
-        width: filters of the first layer (64 in the paper).
+        width: filters of the first layer (64 in the paper), at least 2.
         skip_weight: 0.1 in the code.
         channels: of the image.
         name: of the model.
@@ -35,6 +35,8 @@ def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
 
     Reference: Zheng et al. 2018, arXiv 1808.01454.
     """
+    if width < 2:
+        raise ValueError(f"expected width >= 2, received {width}.")
     prelu = shared_prelu()
 
     def inception(x):

@@ -6,7 +6,7 @@ from keras import layers
 from refinezoo.networks.t2net_blocks import batch_norm, he_normal, shared_prelu
 
 
-def image_discriminator(*, width=64, channels=3, name="discriminator_image"):
+def t2net_image_discriminator(*, width=64, channels=3, name="discriminator_image"):
     """The 70x70 PatchGAN with batch norm and one PReLU slope; 2,765,570 parameters at width 64.
 
     Args:
@@ -34,7 +34,7 @@ def image_discriminator(*, width=64, channels=3, name="discriminator_image"):
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)
 
 
-def feature_discriminator(*, cells=None, channels=512, name="discriminator_feature"):
+def t2net_feature_discriminator(*, cells=None, channels=512, name="discriminator_feature"):
     """Judges the depth network's features of an image as a whole.
 
     Args:

@@ -7,7 +7,9 @@ from refinezoo.refiners.pixelda import PixelDA
 from refinezoo.refiners.refiner import Refiner
 from refinezoo.refiners.reinhard import Reinhard
 from refinezoo.refiners.simgan import SimGAN
+from refinezoo.refiners.t2net import T2Net
 
 __all__ = [
     "FDA", "CycleGAN", "CycleGANForegroundBackground", "PixelDA", "Refiner", "Reinhard", "SimGAN",
+    "T2Net",
 ]

@@ -31,7 +31,9 @@ def first_batch(x: Any, y: Any = None) -> tuple[Any, Any]:
         batch = keras.tree.map_structure(lambda rows: rows[:ROWS], x if y is None else (x, y))
     else:
         batch = next(iter(x.take(1) if hasattr(x, "take") else x), None)
-    return keras.tree.map_structure(keras.ops.convert_to_numpy, batch), x
+    if batch is not None:
+        batch = keras.tree.map_structure(keras.ops.convert_to_numpy, batch)
+    return batch, x
 
 
 def _rejoined(batch: Any, rest: Iterator) -> Iterator:

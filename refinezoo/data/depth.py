@@ -1,0 +1,153 @@
+"""Depth maps on disk and in batches: float32 metres, 0 = missing."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+
+from refinezoo.data.augmentation import Augmentation, resize
+from refinezoo.data.images import list_images, read_image, read_mask
+from refinezoo.errors import RefinezooError
+
+
+def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
+    """Reads a depth map: a 16-bit PNG in steps of `unit_m`, or a `.npy` in metres.
+
+    Args:
+        path: the file.
+        unit_m: metres per step of an integer file; 0.001 for millimetres, 0.01 for Virtual KITTI.
+
+    Returns:
+        float32 [H, W, 1], metres, 0 = missing (NaN and infinite values become 0).
+
+    Raises:
+        RefinezooError: the file is unreadable, no depth map, or has 8 bits.
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        try:
+            depth = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
+    else:
+        depth = read_mask(path)
+    if depth.dtype == np.uint8:
+        raise RefinezooError(
+            f"{path}: expected depth of 16 bits or more, received 8 bits, whose steps are too "
+            "coarse to be depth in metres. Export the depth buffer as 16-bit PNG or float .npy."
+        )
+    if depth.ndim == 2:
+        depth = depth[..., None]
+    if depth.ndim != 3 or depth.shape[2] != 1:
+        raise RefinezooError(
+            f"{path}: expected a depth map [H, W], received {list(depth.shape)}. "
+            "A coloured depth picture cannot be turned back into metres."
+        )
+    scale = unit_m if depth.dtype.kind in "iu" else 1.0
+    metres = depth.astype(np.float32) * np.float32(scale)
+    return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
+
+
+def read_depth_folder(
+    folder: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    *,
+    unit_m: float = 0.001,
+    stems: Collection[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Reads `folder/images/STEM.*` with `folder/depth/STEM.png` or `.npy` into memory.
+
+    Args:
+        folder: holds `images/` and `depth/`.
+        image_size: height and width to scale to (images by area, depth by nearest); None keeps
+            the files' size, which must then be one.
+        unit_m: metres per step of an integer depth file.
+        stems: names of the frames to read, without suffix; None is all.
+
+    Returns:
+        `image` uint8 [N, H, W, 3] and `depth_m` float32 [N, H, W, 1], metres, 0 = missing; in the
+        order of the names.
+
+    Raises:
+        RefinezooError: a frame without depth, of another size, or a stem without a frame.
+    """
+    folder = Path(folder)
+    paths = [p for p in list_images(folder / "images") if stems is None or p.stem in stems]
+    missing = sorted(set(stems or ()) - {path.stem for path in paths})
+    if missing or not paths:
+        raise RefinezooError(
+            f"expected frames {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
+            "none of that name."
+        )
+    records = []
+    for path in paths:
+        files = [folder / "depth" / f"{path.stem}{suffix}" for suffix in (".png", ".npy")]
+        file = next((file for file in files if file.is_file()), None)
+        if file is None:
+            raise RefinezooError(f"expected the depth map {files[0]} of {path}, received no file.")
+        record = {"image": read_image(path), "depth_m": read_depth(file, unit_m)}
+        if record["image"].shape[:2] != record["depth_m"].shape[:2]:
+            raise RefinezooError(
+                f"expected depth of the size of its image, received {path} "
+                f"{list(record['image'].shape[:2])} and {file} {list(record['depth_m'].shape[:2])}."
+                " Register the depth map to the colour camera first."
+            )
+        records.append(resize(record, *image_size) if image_size else record)
+    sizes = {record["image"].shape for record in records}
+    if len(sizes) > 1:
+        raise RefinezooError(
+            f"expected images of one size in {folder}, received {sorted(sizes)}. Pass image_size."
+        )
+    return {key: np.stack([record[key] for record in records]) for key in ("image", "depth_m")}
+
+
+def resize_depth(depth_m: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Scales predicted depth float [B, h, w, 1] without holes bilinearly to [B, H, W, 1]."""
+    scaled = [cv2.resize(d, (width, height), interpolation=cv2.INTER_LINEAR) for d in depth_m]
+    return np.stack(scaled).reshape(len(depth_m), height, width, 1)
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Augments each record of other batches; image and depth stay aligned.
+
+    Args:
+        batches: a `PyDataset` with `epoch`, such as `UnpairedArrays`, of records (dicts with
+            `image`), of dicts of records, or of `(images, depth_m)`.
+        augmentation: T2Net's is `Augmentation(flip=0.5, rotate=5)`; corners that a rotation
+            uncovers are black, their depth missing.
+        seed: of the draws, which depend on it, on `epoch` and on the batch alone.
+    """
+
+    def __init__(self, batches: Any, augmentation: Augmentation, seed: int = 0) -> None:
+        super().__init__()
+        self.batches, self.augmentation, self.seed = batches, augmentation, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        self.batches.epoch = self.epoch
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        batch = self.batches[index]
+        if isinstance(batch, tuple):
+            record = self._augmented(dict(zip(("image", "depth_m"), batch, strict=True)), rng)
+            return record["image"], record["depth_m"]
+        if "image" in batch:
+            return self._augmented(batch, rng)
+        return {half: self._augmented(records, rng) for half, records in batch.items()}
+
+    def on_epoch_end(self) -> None:
+        """The next epoch goes on in the stream of samples."""
+        self.epoch += 1
+
+    def _augmented(self, records: dict[str, np.ndarray], rng: np.random.Generator) -> dict:
+        rows = [
+            self.augmentation({key: values[i] for key, values in records.items()}, rng)
+            for i in range(len(records["image"]))
+        ]
+        return {key: np.stack([row[key] for row in rows]) for key in records}

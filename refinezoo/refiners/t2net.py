@@ -1,0 +1,280 @@
+"""T2Net: depth of real photos from synthetic pairs (Zheng, Cham & Cai 2018, arXiv 1808.01454).
+
+    L = L_GAN(G, D) + lambda_reconstruction |G(x_r) - x_r|_1 + lambda_task L_t(T(G(x_s)), y_s)
+        + lambda_feature L_GAN(f, D_f) + lambda_smoothness L_s(T(x_r), x_r)
+
+x_s synthetic with depth y_s, x_r real. One translator G takes both: it shall change synthetic
+images into real ones and leave real ones as they are, so it changes no more than it must. T is the
+depth network, f its features; D judges images, D_f features, both by least squares. Depth of a real
+photo is T(x_r); G is not used then. It refines synthetic datasets.
+"""
+
+import keras
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers import ImagePool
+from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
+from refinezoo.losses.cycle import l1_loss
+from refinezoo.losses.depth import depth_task_loss, smoothness_loss
+from refinezoo.networks.depth_unet import STRIDE, depth_unet
+from refinezoo.networks.t2net_discriminators import (
+    t2net_feature_discriminator,
+    t2net_image_discriminator,
+)
+from refinezoo.networks.t2net_translator import t2net_translator
+from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.tasks.depth import (
+    DepthPredictor,
+    DepthUNet,
+    check_metres,
+    check_settings,
+    check_size,
+    check_sizes,
+    in_metres,
+)
+from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
+
+# Two settings of the published code's history: September (94a9f1a) and August 2018 (bd322e4).
+INDOOR = {
+    "image_size": (192, 256), "max_depth": 8.0, "downsamplings": 2, "blocks": 7,
+    "lambda_reconstruction": 40.0, "lambda_task": 20.0, "lambda_feature": 0.1,
+    "lambda_smoothness": 0.1, "discriminators_every": 5, "pool_size": 20,
+}  # fmt: skip
+OUTDOOR = {
+    "image_size": (192, 640), "max_depth": 80.0, "downsamplings": 1, "blocks": 5,
+    "lambda_reconstruction": 100.0, "lambda_task": 100.0, "lambda_feature": 1.0,
+    "lambda_smoothness": 0.1, "discriminators_every": 1, "pool_size": 0,
+}  # fmt: skip
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class T2Net(Refiner, DepthPredictor, AlternatingModel):
+    """Translates synthetic images and learns depth from them, end to end.
+
+    Training batch: `{"synthetic": {"image", "depth_m"}, "real": {"image"}}`, images uint8
+    `[B, H, W, 3]`, depth in metres `[B, H, W, 1]` with 0 or NaN = missing. The defaults are the
+    published code as it stands; `T2Net.indoor()` and `T2Net.outdoor()` are its two configurations.
+
+    Args:
+        image_size: (height, width) of training images, multiples of 16, at least 96.
+        width: filters of the first layer of all networks (64 in the paper).
+        depth_width: of the depth network and D_f; None is `width`.
+        downsamplings: of the translator, 2 or 1.
+        blocks: residual blocks of the translator.
+        max_depth: metres that T can say: 8 indoor, 80 outdoor; farther counts as that.
+        lambda_reconstruction: weight of `reconstruction`, |G(x_r) - x_r|_1.
+        lambda_task: weight of `task`, L_t.
+        lambda_feature: weight of `gan_feature`.
+        lambda_smoothness: weight of `smoothness`, L_s.
+        smoothness_order: which scale weighs most in L_s, see `losses.depth.smoothness_loss`.
+        feature_discriminator: `"free"` judges the mean over cells, images may have any size;
+            `"clipped"` (the code) is fully connected, for `image_size` alone, and its weights are
+            clipped to +-0.01 after each move.
+        discriminators_every: D and D_f move at each that-many-th step.
+        pool_size: images in the history of D; 0 switches it off.
+        learning_rate: of Adam for G and the discriminators (a tenth of the usual GAN's).
+        depth_learning_rate: of Adam for T.
+        decay_steps: `(constant, linear)`: steps at those rates, then steps in which they fall to
+            0; the code's are those of 6 and 4 epochs (outdoor 10 and 10). None keeps the rates.
+        seed: of the history.
+    """
+
+    required_keys = {"synthetic": ("image", "depth_m"), "real": ("image",)}
+
+    def __init__(
+        self, *, image_size=(192, 256), width=64, depth_width=None, downsamplings=2, blocks=7,
+        max_depth=8.0, lambda_reconstruction=100.0, lambda_task=100.0, lambda_feature=0.1,
+        lambda_smoothness=0.1, smoothness_order="coarse_first", feature_discriminator="free",
+        discriminators_every=5, pool_size=20, learning_rate=5e-5, depth_learning_rate=1e-4,
+        decay_steps=None, seed=0, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        height, image_width = image_size
+        self.settings = {
+            "image_size": [height, image_width], "width": width, "depth_width": depth_width,
+            "downsamplings": downsamplings, "blocks": blocks, "max_depth": max_depth,
+            "lambda_reconstruction": lambda_reconstruction, "lambda_task": lambda_task,
+            "lambda_feature": lambda_feature, "lambda_smoothness": lambda_smoothness,
+            "smoothness_order": smoothness_order, "feature_discriminator": feature_discriminator,
+            "discriminators_every": discriminators_every, "pool_size": pool_size,
+            "learning_rate": learning_rate, "depth_learning_rate": depth_learning_rate,
+            "decay_steps": decay_steps, "seed": seed,
+        }  # fmt: skip
+        check_settings(max_depth, smoothness_order)
+        check_size((height, image_width))
+        if feature_discriminator not in ("free", "clipped"):
+            raise RefinezooError(
+                "expected feature_discriminator 'free' or 'clipped', received "
+                f"{feature_discriminator!r}."
+            )
+        self.image_size, self.max_depth = (height, image_width), max_depth
+        self.smoothness_order, self.every = smoothness_order, discriminators_every
+        self.clipped = feature_discriminator == "clipped"
+        self.pool_size, self.seed = pool_size, seed
+        self.rates, self.decay_steps = (learning_rate, depth_learning_rate), decay_steps
+        self.stride = 2**downsamplings
+
+        depth_width = depth_width or width
+        cells = (height // STRIDE, image_width // STRIDE) if self.clipped else None
+        self.translator = t2net_translator(
+            width=width, downsamplings=downsamplings, blocks=blocks
+        )
+        self.depth_network = depth_unet(width=depth_width)
+        self.discriminator_image = t2net_image_discriminator(width=width)
+        self.discriminator_feature = t2net_feature_discriminator(
+            cells=cells, channels=8 * depth_width
+        )
+
+        images = keras.Input((None, None, 3), name="images")
+        self.inference_network = keras.Model(images, self.translator(images), name="refiner")
+        self.depth_inference = in_metres(self.depth_network, max_depth)
+        # A preset holds both: what refines renders, and what says the depth of photos.
+        self.preset_network = keras.Model(
+            images, [self.inference_network(images), self.depth_inference(images)], name="t2net"
+        )
+        self.track_losses(
+            {
+                "gan_image": 1.0, "reconstruction": lambda_reconstruction, "task": lambda_task,
+                "gan_feature": lambda_feature, "smoothness": lambda_smoothness,
+                "discriminator_image": 1.0, "discriminator_feature": 1.0,
+            }
+        )  # fmt: skip
+        self.built = True
+
+    @classmethod
+    def indoor(cls, **settings):
+        """T2Net for rooms up to 8 m: SUNCG to NYUv2; `settings` change single arguments."""
+        return cls(**{**INDOOR, **settings})
+
+    @classmethod
+    def outdoor(cls, **settings):
+        """T2Net for streets up to 80 m: Virtual KITTI to KITTI."""
+        return cls(**{**OUTDOOR, **settings})
+
+    def call(self, inputs, training=False):
+        """Refines: float `[B, H, W, 3]` in [-1, 1] to the same; sides multiples of `stride`."""
+        images, _ = unpack(inputs)
+        return self.translator(images, training=training)
+
+    def depth_model(self):
+        """The depth network by itself, a `DepthUNet` with a copy of its weights."""
+        model = DepthUNet(
+            width=self.settings["depth_width"] or self.settings["width"], max_depth=self.max_depth
+        )
+        model.depth_network.set_weights(self.depth_network.get_weights())
+        return model
+
+    # ---- the game
+
+    def players(self):
+        """G, T and the two discriminators."""
+        return {
+            "translator": Player((self.translator,)),
+            "depth": Player((self.depth_network,)),
+            "discriminator_image": Player((self.discriminator_image,)),
+            "discriminator_feature": Player(
+                (self.discriminator_feature,), clip_weights=0.01 if self.clipped else None
+            ),
+        }
+
+    def turns(self):
+        """G and T at each step, then, rarely, D and D_f on what G and T just made.
+
+        The three routes of the paper: L_GAN and the reconstruction train G, the task and the
+        feature loss train G and T, smoothness trains T. The first two share one objective, since
+        T has no part in L_GAN and the reconstruction; L_s sees the raw photo, in which G has none.
+        """
+        g, t = self.translator, self.depth_network
+        judges = (self.discriminator_image, self.discriminator_feature)
+        return [
+            Turn((Objective(self.synthetic_loss, (g, t)), Objective(self.real_loss, (t,)))),
+            Turn((Objective(self.discriminator_loss, judges),), every=self.every),
+        ]
+
+    def default_optimizers(self):
+        """Adam with the code's rates and betas; discriminators decay by their own, rarer, steps."""
+        rate, depth_rate = self.rates
+
+        def adam(rate, betas, every=1):
+            if self.decay_steps:
+                constant, linear = (steps // every for steps in self.decay_steps)
+                rate = ConstantThenLinear(rate, constant, max(1, linear))
+            return keras.optimizers.Adam(rate, *betas, epsilon=1e-8)
+
+        return {
+            "translator": adam(rate, (0.5, 0.9)),
+            "depth": adam(depth_rate, (0.95, 0.999)),
+            "discriminator_image": adam(rate, (0.5, 0.9), self.every),
+            "discriminator_feature": adam(rate, (0.5, 0.9), self.every),
+        }
+
+    def prepare_training(self):
+        """Makes the history of D."""
+        self.pool = ImagePool(self.pool_size, self.seed, name="pool_refined")
+        self.pool.build((None, *self.image_size, 3))
+
+    def synthetic_loss(self, batch, outputs):
+        """L_GAN, reconstruction, L_t and the feature loss of G([x_s; x_r]) and T(G(x_s))."""
+        synthetic, real = batch["synthetic"]["image"], batch["real"]["image"]
+        training, count = outputs["training"], ops.shape(synthetic)[0]
+        translated = self.translator(ops.concatenate([synthetic, real]), training=training)
+        refined, rebuilt = translated[:count], translated[count:]
+        features, *maps = self.depth_network(refined, training=training)
+        terms = {
+            "gan_image": lsgan_generator_loss(self.discriminator_image(refined, training=training)),
+            "reconstruction": l1_loss(rebuilt, real),
+            "task": depth_task_loss(maps, batch["synthetic"]["depth_m"], self.max_depth),
+            "gan_feature": lsgan_generator_loss(
+                self.discriminator_feature(features, training=training)
+            ),
+        }
+        if self.pool_size and training:  # at each step, as in the code, though D moves rarely
+            refined = self.pool(ops.stop_gradient(refined))
+        return terms, {"refined": refined, "features_refined": features}
+
+    def real_loss(self, batch, outputs):
+        """L_s of T(x_r), on the raw photo."""
+        real = batch["real"]["image"]
+        features, *maps = self.depth_network(real, training=outputs["training"])
+        loss = smoothness_loss(maps, real, self.smoothness_order)
+        return {"smoothness": loss}, {"features_real": features}
+
+    def discriminator_loss(self, batch, outputs):
+        """D tells photos from refined images, D_f their features."""
+
+        def tell(discriminator, true, fake):
+            judge = (discriminator(x, training=outputs["training"]) for x in (true, fake))
+            return lsgan_discriminator_loss(*judge)
+
+        return {
+            "discriminator_image": tell(
+                self.discriminator_image, batch["real"]["image"], outputs["refined"]
+            ),
+            "discriminator_feature": tell(
+                self.discriminator_feature, outputs["features_real"], outputs["features_refined"]
+            ),
+        }, {}
+
+    def check_batch(self, data):
+        """As the base class; also the sizes."""
+        batch = super().check_batch(data)
+        for half in ("synthetic", "real"):
+            shape = batch[half]["image"].shape
+            if tuple(shape[1:]) != (*self.image_size, 3):
+                raise RefinezooError(
+                    f"expected {half} images {['B', *self.image_size, 3]}, received "
+                    f"{list(shape)}. Scale the data or set T2Net(image_size=(height, width))."
+                )
+        check_sizes(batch["synthetic"])
+        return batch
+
+    def check_values(self, batch):
+        """Refuses depth that is not in metres or missing altogether."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        synthetic = batch.get("synthetic") if isinstance(batch, dict) else None
+        if isinstance(synthetic, dict) and "depth_m" in synthetic:
+            check_metres(synthetic["depth_m"], self.max_depth)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
