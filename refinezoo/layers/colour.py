@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 _RGB_TO_XYZ = [
     [0.412453, 0.212671, 0.019334],
     [0.357580, 0.715160, 0.119193],
@@ -98,6 +100,10 @@ class ColourMatch(keras.layers.Layer):
         )
         self.built = True
 
+    def adapt(self, photos, renders=None, seed=0):
+        """Takes statistics of `photos`, drawn by `seed`: uint8 `[H, W, 3]` RGB, of any sizes."""
+        self.statistics.assign(choose(map(photo_statistics, photos), self.photos, seed))
+
     def call(self, images, seed):
         """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1]."""
         wanted = ops.take(self.statistics, draw_photo(images, seed, self.photos), axis=0)
@@ -141,9 +147,21 @@ class ColourTransport(keras.layers.Layer):
         )
         self.built = True
 
-    def adapt(self, renders, photos):
-        """Takes the statistics of both: float `[N, 6]`, rows of `photo_statistics`."""
-        rows = [f(part, axis=0) for part in (renders, photos) for f in (np.mean, np.std)]
+    def adapt(self, photos, renders=None, seed=0):
+        """Takes the statistics of both: iterables of uint8 `[H, W, 3]` RGB, of any sizes.
+
+        Raises:
+            RefinezooError: there are no photos or no renders.
+        """
+        renders = () if renders is None else renders
+        parts = [list(map(photo_statistics, part)) for part in (renders, photos)]
+        if not all(parts):
+            raise RefinezooError(
+                "expected renders and photos to transport colours between, received "
+                f"{len(parts[0])} renders and {len(parts[1])} photos. Call "
+                "adapt(photos, renders=renders)."
+            )
+        rows = [f(part, axis=0) for part in parts for f in (np.mean, np.std)]
         rows[1] = np.maximum(rows[1], 1e-3)
         self.populations.assign(np.stack(rows))
 
@@ -163,6 +181,28 @@ class ColourTransport(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "least": self.least, "most": self.most}
+
+
+def colour_layer(kind, photos):
+    """The layer called `"match"`, which draws from `photos` photos, or `"transport"`."""
+    if kind == "match":
+        return ColourMatch(photos, name="colour")
+    if kind == "transport":
+        return ColourTransport(name="colour")
+    raise ValueError(f"expected colour 'match' or 'transport', received {kind!r}.")
+
+
+def choose(rows, count, seed):
+    """`count` of the rows drawn by `seed`, each as often as possible; float32 `[count, ...]`.
+
+    Raises:
+        RefinezooError: when there is no row.
+    """
+    rows = np.asarray(list(rows), "float32")
+    if not len(rows):
+        raise RefinezooError("expected at least one real photo to adapt to, received none.")
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return rows[np.resize(order, count)]
 
 
 def photo_statistics(image):

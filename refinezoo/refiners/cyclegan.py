@@ -12,12 +12,12 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
-from refinezoo.layers.colour import ColourMatch, ColourTransport, photo_statistics
+from refinezoo.layers.colour import colour_layer
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.networks import patch_discriminator, resnet_generator
 from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import choose, no_seed
+from refinezoo.refiners.reinhard import no_seed
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 
 
@@ -59,8 +59,6 @@ class CycleGAN(Refiner, AlternatingModel):
         normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
         learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
     ):
-        if colour not in (None, "match", "transport"):
-            raise ValueError(f"expected colour None, 'match' or 'transport', received {colour!r}.")
         super().__init__(**kwargs)
         self.settings = {
             "image_size": image_size, "width": width, "blocks": blocks, "upsampling": upsampling,
@@ -98,12 +96,7 @@ class CycleGAN(Refiner, AlternatingModel):
             self.generator_mean = generator("generator_mean")
             self.generator_mean.trainable = False
             self.generator_mean.set_weights(self.generator_s2r.get_weights())
-        self.colour = None
-        if colour:
-            self.colour = {
-                "match": lambda: ColourMatch(colour_photos, name="colour"),
-                "transport": lambda: ColourTransport(name="colour"),
-            }[colour]()
+        self.colour = colour_layer(colour, colour_photos) if colour else None
 
         images = x = keras.Input((None, None, 3), name="images")
         if self.colour:
@@ -134,17 +127,7 @@ class CycleGAN(Refiner, AlternatingModel):
         """
         if not self.colour:
             raise RefinezooError("expected colour='match' or 'transport' to adapt, received None.")
-        photos = [photo_statistics(image) for image in real_images]
-        if isinstance(self.colour, ColourMatch):
-            self.colour.statistics.assign(choose(photos, self.colour.photos, seed))
-            return self
-        renders = [photo_statistics(image) for image in renders or ()]
-        if not photos or not renders:
-            raise RefinezooError(
-                f"expected photos and renders for colour='transport', received {len(photos)} "
-                f"photos and {len(renders)} renders. Call adapt(photos, renders=renders)."
-            )
-        self.colour.adapt(renders, photos)
+        self.colour.adapt(real_images, renders, seed)
         return self
 
     # ---- the game

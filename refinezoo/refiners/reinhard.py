@@ -1,11 +1,9 @@
 """Colour transfer (Reinhard et al. 2001): the baseline that learns nothing."""
 
 import keras
-import numpy as np
 from keras import ops
 
-from refinezoo.errors import RefinezooError
-from refinezoo.layers.colour import ColourMatch, photo_statistics
+from refinezoo.layers.colour import colour_layer
 from refinezoo.refiners.refiner import Refiner, unpack
 
 
@@ -17,26 +15,31 @@ class Reinhard(Refiner, keras.Model):
 
     Args:
         photos: number of real photos whose statistics are kept; `adapt` fills them.
+        colour: `"match"`, as said; `"transport"` moves the renders' statistics as a population
+            instead, so that the goods of each keep more of their own colours (`ColourTransport`;
+            ours, not Reinhard's).
     """
 
-    def __init__(self, *, photos=256, **kwargs):
+    def __init__(self, *, photos=256, colour="match", **kwargs):
+        layer = colour_layer(colour, photos)
         super().__init__(**kwargs)
-        self.photos = photos
-        self.colour = ColourMatch(photos, name="colour")
+        self.settings = {"photos": photos, "colour": colour}
+        self.colour = layer
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(
             images, self.colour(images, no_seed(images)), name="reinhard"
         )
         self.built = True
 
-    def adapt(self, real_images, seed=0):
-        """Takes the statistics of real photos.
+    def adapt(self, real_images, seed=0, renders=None):
+        """Takes the statistics of real photos and, for `"transport"`, of renders.
 
         Args:
             real_images: iterable of uint8 `[H, W, 3]`, RGB, of any sizes.
             seed: of the choice of `photos` among them.
+            renders: iterable of the same kind.
         """
-        self.colour.statistics.assign(choose(map(photo_statistics, real_images), self.photos, seed))
+        self.colour.adapt(real_images, renders, seed)
         return self
 
     def call(self, inputs, training=False):
@@ -45,7 +48,7 @@ class Reinhard(Refiner, keras.Model):
         return self.colour(images, seed)
 
     def get_config(self):
-        return {**super().get_config(), "photos": self.photos}
+        return {**super().get_config(), **self.settings}
 
 
 class Zeros(keras.layers.Layer):
@@ -64,16 +67,3 @@ keras.saving.register_keras_serializable("refinezoo")(Zeros)
 def no_seed(images):
     """Seed 0 for each image of a functional model's input."""
     return Zeros(name="no_seed")(images)
-
-
-def choose(rows, count, seed):
-    """`count` of the rows drawn by `seed`, each as often as possible; float32 `[count, ...]`.
-
-    Raises:
-        RefinezooError: when there is no row.
-    """
-    rows = np.asarray(list(rows), "float32")
-    if not len(rows):
-        raise RefinezooError("expected at least one real photo to adapt to, received none.")
-    order = np.random.default_rng(seed).permutation(len(rows))
-    return rows[np.resize(order, count)]

@@ -155,7 +155,7 @@ class Preparation:
             refine_dataset(
                 synthetic.annotations.parent,
                 folder,
-                refiner or self.fitted(name, section),
+                refiner or self.fitted(name, section, synthetic),
                 strength=section.strength,
                 progress=False,
             )
@@ -210,21 +210,20 @@ class Preparation:
                 return load(folder)
         return load(name)
 
-    def fitted(self, name: str, section: RefinerSection) -> Any:
-        """A refiner that learns nothing, adapted to the unlabelled photos."""
+    def fitted(self, name: str, section: RefinerSection, synthetic: PreparedSet) -> Any:
+        """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
         import cv2
-        import numpy as np
 
-        from refinezoo.data import read_image
+        from refinezoo.data import list_images, read_image
 
         settings = dict(section.fit or {})
         refiner = _adaptable(name, settings.pop("class"))(**settings)
         size = int((self.study.synthetic.compose or {}).get("image_size", 128))
-        photos = [
+        photos = (
             cv2.resize(read_image(path), (size, size), interpolation=cv2.INTER_AREA)
             for path in self.unlabelled()
-        ]
-        refiner.adapt(np.stack(photos))
+        )
+        refiner.adapt(photos, renders=map(read_image, list_images(synthetic.images)))
         return refiner
 
     def unlabelled(self) -> list[Path]:

@@ -2,8 +2,10 @@
 
 import cv2
 import numpy as np
+import pytest
 from keras import ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers.colour import (
     ColourMatch,
     ColourTransport,
@@ -57,18 +59,19 @@ def test_transport_moves_the_population_and_keeps_what_differs():
     rng = np.random.default_rng(0)
     renders = rng.uniform(0.2, 0.5, (6, 1, 1, 3)) + rng.uniform(0, 0.2, (6, 16, 16, 3))
     photos = rng.uniform(0.4, 0.7, (5, 1, 1, 3)) + rng.uniform(0, 0.1, (5, 16, 16, 3))
-    rows = [
-        [photo_statistics((image * 255).round().astype("uint8")) for image in part]
-        for part in (renders, photos)
-    ]
+    eight_bits = [[(i * 255).round().astype("uint8") for i in part] for part in (renders, photos)]
     layer = ColourTransport()
     layer.build()
     same = layer(ops.convert_to_tensor(renders * 2 - 1, "float32"))
     np.testing.assert_allclose(ops.convert_to_numpy(same), renders * 2 - 1, atol=1e-2)
-    layer.adapt(*rows)
+    layer.adapt(eight_bits[1], renders=eight_bits[0])
     moved = (ops.convert_to_numpy(layer(ops.convert_to_tensor(renders * 2 - 1, "float32"))) + 1) / 2
-    after = np.array([photo_statistics((image * 255).round().astype("uint8")) for image in moved])
-    before, wanted = np.array(rows[0]), np.array(rows[1])
+    moved = [(image * 255).round().astype("uint8") for image in moved]
+    before, wanted, after = (
+        np.array([photo_statistics(image) for image in part]) for part in (*eight_bits, moved)
+    )
     np.testing.assert_allclose(after[:, :3].mean(0), wanted[:, :3].mean(0), atol=1.0)
     np.testing.assert_allclose(after[:, :3].std(0), wanted[:, :3].std(0), atol=1.0)
     assert np.corrcoef(before[:, 0], after[:, 0])[0, 1] > 0.99  # lighter stays lighter
+    with pytest.raises(RefinezooError, match="received 0 renders and 5 photos"):
+        layer.adapt(eight_bits[1])

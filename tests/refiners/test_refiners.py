@@ -12,8 +12,11 @@ TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
 REFINERS = {
     "cyclegan": lambda: CycleGAN(**TINY),
     "cyclegan_resize_residual": lambda: CycleGAN(**TINY, upsampling="resize", residual=True),
-    "cyclegan_fgbg": lambda: CycleGANForegroundBackground(**TINY, ema_decay=0.9, colour="match", colour_photos=3),
+    "cyclegan_fgbg": lambda: CycleGANForegroundBackground(
+        **TINY, ema_decay=0.9, colour="match", colour_photos=3
+    ),
     "reinhard": lambda: Reinhard(photos=3),
+    "reinhard_transport": lambda: Reinhard(colour="transport"),
     "fda": lambda: FDA(photos=3),
 }
 
@@ -24,7 +27,8 @@ def refiner(request):
     model = REFINERS[request.param]()
     if hasattr(model, "adapt") and getattr(model, "colour", True) is not None:
         rng = np.random.default_rng(0)
-        model.adapt([rng.integers(0, 255, (20, 30, 3), "uint8") for _ in range(4)])
+        images = rng.integers(0, 255, (6, 20, 30, 3), "uint8")
+        model.adapt(images[:4], renders=images[4:])
     return model
 
 
