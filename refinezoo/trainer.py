@@ -2,7 +2,6 @@
 
 import fcntl
 import glob
-import inspect
 import os
 import platform
 import shutil
@@ -20,13 +19,16 @@ from refinezoo.presets import model_class
 from refinezoo.schema import read_yaml
 from refinezoo.training_config import TrainingConfig
 
+GUARDED = 8  # renders that the guards watch
+
 
 def train(config: TrainingConfig, *, progress: bool = True) -> Path:
     """Trains the refiner that `config` names; run again after an interruption, it goes on.
 
     The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
-    `samples/` (grids of renders above their refinement), `backup/` (the last checkpoint, until the
-    run is done), `preset/` (what `refinezoo.load` reads) and `summary.json` (minutes, hardware).
+    `samples/` (grids of renders above their refinement), `tensorboard/` (both, on TensorFlow),
+    `backup/` (the last checkpoint, until the run is done), `preset/` (what `refinezoo.load` reads)
+    and `summary.json` (minutes, hardware). Guards end it where a GAN has failed.
 
     Args:
         config: see `refinezoo.training_config`.
@@ -92,10 +94,9 @@ def _adapt(refiner: Any, config: TrainingConfig) -> None:
         return
     from refinezoo.data import read_image
 
-    images: dict[str, Any] = {"real_images": map(read_image, _photos(config.colours or config.real))}
-    if "renders" in inspect.signature(refiner.adapt).parameters:
-        images["renders"] = map(read_image, _photos(config.synthetic))
-    refiner.adapt(**images, seed=config.seed)
+    photos = map(read_image, _photos(config.colours or config.real))
+    renders = map(read_image, _photos(config.synthetic))
+    refiner.adapt(photos, seed=config.seed, renders=renders)
 
 
 def _photos(sources: str | list[str]) -> list[Path]:
@@ -138,20 +139,31 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     )
     stop = StopOnNaN()
     callbacks = [place, stop, log]
+    on_board = keras.backend.backend() == "tensorflow"
+    if config.tensorboard is not None:
+        on_board = config.tensorboard
+    board = str(out / "tensorboard") if on_board else None
+    renders = _renders(data, max(config.samples, GUARDED * config.guards))
     if config.samples:
-        count = min(len(data), -(-config.samples // config.batch_size))
-        renders = [image for index in range(count) for image in data[index]["synthetic"]["image"]]
-        callbacks.append(SampleGrid(renders[: config.samples], out / "samples"))
+        shown = renders[: config.samples]
+        callbacks.append(SampleGrid(shown, out / "samples", tensorboard=board))
+    if board:
+        callbacks.append(keras.callbacks.TensorBoard(board, write_graph=False))
+    guards = _guards(renders[:GUARDED]) if config.guards else []
+    callbacks += guards
 
     def keep(epoch: int, logs: Any) -> None:
-        stop.checkpoint = _save_checkpoint(refiner, out / "backup", epoch + 1)
+        kept = _save_checkpoint(refiner, out / "backup", epoch + 1)
+        for watch in (stop, *guards):
+            watch.checkpoint = kept
 
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
     done = _load_checkpoint(refiner, out / "backup")
-    stop.checkpoint = next(
-        iter(_checkpoints(out / "backup")), "none yet (one is kept after each epoch)"
-    )
+    for watch in (stop, *guards):
+        watch.checkpoint = next(
+            iter(_checkpoints(out / "backup")), "none yet (one is kept after each epoch)"
+        )
     try:
         refiner.fit(
             data,
@@ -164,6 +176,23 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     finally:
         if log.csv_file:  # Keras leaves it open when training stops with an error
             log.csv_file.close()
+
+
+def _renders(data: Any, count: int) -> list[Any]:
+    """The first `count` renders that the training sees."""
+    renders: list[Any] = []
+    for index in range(len(data)):
+        if len(renders) >= count:
+            break
+        renders += list(data[index]["synthetic"]["image"])
+    return renders[:count]
+
+
+def _guards(renders: list[Any]) -> list[Any]:
+    """What watches for the usual failures of GANs."""
+    from refinezoo.training import StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
+
+    return [StopOnCollapse(renders), StopOnColourFlip(renders), StopOnIdleDiscriminator()]
 
 
 def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> Path:
@@ -231,6 +260,8 @@ def _claim(config: TrainingConfig, out: Path) -> None:
     if path.is_file() and _holds_a_run(out):
         before = read_yaml(path)
         before = before if isinstance(before, dict) else {}
+        defaults = {name: field.default for name, field in TrainingConfig.model_fields.items()}
+        before = {**defaults, **before}  # a run of an older version lacks newer keys
         changed = sorted(
             key for key in {*values, *before} - {"out"} if values.get(key) != before.get(key)
         )
