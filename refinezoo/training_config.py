@@ -38,6 +38,13 @@ class TrainingConfig(Strict):
     )
     steps_per_epoch: int = Field(default=200, ge=1, description="most steps between checkpoints")
     samples: int = Field(default=4, ge=0, description="renders in the sample grids")
+    guards: bool = Field(
+        default=True, description="stop at collapse, colour flip or an idle discriminator"
+    )
+    tensorboard: bool | None = Field(
+        default=None,
+        description="losses and sample grids for TensorBoard; on by default if TensorFlow trains",
+    )
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         default="float32", description="of the computation; weights stay float32"
     )

@@ -127,6 +127,8 @@ def test_a_run_leaves_config_log_grids_and_a_preset(noise, tmp_path):
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert all(float(row["content"]) > 0 for row in rows)
     assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 3
+    board = tmp_path / "run" / "tensorboard"
+    assert board.is_dir() == (keras.backend.backend() == "tensorflow")
     before = (preset / "model.weights.h5").stat().st_mtime_ns
     assert trainer.train(config(tmp_path / "run"), progress=False) == preset
     assert (preset / "model.weights.h5").stat().st_mtime_ns == before
@@ -162,6 +164,23 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
     assert not backup.exists()
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_guards_end_a_run_that_collapsed(noise, monkeypatch, tmp_path):
+    monkeypatch.setattr(PixelGAN, "refine", lambda self, images, seed=0: 0 * np.asarray(images))
+    settings = {"steps": 10, "samples": 0, "tensorboard": False}
+    with pytest.raises(RefinezooError, match="mode collapse: .*epoch_00004.weights.h5"):
+        trainer.train(config(tmp_path / "on", **settings), progress=False)
+    assert not (tmp_path / "on" / "preset").exists()
+    trainer.train(config(tmp_path / "off", **settings, guards=False), progress=False)
+
+
+def test_a_run_of_an_older_version_can_be_resumed(noise, tmp_path):
+    trainer.train(config(tmp_path, steps=1, samples=0), progress=False)
+    resolved = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    del resolved["guards"], resolved["tensorboard"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(resolved))
+    trainer.train(config(tmp_path, steps=1, samples=0), progress=False)
 
 
 def test_a_torn_checkpoint_is_a_worded_error(noise, tmp_path):

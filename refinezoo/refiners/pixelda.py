@@ -24,6 +24,7 @@ from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_to
 from refinezoo.networks.pixelda_generators import takes_noise
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.with_depth import WithDepth
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.checks import (
     check_depth,
@@ -36,7 +37,7 @@ DIGITS = tuple("0123456789")
 
 
 @keras.saving.register_keras_serializable("refinezoo")
-class PixelDA(Refiner, AlternatingModel):
+class PixelDA(WithDepth, Refiner, AlternatingModel):
     """Unsupervised pixel-level domain adaptation: a refiner G and a task model T.
 
     Training batch: `{"synthetic": {"image", "label"[, "quaternion", "depth_m",
@@ -88,26 +89,15 @@ class PixelDA(Refiner, AlternatingModel):
         similarity="masked_mpse", similarity_weight=0.0, normalise_by="image",
         learning_rate=1e-3, decay_rate=0.95, decay_steps=20_000, clip_norm=5.0, seed=0, **kwargs,
     ):
+        given = dict(locals())
+        settings = {name: given[name] for name in PixelDA.__init__.__kwdefaults__}
         check_similarity(similarity)
         super().__init__(**kwargs)
-        self.settings = {
-            "class_names": list(class_names), "image_size": image_size, "tower": tower,
-            "quaternion": quaternion, "use_depth": use_depth, "max_depth_m": max_depth_m,
-            "generator": generator, "width": width, "blocks": blocks,
-            "noise_dimensions": noise_dimensions, "discriminator_width": discriminator_width,
-            "tower_width": tower_width, "private_layers": private_layers,
-            "domain_weight": domain_weight, "style_transfer_weight": style_transfer_weight,
-            "task_in_g_weight": task_in_g_weight, "quaternion_weights": list(quaternion_weights),
-            "similarity": similarity, "similarity_weight": similarity_weight,
-            "normalise_by": normalise_by, "learning_rate": learning_rate,
-            "decay_rate": decay_rate, "decay_steps": decay_steps, "clip_norm": clip_norm,
-            "seed": seed,
+        self.settings = settings | {
+            "class_names": list(class_names), "quaternion_weights": list(quaternion_weights),
         }
         self.class_names, self.image_size = list(class_names), image_size
         self.quaternion, self.use_depth, self.max_depth_m = quaternion, use_depth, max_depth_m
-        self.similarity, self.normalise_by = similarity, normalise_by
-        self.learning_rate, self.decay_rate = learning_rate, decay_rate
-        self.decay_steps, self.clip_norm = decay_steps, clip_norm
         self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
         self.random = keras.random.SeedGenerator(seed)
         self.random_state = self.random.state  # as a weight it is checkpointed
@@ -171,14 +161,17 @@ class PixelDA(Refiner, AlternatingModel):
 
     # ---- the game
 
+    discriminator_losses = ("domain",)
+
     def players(self):
         """D, T and, unless it is `identity`, G."""
+        clip_norm = self.settings["clip_norm"]
         players = {
-            "discriminator": Player((self.discriminator,), clip_norm=self.clip_norm),
-            "task": Player(self.tower.networks, clip_norm=self.clip_norm),
+            "discriminator": Player((self.discriminator,), clip_norm=clip_norm),
+            "task": Player(self.tower.networks, clip_norm=clip_norm),
         }
         if self.generator.trainable_variables:
-            players["generator"] = Player((self.generator,), clip_norm=self.clip_norm)
+            players["generator"] = Player((self.generator,), clip_norm=clip_norm)
         return players
 
     def turns(self):
@@ -191,8 +184,10 @@ class PixelDA(Refiner, AlternatingModel):
 
     def default_optimizers(self):
         """Adam, beta_1 0.5, with the staircase decay."""
+        settings = self.settings
         rate = keras.optimizers.schedules.ExponentialDecay(
-            self.learning_rate, max(1, self.decay_steps // 2), self.decay_rate, staircase=True
+            settings["learning_rate"], max(1, settings["decay_steps"] // 2),
+            settings["decay_rate"], staircase=True,
         )
         return {
             player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
@@ -245,15 +240,15 @@ class PixelDA(Refiner, AlternatingModel):
 
     def content_similarity(self, refined, x, synthetic):
         """L_c; with depth the mask is what lies before the far plane, as in the official code."""
-        options = {}
-        if self.similarity.endswith("mpse"):
-            options["normalise_by"] = self.normalise_by
-        if self.similarity == "masked_mpse":
+        kind, options = self.settings["similarity"], {}
+        if kind.endswith("mpse"):
+            options["normalise_by"] = self.settings["normalise_by"]
+        if kind == "masked_mpse":
             options["mask"] = (
                 ops.cast(x[..., 3:4] < 0.99, "float32") if self.use_depth
                 else synthetic["foreground_mask"]
             )
-        return SIMILARITIES[self.similarity](refined, x, **options)
+        return SIMILARITIES[kind](refined, x, **options)
 
     def draw_noise(self, images):
         """z for each image, uniform in (-1, 1); None for a G without noise."""
@@ -312,49 +307,7 @@ class PixelDA(Refiner, AlternatingModel):
         self.check_values(x)
         return super().train_on_batch(x, *args, **kwargs)
 
-    def with_depth(self, images, depth_m=None):
-        """Images `[..., 3]` in [-1, 1], with depth as a fourth channel if the model uses it.
-
-        0 m is -1 and `max_depth_m` is 1; no surface is the far plane.
-        """
-        if not self.use_depth:
-            return images
-        depth = ops.cast(depth_m, "float32")
-        far = ops.where(depth > 0.0, ops.minimum(depth / self.max_depth_m, 1.0), 1.0)
-        return ops.concatenate([images, far * 2.0 - 1.0], axis=-1)
-
     # ---- what comes out
-
-    def refine(self, images, strength=1.0, seed=None, batch_size=8):
-        """As every refiner; a model with depth has `refine_rgbd` instead."""
-        if self.use_depth:
-            raise RefinezooError(
-                "expected depth beside the images (this PixelDA refines RGB and depth), received "
-                "images alone. Call refine_rgbd(images, depth_m)."
-            )
-        return super().refine(images, strength, seed, batch_size)
-
-    def refine_rgbd(self, images, depth_m, seed=None, batch_size=8):
-        """Refines images and their depth.
-
-        Args:
-            images: uint8 `[B, H, W, 3]`, RGB, any H and W.
-            depth_m: float `[B, H, W, 1]`, metres, 0 = no surface.
-            seed: of the noise. None is 0.
-            batch_size: images per pass.
-
-        Returns:
-            uint8 `[B, H, W, 3]` and float32 `[B, H, W, 1]` in metres, 0 from the far plane on.
-
-        Raises:
-            RefinezooError: a model without depth, or depth of another shape or unit.
-        """
-        images = self._rgbd(images, depth_m)
-        seeds = np.full(len(images), seed or 0, "int32")
-        refined = self.predict({"images": images, "seed": seeds}, batch_size, verbose=0)
-        rgb = np.clip(np.rint((refined[..., :3] + 1.0) * 127.5), 0, 255).astype(np.uint8)
-        far = (refined[..., 3:] + 1.0) / 2.0
-        return rgb, np.where(refined[..., 3:] < 0.99, far * self.max_depth_m, 0.0)
 
     def predict_task(self, images, depth_m=None, batch_size=32):
         """T on real (or refined) images.
@@ -374,7 +327,7 @@ class PixelDA(Refiner, AlternatingModel):
                 f"expected uint8 images [B, {side}, {side}, 3], the size that T was built for, "
                 f"received {images.dtype} {list(images.shape)}. Resize them."
             )
-        inputs = self._rgbd(images, depth_m) if self.use_depth else images / 127.5 - 1.0
+        inputs = self.checked_rgbd(images, depth_m) if self.use_depth else images / 127.5 - 1.0
         answers = self.task_network.predict(inputs.astype("float32"), batch_size, verbose=0)
         probability = ops.convert_to_numpy(ops.softmax(answers["label"]))
         found = {"label": probability.argmax(axis=-1), "probability": probability}
@@ -383,23 +336,6 @@ class PixelDA(Refiner, AlternatingModel):
     def predict_labels(self, images, depth_m=None, batch_size=32):
         """The class of each image by T, int `[B]`; arguments as `predict_task`."""
         return self.predict_task(images, depth_m, batch_size)["label"]
-
-    def _rgbd(self, images, depth_m):
-        if not self.use_depth or depth_m is None:
-            raise RefinezooError(
-                "expected use_depth=True and depth_m [B, H, W, 1] in metres, received "
-                f"use_depth={self.use_depth} and depth_m "
-                f"{None if depth_m is None else list(np.shape(depth_m))}."
-            )
-        images, depth_m = np.asarray(images), np.asarray(depth_m, "float32")
-        if images.ndim != 4 or depth_m.shape != (*images.shape[:3], 1):
-            raise RefinezooError(
-                "expected images [B, H, W, 3] and depth_m [B, H, W, 1] of one size, received "
-                f"{list(images.shape)} and {list(depth_m.shape)}."
-            )
-        check_depth(depth_m, self.max_depth_m)
-        images = images.astype("float32") / 127.5 - 1.0
-        return ops.convert_to_numpy(self.with_depth(images, depth_m))
 
     def get_config(self):
         return {**super().get_config(), **self.settings}

@@ -1,12 +1,14 @@
-"""The alternating trainer: players, turns, one optimizer per player, callbacks."""
+"""The alternating trainer: players, turns, one optimizer per player, callbacks and guards."""
 
 from refinezoo.training.alternating import AlternatingModel
 from refinezoo.training.callbacks import SampleGrid, StopOnNaN
+from refinezoo.training.guards import StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
 from refinezoo.training.optimizer import PlayerOptimizer
 from refinezoo.training.players import Objective, Player, Turn
 from refinezoo.training.schedules import ConstantThenLinear
 
 __all__ = [
     "AlternatingModel", "ConstantThenLinear", "Objective", "Player", "PlayerOptimizer",
-    "SampleGrid", "StopOnNaN", "Turn",
+    "SampleGrid", "StopOnCollapse", "StopOnColourFlip", "StopOnIdleDiscriminator", "StopOnNaN",
+    "Turn",
 ]

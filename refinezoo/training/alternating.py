@@ -43,6 +43,11 @@ class AlternatingModel(keras.Model):
         self.loss_weights = dict(loss_weights)
         self.trackers = {name: keras.metrics.Mean(name=name) for name in loss_weights}
 
+    @property
+    def discriminator_losses(self):
+        """Names of the loss terms that discriminators minimise."""
+        return tuple(name for name in self.loss_weights if name.startswith("discriminator"))
+
     # ---- compiling and saving
 
     def compile(self, optimizer=None, jit_compile="auto", **kwargs):

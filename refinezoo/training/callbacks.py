@@ -45,11 +45,14 @@ class SampleGrid(keras.callbacks.Callback):
         images: uint8 `[N, H, W, 3]`, a handful.
         folder: where the grids go.
         every: epochs between grids.
+        tensorboard: a log folder of TensorBoard that gets the grids too (needs TensorFlow), beside
+            the scalars of `keras.callbacks.TensorBoard`.
     """
 
-    def __init__(self, images, folder, every=1):
+    def __init__(self, images, folder, every=1, tensorboard=None):
         super().__init__()
         self.images, self.folder, self.every = np.asarray(images), Path(folder), every
+        self.tensorboard = tensorboard
 
     def on_epoch_end(self, epoch, logs=None):
         """Refines the fixed images and writes the grid."""
@@ -61,3 +64,8 @@ class SampleGrid(keras.callbacks.Callback):
         grid = np.concatenate([np.concatenate(list(row), axis=1) for row in (self.images, refined)])
         with atomic_path(self.folder / f"epoch_{epoch + 1:04d}.png") as path:
             cv2.imwrite(str(path), grid[..., ::-1])
+        if self.tensorboard:
+            import tensorflow as tf
+
+            with tf.summary.create_file_writer(str(self.tensorboard)).as_default():
+                tf.summary.image("renders above their refinement", grid[None], step=epoch)
