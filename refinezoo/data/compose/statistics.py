@@ -2,8 +2,12 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from refinezoo.errors import RefinezooError, did_you_mean
@@ -88,6 +92,47 @@ class LayoutStatistics(BaseModel):
         if min(value) < 0 or sum(value) <= 0:
             raise ValueError(f"expected three shares of 0 or more, received {value}")
         return value
+
+    @classmethod
+    def measured(cls, masks: Iterable[np.ndarray], min_area: float = 0.02, **known: Any):
+        """Statistics of unlabelled photos, read off the foreground masks of their objects.
+
+        Measures height, width, place and cut of the largest region of each mask, and the number
+        of regions for `tray_count`. What a mask does not show (tilt, hands, mixture) keeps its
+        default or what `known` says.
+
+        Args:
+            masks: `[H, W]` or `[H, W, 1]`, > 0.5 = object, of `masks.BackgroundTemplates`, say.
+            min_area: smaller regions count as noise, fraction of the picture.
+            **known: further fields.
+
+        Raises:
+            RefinezooError: no mask holds an object.
+        """
+        boxes, counts = [], []
+        for mask in masks:
+            binary = (np.asarray(mask).reshape(np.shape(mask)[:2]) > 0.5).astype(np.uint8)
+            height, width = binary.shape
+            _, _, regions, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
+            regions = regions[1:][regions[1:, cv2.CC_STAT_AREA] >= min_area * binary.size]
+            if not len(regions):
+                continue
+            x, y, w, h, _ = regions[np.argmax(regions[:, cv2.CC_STAT_AREA])]
+            cut = x == 0 or y == 0 or x + w == width or y + h == height
+            boxes.append((h / height, w / width, (x + w / 2) / width, (y + h / 2) / height, cut))
+            counts.append(len(regions))
+        if not boxes:
+            raise RefinezooError(
+                f"expected masks with an object of at least {min_area:.0%} of the picture, "
+                "received none. Check the polarity (1 = object) or lower min_area."
+            )
+        rows = np.array(boxes, float)
+        low, middle, high = np.quantile(rows[:, :4], (0.05, 0.5, 0.95), axis=0).round(3).tolist()
+        names = ("box_height", "box_width", "centre_x", "centre_y")
+        found: dict[str, Any] = dict(zip(names, zip(low, middle, high, strict=True), strict=True))
+        found["cut"] = round(float(rows[:, 4].mean()), 3)
+        fewest, most = np.quantile(counts, (0.05, 0.95)).round().astype(int).tolist()
+        return cls.read({**found, "tray_count": (fewest, most), **known})
 
     @classmethod
     def read(cls, source: "LayoutStatistics | dict | str | os.PathLike | None"):
