@@ -262,23 +262,24 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
     def check_batch(self, data):
         """As the base class; also sizes, and `x`, `y`: the images that G and D see."""
         batch = super().check_batch(data)
+        synthetic, real = batch["synthetic"], batch["real"]
         side = self.image_size
-        counts = {}
-        for half, name in (("synthetic", "x"), ("real", "y")):
+        for half in ("synthetic", "real"):
             shape = batch[half]["image"].shape
             if tuple(shape[1:]) != (side, side, 3):
                 raise RefinezooError(
                     f"expected {half} images [B, {side}, {side}, 3], received {list(shape)}. "
                     "Set image_size of the data or of PixelDA(image_size=...)."
                 )
-            counts[half] = shape[0]
-            batch[name] = self.with_depth(batch[half]["image"], batch[half].get("depth_m"))
-        if None not in counts.values() and len(set(counts.values())) > 1:
+        counts = synthetic["image"].shape[0], real["image"].shape[0]
+        if None not in counts and counts[0] != counts[1]:
             raise RefinezooError(
                 "expected as many real as synthetic images in a batch, received "
-                f"{counts['synthetic']} synthetic and {counts['real']} real ones. Give both "
-                "halves one batch size, and drop the last, smaller batch of an epoch."
+                f"{counts[0]} synthetic and {counts[1]} real ones. Give both halves one batch "
+                "size, and drop the last, smaller batch of an epoch."
             )
+        batch["x"] = self.with_depth(synthetic["image"], synthetic.get("depth_m"))
+        batch["y"] = self.with_depth(real["image"], real.get("depth_m"))
         return batch
 
     def check_values(self, batch):
