@@ -1,5 +1,6 @@
 """Atomic writing and checksums: a file or folder is either there in full or not at all."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from refinezoo.errors import RefinezooError
 
 
 @contextmanager
@@ -28,6 +31,23 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked_folder(folder: str | os.PathLike, busy: str) -> Iterator[None]:
+    """Holds a folder for this process; the lock ends with the process, however it ends.
+
+    Raises:
+        RefinezooError: with the words `busy`, another process holds it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RefinezooError(busy) from None
+        yield
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
 
-import fcntl
 import glob
 import os
 import platform
@@ -14,7 +13,7 @@ from typing import Any
 import yaml
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, write_json
+from refinezoo.files import atomic_path, locked_folder, write_json
 from refinezoo.presets import model_class
 from refinezoo.schema import read_yaml
 from refinezoo.training_config import TrainingConfig
@@ -43,7 +42,8 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
     """
     out = Path(config.out)
     preset = out / "preset"
-    with _locked(out):
+    busy = f"another training is running in {out}. Wait for it, or give another out=."
+    with locked_folder(out, busy):
         _claim(config, out)
         if not ((out / "summary.json").is_file() and preset.is_dir()):
             started = time.monotonic()
@@ -283,19 +283,6 @@ def _holds_a_run(out: Path) -> bool:
         or (out / "summary.json").is_file()
         or (log.is_file() and log.stat().st_size > 0)
     )
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RefinezooError(
-                f"another training is running in {out}. Wait for it, or give another out=."
-            ) from None
-        yield
 
 
 def _summary(started: float) -> dict[str, Any]:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.errors import did_you_mean
+from refinezoo.schema import Strict, read_yaml, validate
 
 RESERVED_SETS = ("real", "synthetic")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DataSection(_Section):
+class DataSection(Strict):
     """Where relative paths of the file start: `root`, or the `data` argument of the run."""
 
     root: str | None = None
 
 
-class DigitsSection(_Section):
+class DigitsSection(Strict):
     """Digits by `refinezoo.data.digits.load_digits`; with `photos` MNIST-M, per split a folder."""
 
     file: str
@@ -33,7 +28,7 @@ class DigitsSection(_Section):
     seed: int = Field(0, ge=0)
 
 
-class SyntheticSection(_Section):
+class SyntheticSection(Strict):
     """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits."""
 
     compose: dict[str, Any] | None = None
@@ -47,7 +42,7 @@ class SyntheticSection(_Section):
         return self
 
 
-class RealSection(_Section):
+class RealSection(Strict):
     """The real sets: COCO files for train, val and test, and unlabelled photos for refiners.
 
     Or `digits`, whose standard splits are train (without labels for refiners) and test.
@@ -67,7 +62,7 @@ class RealSection(_Section):
         return self
 
 
-class RefinerSection(_Section):
+class RefinerSection(Strict):
     """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos.
 
     Or `adapt`, a class such as PixelDA whose training makes refiner and downstream model together:
@@ -89,7 +84,7 @@ class RefinerSection(_Section):
         return self
 
 
-class ModelSection(_Section):
+class ModelSection(Strict):
     """The downstream model that every arm trains, from scratch or from the weights of `init`.
 
     `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
@@ -105,7 +100,7 @@ class ModelSection(_Section):
     init: str | None = None
 
 
-class TrainingSection(_Section):
+class TrainingSection(Strict):
     """The training that every arm gets: equal steps, the last weights, no look at the test set.
 
     `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
@@ -143,7 +138,7 @@ class TrainingSection(_Section):
         return self
 
 
-class ArmSection(_Section):
+class ArmSection(Strict):
     """One arm: the sets it trains on and the share of each batch that each set fills."""
 
     sets: list[str] = Field(min_length=1)
@@ -171,7 +166,7 @@ class ArmSection(_Section):
         return {name: self.mix.get(name, left / max(1, len(rest))) for name in self.sets}
 
 
-class Study(_Section):
+class Study(Strict):
     """A whole study: data, refiners, one downstream model, arms, seeds and metrics."""
 
     study: str = Field(min_length=1)
@@ -237,60 +232,4 @@ def read_study(path: str | os.PathLike) -> Study:
         RefinezooError: the file is missing, is not YAML, or says something the schema does not
             know; every problem is named with its place in the file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RefinezooError(
-            f"expected a study file, received {str(path)!r}, which is not a file. "
-            "Give the path of a study (YAML)."
-        )
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RefinezooError(f"{path}: expected YAML, but it does not parse: {error}") from error
-    if not isinstance(content, dict):
-        raise RefinezooError(
-            f"{path}: expected a mapping with study, synthetic, real, model, training and arms, "
-            f"received {type(content).__name__}."
-        )
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        lines = [f"{path}: {_worded(problem)}" for problem in error.errors()]
-        raise RefinezooError("\n".join(lines)) from None
-
-
-def _worded(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "the file"
-    kind, received = problem["type"], problem.get("input")
-    if kind == "missing":
-        return f"{place} is missing. Add it."
-    if kind == "extra_forbidden":
-        return f"{place} is not a known key.{did_you_mean(problem['loc'][-1], _keys(problem))}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{place}: {message}"
-    return f"{place}: {message}, received {received!r}."
-
-
-def _keys(problem: Any) -> list[str]:
-    """The keys that the section at a problem's place may have."""
-    section: Any = Study
-    for part in problem["loc"][:-1]:
-        fields = getattr(section, "model_fields", None)
-        if fields is None:
-            break
-        by_name = {(field.alias or name): field for name, field in fields.items()}
-        if part not in by_name:
-            continue
-        section = _section_of(by_name[part].annotation)
-    fields = getattr(section, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()]
-
-
-def _section_of(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if isinstance(argument, type) and issubclass(argument, BaseModel):
-            return argument
-    return None
+    return validate(Study, read_yaml(path), str(path))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_path, write_json
+from refinezoo.files import atomic_path, locked_folder, write_json
 from refinezoo.studies.prepare import Preparation, PreparedSet, described
 from refinezoo.studies.recipe import hardware, recipe_hash, versions
 from refinezoo.studies.results import Scores, gains, markdown_table, rows
@@ -63,7 +61,11 @@ def compare_downstream(
             f"expected the data root to be a folder, received {str(root)!r}. "
             "Set data.root in the study file or give --data."
         )
-    with _locked(folder):
+    busy = (
+        f"another refinezoo compare is running in {str(folder)!r}. "
+        "Wait for it, or give another folder with --out."
+    )
+    with locked_folder(folder, busy):
         preparation = Preparation(study, folder, root, say)
         test = preparation.test()
         sets = preparation.sets()
@@ -266,21 +268,6 @@ def _telling(tail: list[str]) -> str:
     """The line of a log's end that says most: the last that names an error."""
     named = [line.strip() for line in tail if "error" in line.lower()]
     return (named or tail or ["it printed nothing"])[-1].strip()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process; the lock ends with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RefinezooError(
-                f"another refinezoo compare is running in {str(folder)!r}. "
-                "Wait for it, or give another folder with --out."
-            ) from None
-        yield
 
 
 def _silent(line: str) -> None:
