@@ -35,7 +35,10 @@ def make_refiner(name, photos):
     if name == "cyclegan":
         return with_strong_weights(refiners.CycleGAN(**small))
     if name == "cyclegan_resize":
-        options = {"upsampling": "resize", "residual": True, "colour": "match", "colour_photos": 3, "ema_decay": 0.9}
+        options = {
+            "upsampling": "resize", "residual": True, "colour": "match", "colour_photos": 3,
+            "ema_decay": 0.9,
+        }
         model = refiners.CycleGAN(**small, **options)
         return with_strong_weights(model.adapt(photos))
     if name == "cyclegan_fgbg":
@@ -67,6 +70,14 @@ def refiner_folder(refiner, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("servable") / "cyclegan/1"
     return saved_model(refiner, folder, max_image_pixels=40_000)
+
+
+@pytest.fixture(scope="session")
+def detector_folder(detector, refiner_folder):
+    """Beside the refiner's: their parent's parent is a folder of models to serve."""
+    from refinezoo.export import saved_model
+
+    return saved_model(detector, refiner_folder.parents[1] / "ssd/3")
 
 
 @pytest.fixture(scope="session")
