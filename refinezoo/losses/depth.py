@@ -1,6 +1,7 @@
 """The losses of T2Net on depth (Zheng et al. 2018, arXiv 1808.01454).
 
-Depth maps come as outputs at several scales, coarsest first, each `[B, h, w, 1]` in [-1, 1].
+Depth maps come as a list of outputs `[B, h, w, 1]` in [-1, 1], each of twice the height and width
+of the one before, the last of the image's size.
 """
 
 from keras import ops
@@ -32,7 +33,7 @@ def depth_task_loss(outputs, depth_m, max_depth):
     the published code.
 
     Args:
-        outputs: list of `[B, h, w, 1]` in [-1, 1].
+        outputs: list of `[B, h, w, 1]` in [-1, 1], coarsest first.
         depth_m: `[B, H, W, 1]`, metres, 0 or NaN = missing.
         max_depth: metres.
 
@@ -41,10 +42,10 @@ def depth_task_loss(outputs, depth_m, max_depth):
     """
     target, known = normalised_depth(depth_m, max_depth)
     loss = 0.0
-    for output in outputs:
-        share = _resized(known, output)
-        wanted = _resized(target * known, output) / ops.maximum(share, 1e-3)
-        valid = ops.cast(share > 1e-3, "float32")
+    for factor, output in _with_factors(outputs):
+        share = _scaled(known, factor)
+        wanted = _scaled(target * known, factor) / ops.maximum(share, 0.25)
+        valid = ops.cast(share > 0.0, "float32")
         difference = ops.abs(ops.cast(output, "float32") - wanted) * valid
         loss = loss + ops.sum(difference) / ops.maximum(ops.sum(valid), 1.0)
     return loss
@@ -66,9 +67,10 @@ def smoothness_loss(outputs, images, order="coarse_first"):
     """
     if order not in ORDERS:
         raise ValueError(f"expected order 'coarse_first' or 'fine_first', received {order!r}.")
+    images, scales = ops.cast(images, "float32"), _with_factors(outputs)
     loss = 0.0
-    for i, output in enumerate(outputs if order == "coarse_first" else outputs[::-1]):
-        depth, image = ops.cast(output, "float32"), _resized(ops.cast(images, "float32"), output)
+    for i, (factor, output) in enumerate(scales if order == "coarse_first" else scales[::-1]):
+        depth, image = ops.cast(output, "float32"), _scaled(images, factor)
         across = ops.mean(_step(depth, 2) * _weight(_step(image, 2)))
         down = ops.mean(_step(depth, 1) * _weight(_step(image, 1)))
         loss = loss + (across + down) / 2.0**i
@@ -85,8 +87,14 @@ def _weight(steps):
     return ops.exp(-ops.mean(steps, axis=-1, keepdims=True))
 
 
-def _resized(maps, like):
-    size = tuple(like.shape[1:3])
-    if tuple(maps.shape[1:3]) == size:
+def _with_factors(outputs):
+    """(how many times smaller than the image, output) for each."""
+    return [(2 ** (len(outputs) - 1 - i), output) for i, output in enumerate(outputs)]
+
+
+def _scaled(maps, factor):
+    """Bilinear scaling down by 1 or an even factor: the mean of the middle four of its pixels."""
+    if factor == 1:
         return maps
-    return ops.image.resize(maps, size, interpolation="bilinear", antialias=False)
+    near, far = slice(factor // 2 - 1, None, factor), slice(factor // 2, None, factor)
+    return sum(maps[:, rows, columns] for rows in (near, far) for columns in (near, far)) / 4.0

@@ -173,8 +173,9 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         return batch
 
     def check_values(self, batch):
-        """Refuses depth that is not in metres or missing altogether."""
+        """Refuses sizes that do not fit, and depth that is not in metres or missing altogether."""
         if isinstance(batch, (tuple, list)) and len(batch) > 1:
+            check_sizes({"image": batch[0], "depth_m": batch[1]})
             check_metres(batch[1], self.max_depth)
 
     def save_to_preset(self, folder):
