@@ -8,6 +8,9 @@ from typing import Any
 
 _HOMES = {
     "ArrayBatches": "arrays",
+    "AugmentedBatches": "depth",
+    "read_depth": "depth",
+    "read_depth_folder": "depth",
     "UnpairedArrays": "arrays",
     "CocoDataset": "coco",
     "ImageRecord": "coco",
