@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from refinezoo.export.client import ServingClient, ServingError
+    from refinezoo.export.folder import send_folder
     from refinezoo.export.parity import ParityReport, check_saved_model
-    from refinezoo.export.send_folder import send_folder
     from refinezoo.export.servable import saved_model
     from refinezoo.export.serving_config import serve_config
     from refinezoo.export.session_loader import SavedModelSession, SessionError
@@ -30,7 +30,7 @@ _HOMES = {
     "SessionError": "session_loader",
     "check_saved_model": "parity",
     "saved_model": "servable",
-    "send_folder": "send_folder",
+    "send_folder": "folder",
     "serve_config": "serving_config",
 }
 

@@ -11,7 +11,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
 from refinezoo.refinement.fingerprint import inference_network, model_name, weights_sha256
 
-from . import signatures
+from . import dense_signatures, signatures
 from .from_preset import saved_model_through_tensorflow
 from .warmup import can_write_warmup, packaged_photos, write_warmup
 
@@ -34,12 +34,14 @@ def saved_model(
     Signatures of a refiner: `serving_default` takes `image_bytes` (string `[N]`: JPEG or PNG, each
     of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
     `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes` (x1, y1, x2, y2 in pixels
-    of the image sent), `scores`, `classes` and `count`. `model_info` gives a JSON string.
+    of the image sent), `scores`, `classes` and `count`. Of a depth model: `depth_mm_bytes` (16-bit
+    PNG, millimetres) and `depth_m` (float32 `[B, H, W, 1]`, metres); a refiner that also predicts
+    depth has these as `depth` and `depth_tensor`. `model_info` gives a JSON string.
     Undecodable or too large images are InvalidArgument errors of the request. A model on the JAX
     backend is exported by a TensorFlow process of its own, from a preset.
 
     Args:
-        model: a refiner or a detector of refinezoo.
+        model: a refiner, a detector or a depth model of refinezoo.
         folder: the version folder; its last part is the version number, as TF Serving demands.
         name: the model's name in `model_info`; the folder above by default.
         overwrite: replace an existing version.
@@ -86,7 +88,7 @@ def saved_model(
             _log.warning("no warm-up requests: pip install 'refinezoo[serving]' to write them")
     info = model_info(model, name or folder.absolute().parent.name, int(folder.name))
     with atomic_folder(folder) as temporary:
-        _write(model, temporary, info, max_image_pixels)
+        write_signatures(model, temporary, info, build_signatures(model, max_image_pixels))
         if len(warmup_images):
             write_warmup(temporary, info["name"], warmup_images, max_image_pixels)
     return folder
@@ -108,22 +110,38 @@ def model_info(model: Any, name: str, version: int) -> dict[str, Any]:
     }
 
 
-def _write(model: Any, folder: Path, info: dict[str, Any], max_image_pixels: int) -> None:
-    import tensorflow as tf
-
+def build_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
+    """The signatures of a model as `tf.function`s, by name, without `model_info`."""
     build = {
         "refiner": signatures.refiner_signatures,
         "detector": signatures.detector_signatures,
-    }[info["kind"]]
+        "depth": dense_signatures.depth_signatures,
+    }
+    kind = signatures.kind_of(model)
+    functions = build[kind](model, max_image_pixels)
+    if kind == "refiner" and hasattr(model, "depth_inference"):  # T2Net learns both
+        both = dense_signatures.depth_signatures(model, max_image_pixels)
+        functions |= {"depth": both["serving_default"], "depth_tensor": both["tensor"]}
+    return functions
+
+
+def write_signatures(
+    model: Any, folder: Path, info: dict[str, Any], functions: dict[str, Any]
+) -> None:
+    """Writes SavedModel and `model_info.json`; `functions` are those of `build_signatures`."""
+    import tensorflow as tf
+
+    networks = (inference_network(model), getattr(model, "depth_inference", None))
+    variables = [variable for network in networks if network for variable in network.variables]
     # A module that holds only the raw variables: with the Keras model on it the weights are
     # written twice, and then the session loader may not find them.
     module = tf.Module()
-    module.weights = [variable.value for variable in inference_network(model).variables]
+    module.weights = list({id(variable): variable.value for variable in variables}.values())
     tf.saved_model.save(
         module,
         str(folder),
         signatures={
-            **{k: f.get_concrete_function() for k, f in build(model, max_image_pixels).items()},
+            **{name: function.get_concrete_function() for name, function in functions.items()},
             "model_info": signatures.info_signature(info).get_concrete_function(),
         },
     )

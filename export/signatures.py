@@ -21,14 +21,16 @@ _LEAST_STRIDES = 4  # as Refiner.refine: room for reflection padding at the lowe
 
 
 def kind_of(model: Any) -> str:
-    """`"refiner"` or `"detector"`, by what the model can do."""
+    """`"refiner"`, `"detector"` or `"depth"`, by what the model can do."""
     if hasattr(model, "refine"):
         return "refiner"
     if hasattr(model, "class_names") and hasattr(model, "decode"):
         return "detector"
+    if hasattr(model, "depth_inference"):
+        return "depth"
     raise RefinezooError(
-        f"expected a refiner (with refine) or a detector (with class_names and decode), "
-        f"received {type(model).__name__}."
+        f"expected a refiner (with refine), a detector (with class_names and decode) or a depth "
+        f"model (with depth_inference), received {type(model).__name__}."
     )
 
 
@@ -41,9 +43,13 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     import tensorflow as tf
 
     # A function of its own: traced once, stored once, called by both signatures.
-    refine = tf.function(_refine_function(model), input_signature=[_batch_of_images()])
+    refine = tf.function(
+        refine_function(model), autograph=False, input_signature=[_batch_of_images()]
+    )
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")]
+    )
     def serving_default(image_bytes):
         def one(encoded):
             image = decode_image(encoded, max_image_pixels)
@@ -52,7 +58,7 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         refined = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
         return {"image_bytes": tf.ensure_shape(refined, [None])}
 
-    @tf.function(input_signature=[_batch_of_images()])
+    @tf.function(autograph=False, input_signature=[_batch_of_images()])
     def tensor(images):
         return {"images": refine(check_images(images, max_image_pixels))}
 
@@ -72,10 +78,11 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     most = max(1, max_image_pixels // side**2)
 
     @tf.function(
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None, side, side, 3], tf.uint8, name="images"),
             tf.TensorSpec([None, 2], tf.int32, name="sizes"),
-        ]
+        ],
     )
     def detect(images, sizes):
         raw = model.network(tf.cast(images, tf.float32), training=False)
@@ -88,7 +95,9 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
             "count": tf.cast(count, tf.int32),
         }
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")]
+    )
     def serving_default(image_bytes):
         def one(encoded):
             image = decode_image(encoded, max_image_pixels)
@@ -100,7 +109,7 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         )
         return detect(images, sizes)
 
-    @tf.function(input_signature=[_batch_of_images()])
+    @tf.function(autograph=False, input_signature=[_batch_of_images()])
     def tensor(images):
         images = check_images(images, max_image_pixels)
         shape = tf.shape(images)
@@ -119,7 +128,9 @@ def info_signature(info: dict[str, Any]) -> Any:
 
     text = json.dumps(info, ensure_ascii=False)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="request")])
+    @tf.function(
+        autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="request")]
+    )
     def model_info(request):
         return {"model_info": tf.ensure_shape(tf.fill(tf.shape(request), text), [None])}
 
@@ -132,7 +143,8 @@ def _batch_of_images() -> "tf.TensorSpec":
     return tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
 
 
-def _refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:
+def refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:
+    """uint8 `[B, H, W, 3]` to the pixels that `model.refine` gives, with its padding."""
     import tensorflow as tf
 
     network = model.inference_network
@@ -144,6 +156,6 @@ def _refine_function(model: Any) -> Callable[["tf.Tensor"], "tf.Tensor"]:
         refined = network(tf.cast(padded, tf.float32) / 127.5 - 1.0, training=False)
         refined = tf.cast(refined, tf.float32)[:, : shape[1], : shape[2]]
         refined = tf.clip_by_value(tf.round((refined + 1.0) * 127.5), 0.0, 255.0)
-        return tf.ensure_shape(tf.cast(refined, tf.uint8), [None, None, None, 3])
+        return tf.ensure_shape(tf.cast(refined, tf.uint8), images.shape)
 
     return refine

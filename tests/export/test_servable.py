@@ -181,11 +181,10 @@ def test_other_things_are_refused(tmp_path):
         export.saved_model({}, tmp_path / "m/1")
 
 
-def test_detector_finds_what_keras_finds(detector, photos, tmp_path):
+def test_detector_finds_what_keras_finds(detector, detector_folder, photos):
     wanted = detector.predict(photos[:3])
     assert wanted["count"].min() > 0
-    folder = export.saved_model(detector, tmp_path / "ssd/3")
-    with export.SavedModelSession(folder, threads=1) as session:
+    with export.SavedModelSession(detector_folder, threads=1) as session:
         received = session.run(image_bytes=[png(image) for image in photos[:3]])
         single = session.run("tensor", images=photos[2][None])
         info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
