@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.refiners import FDA, CycleGAN, CycleGANForegroundBackground, Reinhard
+from refinezoo.refiners import FDA, CycleGAN, CycleGANForegroundBackground, PixelDA, Reinhard
 from refinezoo.refiners.refiner import pad_to_multiple
 
 TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
@@ -18,6 +18,7 @@ REFINERS = {
     "reinhard": lambda: Reinhard(photos=3),
     "reinhard_transport": lambda: Reinhard(colour="transport"),
     "fda": lambda: FDA(photos=3),
+    "pixelda": lambda: PixelDA(image_size=32, width=4, blocks=1, tower_width=0.1),
 }
 
 
