@@ -1,14 +1,19 @@
-"""Servable models: SavedModel, the checks that they run where they are served, a client."""
+"""Models that run without Keras: SavedModel, LiteRT, ONNX, OpenVINO; checks and a client."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from refinezoo.export.client import ServingClient, ServingError
+    from refinezoo.export.exported import load_exported
     from refinezoo.export.folder import send_folder
     from refinezoo.export.parity import ParityReport, check_saved_model
+    from refinezoo.export.report import export_formats
     from refinezoo.export.servable import saved_model
     from refinezoo.export.serving_config import serve_config
     from refinezoo.export.session_loader import SavedModelSession, SessionError
+    from refinezoo.export.to_litert import litert
+    from refinezoo.export.to_onnx import onnx
+    from refinezoo.export.to_openvino import openvino
 
 __all__ = [
     "ParityReport",
@@ -17,6 +22,11 @@ __all__ = [
     "ServingError",
     "SessionError",
     "check_saved_model",
+    "export_formats",
+    "litert",
+    "load_exported",
+    "onnx",
+    "openvino",
     "saved_model",
     "send_folder",
     "serve_config",
@@ -29,6 +39,11 @@ _HOMES = {
     "ServingError": "client",
     "SessionError": "session_loader",
     "check_saved_model": "parity",
+    "export_formats": "report",
+    "litert": "to_litert",
+    "load_exported": "exported",
+    "onnx": "to_onnx",
+    "openvino": "to_openvino",
     "saved_model": "servable",
     "send_folder": "folder",
     "serve_config": "serving_config",

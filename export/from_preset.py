@@ -9,14 +9,38 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from refinezoo.errors import RefinezooError
 
 
 def saved_model_through_tensorflow(model: Any, folder: Path, **options: Any) -> Path:
-    """`saved_model` for a model that lives on the JAX backend; takes the same options.
+    """`saved_model` for a model that lives on the JAX backend; takes the same options."""
+    return through_tensorflow("saved_model", model, folder, **options)
+
+
+def through_tensorflow(
+    function: str,
+    model: Any,
+    path: Path,
+    *,
+    frames: Sequence[np.ndarray] | None = None,
+    frames_option: str = "calibration",
+    **options: Any,
+) -> Path:
+    """Calls `refinezoo.export.FUNCTION(model, path, **options)` in a TensorFlow process.
+
+    Args:
+        function: name of the export function.
+        model: a model on another backend, of a class that has presets.
+        path: what the function writes.
+        frames: images that it gets as `frames_option`.
+        frames_option: name of that argument.
+        **options: its other arguments, as JSON can say them.
 
     Raises:
         RefinezooError: the model's class has no preset, or the export failed; with its last words.
@@ -25,7 +49,12 @@ def saved_model_through_tensorflow(model: Any, folder: Path, **options: Any) -> 
 
     with tempfile.TemporaryDirectory() as scratch:
         preset = save_to_preset(model, Path(scratch) / "preset", half=False)
-        request = {"preset": str(preset), "folder": str(folder), "options": options}
+        request = {
+            "function": function, "preset": str(preset), "path": str(path), "options": options,
+        }  # fmt: skip
+        if frames is not None:
+            request["frames"] = [frames_option, str(Path(scratch) / "frames.npz")]
+            np.savez(request["frames"][1], *frames)
         done = subprocess.run(
             [sys.executable, "-m", "refinezoo.export.from_preset", json.dumps(request)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},
@@ -34,21 +63,29 @@ def saved_model_through_tensorflow(model: Any, folder: Path, **options: Any) -> 
         )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        reason = reason[0].removeprefix("refinezoo.errors.RefinezooError: ")
         raise RefinezooError(
-            f"exporting through TensorFlow failed: {reason[0]}. Save the model with "
+            f"exporting through TensorFlow failed: {reason}. Save the model with "
             "save_to_preset and export it under KERAS_BACKEND=tensorflow to see the whole error."
         )
-    return folder
+    return path
 
 
 def main(request: str) -> None:
-    """Loads the preset and writes the SavedModel."""
+    """Loads the preset and calls the export function."""
+    import refinezoo.export
+
     from refinezoo.presets import load_preset
 
-    from .servable import saved_model
-
     asked = json.loads(request)
-    saved_model(load_preset(asked["preset"]), asked["folder"], **asked["options"])
+    options = asked["options"]
+    if "frames" in asked:
+        name, file = asked["frames"]
+        with np.load(file) as arrays:
+            options[name] = [arrays[key] for key in arrays.files]
+    getattr(refinezoo.export, asked["function"])(
+        load_preset(asked["preset"]), asked["path"], **options
+    )
 
 
 if __name__ == "__main__":

@@ -82,6 +82,9 @@ def mirror_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor
     import tensorflow as tf
 
     for axis in (1, 2):
+        size = images.shape[axis]
+        if size is not None and size >= least and size % stride == 0:
+            continue  # known to fit when traced: the edge formats need no gather
         size = tf.shape(images)[axis]
         target = (tf.maximum(size, least) + stride - 1) // stride * stride
         place = tf.range(target) % (2 * size)

@@ -13,9 +13,10 @@ from refinezoo.errors import RefinezooError
 if TYPE_CHECKING:
     import refinezoo.export as export
     from refinezoo import data, refiners, tasks
+    from refinezoo.loading import load
     from refinezoo.refinement import refine_dataset
     from refinezoo.studies import compare_downstream
-    from refinezoo.zoo import info, list_models, load
+    from refinezoo.zoo import info, list_models
 
 __version__ = "0.1.0"
 
@@ -36,7 +37,7 @@ _FUNCTIONS = {
     "compare_downstream": "refinezoo.studies",
     "info": "refinezoo.zoo",
     "list_models": "refinezoo.zoo",
-    "load": "refinezoo.zoo",
+    "load": "refinezoo.loading",
     "refine_dataset": "refinezoo.refinement",
 }
 _MODULES = ("data", "export", "losses", "metrics", "presets", "refiners", "tasks", "zoo")

@@ -73,9 +73,11 @@ def _start() -> None:
 
 def _load(name: str) -> Any:
     import refinezoo
+    from refinezoo.export.runtimes import is_exported
 
-    refinezoo.zoo.find(name)  # a wrong name is told before Keras starts
-    _start()
+    if not is_exported(name):
+        refinezoo.zoo.find(name)  # a wrong name is told before Keras starts
+        _start()
     return refinezoo.load(name)
 
 
@@ -272,20 +274,76 @@ def compare(
         compare_downstream(study, jobs=jobs, data=data, out=out)
 
 
+def _show_formats(asked: bool) -> None:
+    if asked:
+        from refinezoo.export.formats import format_table
+
+        print(format_table())
+        raise typer.Exit()
+
+
 @app.command()
 def export(
     name: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
-    out: Annotated[Path, typer.Option(help="Folder; a SavedModel goes to OUT/NAME/1/.")],
-    format: Annotated[Literal["saved_model"], typer.Option()] = "saved_model",
+    out: Annotated[Path, typer.Option(help="Folder; files go to OUT/NAME/, a SavedModel to 1/.")],
+    format: Annotated[
+        Literal["saved_model", "litert", "onnx", "openvino", "all"], typer.Option()
+    ] = "saved_model",
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="float32, float16, dynamic, int8 or bf16, several times; else all."),
+    ] = None,
+    image_size: Annotated[
+        list[str] | None,
+        typer.Option(help="256 or 256x128 (height x width), several times for LiteRT."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of photos; the packaged ones by default.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="COCO dataset for a detector's AP50; packaged photos.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=0, help="Timed runs a file; 0 times nothing.")] = 20,
+    force: Annotated[bool, typer.Option(help="Write what falls below the quality gate.")] = False,
+    help_formats: Annotated[
+        bool,
+        typer.Option("--help-formats", callback=_show_formats, is_eager=True, help="The table."),
+    ] = False,
 ) -> None:
-    """Export a model for serving."""
+    """Export a model; EXPORT.md says what each file lost and how fast it is."""
     with _worded():
         import refinezoo
+        from refinezoo.data.images import list_images, read_image
 
-        # A folder that is named by a number is taken as the version folder itself.
-        out = out if out.name.isdigit() else out / Path(name).name / "1"
-        getattr(refinezoo.export, format)(_load(name), out)
-        print(f"{format}: {out}")
+        if format == "saved_model" and out.name.isdigit():  # the version folder itself
+            refinezoo.export.saved_model(_load(name), out)
+            print(f"saved_model: {out}")
+            return
+        sizes = [_size(text) for text in image_size or []]
+        rows = refinezoo.export.export_formats(
+            _load(name),
+            Path(name).name,
+            out,
+            ["saved_model", "litert", "onnx", "openvino"] if format == "all" else [format],
+            variants=variant,
+            image_size=sizes or None,
+            calibration=[read_image(p) for p in list_images(calibration)] if calibration else None,
+            evaluation=evaluation,
+            force=force,
+            runs=runs,
+        )
+        for row in rows:
+            print(f"{row.title}: {row.refused or row.path}")
+        print(f"report: {out / Path(name).name / 'EXPORT.md'}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise RefinezooError(
+            f"expected --image-size as 256 or 256x128 (height x width), received {text!r}."
+        )
+    return int(parts[0]), int(parts[-1])
 
 
 @app.command("serve-config")

@@ -3,27 +3,40 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-_NOTES = ("I0000 ", "WARNING: All log messages before absl::InitializeLog()")
+_NOTES = (
+    "I0000 ", "W0000 ", "WARNING: All log messages before absl::InitializeLog()", "INFO: ",
+    "fully_quantize: ",
+)  # fmt: skip
 
 
 def start_backend(show_notes: bool = False) -> None:
     """Imports Keras and starts its device; warnings and errors still reach stderr.
 
-    TensorFlow 2.21 prints its first notes from C++ whatever `TF_CPP_MIN_LOG_LEVEL` says, so file
-    descriptor 2 itself is held back meanwhile.
-
     Args:
         show_notes: whether to pass everything on (for debugging).
+    """
+    with without_notes(show_notes):
+        import keras
+
+        keras.ops.zeros((1,))
+
+
+@contextmanager
+def without_notes(show_notes: bool = False) -> Iterator[None]:
+    """Holds stderr back and then passes on all of it but the notes of C++ libraries.
+
+    TensorFlow 2.21 prints its first notes from C++ whatever `TF_CPP_MIN_LOG_LEVEL` says, so file
+    descriptor 2 itself is held back meanwhile.
     """
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import keras
-
-            keras.ops.zeros((1,))
+            yield
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)

@@ -182,11 +182,52 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
 
 def test_export_calls_the_named_format(monkeypatch, tmp_path):
     seen = []
-    stand_in = types.SimpleNamespace(saved_model=lambda model, folder: seen.append((model, folder)))
+
+    def export_formats(model, name, out, formats, **options):
+        seen.append((model, name, out, formats, options))
+        return []
+
+    stand_in = types.SimpleNamespace(
+        saved_model=lambda model, folder: seen.append((model, folder)),
+        export_formats=export_formats,
+    )
     monkeypatch.setattr(refinezoo, "export", stand_in, raising=False)
     monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
     assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
     assert seen == [("model cyclegan", tmp_path / "1")]
     assert run("export", "cyclegan", "--out", tmp_path).exit_code == 0
-    assert seen[1] == ("model cyclegan", tmp_path / "cyclegan" / "1")
+    assert seen[1][:4] == ("model cyclegan", "cyclegan", tmp_path, ["saved_model"])
+    sizes = ("--image-size", "64", "--image-size", "32x48", "--variant", "int8")
+    assert run("export", "c", "--format", "litert", "--out", tmp_path, *sizes).exit_code == 0
+    assert seen[2][3] == ["litert"] and seen[2][4]["variants"] == ["int8"]
+    assert seen[2][4]["image_size"] == [(64, 64), (32, 48)]
     assert run("export", "cyclegan", "--format", "onnxx", "--out", tmp_path).exit_code == 2
+    wrong = run("export", "cyclegan", "--out", tmp_path, "--image-size", "big")
+    assert wrong.exit_code == 2 and "expected --image-size as 256" in wrong.output
+
+
+def test_export_shows_the_table_of_formats():
+    from refinezoo.export.formats import FORMATS, format_table
+
+    shown = run("export", "--help-formats")
+    assert shown.exit_code == 0 and shown.stdout.strip() == format_table()
+    assert all(f"| {name} |" in shown.stdout for name in FORMATS)
+
+
+def test_serve_config_writes_the_kit(tmp_path):
+    (tmp_path / "servable/m/1").mkdir(parents=True)
+    (tmp_path / "servable/m/1/saved_model.pb").touch()
+    kit = tmp_path / "deploy"
+    done = run("serve-config", tmp_path / "servable", "--out", kit, "--label", "m:stable=1")
+    assert done.exit_code == 0 and str(kit / "compose.yaml") in done.output
+    assert 'key: "stable" value: 1' in (kit / "config/models.config").read_text()
+    assert run("serve-config", tmp_path / "servable", "--label", "m=1").exit_code == 2
+
+
+def test_request_says_that_no_server_is_there(tmp_path, images):
+    from refinezoo.data import write_image
+
+    write_image(tmp_path / "in/0.png", images[0])
+    server = ("--server", "http://127.0.0.1:9", "--timeout", "1")
+    done = run("request", tmp_path / "in", tmp_path / "out", "--model", "m", *server)
+    assert done.exit_code == 2 and "UNAVAILABLE: 127.0.0.1:9" in done.output

@@ -11,8 +11,11 @@ def weights_sha256(model: Any) -> str:
     """SHA-256 over shape, dtype and bytes of a model's inference weights, in their order.
 
     Names are left out: Keras numbers them by what was built before. A refiner without weights
-    (`refine` only) has the hash of nothing.
+    (`refine` only) has the hash of nothing; an exported file says that of its model.
     """
+    recorded = getattr(model, "weights_sha256", None)
+    if isinstance(recorded, str):
+        return recorded
     network = inference_network(model)
     digest = hashlib.sha256()
     for weight in getattr(network, "weights", ()):

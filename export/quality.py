@@ -1,0 +1,205 @@
+"""What a compressed file may lose against the float model: the gate of quantisation.
+
+Refiners keep at least 35 dB of PSNR on real frames, detectors lose at most 0.01 of AP50, depth maps
+change by at most 1 % in the mean, classifiers change no label of those frames and probabilities by
+at most 0.02 in the mean. These are limits of this package, not of a paper.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.images import read_image
+from refinezoo.errors import RefinezooError
+
+from .exported import load_exported
+from .signatures import kind_of
+from .warmup import packaged_photos
+
+LEAST_PSNR = 35.0
+MOST_AP50_LOST = 0.01
+MOST_DEPTH_CHANGE = 0.01
+MOST_PROBABILITY_CHANGE = 0.02
+_HOLD_OUT_FROM = 8
+_HOLD_OUT = 4
+_MOST_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a file reached: metric, value, limit, on what, and whether that passes the gate."""
+
+    metric: str
+    value: float
+    limit: float
+    on: str
+    passed: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the file's metadata holds it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value:.4g} on {self.on} (limit {self.limit:g})"
+
+
+class QualityGate:
+    """Measures exported files against the float model.
+
+    Args:
+        model: the Keras model.
+        frames: uint8 `[H, W, 3]` each; from eight on every fourth measures, the others calibrate.
+        evaluation: `CocoDataset`, or its folder, for a detector; None takes the packaged photos.
+        force: let everything pass.
+
+    Attributes:
+        calibration: the frames that are left to calibrate with.
+    """
+
+    def __init__(
+        self, model: Any, frames: Sequence[np.ndarray], evaluation: Any = None, force: bool = False
+    ):
+        self.model, self.force = model, force
+        self.calibration, held_out = split(frames)
+        self.frames = held_out[:_MOST_FRAMES]
+        self.kind = kind_of(model)
+        if self.kind == "detector":
+            self.dataset = labelled_photos(model, evaluation)
+            self.ap50 = None if self.dataset is None else _ap50(model, self.dataset)
+
+    def measure(self, path: str | os.PathLike) -> Quality:
+        """The quality of an exported file."""
+        exported = load_exported(path)
+        if self.kind == "detector":
+            if self.dataset is None:
+                return Quality(
+                    "AP50 lost", float("nan"), MOST_AP50_LOST, "no labelled photos", False
+                )
+            lost = self.ap50 - _ap50(exported, self.dataset)
+            on = f"{len(self.dataset)} labelled photos"
+            return Quality("AP50 lost", lost, MOST_AP50_LOST, on, lost <= MOST_AP50_LOST)
+        size = exported.sizes[0]
+        images = [fitted(self.model, frame, size) for frame in self.frames]
+        on = f"{len(images)} frames"
+        if self.kind == "depth":
+            wanted = self.model.predict_depth(np.stack(images))
+            change = relative_change(wanted, exported.predict_depth(np.stack(images)))
+            passed = change <= MOST_DEPTH_CHANGE
+            return Quality("relative change", change, MOST_DEPTH_CHANGE, on, passed)
+        if self.kind in ("classifier", "pose"):
+            wanted = self.model.predict_probability(np.stack(images))
+            given = exported.predict_probability(np.stack(images))
+            change = float(np.abs(wanted - given).mean())
+            passed = change <= MOST_PROBABILITY_CHANGE and bool(
+                (wanted.argmax(-1) == given.argmax(-1)).all()
+            )
+            name = "change of probability"
+            return Quality(name, change, MOST_PROBABILITY_CHANGE, on, passed)
+        value = psnr(
+            [self.model.refine(image) for image in images],
+            [exported.refine(image) for image in images],
+        )
+        return Quality("PSNR dB", value, LEAST_PSNR, on, value >= LEAST_PSNR)
+
+    def check(self, quality: Quality, option: str) -> None:
+        """Raises unless `quality` passed or `force` was given."""
+        if quality.passed or self.force:
+            return
+        if np.isnan(quality.value):
+            raise RefinezooError(
+                f"{option}: expected labelled photos with this detector's classes to measure what "
+                "it loses, received none. Pass evaluation=CocoDataset.load(folder), or force=True."
+            )
+        raise RefinezooError(
+            f"{option} reached {quality}, which is not enough; nothing was written. Give more "
+            "calibration frames of what the model will see, take quantize='dynamic' or 'float16' "
+            "(OpenVINO: precision='f32'), or pass force=True to write it all the same."
+        )
+
+
+def split(frames: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Frames to calibrate with and frames to measure on; the same ones if they are few."""
+    frames = list(frames)
+    if len(frames) < _HOLD_OUT_FROM:
+        return frames, frames
+    kept = [frame for i, frame in enumerate(frames) if i % _HOLD_OUT]
+    return kept, frames[::_HOLD_OUT]
+
+
+def real_frames(frames: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+    """`frames` checked, or the packaged real photos.
+
+    Raises:
+        RefinezooError: none, or one that is not uint8 RGB `[H, W, 3]`.
+    """
+    if frames is None:
+        return [read_image(path) for path in packaged_photos(count=62)]
+    checked = [np.asarray(frame) for frame in frames]
+    if not checked:
+        raise RefinezooError("expected at least one calibration frame, received none.")
+    for index, frame in enumerate(checked):
+        if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8 or not frame.size:
+            raise RefinezooError(
+                "expected calibration frames as uint8 RGB [H, W, 3], received "
+                f"{frame.dtype} {list(frame.shape)} at index {index}."
+            )
+    return checked
+
+
+def fitted(model: Any, frame: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """A frame at the size a file is made for: as a detector prepares it, else its middle."""
+    if hasattr(model, "prepare") and kind_of(model) == "detector":
+        return model.prepare(frame)
+    import cv2
+
+    height, width = size
+    scale = max(height / frame.shape[0], width / frame.shape[1])
+    if scale != 1:
+        shape = (
+            max(width, round(frame.shape[1] * scale)), max(height, round(frame.shape[0] * scale)),
+        )  # fmt: skip
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        frame = cv2.resize(frame, shape, interpolation=method)
+    top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
+    return np.ascontiguousarray(frame[top : top + height, left : left + width])
+
+
+def labelled_photos(detector: Any, evaluation: Any = None) -> Any:
+    """The `CocoDataset` to measure a detector on, given as such, as a folder or not at all.
+
+    Then it is the packaged real photos, or None if the detector knows none of their classes.
+    """
+    from refinezoo.data import CocoDataset
+
+    if isinstance(evaluation, str | os.PathLike):
+        return CocoDataset.load(evaluation)
+    if evaluation is not None:
+        return evaluation
+    dataset = CocoDataset.load(packaged_photos(1)[0].parents[1])
+    return dataset if set(dataset.class_names) & set(detector.class_names) else None
+
+
+def dataset_path(evaluation: Any) -> str | None:
+    """The file of a `CocoDataset`, so that another process can read it."""
+    return None if evaluation is None else str(getattr(evaluation, "json_path", evaluation))
+
+
+def psnr(wanted: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> float:
+    """Peak signal-to-noise ratio over all pixels of uint8 images, dB; infinite when equal."""
+    squares = [
+        np.square(a.astype(np.float64) - b).ravel() for a, b in zip(wanted, given, strict=True)
+    ]
+    mean = float(np.concatenate(squares).mean())
+    return float("inf") if mean == 0 else 10 * float(np.log10(255**2 / mean))
+
+
+def relative_change(wanted: np.ndarray, given: np.ndarray) -> float:
+    """Mean of |given - wanted| / wanted over depth maps."""
+    return float(np.mean(np.abs(given - wanted) / np.maximum(wanted, 1e-3)))
+
+
+def _ap50(detector: Any, dataset: Any) -> float:
+    return float(detector.evaluate_coco(dataset)["AP50"])

@@ -1,0 +1,213 @@
+"""`refinezoo export`: writes a model in several formats, and EXPORT.md with what each one reached.
+
+Every row is measured on the file just written: parity with the Keras model on real photos, size,
+and speed and memory in a process of its own.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_path
+
+from .edge_graph import image_sizes
+from .exported import Exported, load_exported
+from .formats import FORMATS
+from .measure import Measured, measure
+from .quality import fitted, labelled_photos, psnr, real_frames, relative_change
+from .signatures import kind_of
+
+THREADS = (1, 2)
+_PARITY_FRAMES = 8
+
+
+@dataclass
+class Row:
+    """One file: what it is, what it reached; `refused` says why there is none."""
+
+    format: str
+    variant: str
+    path: Path
+    refused: str = ""
+    megabytes: float = 0.0
+    parity: dict[str, float] = field(default_factory=dict)
+    speed: dict[int, Measured] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Format and variant."""
+        return f"{self.format} {self.variant}".strip()
+
+
+def export_formats(
+    model: Any,
+    name: str,
+    out: str | os.PathLike,
+    formats: Iterable[str] = tuple(FORMATS),
+    *,
+    variants: Iterable[str] | None = None,
+    image_size: Any = None,
+    calibration: Sequence[np.ndarray] | None = None,
+    evaluation: Any = None,
+    force: bool = False,
+    runs: int = 20,
+) -> list[Row]:
+    """Writes `OUT/NAME/1/`, `OUT/NAME/NAME.tflite`, ... and `OUT/NAME/EXPORT.md`.
+
+    Args:
+        model: a model of refinezoo.
+        name: its name in the folder.
+        out: folder of all models.
+        formats: names of `refinezoo.export.formats.FORMATS`.
+        variants: of these only those variants ("float32", "float16", "dynamic", "int8", "bf16");
+            None is all.
+        image_size: of the edge formats; see `export.litert`.
+        calibration: uint8 `[H, W, 3]` each; None takes the packaged real photos.
+        evaluation: `CocoDataset`, or its folder, for a detector.
+        force: write quantised files that fall below the quality gate too.
+        runs: timed runs of each file; 0 measures no speed.
+
+    Returns:
+        One row a file. A variant that was refused has the reason; if nothing else was asked for,
+        that is raised.
+    """
+    folder = Path(out) / name
+    wanted = list(variants) if variants is not None else None
+    rows = []
+    for format_name in formats:
+        format_ = FORMATS[format_name]
+        for variant, options in format_.variants.items():
+            if wanted is not None and (variant or "float32") not in wanted:
+                continue
+            if format_name == "saved_model":
+                path, arguments = folder / "1", {"overwrite": True}
+            else:
+                stem = f"{name}_{variant}" if variant else name
+                path = folder / f"{stem}{format_.suffix.split()[0]}"
+                arguments = {"image_size": _first(image_size, format_name), **options}
+                if options:
+                    key = "calibration" if format_name == "litert" else "frames"
+                    arguments |= {key: calibration, "evaluation": evaluation, "force": force}
+            rows.append(Row(format_name, variant, path))
+            try:
+                _function(format_name)(model, path, **arguments)
+            except RefinezooError as error:
+                rows[-1].refused = str(error)
+    if not rows:
+        raise RefinezooError(f"expected a variant of these formats, received {wanted}.")
+    if all(row.refused for row in rows):
+        raise RefinezooError(rows[0].refused)
+    frames = real_frames(calibration)
+    dataset = labelled_photos(model, evaluation) if kind_of(model) == "detector" else None
+    size = image_sizes(model, image_size, several=True)[0]
+    for row in rows:
+        if not row.refused:
+            _fill(row, model, frames, dataset, size, runs)
+    text = as_markdown(name, model, rows, size, len(frames), dataset)
+    with atomic_path(folder / "EXPORT.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return rows
+
+
+def parity(
+    model: Any, exported: Exported, frames: Sequence[np.ndarray], dataset: Any, size: Any
+) -> dict[str, float]:
+    """Differences of an exported file from its Keras model on real frames.
+
+    Refiner: `max_abs_error` in levels of 255 and `psnr` in dB. Detector: `max_abs_error` of the
+    scores, and `ap50`. Depth: `max_abs_error` in metres and `abs_rel`. Classifier: of probability.
+    """
+    images = [fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]]
+    kind = kind_of(model)
+    if kind == "detector":
+        wanted, given = model.predict(images)["scores"], exported.predict(images)["scores"]
+        found = {"max_abs_error": float(np.abs(wanted - given).max())}
+        if dataset is not None:
+            found["ap50"] = float(exported.evaluate_coco(dataset)["AP50"])
+        return found
+    if kind == "depth":
+        wanted = model.predict_depth(np.stack(images))
+        given = exported.predict_depth(np.stack(images))
+        largest = float(np.abs(wanted - given).max())
+        return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
+    if kind in ("classifier", "pose"):
+        wanted = model.predict_probability(np.stack(images))
+        given = exported.predict_probability(np.stack(images))
+        return {"max_abs_error": float(np.abs(wanted - given).max())}
+    wanted = [model.refine(image) for image in images]
+    given = [exported.refine(image) for image in images]
+    largest = max(
+        int(np.abs(a.astype(np.int16) - b).max()) for a, b in zip(wanted, given, strict=True)
+    )
+    return {"max_abs_error": largest, "psnr": psnr(wanted, given)}
+
+
+def as_markdown(
+    name: str, model: Any, rows: Sequence[Row], size: Any, frames: int, dataset: Any
+) -> str:
+    """The text of EXPORT.md."""
+    kind = kind_of(model)
+    units = {"refiner": "levels of 255", "detector": "of scores", "depth": "m"}
+    unit = units.get(kind, "of probabilities")
+    measures = sorted({key for row in rows for key in row.parity} - {"max_abs_error"})
+    titles = ["format", "file", "MB", f"max abs error ({unit})", *measures]
+    for threads in THREADS:
+        titles += [f"p50 / p95 ms, {threads} thr.", f"peak MB, {threads} thr."]
+    lines = [" | ".join(titles), " | ".join("---" for _ in titles)]
+    for row in rows:
+        if row.refused:
+            continue
+        cells = [row.title, row.path.name, f"{row.megabytes:.2f}"]
+        cells += [f"{row.parity[key]:.4g}" for key in ("max_abs_error", *measures)]
+        for threads in THREADS:
+            speed = row.speed.get(threads)
+            cells += [f"{speed.p50_ms:.0f} / {speed.p95_ms:.0f}" if speed else "-"]
+            cells += [f"{speed.peak_mb:.0f}" if speed else "-"]
+        lines.append(" | ".join(cells))
+    text = [
+        f"# {name}", "",
+        f"{type(model).__name__}, {kind}. Every file was run in its own runtime and compared with "
+        f"the Keras model on {min(frames, _PARITY_FRAMES)} photos of {size[0]} x {size[1]} pixels "
+        "(height x width); latency of one image; peak resident memory of a process that only "
+        "loads and runs the file.",
+        "", *(f"| {line} |" for line in lines),
+    ]  # fmt: skip
+    if kind == "detector" and dataset is not None:
+        keras_ap50 = float(model.evaluate_coco(dataset)["AP50"])
+        text += ["", f"AP50 on {len(dataset)} labelled photos; the Keras model: {keras_ap50:.4g}."]
+    refused = [row for row in rows if row.refused]
+    if refused:
+        text += ["", "Not written:", ""]
+        text += [f"- {row.title}: {row.refused}" for row in refused]
+    return "\n".join(text) + "\n"
+
+
+def _fill(row: Row, model: Any, frames: Any, dataset: Any, size: Any, runs: int) -> None:
+    files = [row.path]
+    if row.path.is_dir():
+        files = [path for path in row.path.rglob("*") if path.is_file()]
+    elif row.path.suffix == ".xml":
+        files.append(row.path.with_suffix(".bin"))
+    row.megabytes = sum(path.stat().st_size for path in files) / 1e6
+    row.parity = parity(model, load_exported(row.path), frames, dataset, size)
+    if runs:
+        image = fitted(model, frames[0], size)
+        row.speed = {n: measure(row.path, image, threads=n, runs=runs) for n in THREADS}
+
+
+def _first(image_size: Any, format_name: str) -> Any:
+    """Only LiteRT files hold several sizes."""
+    if isinstance(image_size, list) and format_name != "litert":
+        return image_size[0]
+    return image_size
+
+
+def _function(name: str) -> Any:
+    import refinezoo.export
+
+    return getattr(refinezoo.export, name)

@@ -1,0 +1,60 @@
+"""ONNX files, for ONNX Runtime and whatever else reads them."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from refinezoo.files import atomic_path
+
+from .edge_graph import checked_path, converting, edge_function, edge_info, image_sizes
+from .from_preset import through_tensorflow
+from .runtimes import INFO_KEY, needs
+
+OPSET = 18
+
+
+def onnx(model: Any, path: str | os.PathLike, image_size: Any = None) -> Path:
+    """Writes `model` as an ONNX file (opset 18, standard operators), float32.
+
+    Inputs and outputs are those of `export.litert`; the metadata property `refinezoo` holds name,
+    classes, value ranges and weights hash as JSON. A model on the JAX backend goes through a
+    TensorFlow process of its own.
+
+    Args:
+        model: a refiner, detector or depth model.
+        path: the file, `.onnx`; replaced if it exists.
+        image_size: a side or (height, width), pixels; None is the size the model was trained at.
+
+    Returns:
+        The file.
+
+    Raises:
+        RefinezooError: bad arguments, or tf2onnx is missing or cannot convert the model.
+    """
+    path = checked_path(path, ".onnx")
+    (size,) = image_sizes(model, image_size)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return through_tensorflow("onnx", model, path, image_size=list(size))
+    content = onnx_model(model, size)
+    entry = content.metadata_props.add()
+    entry.key = INFO_KEY
+    entry.value = json.dumps(edge_info(model, [size], format="onnx"), ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.SerializeToString())
+    return path
+
+
+def onnx_model(model: Any, size: tuple[int | None, int | None]) -> Any:
+    """The `ModelProto` of the edge graph for one size."""
+    tf2onnx = needs("tf2onnx", "onnx")
+    with converting("ONNX"):
+        # Keras keeps what tf2onnx lacks for NumPy 2.
+        from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+        patch_tf2onnx()
+        function = edge_function(model, size)
+        proto, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    return proto
