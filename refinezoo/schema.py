@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from refinezoo.errors import RefinezooError, did_you_mean
 
-Kind = Literal["refiner", "detector", "segmenter", "depth", "pose", "range"]
+Kind = Literal["refiner", "detector", "segmenter", "depth", "pose", "range", "classifier"]
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -74,7 +74,7 @@ def list_models(
 
     Args:
         pattern: a shell pattern for the names, for example `"cyclegan*"`.
-        kind: one of refiner, detector, segmenter, depth, pose, range; None for all.
+        kind: one of refiner, detector, segmenter, depth, pose, range, classifier; None for all.
         root: where the zoo's configs lie; the package's own by default.
 
     Returns:
