@@ -127,10 +127,11 @@ class ColourMatch(keras.layers.Layer):
 class ColourTransport(keras.layers.Layer):
     """Moves the renders' colour statistics, as a population, onto those of real photos.
 
-    Per L*a*b* statistic s of an image (means and deviations): s' = m_real + (s - m) d_real / d,
+    Per statistic s of an image (mean and deviation of R, G and B): s' = m_real + (s - m) d_real / d
     with mean m and deviation d over all renders. An image that is yellower than other renders,
     for what it shows, stays yellower than others; `ColourMatch` gives it the mean of a photo
-    that shows something else, and so takes a part of the goods' own colours away.
+    that shows something else, and so takes a part of the goods' own colours away. A gain per
+    channel is also what a light's colour does; a shift of L*a*b* turns deep blue into purple.
 
     Args:
         least, most: bounds of the gain of an image's deviation.
@@ -154,7 +155,7 @@ class ColourTransport(keras.layers.Layer):
             RefinezooError: there are no photos or no renders.
         """
         renders = () if renders is None else renders
-        parts = [list(map(photo_statistics, part)) for part in (renders, photos)]
+        parts = [list(map(channel_statistics, part)) for part in (renders, photos)]
         if not all(parts):
             raise RefinezooError(
                 "expected renders and photos to transport colours between, received "
@@ -167,20 +168,25 @@ class ColourTransport(keras.layers.Layer):
 
     def call(self, images, seed=None):
         """Float `[B, H, W, 3]` in [-1, 1] to the same; `seed` is not used: nothing is drawn."""
-        lab = rgb_to_lab((images + 1.0) / 2.0)
-        mean = ops.mean(lab, axis=(1, 2), keepdims=True)
-        deviation = ops.std(lab, axis=(1, 2), keepdims=True)
+        mean = ops.mean(images, axis=(1, 2), keepdims=True)
+        deviation = ops.std(images, axis=(1, 2), keepdims=True)
         m, d, m_real, d_real = ops.split(self.populations, 4)
         statistics = ops.concatenate([mean, deviation], axis=-1)
         wanted = m_real + (statistics - m) * d_real / d
         gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
-        return lab_to_rgb((lab - mean) * gain + wanted[..., :3]) * 2.0 - 1.0
+        return ops.clip((images - mean) * gain + wanted[..., :3], -1.0, 1.0)
 
     def compute_output_shape(self, images_shape, *_):
         return images_shape
 
     def get_config(self):
         return {**super().get_config(), "least": self.least, "most": self.most}
+
+
+def channel_statistics(image):
+    """Mean and deviation of R, G and B in [-1, 1]: 6 floats of a uint8 photo `[H, W, 3]`."""
+    pixels = image.reshape(-1, 3).astype("float32") / 127.5 - 1.0
+    return np.concatenate([pixels.mean(axis=0), pixels.std(axis=0)])
 
 
 def colour_layer(kind, photos):

@@ -1,5 +1,6 @@
 """Networks: functions that return functional `keras.Model`s."""
 
+from refinezoo.networks.affine_generator import affine_generator
 from refinezoo.networks.discriminators import patch_discriminator
 from refinezoo.networks.generators import resnet_generator
 from refinezoo.networks.pixelda_discriminator import pixelda_discriminator
@@ -7,6 +8,6 @@ from refinezoo.networks.pixelda_generators import pixelda_generator
 from refinezoo.networks.task_towers import task_tower
 
 __all__ = [
-    "patch_discriminator", "pixelda_discriminator", "pixelda_generator", "resnet_generator",
-    "task_tower",
+    "affine_generator", "patch_discriminator", "pixelda_discriminator", "pixelda_generator",
+    "resnet_generator", "task_tower",
 ]

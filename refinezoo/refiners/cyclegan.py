@@ -15,7 +15,7 @@ from refinezoo.layers import ImagePool
 from refinezoo.layers.colour import colour_layer
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
-from refinezoo.networks import patch_discriminator, resnet_generator
+from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
@@ -29,9 +29,10 @@ class CycleGAN(Refiner, AlternatingModel):
 
     Args:
         image_size: side of the training images, pixels (the history pool holds such images).
+        generator: `"resnet"` (paper) or `"affine"` (`affine_generator`: light and colour alone).
         width: filters of the generators' first layer (64 in the paper).
         blocks: residual blocks (9 from 256 px up, 6 for 128 px).
-        upsampling: `"deconv"` (paper) or `"resize"` (no checkerboard).
+        upsampling: of `"resnet"`, `"deconv"` (paper) or `"resize"` (no checkerboard).
         residual: G adds its output to the render (not in the paper).
         colour: what a render goes through before G (not in the paper), so that G need not learn
             the light of the photos: None, `"match"` (`ColourMatch`: the statistics of a random
@@ -54,14 +55,15 @@ class CycleGAN(Refiner, AlternatingModel):
     stride = 4
 
     def __init__(
-        self, *, image_size=256, width=64, blocks=9, upsampling="deconv", residual=False,
-        colour=None, colour_photos=256, discriminator_width=None, discriminator_layers=3,
-        normalised=True, lambda_cycle=10.0, lambda_identity=0.5, pool_size=50,
-        learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
+        self, *, image_size=256, generator="resnet", width=64, blocks=9, upsampling="deconv",
+        residual=False, colour=None, colour_photos=256, discriminator_width=None,
+        discriminator_layers=3, normalised=True, lambda_cycle=10.0, lambda_identity=0.5,
+        pool_size=50, learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
-            "image_size": image_size, "width": width, "blocks": blocks, "upsampling": upsampling,
+            "image_size": image_size, "generator": generator, "width": width, "blocks": blocks,
+            "upsampling": upsampling,
             "residual": residual, "colour": colour, "colour_photos": colour_photos,
             "discriminator_width": discriminator_width,
             "discriminator_layers": discriminator_layers,
@@ -74,14 +76,21 @@ class CycleGAN(Refiner, AlternatingModel):
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.ema_decay = ema_decay
 
-        def generator(name):
+        if generator not in ("resnet", "affine"):
+            raise ValueError(f"expected generator 'resnet' or 'affine', received {generator!r}.")
+        if generator == "affine":
+            self.stride = 8
+
+        def make_generator(name):
+            if generator == "affine":
+                return affine_generator(width=width, blocks=blocks, name=name)
             return resnet_generator(
                 width=width, blocks=blocks, upsampling=upsampling, residual=residual,
                 normalised=normalised, name=name,
             )
 
-        self.generator_s2r = generator("generator_s2r")
-        self.generator_r2s = generator("generator_r2s")
+        self.generator_s2r = make_generator("generator_s2r")
+        self.generator_r2s = make_generator("generator_r2s")
 
         def discriminator(name):
             return patch_discriminator(
@@ -93,7 +102,7 @@ class CycleGAN(Refiner, AlternatingModel):
         self.discriminator_synthetic = discriminator("discriminator_synthetic")
         self.generator_mean = None
         if ema_decay:
-            self.generator_mean = generator("generator_mean")
+            self.generator_mean = make_generator("generator_mean")
             self.generator_mean.trainable = False
             self.generator_mean.set_weights(self.generator_s2r.get_weights())
         self.colour = colour_layer(colour, colour_photos) if colour else None

@@ -5,13 +5,21 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.refiners import FDA, CycleGAN, CycleGANForegroundBackground, PixelDA, Reinhard
+from refinezoo.refiners import (
+    FDA,
+    CycleGAN,
+    CycleGANForegroundBackground,
+    PixelDA,
+    Reinhard,
+    SimGAN,
+)
 from refinezoo.refiners.refiner import pad_to_multiple
 
 TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
 REFINERS = {
     "cyclegan": lambda: CycleGAN(**TINY),
     "cyclegan_resize_residual": lambda: CycleGAN(**TINY, upsampling="resize", residual=True),
+    "cyclegan_affine": lambda: CycleGAN(**TINY, generator="affine"),
     "cyclegan_fgbg": lambda: CycleGANForegroundBackground(
         **TINY, ema_decay=0.9, colour="match", colour_photos=3
     ),
@@ -19,6 +27,7 @@ REFINERS = {
     "reinhard_transport": lambda: Reinhard(colour="transport"),
     "fda": lambda: FDA(photos=3),
     "pixelda": lambda: PixelDA(image_size=32, width=4, blocks=1, tower_width=0.1),
+    "simgan": lambda: SimGAN(image_size=32, width=4, blocks=1, discriminator_width=6),
 }
 
 
