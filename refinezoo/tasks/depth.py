@@ -17,7 +17,6 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import ORDERS, depth_task_loss, smoothness_loss
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.networks.depth_unet import LEAST, STRIDE, depth_unet
-from refinezoo.refiners.refiner import pad_to_multiple
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 from refinezoo.training.alternating import to_float
 
@@ -38,6 +37,9 @@ class DepthPredictor:
         Raises:
             RefinezooError: for other images.
         """
+        # Here, since the refiners import T2Net, which imports this file.
+        from refinezoo.refiners.refiner import pad_to_multiple
+
         images = np.asarray(images)
         stack = images[None] if images.ndim == 3 else images
         if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[-1] != 3 or 0 in stack.shape:
