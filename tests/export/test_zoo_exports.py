@@ -14,8 +14,8 @@ from refinezoo import export, presets, zoo
 
 pytestmark = pytest.mark.tensorflow
 
-KINDS = ("refiner", "detector", "depth")
-SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; detectors: their own
+KINDS = ("refiner", "detector", "depth", "pose", "classifier")
+SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; of the others their own
 
 
 def entries():
@@ -78,6 +78,12 @@ def expected(model, kind, images):
         return {"images": model.refine(images)}, {"images": 1}
     if kind == "depth":
         return {"depth_m": model.predict_depth(images)}, {"depth_m": 1e-4}
+    if kind in ("classifier", "pose"):
+        wanted = {"label": model.predict_labels(images)}
+        return wanted | {"probability": model.predict_probability(images)}, {
+            "label": 0,
+            "probability": 1e-5,
+        }
     found = model.predict(images)
     assert found["count"].min() > 0
     return found, {"boxes": 0.05, "scores": 1e-4, "classes": 0, "count": 0}

@@ -1,0 +1,84 @@
+"""Servables of depth models, classifiers and pose models, in the C++ session loader."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from refinezoo import export
+
+pytestmark = pytest.mark.tensorflow
+
+
+def png(image):
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    """Smooth pictures of odd sizes, uint8 RGB."""
+    ramps = [np.linspace(20, 230, width) for width in (101, 83)]
+    return [
+        np.broadcast_to(ramp[None, :, None] * [1.0, 0.8, 0.6], (height, len(ramp), 3)).astype("u1")
+        for height, ramp in zip((97, 120), ramps, strict=True)
+    ]
+
+
+def test_depth_in_metres_and_millimetres(scenes, tmp_path):
+    from refinezoo.tasks.depth import DepthUNet
+
+    model = DepthUNet(width=2, max_depth=131.07)  # untrained: around 65.535 m, the PNG's last
+    folder = export.saved_model(model, tmp_path / "depth/1", warmup_images=())
+    wanted = [model.predict_depth(scene) for scene in scenes]
+    assert wanted[0].min() < 65.5 and wanted[0].max() > 65.54
+    with export.SavedModelSession(folder, threads=1) as session:
+        replies = session.run(image_bytes=[png(scene) for scene in scenes])["depth_mm_bytes"]
+        metres = session.run("tensor", images=scenes[0][None])["depth_m"]
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
+    assert info["kind"] == "depth"
+    assert metres.dtype == np.float32
+    np.testing.assert_allclose(metres[0], wanted[0], atol=1e-3)
+    for depth, reply in zip(wanted, replies, strict=True):
+        millimetres = cv2.imdecode(np.frombuffer(reply, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert millimetres.dtype == np.uint16 and millimetres.shape == depth.shape[:2]
+        given = np.minimum(depth[..., 0], 65.535)
+        np.testing.assert_allclose(millimetres / 1000, given, atol=1.5e-3)
+
+
+def test_t2net_refines_and_predicts_depth(scenes, tmp_path):
+    from refinezoo.refiners import T2Net
+
+    model = T2Net(width=2, depth_width=2, blocks=1, image_size=(96, 96))
+    folder = export.saved_model(model, tmp_path / "t2net/1", warmup_images=())
+    with export.SavedModelSession(folder, threads=1) as session:
+        refined = session.run("tensor", images=scenes[1][None])["images"]
+        metres = session.run("depth_tensor", images=scenes[1][None])["depth_m"]
+        encoded = session.run("depth", image_bytes=[png(scenes[1])])["depth_mm_bytes"]
+    assert np.abs(model.refine(scenes[1]).astype(int) - refined[0]).max() <= 1
+    np.testing.assert_allclose(metres[0], model.predict_depth(scenes[1]), atol=1e-4)
+    assert encoded[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("pose", [False, True])
+def test_classes_and_poses(pose, scenes, tmp_path):
+    from refinezoo.tasks.classification import Classifier
+    from refinezoo.tasks.pose import PoseTower
+
+    kind = PoseTower if pose else Classifier
+    model = kind(["milk", "juice", "tea"], image_size=32, tower="mnist", width=0.1)
+    folder = export.saved_model(model, tmp_path / "labels/1", warmup_images=())
+    batch = np.stack([scene[:32, :32] for scene in scenes])
+    with export.SavedModelSession(folder, threads=1) as session:
+        found = session.run("tensor", images=batch)
+        mixed = session.run(image_bytes=[png(batch[0]), png(scenes[1])])
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
+    assert info["kind"] == ("pose" if pose else "classifier")
+    assert info["class_names"] == ["milk", "juice", "tea"]
+    np.testing.assert_allclose(found["probability"], model.predict_probability(batch), atol=1e-5)
+    np.testing.assert_array_equal(found["label"], model.predict_labels(batch))
+    np.testing.assert_allclose(mixed["probability"][0], found["probability"][0], atol=1e-6)
+    assert ("quaternion" in found) == pose and mixed["label"].shape == (2,)
+    if pose:
+        wanted = model.predict_pose(batch)["quaternion"]
+        np.testing.assert_allclose(found["quaternion"], wanted, atol=1e-5)
