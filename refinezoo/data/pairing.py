@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from refinezoo.data.augmentation import Augmentation
-from refinezoo.data.pictures import MaskFunction, Pictures
+from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
 from refinezoo.errors import RefinezooError, did_you_mean
 
 DOMAINS = ("synthetic", "real")
@@ -67,15 +67,13 @@ class UnpairedSampler:
         return int(order[place])
 
     def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
-        """Sample t: `image` uint8 [S, S, 3] and perhaps `foreground_mask` float32 [S, S, 1]."""
-        rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
-        image, mask = self.domains[domain][self.index(domain, t)]
-        record = {"image": self._window(image, rng, cv2.INTER_AREA, cv2.INTER_LINEAR)}
-        if mask is not None:
-            # The same window: the generator starts anew.
-            rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
-            cut = self._window(mask, rng, cv2.INTER_NEAREST_EXACT, cv2.INTER_NEAREST_EXACT)
-            record["foreground_mask"] = cut[..., None].astype(np.float32)
+        """Sample t: `image` uint8 [S, S, 3]; `foreground_mask`, `depth_m` float32 [S, S, 1]."""
+        record = {}
+        for key, array in self.domains[domain][self.index(domain, t)].items():
+            rng = np.random.default_rng([self.seed, 1 << 32, domain, t])  # the same window for all
+            record[key] = self._window(array, rng, nearest=key in MAPS)
+            if key in MAPS:
+                record[key] = record[key][..., None].astype(np.float32)
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
@@ -89,7 +87,7 @@ class UnpairedSampler:
             out[name] = {key: np.stack([s[key] for s in samples]) for key in samples[0]}
         return out
 
-    def _window(self, array, rng, shrink: int, enlarge: int) -> np.ndarray:
+    def _window(self, array, rng, nearest: bool) -> np.ndarray:
         height, width = array.shape[:2]
         h, w, x, y = height, width, 0, 0
         if self.crop != "resize":
@@ -100,7 +98,8 @@ class UnpairedSampler:
                 h = w = max(1, round(short * rng.uniform(1 / ZOOM, 1.0)))
                 x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
         size = (self.image_size, self.image_size)
-        mode = shrink if max(h, w) > self.image_size else enlarge
+        mode = cv2.INTER_AREA if max(h, w) > self.image_size else cv2.INTER_LINEAR
+        mode = cv2.INTER_NEAREST_EXACT if nearest else mode
         window = np.ascontiguousarray(array[y : y + h, x : x + w])
         return cv2.resize(window, size, interpolation=mode)
 
@@ -193,11 +192,12 @@ def unpaired(
 
     Returns:
         A `keras.utils.PyDataset` of `{"synthetic": {"image": uint8 [B, S, S, 3],
-        "foreground_mask": float32 [B, S, S, 1], 1 = object}, "real": {...}}`; a domain without
-        masks has none.
+        "foreground_mask": float32 [B, S, S, 1], 1 = object, "depth_m": float32 [B, S, S, 1], 0 =
+        missing}, "real": {...}}`. Masks lie in `foreground_masks/`, depth in `depth/` (16-bit PNG
+        in millimetres or `.npy` in metres) beside `images/`; a domain without them has none.
 
     Raises:
-        RefinezooError: no or unreadable pictures, masks missing for some, impossible arguments.
+        RefinezooError: no or unreadable pictures, maps missing for some, impossible arguments.
     """
     _check_batches(batch_size, steps)
     sampler = UnpairedSampler(

@@ -33,16 +33,15 @@ def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:
     def samples(t: Any) -> dict:
         out = {}
         for domain, name in enumerate(DOMAINS):
-            keys = _keys(sampler, domain)
+            keys = sampler.domains[domain].keys
             values = tf.numpy_function(
                 lambda t, domain=domain, keys=keys: _ordered(sampler, domain, int(t), keys),
                 [t],
-                [tf.uint8, tf.float32][: len(keys)],
+                [tf.uint8 if key == "image" else tf.float32 for key in keys],
             )
             out[name] = dict(zip(keys, values, strict=True))
-            out[name]["image"].set_shape((size, size, 3))
-            if "foreground_mask" in keys:
-                out[name]["foreground_mask"].set_shape((size, size, 1))
+            for key, value in out[name].items():
+                value.set_shape((size, size, 3 if key == "image" else 1))
         return out
 
     stream = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
@@ -50,10 +49,8 @@ def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:
     return stream.batch(twin.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def _keys(sampler: UnpairedSampler, domain: int) -> list[str]:
-    return ["image", "foreground_mask"] if sampler.domains[domain].has_masks else ["image"]
-
-
-def _ordered(sampler: UnpairedSampler, domain: int, t: int, keys: list[str]) -> list[np.ndarray]:
+def _ordered(
+    sampler: UnpairedSampler, domain: int, t: int, keys: tuple[str, ...]
+) -> list[np.ndarray]:
     record = sampler.sample(domain, t)
     return [record[key] for key in keys]

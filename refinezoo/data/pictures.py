@@ -1,4 +1,4 @@
-"""Where the pictures of one domain come from: a folder, a COCO set, paths or arrays."""
+"""Where the pictures of one domain and their maps come from: folder, COCO set, paths, arrays."""
 
 import logging
 import os
@@ -9,16 +9,18 @@ from typing import Any
 import cv2
 import numpy as np
 
+from refinezoo.data.depth import read_depth
 from refinezoo.data.images import IMAGE_SUFFIXES, list_images, read_image, read_mask
 from refinezoo.data.masks import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 MaskFunction = Callable[[np.ndarray], np.ndarray]
+MAPS = ("foreground_mask", "depth_m")  # resized by nearest, so that no value is made up
 _log = logging.getLogger(__name__)
 
 
 class Pictures:
-    """The pictures (and foreground masks) of one domain, in memory when they fit.
+    """The pictures (with foreground masks and depth) of one domain, in memory when they fit.
 
     A picture is kept no larger than training needs: its shorter side is at most `short_side`.
 
@@ -49,18 +51,11 @@ class Pictures:
         self.short_side = short_side
         self.resize_masks = resize_masks
         self.domain = domain
-        self.mask_files = [_mask_file(item) for item in self.items]
-        without = sum(file is None for file in self.mask_files)
-        if masks is None and 0 < without < len(self.items):
-            k = self.mask_files.index(None)
-            raise RefinezooError(
-                f"expected a foreground mask for every {domain} picture, {without} of "
-                f"{len(self.items)} have none, e.g. {_name(self.items[k])}. Add the files to "
-                "foreground_masks/, or pass masks=refinezoo.data.masks.grabcut_mask."
-            )
-        self.has_masks = masks is not None or without == 0
+        self.mask_files = self._beside("foreground_masks", (".png",), masks is not None)
+        self.depth_files = self._beside("depth", (".png", ".npy"))
         first = self._load(0)
-        weight = sum(array.nbytes for array in first if array is not None) * len(self.items)
+        self.keys = tuple(first)
+        weight = sum(array.nbytes for array in first.values()) * len(self.items)
         self.memory: list | None = None
         if weight <= budget:
             self.memory = [first, *(self._load(k) for k in range(1, len(self.items)))]
@@ -73,32 +68,59 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Picture uint8 [h, w, 3] and mask uint8 [h, w], 1 = object, or None."""
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """`image` uint8 [h, w, 3] and, where the domain has them, the maps of `MAPS`.
+
+        `foreground_mask` is uint8 [h, w], 1 = object; `depth_m` float32 [h, w], 0 = missing.
+        """
         return self.memory[index] if self.memory is not None else self._load(index)
 
-    def _load(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
-        item, file = self.items[index], self.mask_files[index]
+    def _load(self, index: int) -> dict[str, np.ndarray]:
+        item, mask, depth = self.items[index], self.mask_files[index], self.depth_files[index]
         image = read_image(item) if isinstance(item, Path) else item
         height, width = image.shape[:2]
-        mask = None
-        if file is not None:
-            mask = as_foreground_mask(
-                read_mask(file), height, width, resize=self.resize_masks, name=str(file)
-            )
-        elif self.masks is not None:
-            mask = as_foreground_mask(
-                self.masks(image), height, width, name=f"the mask made for {_name(item)}"
-            )
-        scale = self.short_side / min(height, width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if scale < 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        found = {"image": image}
         if mask is not None:
-            mask = mask[..., 0].astype(np.uint8)
-            if scale < 1:
-                mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        return image, mask
+            found["foreground_mask"] = as_foreground_mask(
+                read_mask(mask), height, width, resize=self.resize_masks, name=str(mask)
+            )[..., 0].astype(np.uint8)
+        elif self.masks is not None:
+            found["foreground_mask"] = as_foreground_mask(
+                self.masks(image), height, width, name=f"the mask made for {_name(item)}"
+            )[..., 0].astype(np.uint8)
+        if depth is not None:
+            found["depth_m"] = read_depth(depth)[..., 0]
+            if found["depth_m"].shape != (height, width):
+                raise RefinezooError(
+                    f"expected depth of the size of its image, {height} x {width}, received "
+                    f"{list(found['depth_m'].shape)} in {depth}. Render both at one size."
+                )
+        scale = self.short_side / min(height, width)
+        if scale >= 1:
+            return found
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        modes = {key: cv2.INTER_NEAREST_EXACT if key in MAPS else cv2.INTER_AREA for key in found}
+        return {
+            key: cv2.resize(array, size, interpolation=modes[key]) for key, array in found.items()
+        }
+
+    def _beside(
+        self, folder: str, suffixes: tuple[str, ...], made: bool = False
+    ) -> list[Path | None]:
+        """The file of each picture in `folder`, for all or none unless the rest can be `made`."""
+        files = [_file_beside(item, folder, suffixes) for item in self.items]
+        without = sum(file is None for file in files)
+        if not made and 0 < without < len(files):
+            remedy = (
+                "or pass masks=refinezoo.data.masks.grabcut_mask" if folder == "foreground_masks"
+                else "or move that folder away"
+            )
+            raise RefinezooError(
+                f"expected a file in {folder}/ for every {self.domain} picture, {without} of "
+                f"{len(files)} have none, e.g. {_name(self.items[files.index(None)])}. Add the "
+                f"files, {remedy}."
+            )
+        return files
 
 
 def _items(source: Any, domain: str) -> list[Path | np.ndarray]:
@@ -141,15 +163,16 @@ def _checked(array: Any, domain: str) -> np.ndarray:
     return array
 
 
-def _mask_file(item: Path | np.ndarray) -> Path | None:
-    """`foreground_masks/NAME.png` beside `images/` or inside the pictures' folder."""
+def _file_beside(item: Path | np.ndarray, folder: str, suffixes: tuple[str, ...]) -> Path | None:
+    """`folder/NAME.*` beside `images/` or inside the pictures' folder."""
     if isinstance(item, np.ndarray):
         return None
-    for parent in (item.parent.parent, item.parent):
-        file = parent / "foreground_masks" / f"{item.stem}.png"
-        if file.is_file():
-            return file
-    return None
+    files = (
+        parent / folder / f"{item.stem}{suffix}"
+        for parent in (item.parent.parent, item.parent)
+        for suffix in suffixes
+    )
+    return next((file for file in files if file.is_file()), None)
 
 
 def _name(item: Path | np.ndarray) -> str:

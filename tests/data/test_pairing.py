@@ -229,3 +229,27 @@ def test_bad_masks(tmp_path):
     (folder / "foreground_masks" / "01.png").unlink()
     with pytest.raises(RefinezooError, match="1 of 3 have none"):
         unpaired(folder, numbered(2))
+
+
+def test_depth_comes_with_its_picture(tmp_path):
+    """Depth that equals the picture's grey level in metres still does after window and mirror."""
+    folder = tmp_path / "renders"
+    rng = np.random.default_rng(0)
+    for k in range(3):
+        metres = np.kron(rng.integers(1, 9, (6, 6)), np.ones((8, 8), int))
+        grey = (metres * 25).astype(np.uint8)
+        write_image(folder / "images" / f"{k}.png", np.repeat(grey[..., None], 3, axis=2))
+        (folder / "depth").mkdir(exist_ok=True)
+        np.save(folder / "depth" / f"{k}.npy", metres.astype(np.float32))
+    data = unpaired(folder, numbered(2), image_size=48, batch_size=3)
+    batch = data[0]
+    assert set(batch["synthetic"]) == {"image", "depth_m"} and set(batch["real"]) == {"image"}
+    depth = batch["synthetic"]["depth_m"]
+    assert depth.dtype == np.float32 and depth.shape == (3, 48, 48, 1)
+    near = np.abs(batch["synthetic"]["image"][..., :1] / 25.0 - depth) < 0.1
+    assert near.mean() > 0.7  # all but the blocks' edges, which the picture blends
+    twin = next(iter(unpaired_tf_dataset(folder, numbered(2), image_size=48, batch_size=3)))
+    np.testing.assert_array_equal(twin["synthetic"]["depth_m"], depth)
+    (folder / "depth" / "1.npy").unlink()
+    with pytest.raises(RefinezooError, match="file in depth/ for every synthetic picture, 1 of 3"):
+        unpaired(folder, numbered(2))
