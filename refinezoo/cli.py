@@ -380,6 +380,8 @@ def request(
     with _worded("Run the same command again to resume; replies that are there are kept."):
         from refinezoo.export import ServingClient, send_folder
 
+        if server.startswith("grpc"):
+            _start()  # the official API package imports TensorFlow, which prints notes
         with ServingClient(server, model, label=label, timeout=timeout) as client:
             sent = send_folder(client, source, out, concurrency=concurrency)
         print(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")

@@ -82,3 +82,18 @@ def test_classes_and_poses(pose, scenes, tmp_path):
     if pose:
         wanted = model.predict_pose(batch)["quaternion"]
         np.testing.assert_allclose(found["quaternion"], wanted, atol=1e-5)
+
+
+def test_detectors_that_place_images_otherwise_are_refused():
+    from refinezoo.export.signatures import detector_signatures
+
+    from refinezoo import RefinezooError
+    from refinezoo.tasks.detection import SSD300
+
+    class Letterboxing(SSD300):
+        def prepare(self, image):
+            return super().prepare(image)
+
+    model = object.__new__(Letterboxing)
+    with pytest.raises(RefinezooError, match="Letterboxing with a prepare of its own"):
+        detector_signatures(model, 1000)
