@@ -246,6 +246,9 @@ def test_the_real_networks_train_and_say_depth():
     depth = model.predict_depth(images[:, :50, :33])
     assert depth.shape == (2, 50, 33, 1) and np.all((depth >= 0) & (depth <= 8))
     assert model.predict_depth(images[0]).shape == (SIZE, SIZE, 1)
+    for cut in (images[:, :33, :50], images[:, :1, :1]):
+        refined = model.refine(cut)
+        assert refined.shape == cut.shape and refined.dtype == np.uint8
     alone = model.depth_model()
     assert isinstance(alone, DepthUNet)
     np.testing.assert_allclose(alone.predict(images), model.predict_depth(images), atol=1e-5)
