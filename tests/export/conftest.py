@@ -46,6 +46,11 @@ def make_refiner(name, photos):
     return getattr(refiners, {"reinhard": "Reinhard", "fda": "FDA"}[name])(photos=4).adapt(photos)
 
 
+@pytest.fixture(scope="session", name="strong_weights")
+def strong_weights_fixture():
+    return with_strong_weights
+
+
 @pytest.fixture(scope="session", name="make_refiner")
 def make_refiner_fixture(photos):
     return lambda name: make_refiner(name, photos)
