@@ -10,6 +10,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.networks import task_tower
 from refinezoo.training.checks import check_labels
 from refinezoo.training.first_batch import first_batch
+from refinezoo.training.jit import choose_jit
 
 
 @keras.saving.register_keras_serializable("refinezoo")
@@ -78,12 +79,13 @@ class Classifier(keras.Model):
         """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]`."""
         return self.network(images, training=training)["label"]
 
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+    def compile(self, optimizer=None, loss=None, metrics=None, jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; Adam, softmax cross-entropy and accuracy by default."""
         super().compile(
             optimizer=optimizer or keras.optimizers.Adam(self.learning_rate),
             loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=metrics or [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=choose_jit(jit_compile),
             **kwargs,
         )
 

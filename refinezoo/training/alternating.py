@@ -8,6 +8,7 @@ from keras import ops
 from refinezoo.errors import RefinezooError
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import value_and_gradients, when
+from refinezoo.training.jit import choose_jit
 from refinezoo.training.optimizer import PlayerOptimizer
 
 
@@ -56,7 +57,7 @@ class AlternatingModel(keras.Model):
         Args:
             optimizer: None (the paper's), a dict of player name -> optimizer, or one optimizer,
                 copied for each player.
-            jit_compile: `"auto"` is off for TensorFlow without a GPU, where XLA is no faster.
+            jit_compile: as in `keras.Model.compile`; see `choose_jit` for `"auto"`.
             **kwargs: `steps_per_execution`, `run_eagerly`, ... as in `keras.Model.compile`.
 
         Raises:
@@ -72,11 +73,7 @@ class AlternatingModel(keras.Model):
             optimizer = PlayerOptimizer(self._optimizers(optimizer))
         optimizer.bind({name: player.variables for name, player in self.players().items()})
         self.prepare_training()
-        if jit_compile == "auto" and keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
 
     def prepare_training(self):
         """Makes what only training needs (history pools); called by `compile`."""

@@ -67,6 +67,7 @@ class OneTurn(PixelDA):
         return keras.ops.convert_to_tensor(self.drawn[-1])
 
 
+@pytest.mark.tensorflow  # eager on JAX takes half a minute; the trainer's own tests run there
 def test_each_turn_moves_its_players_alone():
     model = tiny(OneTurn)
     object.__setattr__(model, "drawn", [])
@@ -107,6 +108,8 @@ def test_defaults_are_those_of_the_official_code():
         "style_transfer": 0.0113173311334, "task_in_g": 0.0100959947002,
     }
     assert model.required_keys == {"synthetic": ("image", "label"), "real": ("image",)}
+    trains = [objective.trains for turn in model.turns() for objective in turn.objectives]
+    assert trains == [(model.discriminator, *model.tower.networks), (model.generator,)]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.matching import encode_targets
 from refinezoo.tasks.detection.nms import multiclass_nms
+from refinezoo.training.jit import choose_jit
 
 
 @keras.saving.register_keras_serializable(package="refinezoo")
@@ -91,14 +92,13 @@ class SSD300(Detector):
                 after 80,000 and 100,000 steps of 32 images (it starts from ImageNet weights; from
                 scratch take Adam at 1e-3 and `batch_norm=True`).
             loss: `MultiboxLoss()` by default.
-            jit_compile: as in `keras.Model.compile`, but "auto" leaves XLA out for TensorFlow on a
-                CPU, where steps were 1.4 times slower with it and the first one took 40 s.
+            jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
         """
         super().compile(
             optimizer=_paper_optimizer() if optimizer is None else optimizer,
             loss=MultiboxLoss() if loss is None else loss,
-            jit_compile=_jit_compile() if jit_compile == "auto" else jit_compile,
+            jit_compile=choose_jit(jit_compile),
             **kwargs,
         )
 
@@ -135,12 +135,6 @@ class SSD300(Detector):
     def get_config(self) -> dict:
         """Constructor arguments, JSON-able."""
         return {**super().get_config(), "width": self.width, "batch_norm": self.batch_norm}
-
-
-def _jit_compile() -> str | bool:
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    return "auto" if keras.distribution.list_devices("gpu") else False
 
 
 def _paper_optimizer() -> keras.optimizers.Optimizer:
