@@ -47,13 +47,16 @@ class DepthPredictor:
                 "expected uint8 RGB images [B, H, W, 3] or [H, W, 3], received "
                 f"{images.dtype} {list(images.shape)}. refinezoo.data.read_image reads such images."
             )
-        height, width = stack.shape[1:3]
-        maps = []
+        (count, height, width), maps = stack.shape[:3], []
+        batch_size = min(batch_size, count)
+        # Whole batches only: a smaller last one would be compiled anew.
+        filling = np.zeros((-count % batch_size, *stack.shape[1:]), "uint8")
+        stack = np.concatenate([stack, filling])
         for start in range(0, len(stack), batch_size):
             part = pad_to_multiple(stack[start : start + batch_size], STRIDE, LEAST)
             metres = self.depth_inference.predict_on_batch(part.astype("float32") / 127.5 - 1.0)
             maps.append(np.asarray(metres, "float32")[:, :height, :width])
-        depth = np.concatenate(maps)
+        depth = np.concatenate(maps)[:count]
         return depth[0] if images.ndim == 3 else depth
 
     def evaluate_depth(

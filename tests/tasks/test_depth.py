@@ -40,12 +40,10 @@ def test_fit_learns_and_logs_the_losses_of_the_paper(trained):
 def test_predict_gives_metres_at_any_size(trained):
     model, _ = trained
     images, _ = data(3)
-    depth = model.predict(images[:, :, :70], batch_size=2)
-    assert depth.shape == (3, SIZE, 70, 1) and depth.dtype == np.float32
+    depth = model.predict(images[:, :90, :85], batch_size=2)
+    assert depth.shape == (3, 90, 85, 1) and depth.dtype == np.float32
     assert 0 <= depth.min() < depth.max() <= model.max_depth
-    np.testing.assert_allclose(
-        model.predict(images), np.asarray(model(images, training=False)), atol=1e-5
-    )
+    np.testing.assert_allclose(depth[1:], model.predict(images[1:, :90, :85]), atol=1e-5)
 
 
 def test_evaluate_gives_losses_and_evaluate_depth_metrics(trained):
@@ -53,10 +51,11 @@ def test_evaluate_gives_losses_and_evaluate_depth_metrics(trained):
     images, depth = data()
     losses = model.evaluate(images, depth, batch_size=2, verbose=0, return_dict=True)
     assert losses["task"] > 0
-    metrics = model.evaluate_depth(images, depth)
+    metrics = model.evaluate_depth(images, depth, batch_size=2)
     assert set(metrics) >= {"abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"}
     finer = np.repeat(np.repeat(depth, 2, 1), 2, 2)
-    assert model.evaluate_depth(images, finer)["rmse"] == pytest.approx(metrics["rmse"], rel=0.05)
+    finer = model.evaluate_depth(images, finer, batch_size=2)
+    assert finer["rmse"] == pytest.approx(metrics["rmse"], rel=0.05)
 
 
 def test_preset_round_trip(trained, tmp_path):
@@ -64,8 +63,10 @@ def test_preset_round_trip(trained, tmp_path):
     model.save_to_preset(tmp_path / "depth")
     revived = refinezoo.load(str(tmp_path / "depth"))
     assert type(revived) is DepthUNet and revived.settings == model.settings
-    images, _ = data(1)
-    np.testing.assert_allclose(revived.predict(images), model.predict(images), atol=0.05)
+    for a, b in zip(
+        revived.inference_network.get_weights(), model.inference_network.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(
