@@ -70,14 +70,17 @@ class QualityGate:
             self.dataset = labelled_photos(model, evaluation)
             self.ap50 = None if self.dataset is None else _ap50(model, self.dataset)
 
+    @staticmethod
+    def without_photos() -> Quality:
+        """The quality of a detector's file that could not be measured."""
+        return Quality("AP50 lost", float("nan"), MOST_AP50_LOST, "no labelled photos", False)
+
     def measure(self, path: str | os.PathLike) -> Quality:
         """The quality of an exported file."""
+        if self.kind == "detector" and self.dataset is None:
+            return self.without_photos()
         exported = load_exported(path)
         if self.kind == "detector":
-            if self.dataset is None:
-                return Quality(
-                    "AP50 lost", float("nan"), MOST_AP50_LOST, "no labelled photos", False
-                )
             lost = self.ap50 - _ap50(exported, self.dataset)
             on = f"{len(self.dataset)} labelled photos"
             return Quality("AP50 lost", lost, MOST_AP50_LOST, on, lost <= MOST_AP50_LOST)

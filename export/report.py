@@ -14,12 +14,14 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path
+from refinezoo.refinement.fingerprint import weights_sha256
 
 from .edge_graph import image_sizes
 from .exported import Exported, load_exported
 from .formats import FORMATS
 from .measure import Measured, measure
 from .quality import fitted, labelled_photos, psnr, real_frames, relative_change
+from .runtimes import is_saved_model
 from .signatures import kind_of
 
 THREADS = (1, 2)
@@ -72,6 +74,9 @@ def export_formats(
         force: write quantised files that fall below the quality gate too.
         runs: timed runs of each file; 0 measures no speed.
 
+    Files are replaced, but version 1 of a SavedModel only stays: with other weights in it, it is
+    refused.
+
     Returns:
         One row a file. A variant that was refused has the reason; if nothing else was asked for,
         that is raised.
@@ -85,7 +90,7 @@ def export_formats(
             if wanted is not None and (variant or "float32") not in wanted:
                 continue
             if format_name == "saved_model":
-                path, arguments = folder / "1", {"overwrite": True}
+                path, arguments = folder / "1", {}
             else:
                 stem = f"{name}_{variant}" if variant else name
                 path = folder / f"{stem}{format_.suffix.split()[0]}"
@@ -94,6 +99,8 @@ def export_formats(
                     key = "calibration" if format_name == "litert" else "frames"
                     arguments |= {key: calibration, "evaluation": evaluation, "force": force}
             rows.append(Row(format_name, variant, path))
+            if format_name == "saved_model" and _holds(path, model):
+                continue  # a version that may be served already is never replaced
             try:
                 _function(format_name)(model, path, **arguments)
             except RefinezooError as error:
@@ -198,6 +205,13 @@ def _fill(row: Row, model: Any, frames: Any, dataset: Any, size: Any, runs: int)
     if runs:
         image = fitted(model, frames[0], size)
         row.speed = {n: measure(row.path, image, threads=n, runs=runs) for n in THREADS}
+
+
+def _holds(version: Path, model: Any) -> bool:
+    """Whether a SavedModel of these weights lies there already."""
+    return is_saved_model(version) and (
+        load_exported(version).weights_sha256 == weights_sha256(model)
+    )
 
 
 def _first(image_size: Any, format_name: str) -> Any:

@@ -106,9 +106,9 @@ def litert(
             info = edge_info(
                 model, sizes, format="litert", quantize=quantize, kept_float=kept_float
             )
-            with atomic_path(path.with_name(f"{path.stem}.trial.tflite")) as trial:
-                _write(trial, content, info)
-                quality = gate.measure(trial)
+            trial = Path(scratch) / f"trial{len(kept_float)}.tflite"
+            _write(trial, content, info)
+            quality = gate.measure(trial)
             if quality.passed:
                 break
         gate.check(quality, f'quantize="{quantize}"')

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from refinezoo.errors import RefinezooError
 
-from .edge_graph import checked_path, converting, edge_info, image_sizes
+from .edge_graph import checked_path, converting, edge_info, image_sizes, write_edge_graph
 from .from_preset import through_tensorflow
 from .quality import QualityGate, dataset_path, real_frames
 from .runtimes import INFO_KEY, needs
+from .signatures import kind_of
 from .to_onnx import onnx_model
 
 
@@ -28,9 +29,12 @@ def openvino(
     """Writes `model` as OpenVINO IR.
 
     Inputs and outputs are those of `export.litert`; the runtime info `refinezoo` holds name,
-    classes, value ranges and weights hash as JSON. It is converted from the ONNX graph: OpenVINO's
-    reader of TensorFlow graphs confuses the axes of a depth-to-space (2026.4). A model on the JAX
-    backend goes through a TensorFlow process of its own.
+    classes, value ranges and weights hash as JSON. A model on the JAX backend goes through a
+    TensorFlow process of its own.
+
+    OpenVINO 2026.4 reads no graph of ours in both ways: from TensorFlow it confuses the axes of a
+    depth-to-space (upsampling), from ONNX it refuses the loop of the suppression of boxes. So
+    detectors are converted from the TensorFlow graph, all else from the ONNX graph.
 
     Args:
         model: a refiner, detector or depth model.
@@ -65,8 +69,13 @@ def openvino(
     runtime = needs("openvino", "openvino")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as scratch:
-        source = Path(scratch) / "graph.onnx"
-        source.write_bytes(onnx_model(model, size).SerializeToString())
+        source = Path(scratch) / "graph"
+        if kind_of(model) == "detector":
+            with converting("OpenVINO"):
+                write_edge_graph(model, source, [size])
+        else:
+            source = source.with_suffix(".onnx")
+            source.write_bytes(onnx_model(model, size).SerializeToString())
 
         def write(name: str, **quality: Any) -> Path:
             made = Path(scratch) / name

@@ -183,9 +183,19 @@ def test_labels_lie_in_a_detectors_file(models, tmp_path):
     np.testing.assert_allclose(given["boxes"], wanted["boxes"], atol=0.02)
 
 
+@pytest.fixture(scope="module")
+def small_refiner(strong_weights):
+    """As the zoo's: without instance norm, which would blow up the noise of random weights."""
+    from refinezoo.refiners import CycleGAN
+
+    options = {"normalised": False, "residual": True, "upsampling": "resize"}
+    return strong_weights(CycleGAN(**SMALL["CycleGAN"], **options))
+
+
 @pytest.mark.parametrize("quantize", ["float16", "dynamic", "int8"])
-def test_quantised_refiners_pass_the_gate(quantize, models, frames, several_sizes, tmp_path):
-    model = models("CycleGAN")
+def test_quantised_refiners_pass_the_gate(quantize, small_refiner, frames, several_sizes, tmp_path):
+    needed("litert")
+    model = small_refiner
     path = export.litert(model, tmp_path / "q.tflite", 32, quantize, frames)
     exported = refinezoo.load(path)
     quality = exported.info["quality"]
@@ -197,7 +207,7 @@ def test_quantised_refiners_pass_the_gate(quantize, models, frames, several_size
     assert [file.name for file in tmp_path.iterdir()] == ["q.tflite"]
 
 
-def test_the_gate_refuses_and_says_what_was_reached(models, frames, monkeypatch, tmp_path):
+def test_the_gate_refuses_and_says_what_was_reached(small_refiner, frames, monkeypatch, tmp_path):
     needed("litert")
     from refinezoo.export import quality, to_litert
 
@@ -209,7 +219,7 @@ def test_the_gate_refuses_and_says_what_was_reached(models, frames, monkeypatch,
         return convert(calibrated, kept_float)
 
     monkeypatch.setattr(to_litert, "_selective_int8", counted)
-    arguments = (models("CycleGAN"), tmp_path / "q.tflite", 32, "int8", frames)
+    arguments = (small_refiner, tmp_path / "q.tflite", 32, "int8", frames)
     with pytest.raises(RefinezooError, match=r"reached PSNR dB \d+.* \(limit 500\).*force=True"):
         export.litert(*arguments)
     assert attempts == [0, 1, 2]  # then the last, then also the first convolution in float
@@ -226,9 +236,33 @@ def test_int8_without_convolutions_is_refused(models, frames, tmp_path):
 
 
 def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, frames, tmp_path):
-    needed("litert")
+    from refinezoo.export.quality import QualityGate
+
+    gate = QualityGate(models("SSD300"), frames)
+    assert gate.dataset is None  # the packaged photos show no milk
     with pytest.raises(RefinezooError, match="expected labelled photos.*evaluation="):
-        export.litert(models("SSD300"), tmp_path / "d.tflite", None, "float16", frames)
+        gate.check(gate.without_photos(), "quantize='int8'")
+
+
+def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_path):
+    from refinezoo.export import quality
+    from refinezoo.export.warmup import packaged_photos
+
+    class Stand:
+        def __init__(self, ap50):
+            self.ap50 = ap50
+
+        class_names, decode = ["milk"], None
+
+        def evaluate_coco(self, dataset):
+            assert len(dataset) == 62
+            return {"AP50": self.ap50}
+
+    monkeypatch.setattr(quality, "load_exported", Stand)
+    gate = quality.QualityGate(Stand(0.5), frames, packaged_photos(1)[0].parents[1])
+    assert gate.measure(0.495).passed and not gate.measure(0.48).passed
+    with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled photos"):
+        gate.check(gate.measure(0.48), "quantize='int8'")
 
 
 @pytest.mark.parametrize(
@@ -305,20 +339,14 @@ JAX_EXPORT = """
 import sys
 import numpy as np, refinezoo
 from refinezoo.refiners import CycleGAN
-from refinezoo.tasks.detection import SSD300
 random = np.random.default_rng(0)
 refiner = CycleGAN(image_size=32, width=4, blocks=1)
-detector = SSD300(["milk"], image_size=64, width=0.0625, batch_norm=True, keep=10)
 image = random.integers(0, 256, (32, 32, 3), np.uint8)
-for model in (refiner, detector):
-    for weight in model.inference_network.trainable_weights:
-        weight.assign(random.normal(0, 0.1, weight.shape).astype("float32"))
+for weight in refiner.inference_network.trainable_weights:
+    weight.assign(random.normal(0, 0.1, weight.shape).astype("float32"))
 exported = refinezoo.load(refinezoo.export.litert(refiner, sys.argv[1] + "/r.tflite", 32))
 difference = np.abs(refiner.refine(image).astype(int) - exported.refine(image))
-exported = refinezoo.load(refinezoo.export.litert(detector, sys.argv[1] + "/d.tflite"))
-wanted, given = detector.predict(image), exported.predict(image)
-assert wanted["count"][0] > 0
-print(difference.max(), (difference > 0).mean(), np.abs(wanted["scores"] - given["scores"]).max())
+print(difference.max(), (difference > 0).mean())
 """
 
 
@@ -331,6 +359,6 @@ def test_jax_models_export_with_equal_outputs(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    level, share, scores = map(float, done.stdout.split()[-3:])
-    # Float outputs within 1e-4 of 2 differ after rounding in at most 2 x 1e-4 x 127.5 of pixels.
-    assert level <= 1 and share < 0.0255 and scores < 1e-4
+    level, share = map(float, done.stdout.split()[-2:])
+    # Floats within 1e-4 of [-1, 1] round to other levels in at most 2 x 1e-4 x 127.5 of the pixels.
+    assert level <= 1 and share < 0.0255

@@ -1,0 +1,72 @@
+"""EXPORT.md, the measuring process and the table of formats."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from refinezoo.export.formats import FORMATS, format_table
+
+import refinezoo
+from refinezoo import RefinezooError, export
+
+DOCS = Path(__file__).parents[2] / "docs/export.md"
+
+
+def test_docs_show_the_table():
+    assert format_table() in DOCS.read_text(encoding="utf-8")
+
+
+def test_every_format_has_a_function():
+    for name, row in FORMATS.items():
+        assert callable(getattr(export, name)) and row.runtime and row.verified
+        assert all(row.variants[key] for key in row.variants if key)
+
+
+@pytest.mark.tensorflow
+def test_files_report_and_measurements(refiner, photos, tmp_path):
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        pytest.skip("ai_edge_litert is not installed: pip install 'refinezoo[litert]'")
+
+    def run(model=refiner):
+        return export.export_formats(
+            model, "r", tmp_path, ["saved_model", "litert"], variants=["float32", "int8"],
+            image_size=[(32, 32), (32, 48)], calibration=[p[:64, :61] for p in photos], runs=1,
+        )  # fmt: skip
+
+    rows = run()
+    assert [row.title for row in rows] == ["saved_model", "litert", "litert int8"]
+    assert (tmp_path / "r/1/saved_model.pb").is_file() and (tmp_path / "r/r.tflite").is_file()
+    for row in rows[:2]:
+        assert row.parity["max_abs_error"] <= 1 and row.parity["psnr"] > 60
+        assert row.megabytes > 0.01
+        for speed in row.speed.values():
+            assert 0 < speed.p50_ms <= speed.p95_ms and 20 < speed.peak_mb < 4000
+    text = (tmp_path / "r/EXPORT.md").read_text()
+    assert "| saved_model | 1 |" in text and "| litert | r.tflite |" in text
+    # Instance norm on random weights: refused, with what was reached, and nothing written.
+    assert "reached PSNR dB" in rows[2].refused and rows[2].refused in text
+    assert not (tmp_path / "r/r_int8.tflite").exists()
+    assert refinezoo.load(tmp_path / "r/r.tflite").sizes == [(32, 32), (32, 48)]
+    version = (tmp_path / "r/1/saved_model.pb").stat().st_mtime_ns
+    kept = refiner.inference_network.get_weights()
+    refiner.inference_network.set_weights([weight + 0.1 for weight in kept])
+    try:
+        with pytest.raises(RefinezooError, match="version .* exists"):
+            export.export_formats(refiner, "r", tmp_path, ["saved_model"], runs=0)
+    finally:
+        refiner.inference_network.set_weights(kept)
+    export.export_formats(refiner, "r", tmp_path, ["saved_model"], runs=0)
+    assert (tmp_path / "r/1/saved_model.pb").stat().st_mtime_ns == version
+
+
+def test_a_variant_that_no_format_has_is_named(tmp_path):
+    with pytest.raises(RefinezooError, match="received .'int4'."):
+        export.export_formats(None, "r", tmp_path, ["litert"], variants=["int4"])
+
+
+def test_measuring_reports_the_last_words_of_the_process(tmp_path):
+    from refinezoo.export.measure import measure
+
+    with pytest.raises(RefinezooError, match="measuring .*missing.tflite failed.*found none"):
+        measure(tmp_path / "missing.tflite", np.zeros((4, 4, 3), np.uint8), threads=1)
