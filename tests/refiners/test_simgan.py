@@ -17,12 +17,16 @@ from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
 from refinezoo.refiners import SimGAN
 
 TINY = {
-    "image_size": 16, "width": 4, "blocks": 1, "discriminator_width": 6, "pool_size": 8,
+    "image_size": 16, "width": 4, "blocks": 1, "discriminator_width": 24, "pool_size": 8,
     "pretrain_refiner": 0, "pretrain_discriminator": 0,
 }  # fmt: skip
 
 
-def tiny(run_eagerly=True, **settings):
+# Tracing costs TensorFlow more than these steps; JAX is slow without it.
+EAGER = keras.backend.backend() == "tensorflow"
+
+
+def tiny(run_eagerly=EAGER, **settings):
     keras.utils.set_random_seed(0)
     model = SimGAN(**{**TINY, **settings})
     model.compile(run_eagerly=run_eagerly)
