@@ -33,10 +33,11 @@ class LiteRTRuntime:
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the signature of the images' size."""
         name = signature_name(images.shape[1:3])
-        if name not in self._runners:
-            with without_notes():
-                self._runners[name] = self._interpreter.get_signature_runner(name)
-        return self._runners[name](images=images)
+        if name in self._runners:
+            return self._runners[name](images=images)
+        with without_notes():  # the first run sets up the kernels
+            self._runners[name] = self._interpreter.get_signature_runner(name)
+            return self._runners[name](images=images)
 
 
 class OnnxRuntime:
@@ -92,7 +93,7 @@ class SavedModelRuntime:
         file = path / "assets.extra" / INFO_NAME
         self.info = _info(path, file.read_text(encoding="utf-8") if file.is_file() else None)
         self.info |= {"format": "saved_model", "sizes": [[None, None]]}
-        self._session = SavedModelSession(path, threads=threads)
+        self._session = _started(path, lambda: SavedModelSession(path, threads=threads))
         self._signature = "tensor"
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -175,6 +176,8 @@ def _started(path: Path, start: Any) -> Any:
     try:
         with without_notes():
             return start()
+    except RefinezooError:
+        raise
     except Exception as error:
         last = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise RefinezooError(
