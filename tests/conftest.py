@@ -80,3 +80,21 @@ def tiny_class(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(presets.REGISTRY, "Tiny", f"{module.__name__}:Tiny")
     return Tiny
+
+
+@pytest.fixture(scope="session")
+def toy_depth_unet():
+    """A builder with the inputs and outputs of `depth_unet`, of one layer each: compiles fast."""
+    import keras
+    from keras import layers
+
+    def build(**settings):
+        images = keras.Input((None, None, 3))
+        features = layers.Conv2D(4, 1)(layers.AveragePooling2D(16)(images))
+        maps = [
+            layers.Conv2D(1, 1, activation="tanh")(layers.AveragePooling2D(k)(images))
+            for k in (8, 4, 2, 1)
+        ]
+        return keras.Model(images, [features, *maps], name="depth_unet")
+
+    return build

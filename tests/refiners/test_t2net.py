@@ -21,16 +21,6 @@ def toy_translator(**settings):
     return keras.Model(images, refined, name="translator")
 
 
-def toy_depth(**settings):
-    images = keras.Input((None, None, 3))
-    features = layers.Conv2D(4, 1)(layers.AveragePooling2D(16)(images))
-    maps = [
-        layers.Conv2D(1, 1, activation="tanh")(layers.AveragePooling2D(k)(images))
-        for k in (8, 4, 2, 1)
-    ]
-    return keras.Model(images, [features, *maps], name="depth_unet")
-
-
 def toy_judge(channels):
     def build(**settings):
         x = keras.Input((None, None, channels))
@@ -40,10 +30,10 @@ def toy_judge(channels):
 
 
 @pytest.fixture
-def toy(monkeypatch):
+def toy(monkeypatch, toy_depth_unet):
     """Makes a `T2Net(...)` of one-layer networks."""
     monkeypatch.setattr(method, "t2net_translator", toy_translator)
-    monkeypatch.setattr(method, "depth_unet", toy_depth)
+    monkeypatch.setattr(method, "depth_unet", toy_depth_unet)
     monkeypatch.setattr(method, "t2net_image_discriminator", toy_judge(3))
     monkeypatch.setattr(method, "t2net_feature_discriminator", toy_judge(4))
 

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 import refinezoo
+from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
+from refinezoo.metrics.depth import depth_metrics
+from refinezoo.tasks import depth as task
 from refinezoo.tasks.depth import DepthUNet, check_metres
 
 SIZE = 96
@@ -22,13 +25,16 @@ def data(count=4):
 
 
 @pytest.fixture(scope="module")
-def trained():
-    keras.utils.set_random_seed(0)
-    model = DepthUNet(width=2, learning_rate=1e-2)
-    model.compile()
-    images, depth = data()
-    history = model.fit(images, depth, batch_size=2, epochs=6, verbose=0).history
-    return model, history
+def trained(toy_depth_unet):
+    """A trained model of toy layers; tests/refiners/test_t2net.py trains the real network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task, "depth_unet", toy_depth_unet)
+        keras.utils.set_random_seed(0)
+        model = DepthUNet(learning_rate=0.05)
+        model.compile()
+        images, depth = data()
+        history = model.fit(images, depth, batch_size=2, epochs=10, verbose=0).history
+        yield model, history
 
 
 def test_fit_learns_and_logs_the_losses_of_the_paper(trained):
@@ -43,7 +49,7 @@ def test_predict_gives_metres_at_any_size(trained):
     depth = model.predict(images[:, :90, :85], batch_size=2)
     assert depth.shape == (3, 90, 85, 1) and depth.dtype == np.float32
     assert 0 <= depth.min() < depth.max() <= model.max_depth
-    np.testing.assert_allclose(depth[1:], model.predict(images[1:, :90, :85]), atol=1e-5)
+    np.testing.assert_allclose(depth[1:], model.predict(images[1:, :90, :85]), atol=1e-4)
 
 
 def test_evaluate_gives_losses_and_evaluate_depth_metrics(trained):
@@ -54,8 +60,10 @@ def test_evaluate_gives_losses_and_evaluate_depth_metrics(trained):
     metrics = model.evaluate_depth(images, depth, batch_size=2)
     assert set(metrics) >= {"abs_rel", "sq_rel", "rmse", "rmse_log", "delta1", "delta2", "delta3"}
     finer = np.repeat(np.repeat(depth, 2, 1), 2, 2)
-    finer = model.evaluate_depth(images, finer, batch_size=2)
-    assert finer["rmse"] == pytest.approx(metrics["rmse"], rel=0.05)
+    scaled = resize_depth(model.predict(images), 2 * SIZE, 2 * SIZE)
+    assert model.evaluate_depth(images, finer) == pytest.approx(
+        depth_metrics(scaled, finer, max_depth=model.max_depth)
+    )
 
 
 def test_preset_round_trip(trained, tmp_path):
