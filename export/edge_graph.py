@@ -7,7 +7,7 @@ suppression of boxes inside, so that no caller has to know how a network was fed
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +119,19 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def write_edge_graph(model: Any, folder: str | os.PathLike, sizes: Sequence[Size]) -> None:
-    """Writes a SavedModel with one signature a size: the converters' input, not for serving."""
+def write_edge_graph(
+    model: Any, folder: str | os.PathLike, sizes: Sequence[Size], *, loops: bool = True
+) -> None:
+    """Writes a SavedModel with one signature a size: the converters' input, not for serving.
+
+    Without `loops` the suppression of boxes is written out in eight rounds.
+    """
     import tensorflow as tf
 
-    functions = {size: edge_function(model, size).get_concrete_function() for size in sizes}
+    from refinezoo.tasks.detection.nms import unrolled
+
+    with nullcontext() if loops else unrolled():
+        functions = {size: edge_function(model, size).get_concrete_function() for size in sizes}
     module = tf.Module()
     variables = [v for function in functions.values() for v in function.graph.variables]
     module.weights = list({id(variable): variable for variable in variables}.values())

@@ -92,7 +92,8 @@ def litert(
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as scratch:
         with converting("LiteRT"):
-            write_edge_graph(model, scratch, sizes)
+            # TensorFlow's calibrator crashes on loops (2.21).
+            write_edge_graph(model, scratch, sizes, loops=quantize != "int8")
         if quantize is None:
             with converting("LiteRT"):
                 content = _converter(scratch, sizes).convert()

@@ -265,6 +265,22 @@ def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_pa
         gate.check(gate.measure(0.48), "quantize='int8'")
 
 
+def test_int8_detectors_suppress_without_a_loop(models, frames, monkeypatch, tmp_path):
+    needed("litert")
+    from refinezoo.export import quality
+    from refinezoo.export.to_litert import operators
+
+    monkeypatch.setattr(quality, "_ap50", lambda *_: 0.5)
+    model, dataset = models("SSD300"), quality.packaged_photos(1)[0].parents[1]
+    path = export.litert(
+        model, tmp_path / "d.tflite", None, "int8", frames, evaluation=dataset
+    )
+    assert "WHILE" not in operators(path)
+    wanted, given = model.predict(frames[0]), refinezoo.load(path).predict(frames[0])
+    assert given["count"][0] > 0
+    assert 0 < np.abs(given["scores"] - wanted["scores"]).max() < 0.2
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

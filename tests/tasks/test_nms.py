@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from refinezoo.tasks.detection.boxes import pairwise_iou
-from refinezoo.tasks.detection.nms import multiclass_nms, suppress
+from refinezoo.tasks.detection.nms import multiclass_nms, suppress, unrolled
 
 
 def greedy(boxes, scores, iou_threshold, score_threshold, top_k):
@@ -34,6 +34,18 @@ def test_equals_greedy_suppression_on_1000_random_scenes():
     for row in range(1000):
         expected = greedy(boxes[row], scores[row], 0.45, 0.05, 40)
         np.testing.assert_array_equal(np.flatnonzero(kept[row]), sorted(expected))
+
+
+def test_eight_rounds_written_out_settle_these_scenes_too():
+    random = np.random.default_rng(0)
+    boxes = np.stack([_crowded_scene(random, 40) for _ in range(1000)])
+    valid = np.ones((1000, 40), bool)
+    looped = ops.convert_to_numpy(suppress(boxes, valid, 0.45))
+    with unrolled():
+        written_out = ops.convert_to_numpy(suppress(boxes, valid, 0.45))
+    np.testing.assert_array_equal(written_out, looped)
+    with unrolled(1):  # which is too few
+        assert (ops.convert_to_numpy(suppress(boxes, valid, 0.45)) != looped).any()
 
 
 def test_a_long_chain_of_suppressions_is_settled():

@@ -9,7 +9,27 @@ Reference:
     arXiv 2005.03572.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from keras import ops
+
+_ROUNDS: ContextVar[int | None] = ContextVar("rounds", default=None)
+
+
+@contextmanager
+def unrolled(rounds: int = 8) -> Iterator[None]:
+    """Within it `suppress` writes out that many rounds instead of a loop.
+
+    For converters that cannot handle a loop. Longer chains of overlapping boxes, which are rare,
+    stay unsettled.
+    """
+    token = _ROUNDS.set(rounds)
+    try:
+        yield
+    finally:
+        _ROUNDS.reset(token)
 
 
 def pairwise_iou(boxes):
@@ -48,6 +68,11 @@ def suppress(boxes, valid, iou_threshold: float):
         return valid * ops.cast(hits < 0.5, "float32"), keep
 
     keep, _ = settle(valid, valid)
+    rounds = _ROUNDS.get()
+    if rounds is not None:
+        for _ in range(rounds - 1):
+            keep, _ = settle(keep, None)
+        return keep
     keep, _ = ops.while_loop(settled_yet, settle, (keep, valid), maximum_iterations=count)
     return keep
 
