@@ -90,6 +90,7 @@ setup(
         "pydantic>=2.10",
         "pyyaml>=6.0",
         "rich>=13.9",
+        "tensorboard>=2.20",
         "typer>=0.15",
     ],
     extras_require=extras,

@@ -245,7 +245,7 @@ def _adapted(adapt: dict[str, Any], names: list[str], config: dict[str, Any], se
         model = PixelDA(
             class_names=names, **tower, tower_width=config.get("width", 1.0), seed=seed, **settings
         )
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise RefinezooError(f"refiners: adapt: PixelDA does not take these: {error}.") from None
     model.compile()
     return model
