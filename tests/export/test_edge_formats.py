@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo import RefinezooError, export, presets
+from refinezoo import RefinezooError, export, presets, zoo
 
 pytestmark = pytest.mark.tensorflow
 PACKAGES = {
@@ -111,6 +111,18 @@ def test_litert_equals_keras_without_flex(name, models, frames, tmp_path):
     exported = refinezoo.load(path)
     image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
     assert_same(answers(model, image), answers(exported, image))
+
+
+@pytest.mark.parametrize("name", [row["name"] for row in zoo.list_models(kind="refiner")])
+def test_the_zoos_refiners_equal_keras_without_flex(name, photos, tmp_path):
+    needed("litert")
+    model = refinezoo.load(name)
+    path = export.litert(model, tmp_path / "model.tflite", SIDE)
+    from refinezoo.export.to_litert import operators
+
+    assert not [op for op in operators(path) if op.startswith("Flex") or not op.isupper()]
+    image = photos[2][:SIDE, :SIDE]
+    assert_same(answers(model, image), answers(refinezoo.load(path), image))
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "openvino"])
