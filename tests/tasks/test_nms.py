@@ -77,6 +77,27 @@ def test_multiclass_equals_greedy_per_class_then_best_overall():
         assert (classes[row, n:] == -1).all() and not found_boxes[row, n:].any()
 
 
+def test_classes_may_have_boxes_of_their_own():
+    random = np.random.default_rng(3)
+    boxes = np.stack([_crowded_scene(random, 60) for _ in range(6)]).reshape(2, 3, 60, 4)
+    boxes = boxes.transpose(0, 2, 1, 3)
+    scores = random.random((2, 60, 3)).astype("float32") ** 4
+    found = multiclass_nms(
+        boxes, scores, score_threshold=0.05, iou_threshold=0.45, top_k=30, keep=25
+    )
+    found_boxes, found_scores, classes, count = (ops.convert_to_numpy(part) for part in found)
+    for row in range(2):
+        expected = sorted(
+            (-scores[row, i, k], k, i)
+            for k in range(3)
+            for i in greedy(boxes[row, :, k], scores[row, :, k], 0.45, 0.05, 30)
+        )[:25]
+        n = count[row]
+        assert n == len(expected)
+        np.testing.assert_array_equal(classes[row, :n], [k for _, k, _ in expected])
+        np.testing.assert_allclose(found_boxes[row, :n], [boxes[row, i, k] for _, k, i in expected])
+
+
 def test_nothing_found_is_all_padding_and_fewer_anchors_than_asked_pad():
     boxes = np.zeros((2, 4, 4), "float32")
     found = multiclass_nms(boxes, np.zeros((2, 4, 2), "float32"), top_k=400, keep=20)

@@ -84,18 +84,19 @@ def encode_offsets(boxes_xyxy: np.ndarray, anchors_cxcywh: np.ndarray) -> np.nda
     return np.concatenate([centre, scale], axis=-1) / np.array(VARIANCES, boxes.dtype)
 
 
-def decode_offsets(offsets, anchors_cxcywh):
+def decode_offsets(offsets, anchors_cxcywh, variances=VARIANCES):
     """Inverse of `encode_offsets` in `keras.ops`.
 
     Args:
         offsets: float [..., A, 4], the network's raw regression.
-        anchors_cxcywh: float [A, 4].
+        anchors_cxcywh: float [A, 4], or of the shape of `offsets`.
+        variances: what the offsets were divided by.
 
     Returns:
         Boxes float [..., A, 4] (x1, y1, x2, y2) in the anchors' unit, not clipped.
     """
     anchors = ops.convert_to_tensor(anchors_cxcywh, dtype="float32")
-    offsets = ops.cast(offsets, "float32") * ops.convert_to_tensor(VARIANCES, dtype="float32")
-    centre = offsets[..., :2] * anchors[:, 2:] + anchors[:, :2]
-    half = ops.exp(ops.minimum(offsets[..., 2:], _MAX_LOG_SCALE)) * anchors[:, 2:] / 2
+    offsets = ops.cast(offsets, "float32") * ops.convert_to_tensor(variances, dtype="float32")
+    centre = offsets[..., :2] * anchors[..., 2:] + anchors[..., :2]
+    half = ops.exp(ops.minimum(offsets[..., 2:], _MAX_LOG_SCALE)) * anchors[..., 2:] / 2
     return ops.concatenate([centre - half, centre + half], axis=-1)

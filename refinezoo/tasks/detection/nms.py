@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import numpy as np
 from keras import ops
 
 _ROUNDS: ContextVar[int | None] = ContextVar("rounds", default=None)
@@ -32,16 +33,28 @@ def unrolled(rounds: int = 8) -> Iterator[None]:
         _ROUNDS.reset(token)
 
 
-def pairwise_iou(boxes):
-    """Intersection over union [..., N, N] of boxes float [..., N, 4] (x1, y1, x2, y2)."""
-    x1, y1, x2, y2 = (boxes[..., i] for i in range(4))
-    width = ops.minimum(x2[..., :, None], x2[..., None, :])
-    width = ops.relu(width - ops.maximum(x1[..., :, None], x1[..., None, :]))
-    height = ops.minimum(y2[..., :, None], y2[..., None, :])
-    height = ops.relu(height - ops.maximum(y1[..., :, None], y1[..., None, :]))
-    area = (x2 - x1) * (y2 - y1)
-    shared = width * height
-    return shared / ops.maximum(area[..., :, None] + area[..., None, :] - shared, 1e-12)
+def intersections(boxes, others):
+    """Intersection areas [..., N, M] of boxes float [..., N, 4] and [..., M, 4]."""
+    x1, y1, x2, y2 = (boxes[..., :, None, i] for i in range(4))
+    u1, v1, u2, v2 = (others[..., None, :, i] for i in range(4))
+    width = ops.relu(ops.minimum(x2, u2) - ops.maximum(x1, u1))
+    return width * ops.relu(ops.minimum(y2, v2) - ops.maximum(y1, v1))
+
+
+def area(boxes):
+    """Areas [...] of boxes float [..., 4] (x1, y1, x2, y2)."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def pairwise_iou(boxes, others=None):
+    """Intersection over union [..., N, M] of [..., N, 4] and [..., M, 4] (x1, y1, x2, y2).
+
+    Without `others` each box is compared with each of its own set.
+    """
+    others = boxes if others is None else others
+    shared = intersections(boxes, others)
+    union = area(boxes)[..., :, None] + area(others)[..., None, :] - shared
+    return shared / ops.maximum(union, 1e-12)
 
 
 def suppress(boxes, valid, iou_threshold: float):
@@ -89,7 +102,8 @@ def multiclass_nms(
     """Per-class suppression, then the best of all classes.
 
     Args:
-        boxes: float [B, A, 4] (x1, y1, x2, y2), shared by the classes.
+        boxes: float [B, A, 4] (x1, y1, x2, y2), shared by the classes, or [B, A, K, 4], each
+            class with its own.
         scores: float [B, A, K] in [0, 1].
         score_threshold: lower scores are dropped.
         iou_threshold: see `suppress`.
@@ -104,6 +118,9 @@ def multiclass_nms(
     top_k = min(top_k, anchors)
     scores, order = ops.top_k(ops.transpose(scores, (0, 2, 1)), top_k)
     order = ops.reshape(order, (-1, classes * top_k, 1))
+    if len(boxes.shape) == 4:  # Rows of class k begin at k * anchors.
+        boxes = ops.reshape(ops.transpose(boxes, (0, 2, 1, 3)), (-1, classes * anchors, 4))
+        order = order + np.repeat(np.arange(classes, dtype="int32") * anchors, top_k)[:, None]
     boxes = ops.take_along_axis(boxes, ops.broadcast_to(order, _like(order, 4)), axis=1)
     grouped = ops.reshape(boxes, (-1, classes, top_k, 4))
     kept = suppress(grouped, scores >= score_threshold, iou_threshold)
