@@ -5,6 +5,8 @@ Reference:
     paper's of 300 pixels as Keras users know them (conv6 to conv9 are the added blocks).
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -19,12 +21,24 @@ _MIN_SIZE = 32
 
 @keras.saving.register_keras_serializable(package="refinezoo")
 class SubtractMean(layers.Layer):
-    """RGB in 0..255 to mean-free BGR, the input of the Caffe VGG16 weights."""
+    """RGB in 0..255 to mean-free BGR, the input of networks that were trained with Caffe.
+
+    Args:
+        mean_bgr: what is subtracted, levels; by default that of the VGG16 weights.
+    """
+
+    def __init__(self, mean_bgr: Sequence[float] = _MEAN_BGR, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.mean_bgr = tuple(mean_bgr)
 
     def call(self, images):
         """Float [B, H, W, 3] RGB in 0..255 to float [B, H, W, 3] BGR around 0."""
         images = ops.cast(images, self.compute_dtype)
-        return ops.flip(images, axis=-1) - ops.cast(np.array(_MEAN_BGR), self.compute_dtype)
+        return ops.flip(images, axis=-1) - ops.cast(np.array(self.mean_bgr), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        """Constructor arguments."""
+        return {**super().get_config(), "mean_bgr": list(self.mean_bgr)}
 
 
 @keras.saving.register_keras_serializable(package="refinezoo")
