@@ -1,4 +1,4 @@
-"""The learning-rate schedule of the official CycleGAN."""
+"""Learning-rate schedules: that of the official CycleGAN, and `poly` of DeepLab."""
 
 import keras
 from keras import ops
@@ -29,3 +29,32 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """Constructor arguments."""
         return {"rate": self.rate, "constant": self.constant, "linear": self.linear}
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class Poly(keras.optimizers.schedules.LearningRateSchedule):
+    """The `poly` policy of Caffe, as DeepLab uses it: `rate * (1 - step / steps) ** power`.
+
+    Args:
+        rate: learning rate of the first step.
+        steps: training steps until it is 0, where it stays.
+        power: 0.9 in DeepLab-v2.
+        every: the rate changes every so many steps.
+    """
+
+    def __init__(self, rate, steps, power=0.9, every=1):
+        if steps < 1 or every < 1:
+            raise ValueError(f"expected steps >= 1 and every >= 1, received {steps} and {every}.")
+        self.rate, self.steps, self.power, self.every = rate, steps, power, every
+
+    def __call__(self, step):
+        """The rate of training step `step`."""
+        step = ops.cast(step, "float32")
+        step = ops.floor(step / self.every) * self.every
+        return self.rate * (1.0 - ops.clip(step / self.steps, 0.0, 1.0)) ** self.power
+
+    def get_config(self):
+        """Constructor arguments."""
+        return {
+            "rate": self.rate, "steps": self.steps, "power": self.power, "every": self.every,
+        }  # fmt: skip
