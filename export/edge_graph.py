@@ -15,6 +15,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.quiet import without_notes
 
 from .graph_images import mirror_to_stride
+from .label_signatures import label_answers
 from .runtimes import signature_name
 from .servable import model_info
 from .signatures import kind_of, refine_function
@@ -77,8 +78,8 @@ def edge_function(model: Any, size: Size) -> Any:
     import tensorflow as tf
 
     answers = {
-        "refiner": _refined, "detector": _detections, "depth": _depth, "classifier": _labels,
-        "pose": _labels,
+        "refiner": _refined, "detector": _detections, "depth": _depth, "classifier": label_answers,
+        "pose": label_answers,
     }  # fmt: skip
     answer = answers[kind_of(model)]
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
@@ -213,20 +214,3 @@ def _detections(model):
         }
 
     return detect
-
-
-def _labels(model):
-    import tensorflow as tf
-
-    def predict(images):
-        answers = model.network(tf.cast(images, tf.float32), training=False)
-        probability = tf.nn.softmax(tf.cast(answers["label"], tf.float32))
-        found = {
-            "label": tf.argmax(probability, axis=-1, output_type=tf.int32),
-            "probability": probability,
-        }
-        if model.quaternion:
-            found["quaternion"] = tf.cast(answers["quaternion"], tf.float32)
-        return found
-
-    return predict

@@ -18,17 +18,7 @@ def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     most = max(1, max_image_pixels // side**2)
     spec = tf.TensorSpec([None, side, side, 3], tf.uint8, name="images")
 
-    @tf.function(autograph=False, input_signature=[spec])
-    def predict(images):
-        answers = model.network(tf.cast(images, tf.float32), training=False)
-        probability = tf.nn.softmax(tf.cast(answers["label"], tf.float32))
-        found = {
-            "label": tf.argmax(probability, axis=-1, output_type=tf.int32),
-            "probability": probability,
-        }
-        if model.quaternion:
-            found["quaternion"] = tf.cast(answers["quaternion"], tf.float32)
-        return found
+    predict = tf.function(label_answers(model), autograph=False, input_signature=[spec])
 
     @tf.function(
         autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")]
@@ -49,3 +39,21 @@ def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         return predict(resize_to_square(check_images(images, max_image_pixels), side))
 
     return {"serving_default": serving_default, "tensor": tensor}
+
+
+def label_answers(model: Any) -> Any:
+    """A function from `[B, side, side, 3]` to the model's answers, named as in the signatures."""
+    import tensorflow as tf
+
+    def predict(images):
+        answers = model.network(tf.cast(images, tf.float32), training=False)
+        probability = tf.nn.softmax(tf.cast(answers["label"], tf.float32))
+        found = {
+            "label": tf.argmax(probability, axis=-1, output_type=tf.int32),
+            "probability": probability,
+        }
+        if model.quaternion:
+            found["quaternion"] = tf.cast(answers["quaternion"], tf.float32)
+        return found
+
+    return predict

@@ -3,6 +3,7 @@
 import json
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -66,7 +67,10 @@ def test_classes_and_poses(pose, scenes, tmp_path):
     from refinezoo.tasks.pose import PoseTower
 
     kind = PoseTower if pose else Classifier
+    keras.utils.set_random_seed(0)
     model = kind(["milk", "juice", "tea"], image_size=32, tower="mnist", width=0.1)
+    for kernel in model.network.trainable_variables:
+        kernel.assign(8 * kernel)  # untrained towers answer a third to everything
     folder = export.saved_model(model, tmp_path / "labels/1", warmup_images=())
     batch = np.stack([scene[:32, :32] for scene in scenes])
     with export.SavedModelSession(folder, threads=1) as session:
@@ -76,6 +80,7 @@ def test_classes_and_poses(pose, scenes, tmp_path):
     assert info["kind"] == ("pose" if pose else "classifier")
     assert info["class_names"] == ["milk", "juice", "tea"]
     np.testing.assert_allclose(found["probability"], model.predict_probability(batch), atol=1e-5)
+    assert np.ptp(found["probability"], axis=-1).max() > 0.01
     np.testing.assert_array_equal(found["label"], model.predict_labels(batch))
     np.testing.assert_allclose(mixed["probability"][0], found["probability"][0], atol=1e-6)
     assert ("quaternion" in found) == pose and mixed["label"].shape == (2,)
