@@ -26,7 +26,7 @@ class Guard(keras.callbacks.Callback):
 
     def sign(self, logs):
         """What shows the failure, in words, or None."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} looks for no sign.")
 
     def on_train_begin(self, logs=None):
         """Forgets what an earlier training showed."""
