@@ -32,6 +32,8 @@ extras = {
 extras["dev"] = [
     *extras["jax"],
     *extras["litert"],
+    *extras["onnx"],
+    *extras["openvino"],
     *extras["serving"],
     "mypy>=1.15",
     "pre-commit>=4",
