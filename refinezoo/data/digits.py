@@ -15,6 +15,7 @@ from refinezoo.data.images import list_images, read_image
 from refinezoo.errors import RefinezooError
 
 SPLITS = {"train": "train", "test": "t10k"}  # split -> the prefix of MNIST's own files
+VALIDATION = 1000  # labelled digits, the last of train, by which hyperparameters may be chosen
 CLASSES = 10
 
 
@@ -31,7 +32,8 @@ def load_digits(
     Args:
         path: `.npz` with x_train, y_train, x_test and y_test, or a folder with MNIST's IDX files
             (`train-images-idx3-ubyte`, ..., also as `.gz`).
-        split: `"train"` or `"test"`, the standard splits.
+        split: `"train"` or `"test"`, the standard splits, or `"validation"`, the last 1,000 digits
+            of train: PixelDA's authors chose hyperparameters by the labels of as many.
         image_size: side, pixels; PixelDA resizes USPS (16 px) to 28.
         photos: a folder of photos, which makes MNIST-M of MNIST (see `mnist_m`).
         seed: of the photo patches.
@@ -43,8 +45,11 @@ def load_digits(
     Raises:
         RefinezooError: missing files, or arrays that are not such digits.
     """
+    if split == "validation":
+        images, labels = load_digits(path, "train", image_size=image_size, photos=photos, seed=seed)
+        return images[-VALIDATION:], labels[-VALIDATION:]
     if split not in SPLITS:
-        raise RefinezooError(f"expected split 'train' or 'test', received {split!r}.")
+        raise RefinezooError(f"expected split 'train', 'validation' or 'test', received {split!r}.")
     if image_size < 8:
         raise RefinezooError(f"expected image_size of 8 pixels or more, received {image_size}.")
     path = Path(path)

@@ -79,8 +79,8 @@ class Preparation:
 
     def real(self, split: str) -> PreparedSet:
         """A split of the real photos, where it lies."""
-        if self.study.real.digits is not None:
-            return self.digits("real", self.study.real.digits, split)
+        if (digits := self.study.real.digits) is not None:
+            return self.digits("real", digits, digits.measured_on if split == "test" else split)
         source = self.path(getattr(self.study.real, split), f"real.{split}")
         images = self.images_of(source, self.study.real.images)
         name = "real" if split == "train" else f"real_{split}"
@@ -178,12 +178,13 @@ class Preparation:
         settings = {"split": split, "image_size": section.image_size, "seed": section.seed}
         images, with_photos = source.parent, section.photos is not None
         if section.photos is not None:
-            if split not in section.photos:
+            whole = "train" if split == "validation" else split
+            if whole not in section.photos:
                 raise RefinezooError(
-                    f"{key}.digits.photos: expected a folder for {split}, received folders for "
+                    f"{key}.digits.photos: expected a folder for {whole}, received folders for "
                     f"{', '.join(section.photos)} only."
                 )
-            images = self.path(section.photos[split], f"{key}.digits.photos.{split}")
+            images = self.path(section.photos[whole], f"{key}.digits.photos.{whole}")
             files += list_images(images)
         fingerprint = recipe_hash([files_fingerprint(files), settings])
         name = key if split == "train" else f"{key}_{split}"

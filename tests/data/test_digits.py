@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from refinezoo.data import write_image
+from refinezoo.data import digits, write_image
 from refinezoo.data.digits import load_digits, mnist_m
 from refinezoo.errors import RefinezooError
 
@@ -128,8 +128,16 @@ def test_what_is_no_digit_is_said(tmp_path, change, words):
         load_digits(tmp_path / "d.npz", "train")
 
 
+def test_validation_is_the_last_thousand_of_train(npz, monkeypatch):
+    monkeypatch.setattr(digits, "VALIDATION", 3)
+    images, labels = load_digits(npz, "train")
+    held_images, held_labels = load_digits(npz, "validation")
+    np.testing.assert_array_equal(held_images, images[-3:])
+    np.testing.assert_array_equal(held_labels, labels[-3:])
+
+
 def test_other_mistakes_are_said(tmp_path, npz):
-    with pytest.raises(RefinezooError, match="'train' or 'test', received 'val'"):
+    with pytest.raises(RefinezooError, match="'train', 'validation' or 'test', received 'val'"):
         load_digits(npz, "val")
     with pytest.raises(RefinezooError, match="image_size of 8"):
         load_digits(npz, "train", image_size=4)

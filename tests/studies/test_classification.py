@@ -87,6 +87,15 @@ def test_no_label_of_the_target_reaches_the_adaptation(world):
     assert model.settings["tower_width"] == 0.25 and model.settings["image_size"] == 16
 
 
+def test_a_recipe_can_be_chosen_on_train_digits(world):
+    tmp_path, read = world
+    target = {"file": "target.npz", "image_size": 16, "measured_on": "validation"}
+    chosen = training_of(tmp_path, read(real={"digits": target}), "refined")
+    spec = json.loads((chosen.folder / "spec.json").read_text())
+    assert spec["test"]["digits"]["split"] == "validation"
+    assert spec["sets"][0]["unlabelled"]["digits"]["split"] == "train"
+
+
 def test_a_tower_learns_the_toy_digits(world):
     tmp_path, read = world
     training = {
@@ -120,9 +129,7 @@ def test_mistakes_are_named(world):
     with pytest.raises(RefinezooError, match="Did you mean 'Classifier'"):
         task.check({"class": "Clasifier"}, {})
     with pytest.raises(RefinezooError, match="freeze, augmentation, init"):
-        task.check(
-            {"class": "Classifier", "init": "x"}, {"freeze": "conv", "augmentation": True}
-        )
+        task.check({"class": "Classifier", "init": "x"}, {"freeze": "conv", "augmentation": True})
     photos = {"file": "target.npz", "image_size": 16, "photos": {"test": "."}}
     with pytest.raises(RefinezooError, match="expected a folder for train"):
         training_of(tmp_path, read(real={"digits": photos}), "real")
