@@ -229,6 +229,25 @@ def compose(
 
 
 @app.command()
+def street(
+    out: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    count: Annotated[int, typer.Option(min=1, help="Frames.")] = 100,
+    size: Annotated[str, typer.Option(help="240x320 (height x width) or 256.")] = "240x320",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
+    mode: Annotated[str, typer.Option(help="street or forest.")] = "street",
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Render streets, or a forest, with exact masks, depth and boxes; run again to resume."""
+    with _worded("Run the same command again to resume; finished frames are kept."):
+        from refinezoo.data.street import render_street
+
+        folder = render_street(
+            out, count, image_size=_size(size, "--size"), seed=seed, mode=mode, workers=workers
+        )
+        print(f"{count} frames: {folder}")
+
+
+@app.command()
 def refine(
     source: Annotated[Path, typer.Argument(help="Dataset folder: COCO, VOC, YOLO, masks, images.")],
     out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
@@ -337,11 +356,11 @@ def export(
         print(f"report: {out / Path(name).name / 'EXPORT.md'}")
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str, option: str = "--image-size") -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise RefinezooError(
-            f"expected --image-size as 256 or 256x128 (height x width), received {text!r}."
+            f"expected {option} as 256 or 256x128 (height x width), received {text!r}."
         )
     return int(parts[0]), int(parts[-1])
 

@@ -21,11 +21,12 @@ _HOMES = {
     "unpaired": "pairing",
     "unpaired_tf_dataset": "pairing_tf",
     "load_digits": "digits",
+    "render_street": "street",
     "list_images": "images",
     "read_image": "images",
     "write_image": "images",
 }
-_MODULES = ("augmentation", "coco", "compose", "images", "masks")
+_MODULES = ("augmentation", "coco", "compose", "images", "masks", "street")
 __all__ = sorted(_HOMES)
 
 
