@@ -31,8 +31,8 @@ def wall(rng: np.random.Generator, kind: str, colour, height: int, width: int) -
     return picture
 
 
-def facade(rng: np.random.Generator, length: float, height: float) -> np.ndarray:
-    """A front of `length` x `height` metres: uint8 [h, w, 3], sides powers of two."""
+def facade(rng: np.random.Generator, length: float, height: float) -> Texture:
+    """A front of `length` x `height` metres."""
     kind = str(rng.choice(["brick", "plaster", "stone", "office"], p=[0.45, 0.3, 0.1, 0.15]))
     colours = {"brick": BRICK, "plaster": PLASTER, "stone": STONE, "office": OFFICE}[kind]
     colour = np.array(colours[rng.integers(len(colours))]) * rng.uniform(0.75, 1.1)
@@ -59,7 +59,7 @@ def facade(rng: np.random.Generator, length: float, height: float) -> np.ndarray
             box = [int(x - half_w), int(y - half_h), int(x + half_w), int(y + half_h)]
             _window(rng, picture, box, dark, frame, rim)
     picture[: max(2, round(0.25 * h / height))] = np.clip(colour * 0.8, 0, 255)  # eaves
-    return picture
+    return Texture(picture)
 
 
 def _window(rng, picture, box, dark, frame, rim) -> None:
@@ -97,6 +97,12 @@ def _shop(rng, picture, top, h, w, dark, bays) -> None:
 
 
 @cache
+def distant_facade(number: int) -> Texture:
+    """One of the fronts of houses far away."""
+    return facade(np.random.default_rng([10, number]), 12.0, 8.0)
+
+
+@cache
 def gable(number: int, pointed: bool = False) -> Texture:
     """One of the end walls of houses, `pointed` under a roof."""
     rng = np.random.default_rng([11, number])
@@ -128,14 +134,15 @@ class House:
         length: along the street.
         height: of the wall.
         depth: across.
+        distant: has one of a few facades, which need not be drawn anew.
     """
 
     def __init__(
         self, rng: np.random.Generator, side: int, front: float, start: float, length: float,
-        height: float, depth: float,
+        height: float, depth: float, distant: bool = False,
     ) -> None:  # fmt: skip
         back, end = front + side * depth, start + length
-        texture = Texture(facade(rng, length, height))
+        texture = distant_facade(int(rng.integers(12))) if distant else facade(rng, length, height)
         number = int(rng.integers(8))
         self.surfaces = [Patch((front, height, start), (0, 0, length), (0, -height, 0), texture,
                                BUILDING)]  # fmt: skip

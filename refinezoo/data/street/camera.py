@@ -72,26 +72,36 @@ class Camera:
         ys = (np.arange(height) - row) / self.focal
         return xs, ys
 
-    def to_camera(self, points: np.ndarray) -> np.ndarray:
-        """World points [N, 3] in camera axes, metres."""
-        return (np.asarray(points) - self.position) @ self.axes
+    def bounds(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels that convex hulls of points may cover, and how near these come.
 
-    def bounds(self, points: np.ndarray) -> tuple[slice, slice, float] | None:
-        """The pixels that the convex hull of camera points [N, 3] may cover, and its nearest z."""
-        z = points[:, 2]
-        front = z > NEAR
-        if not front.any():
-            return None
-        kept = points[front]
-        if not front.all():
-            a, b = kept[:, None], points[~front][None]
+        Args:
+            points: float [N, K, 3], camera axes, metres.
+
+        Returns:
+            int [N, 4], first row, end row, first column, end column (no pixels where an end is
+            not above its first), and float [N], the least z.
+        """
+        near = points[..., 2].min(axis=1)
+        boxes = self._boxes(points)
+        for k in np.flatnonzero(near <= NEAR):
+            front = points[k, :, 2] > NEAR
+            if not front.any():
+                boxes[k] = 0
+                continue
+            a, b = points[k, front][:, None], points[k, ~front][None]
             share = (NEAR - b[..., 2:]) / (a[..., 2:] - b[..., 2:])
-            kept = np.concatenate([kept, (b + share * (a - b)).reshape(-1, 3)])
+            met = (b + share * (a - b)).reshape(-1, 3)  # where edges pass the picture's plane
+            boxes[k] = self._boxes(np.concatenate([points[k, front], met])[None])[0]
+        return boxes, near
+
+    def _boxes(self, points: np.ndarray) -> np.ndarray:
         (height, width), (row, column) = self.image_size, self.centre
-        columns = kept[:, 0] / kept[:, 2] * self.focal + column
-        rows = kept[:, 1] / kept[:, 2] * self.focal + row
-        left, right = max(0, int(np.ceil(columns.min()))), min(width, int(columns.max()) + 1)
-        top, bottom = max(0, int(np.ceil(rows.min()))), min(height, int(rows.max()) + 1)
-        if left >= right or top >= bottom:
-            return None
-        return slice(top, bottom), slice(left, right), float(kept[:, 2].min())
+        z = np.maximum(points[..., 2], NEAR)
+        rows = np.clip(points[..., 1] / z * self.focal + row, -1, height)
+        columns = np.clip(points[..., 0] / z * self.focal + column, -1, width)
+        ends = [np.ceil(rows.min(1)), rows.max(1) + 1, np.ceil(columns.min(1)), columns.max(1) + 1]
+        limits = [height, height, width, width]
+        return np.stack([np.clip(e, 0, m) for e, m in zip(ends, limits, strict=True)], 1).astype(
+            int
+        )

@@ -7,6 +7,7 @@ exact depth, the inside test and perspective-correct texture without clipping.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -46,11 +47,6 @@ class Patch:
     flat: bool = False
     paint: bool = False
 
-    def corners(self) -> np.ndarray:
-        """World [4, 3]."""
-        p, u, v = (np.asarray(x, np.float64) for x in (self.origin, self.u, self.v))
-        return np.stack([p, p + u, p + v, p + u + v])
-
 
 @dataclass
 class Cylinder:
@@ -70,7 +66,6 @@ class Cylinder:
     instance: int = 0
     colour: Sequence[float] = (1.0, 1.0, 1.0)
     repeat: tuple[float, float] = (1.0, 1.0)
-    paint: bool = False
 
     def corners(self) -> np.ndarray:
         """World [8, 3] of the box around it."""
@@ -110,54 +105,81 @@ class ZBuffer:
 
     def draw(self, surfaces: Sequence[Patch | Cylinder]) -> None:
         """Draws all that may be seen, nearest first, paint before what it lies on."""
-        order = []
-        for surface in surfaces:
-            corners = self.camera.to_camera(surface.corners())
-            bounds = self.camera.bounds(corners)
-            if bounds is not None:
-                order.append((not surface.paint, bounds[2], len(order), surface, corners, bounds))
-        for *_, surface, corners, (rows, columns, _) in sorted(order, key=lambda row: row[:3]):
-            if isinstance(surface, Patch):
-                self._patch(surface, corners, rows, columns)
-            else:
-                self._cylinder(surface, rows, columns)
+        order = self._patches([s for s in surfaces if isinstance(s, Patch)])
+        order += self._cylinders([s for s in surfaces if isinstance(s, Cylinder)])
+        for _, _, draw in sorted(order, key=lambda row: row[:2]):
+            draw()
 
-    def _patch(self, patch: Patch, corners: np.ndarray, rows: slice, columns: slice) -> None:
-        p = corners[0]
-        matrix = np.stack([corners[1] - p, corners[2] - p, p], axis=1)
-        if abs(np.linalg.det(matrix)) < 1e-7:  # seen edge-on
+    def _patches(self, patches: list[Patch]) -> list[tuple]:
+        """(after paint, least z, how to draw it) of each patch that may be seen."""
+        if not patches:
+            return []
+        world = np.array([(patch.origin, patch.u, patch.v) for patch in patches], np.float64)
+        world[:, 0] -= self.camera.position
+        p, u, v = np.moveaxis(world @ self.camera.axes, 1, 0)
+        boxes, near = self.camera.bounds(np.stack([p, p + u, p + v, p + u + v], axis=1))
+        matrices = np.stack([u, v, p], axis=2)
+        seen = (boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2])
+        seen &= np.abs(np.linalg.det(matrices)) > 1e-7  # else edge-on
+        inverses = np.zeros_like(matrices, np.float32)
+        inverses[seen] = np.linalg.inv(matrices[seen])
+        lengths = np.linalg.norm(world[:, 1:], axis=2)
+        normals = np.cross(world[:, 1], world[:, 2])
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        middle = world[:, 0] + (world[:, 1] + world[:, 2]) / 2
+        facing = (normals * middle).sum(1)
+        normals *= -np.sign(facing)[:, None]
+        slant = np.abs(facing) / np.linalg.norm(middle, axis=1)
+        finer = 1 / (self.camera.focal * np.sqrt(np.maximum(slant, 0.06)))
+        return [
+            (
+                not patches[k].paint, near[k],
+                partial(self._patch, patches[k], boxes[k], inverses[k], normals[k],
+                        finer[k] / lengths[k]),
+            )
+            for k in np.flatnonzero(seen)
+        ]  # fmt: skip
+
+    def _patch(self, patch: Patch, box, inverse, normal, finer) -> None:
+        top, bottom, left, right = box
+        xs, ys = self._xs[left:right], self._ys[top:bottom]
+        behind = self.inverse_depth[top:bottom, left:right]
+
+        def linear(row):
+            return row[0] * xs[None] + (row[1] * ys + row[2])[:, None]
+
+        w = linear(inverse[2])
+        seen = w > behind * NEARER
+        if not seen.any():
             return
-        inverse = np.linalg.inv(matrix).astype(np.float32)
-        xs, ys = self._xs[columns], self._ys[rows]
-        s, t, w = (r[0] * xs[None] + (r[1] * ys + r[2])[:, None] for r in inverse)
-        seen = w > self.inverse_depth[rows, columns] * NEARER
+        s, t = linear(inverse[0]), linear(inverse[1])
         seen &= (s >= 0) & (t >= 0) & (s <= w) & (t <= w)
         i, j = np.nonzero(seen)
         if not len(i):
             return
         w = w[i, j]
         z = 1.0 / w
-        u, v = np.asarray(patch.u, np.float64), np.asarray(patch.v, np.float64)
-        normal = np.cross(u, v)
-        normal /= np.linalg.norm(normal)
-        middle = corners.mean(axis=0)
-        if normal @ (np.asarray(patch.origin) - self.camera.position) > 0:
-            normal = -normal
-        slant = abs(normal @ (self.camera.axes @ (middle / np.linalg.norm(middle))))
-        texture = patch.texture
-        per_metre = max(
-            patch.repeat[0] * texture.width / np.linalg.norm(u),
-            patch.repeat[1] * texture.height / np.linalg.norm(v),
-        )
+        texture, (along, down) = patch.texture, patch.repeat
         texels = texture.sample(
-            s[i, j] * z * np.float32(patch.repeat[0]),
-            t[i, j] * z * np.float32(patch.repeat[1]),
-            z * np.float32(per_metre / self.camera.focal / np.sqrt(max(slant, 0.06))),
-        )
+            s[i, j] * (z * np.float32(along)), t[i, j] * (z * np.float32(down)),
+            z * np.float32(max(along * texture.width * finer[0], down * texture.height * finer[1])),
+        )  # fmt: skip
         lit = self.light.shade(None if patch.flat else normal) * np.asarray(patch.colour)
-        self._write(patch, i + rows.start, j + columns.start, w, texels, lit.astype(np.float32))
+        self._write(patch, i + top, j + left, w, texels, lit.astype(np.float32))
 
-    def _cylinder(self, thing: Cylinder, rows: slice, columns: slice) -> None:
+    def _cylinders(self, cylinders: list[Cylinder]) -> list[tuple]:
+        if not cylinders:
+            return []
+        corners = np.array([thing.corners() for thing in cylinders])
+        boxes, near = self.camera.bounds((corners - self.camera.position) @ self.camera.axes)
+        return [
+            (True, near[k], partial(self._cylinder, thing, boxes[k]))
+            for k, thing in enumerate(cylinders)
+            if boxes[k, 1] > boxes[k, 0] and boxes[k, 3] > boxes[k, 2]
+        ]
+
+    def _cylinder(self, thing: Cylinder, box) -> None:
+        rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
         axes, (cx, cy, cz) = self.camera.axes, self.camera.position
         xs, ys = self._xs[columns].astype(np.float64), self._ys[rows].astype(np.float64)
         dx, dy, dz = (r[0] * xs[None] + (r[1] * ys + r[2])[:, None] for r in axes)

@@ -112,7 +112,7 @@ class StreetScene(Scene):
         self.grove = Grove(rng)
         self.half = float(rng.uniform(3.2, 6.0))
         self.end = float(rng.choice([60.0, 90.0, 140.0]) + rng.uniform(0, 20))
-        self.bonnet = bool(rng.random() < 0.3)
+        self.bonnet = bool(rng.random() < 0.4)
         self._lay_ground()
         for side in (-1, 1):
             self._line(side)
@@ -167,7 +167,7 @@ class StreetScene(Scene):
         self.walk, self.green = {}, {}
         for side in (-1, 1):
             self.walk[side] = float(rng.uniform(1.3, 3.4))
-            self.green[side] = bool(rng.random() < 0.35)
+            self.green[side] = bool(rng.random() < 0.3)
             for start, end in self._open(-6.0, self.end):
                 self.surfaces += pavement(
                     rng, slabs, side, half, self.walk[side], start, end, self.green[side]
@@ -185,7 +185,7 @@ class StreetScene(Scene):
         edge = side * (self.half + self.walk[side])
         for start, end in self._open(-4.0, self.end):
             z = start
-            tall = rng.uniform(4.5, 12)
+            tall = rng.uniform(5.5, 13)
             while z < end - 3:
                 length = min(float(rng.uniform(5, 18)), end - z)
                 if rng.random() < (0.3 if self.green[side] else 0.88):
@@ -193,7 +193,16 @@ class StreetScene(Scene):
                     back += rng.uniform(4, 14) if self.green[side] else 0.0
                     tall = np.clip(tall + rng.normal(0, 1.2), 3.5, 15)
                     self.add(
-                        House(rng, side, edge + side * back, z, length, tall, rng.uniform(7, 12))
+                        House(
+                            rng,
+                            side,
+                            edge + side * back,
+                            z,
+                            length,
+                            tall,
+                            rng.uniform(7, 12),
+                            z > 55,
+                        )
                     )
                     if back > 1.5:
                         self._border(side, edge, z, z + length)
@@ -217,11 +226,11 @@ class StreetScene(Scene):
         kerb, wall = self.half + 0.4, self.half + self.walk[side] - 0.3
         for z in np.arange(rng.uniform(5, 25), self.end, rng.uniform(22, 38)):
             self.surfaces += lamp_post(rng, side, side * kerb, z, self.new_instance())
-        for _ in range(rng.poisson(2.4)):
+        for _ in range(rng.poisson(3.2)):
             x, z = side * rng.uniform(kerb, max(kerb, wall)), _near(rng, 6, 60)
             make = traffic_light if rng.random() < 0.25 else sign
             self.surfaces += make(rng, x, z, self.new_instance(2))
-        for _ in range(rng.poisson(1.0)):
+        for _ in range(rng.poisson(1.4)):
             x, z = side * rng.uniform(kerb, max(kerb, wall)), _near(rng, 6, 40)
             self.surfaces += bin_or_box(rng, x, z)
         if rng.random() < 0.3:  # a row of bollards
@@ -237,7 +246,7 @@ class StreetScene(Scene):
 
     def _park(self, side: int) -> None:
         rng = self.rng
-        if rng.random() > (0.55 if self.half > 3.8 else 0.25):
+        if rng.random() > (0.45 if self.half > 3.8 else 0.2):
             return
         z = rng.uniform(8, 25)
         while z < min(self.end, 80):
@@ -260,8 +269,8 @@ class StreetScene(Scene):
         if self.crossing[1] and rng.random() < 0.3:
             x, z = rng.uniform(-8, 8), np.mean(self.crossing)
             self.add(Vehicle(rng, x, z, np.pi / 2 * rng.choice([-1, 1]), self.new_instance()))
-        for _ in range(rng.poisson(0.5)):
-            x, z = rng.uniform(-1, 1) * self.half * 0.8, _near(rng, 6, 35)
+        for _ in range(rng.poisson(0.9)):
+            x, z = rng.uniform(-1, 1) * self.half * 0.9, _near(rng, 6, 35)
             way = "along" if rng.random() < 0.6 else "across"
             self.add(Person(rng, x, z, self.new_instance(), cycling=way))
         if rng.random() < 0.15:
@@ -273,7 +282,7 @@ class StreetScene(Scene):
         rng = self.rng
         for x in np.arange(-90, 90, 14.0):
             if rng.random() < 0.5:
-                house = House(rng, 1, 0.0, 0.0, 14.0, rng.uniform(4, 11), 9.0)
+                house = House(rng, 1, 0.0, 0.0, 14.0, rng.uniform(4, 11), 9.0, True)
                 for patch in house.surfaces:  # turned to face the camera
                     for name in ("origin", "u", "v"):
                         a, b, c = getattr(patch, name)
