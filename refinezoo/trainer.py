@@ -79,8 +79,13 @@ def _build(config: TrainingConfig) -> Any:
     if not hasattr(cls, "refine"):
         raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
     keras.utils.set_random_seed(config.seed)
+    arguments = dict(config.arguments)
+    if config.labels is not None:
+        from refinezoo.data.labels import read_labels
+
+        arguments.setdefault("class_names", read_labels(config.labels).class_names)
     try:
-        return cls(**config.arguments)
+        return cls(**arguments)
     except (TypeError, ValueError) as error:
         raise RefinezooError(
             f"arguments: {config.refiner} does not take them: {error}. "
@@ -246,6 +251,7 @@ def _data(config: TrainingConfig, steps: int) -> Any:
         augment=config.augment,
         seed=config.seed,
         steps=steps,
+        labels=config.labels,
         **settings,
     )
 

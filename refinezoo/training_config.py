@@ -26,6 +26,11 @@ class TrainingConfig(Strict):
     colours: str | list[str] | None = Field(
         default=None, description="photos whose colour statistics are kept; as `real` by default"
     )
+    labels: str | None = Field(
+        default=None,
+        description="CSV file of the renders' classes and rotations, for PixelDA "
+        "(file,class or file,class,qw,qx,qy,qz)",
+    )
     masks: Literal["grabcut"] | None = Field(
         default=None, description="where foreground masks come from when no folder holds them"
     )

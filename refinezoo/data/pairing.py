@@ -1,5 +1,6 @@
 """Unpaired batches of synthetic and real pictures, for any Keras backend."""
 
+import os
 from typing import Any
 
 import cv2
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 
 from refinezoo.data.augmentation import Augmentation
+from refinezoo.data.labels import Labels, read_labels
 from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
 from refinezoo.errors import RefinezooError, did_you_mean
 
@@ -34,6 +36,7 @@ class UnpairedSampler:
         masks: MaskFunction | None,
         resize_masks: bool,
         memory_budget: int,
+        labels: Labels | None = None,
     ) -> None:
         if crop not in CROPS:
             raise RefinezooError(
@@ -52,6 +55,13 @@ class UnpairedSampler:
             Pictures(source, masks, short_side, memory_budget // 2, resize_masks, domain)
             for source, domain in zip((synthetic, real), DOMAINS, strict=True)
         ]
+        # What each render is, beside its picture and maps.
+        self.labels = labels.of(self.domains[0].items) if labels else {}
+        if "quaternion" in self.labels and self.augmentation is not None:
+            raise RefinezooError(
+                "expected augment=False (augment: false) with rotations, which a mirrored or "
+                "turned picture does not keep, received an augmentation."
+            )
         self._orders: dict[tuple[int, int], np.ndarray] = {}
 
     def index(self, domain: int, t: int) -> int:
@@ -67,7 +77,10 @@ class UnpairedSampler:
         return int(order[place])
 
     def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
-        """Sample t: `image` uint8 [S, S, 3]; `foreground_mask`, `depth_m` float32 [S, S, 1]."""
+        """Sample t: `image` uint8 [S, S, 3]; `foreground_mask`, `depth_m` float32 [S, S, 1].
+
+        Of a render also `label` int32 [] and `quaternion` float32 [4], if there are labels.
+        """
         record = {}
         for key, array in self.domains[domain][self.index(domain, t)].items():
             rng = np.random.default_rng([self.seed, 1 << 32, domain, t])  # the same window for all
@@ -77,7 +90,11 @@ class UnpairedSampler:
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
-        return {key: np.ascontiguousarray(value) for key, value in record.items()}
+        record = {key: np.ascontiguousarray(value) for key, value in record.items()}
+        if domain == 0:
+            here = self.index(domain, t)
+            record |= {key: values[here] for key, values in self.labels.items()}
+        return record
 
     def batch(self, first: int, size: int) -> dict[str, dict[str, np.ndarray]]:
         """Samples first to first + size - 1 of both domains, stacked."""
@@ -167,6 +184,7 @@ def unpaired(
     masks: MaskFunction | None = None,
     resize_masks: bool = False,
     memory_budget: int = 2 << 30,
+    labels: Labels | str | os.PathLike | None = None,
     initial_epoch: int = 0,
     **kwargs,
 ) -> UnpairedImages:
@@ -187,22 +205,26 @@ def unpaired(
             `foreground_masks/`, e.g. `grabcut_mask` or `BackgroundTemplates(...)`.
         resize_masks: bring masks of another size to their picture's (nearest, logged).
         memory_budget: bytes for decoded pictures; what does not fit is read when needed.
+        labels: CSV file of the renders' classes (and rotations), as `read_labels` reads it.
         initial_epoch: where in the stream to start, to resume a training.
         **kwargs: `workers`, `max_queue_size`, ... of `keras.utils.PyDataset`.
 
     Returns:
         A `keras.utils.PyDataset` of `{"synthetic": {"image": uint8 [B, S, S, 3],
         "foreground_mask": float32 [B, S, S, 1], 1 = object, "depth_m": float32 [B, S, S, 1], 0 =
-        missing}, "real": {...}}`. Masks lie in `foreground_masks/`, depth in `depth/` (16-bit PNG
+        missing}, "real": {...}}`, with `labels` also "label" int32 [B] and "quaternion" float32
+        [B, 4] of the renders. Masks lie in `foreground_masks/`, depth in `depth/` (16-bit PNG
         in millimetres or `.npy` in metres) beside `images/`; a domain without them has none.
 
     Raises:
         RefinezooError: no or unreadable pictures, maps missing for some, impossible arguments.
     """
     _check_batches(batch_size, steps)
+    if labels is not None and not isinstance(labels, Labels):
+        labels = read_labels(labels)
     sampler = UnpairedSampler(
         synthetic, real, image_size=image_size, crop=crop, augment=augment, seed=seed, masks=masks,
-        resize_masks=resize_masks, memory_budget=memory_budget,
+        resize_masks=resize_masks, memory_budget=memory_budget, labels=labels,
     )  # fmt: skip
     return UnpairedImages(sampler, batch_size, steps, initial_epoch, **kwargs)
 

@@ -27,21 +27,22 @@ def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:
     import tensorflow as tf
 
     twin = unpaired(synthetic, real, **arguments)
-    sampler, size = twin.sampler, twin.sampler.image_size
+    sampler = twin.sampler
     first = twin.epoch * twin.steps * twin.batch_size
 
     def samples(t: Any) -> dict:
         out = {}
         for domain, name in enumerate(DOMAINS):
-            keys = sampler.domains[domain].keys
+            first_sample = sampler.sample(domain, 0)
+            keys = tuple(first_sample)
             values = tf.numpy_function(
                 lambda t, domain=domain, keys=keys: _ordered(sampler, domain, int(t), keys),
                 [t],
-                [tf.uint8 if key == "image" else tf.float32 for key in keys],
+                [first_sample[key].dtype for key in keys],
             )
             out[name] = dict(zip(keys, values, strict=True))
             for key, value in out[name].items():
-                value.set_shape((size, size, 3 if key == "image" else 1))
+                value.set_shape(first_sample[key].shape)
         return out
 
     stream = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
