@@ -25,6 +25,7 @@ REGISTRY: dict[str, str] = {
     "Classifier": "refinezoo.tasks.classification:Classifier",
     "CycleGAN": "refinezoo.refiners:CycleGAN",
     "CycleGANForegroundBackground": "refinezoo.refiners:CycleGANForegroundBackground",
+    "DeepLabV2": "refinezoo.tasks.segmentation:DeepLabV2",
     "DepthUNet": "refinezoo.tasks.depth:DepthUNet",
     "FDA": "refinezoo.refiners:FDA",
     "PixelDA": "refinezoo.refiners:PixelDA",
@@ -33,6 +34,7 @@ REGISTRY: dict[str, str] = {
     "SimGAN": "refinezoo.refiners:SimGAN",
     "SSD300": "refinezoo.tasks.detection:SSD300",
     "T2Net": "refinezoo.refiners:T2Net",
+    "YOLOv3": "refinezoo.tasks.detection:YOLOv3",
 }
 
 

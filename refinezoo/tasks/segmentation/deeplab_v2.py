@@ -1,0 +1,267 @@
+"""DeepLab-v2: atrous convolutions, spatial pyramid pooling, several scales of the image.
+
+    L = CE(f(x)) + CE(f(0.75 x)) + CE(f(0.5 x)) + CE(max of the three at the size of the first)
+
+f gives logits at an eighth of its image's size; CE reduces the labels to each map. At test time the
+fused map is enlarged bilinearly and every pixel gets its best class. The paper's dense CRF, which
+adds 1.3 points of mean IoU on VOC, is left out: no maintained library has it.
+
+Reference:
+    Chen et al., DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous
+    Convolution, and Fully Connected CRFs, arXiv 1606.00915.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.losses.segmentation import multi_scale_loss
+from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+from refinezoo.networks.deeplab_resnet import deeplab_resnet
+from refinezoo.networks.deeplab_vgg import deeplab_vgg
+from refinezoo.tasks.segmentation.checks import (
+    check_labelled,
+    checked_images,
+    checked_masks,
+    checked_settings,
+)
+from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
+from refinezoo.training.first_batch import first_batch
+from refinezoo.training.jit import choose_jit
+from refinezoo.training.layerwise_sgd import LayerwiseSGD
+from refinezoo.training.schedules import Poly
+
+# Network, its options, the paper's rates of atrous convolution, its learning rate.
+BACKBONES: dict[str, tuple[Any, dict[str, Any], tuple[int, ...], float]] = {
+    "resnet101": (deeplab_resnet, {}, (6, 12, 18, 24), 2.5e-4),
+    "vgg16_largefov": (deeplab_vgg, {"large_fov": True}, (12,), 1e-3),
+    "vgg16_aspp": (deeplab_vgg, {}, (6, 12, 18, 24), 1e-3),
+}
+# What scores classes starts from nothing and learns faster; biases and scales do not decay.
+_RULES = (
+    (r"^(aspp|fc8)_\d+/kernel$", 10, 1),
+    (r"^(aspp|fc8)_\d+/bias$", 20, 0),
+    (r"/(gamma|beta)$", 1, 0),
+    (r"/bias$", 2, 0),
+)
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class DeepLabV2(keras.Model):
+    """DeepLab-v2; the paper's networks at its defaults, without the CRF.
+
+    `fit(images, masks)`: uint8 `[N, H, W, 3]` RGB, int `[N, H, W]` class ids or `ignore_id`; data
+    sets of such batches as well. `evaluate` gives the loss, `evaluate_masks` the field's metrics;
+    `predict` and `segment` give class ids.
+
+    Args:
+        class_names: names of the K classes, in the order of their ids from 0.
+        backbone: `"resnet101"`, `"vgg16_largefov"` or `"vgg16_aspp"`.
+        width: multiplies the network's channels.
+        depth: multiplies its blocks, or the convolutions of each block of VGG16.
+        batch_norm: trains batch normalisation (which VGG16 otherwise lacks and ResNet keeps
+            frozen): needed from scratch.
+        rates: of the atrous convolutions that score; None is the backbone's of the paper, which
+            was trained at 321 px. Maps of less than about 24 cells need smaller ones.
+        scales: of the image that the network sees, the first 1; `(1,)` is the network alone, at
+            55 % of the time.
+        ignore_id: id of mask pixels that do not count, K to 255.
+        image_size: height and width it is trained at, which fixed-size exports take; any size can
+            be given to it all the same.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Example:
+        >>> model = DeepLabV2(names, width=0.25, batch_norm=True, rates=(1, 2, 4, 6))
+        >>> model.compile(keras.optimizers.Adam(1e-3))
+        >>> model.fit(images, masks, batch_size=8, epochs=40)
+        >>> model.evaluate_masks(photos, true_masks)["mean_iou"]
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        backbone: str = "resnet101",
+        width: float = 1.0,
+        depth: float = 1.0,
+        batch_norm: bool = False,
+        rates: Sequence[int] | None = None,
+        scales: Sequence[float] = (1, 0.75, 0.5),
+        ignore_id: int = 255,
+        image_size: Sequence[int] | None = None,
+        **kwargs,
+    ) -> None:
+        if backbone not in BACKBONES:
+            raise RefinezooError(
+                f"expected backbone as one of {', '.join(BACKBONES)}, received {backbone!r}."
+                + did_you_mean(backbone, BACKBONES)
+            )
+        names = checked_settings(class_names, scales, ignore_id)
+        super().__init__(**kwargs)
+        self.class_names, self.ignore_id, self.backbone = names, int(ignore_id), backbone
+        self.image_size = None if image_size is None else tuple(image_size)
+        build, options, paper_rates, _ = BACKBONES[backbone]
+        self.settings = {
+            "class_names": names, "backbone": backbone, "width": width, "depth": depth,
+            "batch_norm": batch_norm, "rates": list(rates or paper_rates), "scales": list(scales),
+            "ignore_id": self.ignore_id,
+            "image_size": None if image_size is None else list(image_size),
+        }  # fmt: skip
+        self.network = build(
+            len(names), rates=rates or paper_rates, width=width, depth=depth,
+            batch_norm=batch_norm, **options,
+        )  # fmt: skip
+        maps = multi_scale_network(self.network, scales)
+        # Not tracked: they share the network's weights and must not appear in its checkpoints.
+        object.__setattr__(self, "multi_scale", maps)
+        object.__setattr__(self, "segmentation_model", class_id_network(maps))
+        self.built = True
+
+    @property
+    def inference_network(self) -> keras.Model:
+        """The functional model of one scale, whose weights a preset ships."""
+        return self.network
+
+    def call(self, images, training=False):
+        """RGB `[B, H, W, 3]` in 0..255 to the list of logits of `multi_scale_network`."""
+        return self.multi_scale(images, training=training)
+
+    def compile(self, optimizer=None, *, steps=20_000, jit_compile="auto", **kwargs):
+        """Configures training; the loss is the method's own.
+
+        Args:
+            optimizer: the paper's by default, which starts from pretrained weights: SGD with
+                momentum 0.9, `poly` rate of power 0.9, 2.5e-4 (VGG16: 1e-3), ten times that for
+                the scores and twenty for their biases, weight decay 5e-4. From scratch take Adam at
+                1e-3 and `batch_norm=True`.
+            steps: of the default optimizer's schedule; 10 images each in the paper.
+            jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
+            **kwargs: as in `keras.Model.compile`, without `loss`.
+        """
+        if kwargs.pop("loss", None) is not None:
+            raise RefinezooError(
+                "expected no loss: DeepLabV2 has its own, summed over the scales. Override "
+                "compute_loss for another."
+            )
+        if optimizer is None:
+            rate = Poly(BACKBONES[self.backbone][-1], steps, every=10)
+            optimizer = LayerwiseSGD(rate, _RULES, l2=5e-4)
+        super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
+
+    def compile_from_config(self, config):
+        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The sum of the cross-entropies of all maps."""
+        if sample_weight is not None:
+            raise RefinezooError(
+                "expected batches (images, masks), received sample weights too. Give pixels that "
+                f"shall not count the id {self.ignore_id}."
+            )
+        if len(y.shape) == 4:
+            y = y[..., 0]
+        return multi_scale_loss(y_pred, y, self.ignore_id)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; arrays are checked as a whole, data sets by their first batch."""
+        if y is not None:
+            check_labelled(self.check_values((x, y)), self.ignore_id)
+        else:
+            batch, x = first_batch(x)
+            self.check_values(batch)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`: the loss. `evaluate_masks` gives the metrics."""
+        if y is not None:
+            self.check_values((x, y))
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def check_values(self, batch):
+        """Checks `(images, masks)`, NumPy, and returns the masks `[B, H, W]`.
+
+        Raises:
+            RefinezooError: no such pair, images or masks of another kind or size, unknown ids.
+        """
+        if not isinstance(batch, tuple | list) or len(batch) < 2:
+            raise RefinezooError(
+                f"expected batches (images, masks), received {type(batch).__name__}. Call "
+                "fit(images, masks), or yield such pairs."
+            )
+        images = checked_images(batch[0])
+        return checked_masks(batch[1], images, len(self.class_names), self.ignore_id)
+
+    def segment(self, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
+        """The class of every pixel.
+
+        Args:
+            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB, any H and W.
+            batch_size: images per pass.
+
+        Returns:
+            uint8 `[B, H, W]` or `[H, W]`, indices into `class_names`.
+
+        Raises:
+            RefinezooError: for other images.
+        """
+        stack = checked_images(images)
+        count, maps = len(stack), []
+        batch_size = min(batch_size, count)
+        # Whole batches only: a smaller last one would be compiled anew.
+        filling = np.zeros((-count % batch_size, *stack.shape[1:]), "uint8")
+        stack = np.concatenate([stack, filling])
+        for start in range(0, len(stack), batch_size):
+            part = stack[start : start + batch_size]
+            maps.append(np.asarray(self.segmentation_model.predict_on_batch(part)))
+        ids = np.concatenate(maps)[:count]
+        return ids[0] if np.ndim(images) == 3 else ids
+
+    def predict(self, images, batch_size=8, **kwargs):
+        """Class ids; see `segment`."""
+        return self.segment(images, batch_size)
+
+    def evaluate_masks(self, images, masks, *, batch_size: int = 8) -> dict[str, Any]:
+        """Mean IoU, IoU per class and pixel accuracy on labelled images.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`, or a list of images of different sizes.
+            masks: class ids, int `[B, H, W]`, or a list of `[H, W]`.
+            batch_size: images per pass, where they are of one size.
+
+        Returns:
+            As `metrics.segmentation.segmentation_metrics`.
+
+        Raises:
+            RefinezooError: masks that do not fit the images or the classes, or without any pixel
+                that counts.
+        """
+        if len(images) != len(masks):
+            raise RefinezooError(
+                f"expected a mask for each image, received {len(images)} images and {len(masks)} "
+                "masks."
+            )
+        if isinstance(images, np.ndarray):
+            pairs = [(images, masks)]
+        else:
+            pairs = [(image[None], mask[None]) for image, mask in zip(images, masks, strict=True)]
+        classes = len(self.class_names)
+        table = np.zeros((classes, classes), np.int64)
+        for part, truth in pairs:
+            truth = self.check_values((part, truth))
+            found = self.segment(part, batch_size)
+            table += confusion_matrix(truth, found, classes, self.ignore_id)
+        return segmentation_metrics(table, self.class_names)
+
+    def save_to_preset(self, folder):
+        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+        from refinezoo import presets
+
+        return presets.save_to_preset(self, folder)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
