@@ -15,7 +15,9 @@ from pycocotools import mask as rle_tools
 from refinezoo.data.images import encode_image
 from refinezoo.data.street.camera import Camera
 from refinezoo.data.street.classes import CLASS_NAMES, INSTANCE_CLASSES
-from refinezoo.data.street.scene import Frame, StreetScene
+from refinezoo.data.street.forest import ForestWorld
+from refinezoo.data.street.scene import Frame
+from refinezoo.data.street.streets import StreetScene
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path, locked_folder, write_json
 
@@ -30,7 +32,15 @@ def _street_frame(seed: int, index: int, image_size: tuple[int, int]) -> Frame:
     return scene.render(scene.camera(image_size))
 
 
-MODES: dict[str, Callable[[int, int, tuple[int, int]], Frame]] = {"street": _street_frame}
+def _forest_frame(seed: int, index: int, image_size: tuple[int, int]) -> Frame:
+    world = ForestWorld((seed, index))
+    return world.render(world.random_camera(image_size))
+
+
+MODES: dict[str, Callable[[int, int, tuple[int, int]], Frame]] = {
+    "street": _street_frame,
+    "forest": _forest_frame,
+}
 
 
 def render_street(

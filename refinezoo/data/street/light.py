@@ -67,7 +67,7 @@ class Light:
             horizon=0.35 * sky + 0.65 * np.array([238, 240, 243]),
             clouds=float(rng.uniform(0, 1)), haze=float(rng.uniform(150, 900)),
             noise=float(rng.uniform(1, 5)), blur=float(rng.uniform(0.45, 0.75)),
-            gain=float(rng.uniform(0.85, 1.25)), gamma=float(rng.uniform(0.9, 1.45)),
+            gain=float(rng.uniform(0.9, 1.3)), gamma=float(rng.uniform(0.85, 1.4)),
         )  # fmt: skip
 
     def shade(self, normal: np.ndarray | None) -> np.ndarray:

@@ -88,6 +88,7 @@ class ZBuffer:
         inverse_depth: float32 [H, W], 1 / metres along the optical axis, 0 = nothing.
         class_id: uint8 [H, W].
         instance: int32 [H, W].
+        level: bool [H, W], a surface that faces up: where shadows fall.
     """
 
     def __init__(self, camera: Camera, light: Light) -> None:
@@ -97,6 +98,7 @@ class ZBuffer:
         self.inverse_depth = np.zeros(shape, np.float32)
         self.class_id = np.zeros(shape, np.uint8)
         self.instance = np.zeros(shape, np.int32)
+        self.level = np.zeros(shape, bool)
         xs, ys = camera.rays()
         self._xs, self._ys = xs.astype(np.float32), ys.astype(np.float32)
         # Half-covered texels (leaves, railings far away) count or not by a fixed grain, not a mean.
@@ -165,7 +167,8 @@ class ZBuffer:
             z * np.float32(max(along * texture.width * finer[0], down * texture.height * finer[1])),
         )  # fmt: skip
         lit = self.light.shade(None if patch.flat else normal) * np.asarray(patch.colour)
-        self._write(patch, i + top, j + left, w, texels, lit.astype(np.float32))
+        level = not patch.flat and normal[1] > 0.99
+        self._write(patch, i + top, j + left, w, texels, lit.astype(np.float32), level)
 
     def _cylinders(self, cylinders: list[Cylinder]) -> list[tuple]:
         if not cylinders:
@@ -204,9 +207,11 @@ class ZBuffer:
         )
         lit = self.light.shade(np.stack([nx, 0 * nx, nz], axis=1)) * np.asarray(thing.colour)
         w = (1.0 / z).astype(np.float32)
-        self._write(thing, i + rows.start, j + columns.start, w, texels, lit.astype(np.float32))
+        self._write(
+            thing, i + rows.start, j + columns.start, w, texels, lit.astype(np.float32), False
+        )
 
-    def _write(self, surface, i, j, w, texels, lit) -> None:
+    def _write(self, surface, i, j, w, texels, lit, level) -> None:
         if not surface.texture.opaque:
             side = len(self._grain)
             there = texels[:, 3] > self._grain[i % side, j % side]
@@ -216,3 +221,4 @@ class ZBuffer:
         self.inverse_depth[i, j] = w
         self.class_id[i, j] = surface.class_id
         self.instance[i, j] = surface.instance
+        self.level[i, j] = level
