@@ -9,6 +9,9 @@ from typing import Any
 _HOMES = {
     "ArrayBatches": "arrays",
     "AugmentedBatches": "depth",
+    "SegmentationAugmentation": "segmentation",
+    "read_class_ids": "segmentation",
+    "read_segmentation_folder": "segmentation",
     "read_depth": "depth",
     "read_depth_folder": "depth",
     "UnpairedArrays": "arrays",

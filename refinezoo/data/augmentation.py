@@ -1,8 +1,9 @@
 """Joint augmentation: image, mask, depth and boxes stay aligned.
 
 A record is a dictionary with `image` (uint8 [H, W, 3]) and any of `foreground_mask` (float32
-[H, W, 1], 1 = object), `depth_m` (float32 [H, W, 1], metres, 0 = missing), `boxes_xywh` (float32
-[N, 4] pixels) with `labels`, `crowd`, `visibility` ([N]). Every function returns a new record.
+[H, W, 1], 1 = object), `depth_m` (float32 [H, W, 1], metres, 0 = missing), `class_ids` (uint8
+[H, W, 1], 255 = ignored), `boxes_xywh` (float32 [N, 4] pixels) with `labels`, `crowd`,
+`visibility` ([N]). Every function returns a new record.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 
 Record = dict[str, Any]
-MAPS = {"image": 0, "foreground_mask": 0.0, "depth_m": 0.0}  # and what lies outside of them
+# And what lies outside of them.
+MAPS = {"image": 0, "foreground_mask": 0.0, "depth_m": 0.0, "class_ids": 255}
 PER_BOX = ("boxes_xywh", "labels", "crowd", "visibility")
 
 
@@ -58,7 +60,7 @@ def crop(record: Record, x: int, y: int, width: int, height: int, min_kept: floa
 
 
 def resize(record: Record, height: int, width: int) -> Record:
-    """Scales to another size: the image by area or bilinear, mask and depth by nearest.
+    """Scales to another size: the image by area or bilinear, masks and depth by nearest.
 
     Depth keeps its metres.
     """

@@ -1,7 +1,7 @@
 """Depth maps on disk and in batches: float32 metres, 0 = missing."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import cv2
 import keras
 import numpy as np
 
-from refinezoo.data.augmentation import Augmentation, resize
+from refinezoo.data.augmentation import Record, resize
 from refinezoo.data.images import list_images, read_image, read_mask
 from refinezoo.errors import RefinezooError
 
@@ -112,19 +112,27 @@ def resize_depth(depth_m: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 class AugmentedBatches(keras.utils.PyDataset):
-    """Augments each record of other batches; image and depth stay aligned.
+    """Augments each record of other batches; image and depth or mask stay aligned.
 
     Args:
         batches: a `PyDataset` with `epoch`, such as `UnpairedArrays`, of records (dicts with
-            `image`), of dicts of records, or of `(images, depth_m)`.
+            `image`), of dicts of records, or of pairs such as `(images, depth_m)`.
         augmentation: T2Net's is `Augmentation(flip=0.5, rotate=5)`; corners that a rotation
             uncovers are black, their depth missing.
+            `data.segmentation.SegmentationAugmentation` is DeepLab's.
         seed: of the draws, which depend on it, on `epoch` and on the batch alone.
+        pair: what the arrays of a pair are, as a record names them.
     """
 
-    def __init__(self, batches: Any, augmentation: Augmentation, seed: int = 0) -> None:
+    def __init__(
+        self,
+        batches: Any,
+        augmentation: Callable[[Record, np.random.Generator], Record],
+        seed: int = 0,
+        pair: tuple[str, str] = ("image", "depth_m"),
+    ) -> None:
         super().__init__()
-        self.batches, self.augmentation, self.seed = batches, augmentation, seed
+        self.batches, self.augmentation, self.seed, self.pair = batches, augmentation, seed, pair
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -135,8 +143,8 @@ class AugmentedBatches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         batch = self.batches[index]
         if isinstance(batch, tuple):
-            record = self._augmented(dict(zip(("image", "depth_m"), batch, strict=True)), rng)
-            return record["image"], record["depth_m"]
+            record = self._augmented(dict(zip(self.pair, batch, strict=True)), rng)
+            return tuple(record[key] for key in self.pair)
         if "image" in batch:
             return self._augmented(batch, rng)
         return {half: self._augmented(records, rng) for half, records in batch.items()}

@@ -1,0 +1,160 @@
+"""Masks of class ids on disk and in batches: uint8, a class for every pixel."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from refinezoo.data.augmentation import Record, crop, flip, photometric, resize
+from refinezoo.data.images import list_images, read_image
+from refinezoo.errors import RefinezooError
+
+_MEAN_RGB = (123, 117, 104)  # what lies beside a picture: DeepLab subtracts it, and sees zeros
+
+
+def read_class_ids(path: str | os.PathLike) -> np.ndarray:
+    """Reads a mask whose values are class ids: a grey PNG, or a palette PNG as PASCAL VOC has.
+
+    Args:
+        path: the file.
+
+    Returns:
+        uint8 [H, W]; of a palette PNG the indices, not the colours.
+
+    Raises:
+        RefinezooError: the file does not decode, shows colours, or holds ids above 255.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            lossy, ids = image.format in ("JPEG", "WEBP"), np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise RefinezooError(f"{path}: expected a mask, but it cannot be read: {error}.") from None
+    if lossy:
+        raise RefinezooError(
+            f"{path}: expected a PNG of class ids, received a lossy format, which changes them. "
+            "Export the masks as PNG."
+        )
+    if ids.ndim == 3 and (ids[..., :3] == ids[..., :1]).all():
+        ids = ids[..., 0]  # grey, saved as RGB
+    if ids.ndim != 2:
+        raise RefinezooError(
+            f"{path}: expected class ids [H, W], received colours {list(ids.shape)}. Save the "
+            "index of each pixel's class as a grey or palette PNG."
+        )
+    if ids.max(initial=0) > 255 or ids.min(initial=0) < 0:
+        raise RefinezooError(
+            f"{path}: expected class ids 0 to 255, received {ids.min()} to {ids.max()}. Instance "
+            "masks (Cityscapes, KITTI) hold class and number: keep the class."
+        )
+    return ids.astype(np.uint8)
+
+
+def read_segmentation_folder(
+    folder: str | os.PathLike,
+    image_size: tuple[int, int] | None = None,
+    *,
+    stems: Collection[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Reads `folder/images/STEM.*` with `folder/masks/STEM.png` into memory.
+
+    Args:
+        folder: holds `images/` and `masks/`.
+        image_size: height and width to scale to (images by area, masks by nearest); None keeps
+            the files' size, which must then be one.
+        stems: names of the pictures to read, without suffix; None is all.
+
+    Returns:
+        `image` uint8 [N, H, W, 3] and `class_ids` uint8 [N, H, W], in the order of the names.
+
+    Raises:
+        RefinezooError: a picture without a mask, of another size, or a stem without a picture.
+    """
+    folder = Path(folder)
+    paths = [p for p in list_images(folder / "images") if stems is None or p.stem in stems]
+    missing = sorted(set(stems or ()) - {path.stem for path in paths})
+    if missing or not paths:
+        raise RefinezooError(
+            f"expected pictures {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
+            "none of that name."
+        )
+    records = []
+    for path in paths:
+        file = folder / "masks" / f"{path.stem}.png"
+        if not file.is_file():
+            raise RefinezooError(f"expected the mask {file} of {path}, received no file.")
+        record = {"image": read_image(path), "class_ids": read_class_ids(file)[..., None]}
+        if record["image"].shape[:2] != record["class_ids"].shape[:2]:
+            raise RefinezooError(
+                f"expected a mask of the size of its image, received {path} "
+                f"{list(record['image'].shape[:2])} and {file} "
+                f"{list(record['class_ids'].shape[:2])}. Export both at one size."
+            )
+        records.append(resize(record, *image_size) if image_size else record)
+    sizes = {record["image"].shape for record in records}
+    if len(sizes) > 1:
+        raise RefinezooError(
+            f"expected images of one size in {folder}, received {sorted(sizes)}. Pass image_size."
+        )
+    return {
+        "image": np.stack([record["image"] for record in records]),
+        "class_ids": np.stack([record["class_ids"][..., 0] for record in records]),
+    }
+
+
+@dataclass(frozen=True)
+class SegmentationAugmentation:
+    """Joint augmentation of picture and mask as DeepLab's: scale, crop, mirror.
+
+    Attributes:
+        scale: smallest and largest zoom.
+        crop: height and width of what is cut out; None is the picture's. Where the zoomed picture
+            is smaller, its right and lower rest is grey and ignored.
+        flip: chance of mirroring.
+        ignore_id: id of pixels outside of the picture.
+        brightness: largest relative change.
+        contrast: largest relative change.
+        saturation: largest relative change.
+    """
+
+    scale: tuple[float, float] = (0.5, 1.5)
+    crop: tuple[int, int] | None = None
+    flip: float = 0.5
+    ignore_id: int = 255
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+
+    def __call__(self, record: Record, rng: np.random.Generator) -> Record:
+        """A randomly changed record (`image` [H, W, 3], `class_ids` [H, W, 1]), of `crop` size."""
+        size = record["image"].shape[:2]
+        height, width = self.crop or size
+        zoom, down, right, mirror, *light = rng.uniform(size=7)
+        zoom = self.scale[0] + (self.scale[1] - self.scale[0]) * zoom
+        record = resize(record, *(max(1, round(side * zoom)) for side in size))
+        if self.brightness or self.contrast or self.saturation:
+            spans = (self.brightness, self.contrast, self.saturation)
+            changes = [1 + (2 * x - 1) * s for x, s in zip(light, spans, strict=True)]
+            record = photometric(record, *changes)
+        record = self._padded(record, height, width)
+        free = [
+            side - kept
+            for side, kept in zip(record["image"].shape[:2], (height, width), strict=True)
+        ]
+        y, x = (int(share * (rest + 1)) for share, rest in zip((down, right), free, strict=True))
+        record = crop(record, x, y, width, height)
+        return flip(record) if mirror < self.flip else record
+
+    def _padded(self, record: Record, height: int, width: int) -> Record:
+        found = record["image"].shape[:2]
+        h, w = max(height, found[0]), max(width, found[1])
+        if (h, w) == found:
+            return record
+        image = np.full((h, w, 3), _MEAN_RGB, np.uint8)
+        class_ids = np.full((h, w, 1), self.ignore_id, record["class_ids"].dtype)
+        image[: found[0], : found[1]] = record["image"]
+        class_ids[: found[0], : found[1]] = record["class_ids"]
+        return {**record, "image": image, "class_ids": class_ids}
