@@ -19,7 +19,7 @@ from refinezoo.refinement.carry import carry_over, check_apart, check_names, som
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import model_settings
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.labels import read_foreground_mask
+from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest, sweep
 from refinezoo.refinement.pixels import JPEG_QUALITY, read_render
@@ -57,7 +57,8 @@ def refine_dataset(
         source: the dataset; see `find_renders` for which files are taken for renders.
         out: a new folder, or that of an interrupted run with the same settings.
         refiner: a model of refinezoo, or anything with `refine(images, strength=, seed=)` on uint8
-            `[B, H, W, 3]` whose draws depend on the image and the seed alone.
+            `[B, H, W, 3]` whose draws depend on the image and the seed alone. One with `use_depth`
+            sees the renders' `depth/` too, which is carried over as it is.
         strength: 0 keeps the render, 1 takes the refined image; or `(foreground, background)`, for
             which each render needs a mask in `foreground_masks/`.
         gate: checks that the labels are still true; see `Gate`. None checks nothing.
@@ -113,10 +114,14 @@ def refine_dataset(
     sweep(out, set(layout.carried))
     common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
 
-    def refine(images: np.ndarray) -> np.ndarray:
+    needs_depth = bool(getattr(refiner, "use_depth", False))
+
+    def refine(images: np.ndarray, depth_m: np.ndarray | None = None) -> np.ndarray:
+        if needs_depth:
+            return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
         return refiner.refine(images, strength=1.0, seed=seed)
 
-    run = Run(layout, refine, strength, gate, manifest, common)
+    run = Run(layout, refine, strength, gate, manifest, common, needs_depth)
     threads = workers or min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
         carried = carry_over(layout, out)
@@ -201,9 +206,11 @@ def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
     pairs = []
     for row in judged[:_WORST]:
         job = Job(row["file"], row["source_sha256"], read_render(run.layout.root / row["file"]))
+        height, width = job.rgb.shape[:2]
         if isinstance(run.strength, tuple):
-            height, width = job.rgb.shape[:2]
             job.mask = read_foreground_mask(run.layout, job.name, width, height)
+        if run.needs_depth:
+            job.depth_m = read_render_depth(run.layout, job.name, width, height)
         caption = f"{row['gate']['score']:.2f} {row['gate']['verdict']}  {row['file']}"
         pairs.append((caption, job.rgb, run.refine_batch([job])[0]))
     if pairs:

@@ -1,4 +1,4 @@
-"""Where the objects are in a render: boxes and foreground masks, read for the gate only."""
+"""What lies beside a render and is read, not refined: boxes, foreground masks, depth."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -54,6 +54,32 @@ def read_foreground_mask(layout: Layout, name: str, width: int, height: int) -> 
             )
         return (mask > 0).astype(np.float32)
     return None
+
+
+def read_render_depth(layout: Layout, name: str, width: int, height: int) -> np.ndarray:
+    """The depth beside a render, from `depth/`: 16-bit PNG in millimetres or `.npy` in metres.
+
+    Returns:
+        float32 `[H, W, 1]`, metres, 0 = no surface.
+
+    Raises:
+        RefinezooError: there is none, it cannot be read or has another size than its render.
+    """
+    from refinezoo.data.depth import read_depth
+
+    path = next(_siblings(layout.root, name, ("depth",), (".png", ".npy")), None)
+    if path is None:
+        raise RefinezooError(
+            f"expected depth beside {name} for a refiner of RGB and depth, received none. Put "
+            "depth/NAME.png (16-bit, millimetres) or .npy (metres) beside images/."
+        )
+    depth = read_depth(path)
+    if depth.shape[:2] != (height, width):
+        raise RefinezooError(
+            f"expected the depth {path} to have the size of its image, {width}x{height}, received "
+            f"{depth.shape[1]}x{depth.shape[0]}."
+        )
+    return depth
 
 
 def _siblings(

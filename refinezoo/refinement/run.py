@@ -12,7 +12,7 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
-from refinezoo.refinement.labels import read_boxes, read_foreground_mask
+from refinezoo.refinement.labels import read_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import Layout
 from refinezoo.refinement.manifest import Manifest
 from refinezoo.refinement.pixels import Render, encode, read_render
@@ -28,6 +28,7 @@ class Job:
     source_sha256: str
     render: Render | None = None
     mask: np.ndarray | None = None
+    depth_m: np.ndarray | None = None
     error: str = ""
     done: bool = False
 
@@ -45,20 +46,23 @@ class Run:
 
     Attributes:
         layout: the source.
-        refine: uint8 `[B, H, W, 3]` to the same, at full strength.
+        refine: uint8 `[B, H, W, 3]` to the same, at full strength; with `needs_depth` it is
+            also given float32 `[B, H, W, 1]`, metres.
         strength: one, or (foreground, background).
         gate: or None.
         manifest: knows what an earlier run finished.
         common: columns that every row has.
+        needs_depth: the refiner sees depth.
         resumed: images found finished so far.
     """
 
     layout: Layout
-    refine: Callable[[np.ndarray], np.ndarray]
+    refine: Callable[..., np.ndarray]
     strength: Strength
     gate: Gate | None
     manifest: Manifest
     common: dict[str, Any]
+    needs_depth: bool = False
     resumed: int = field(default=0)
 
     def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
@@ -88,7 +92,7 @@ class Run:
             yield pending.popleft().result()
 
     def read(self, name: str) -> Job:
-        """Reads a render, and its foreground mask where one is used."""
+        """Reads a render, and its foreground mask and depth where they are used."""
         path = self.layout.root / name
         job = Job(name, sha256(path))
         job.done = self.manifest.done(name, job.source_sha256)
@@ -100,6 +104,8 @@ class Run:
             height, width = job.rgb.shape[:2]
             if self.gate or split:
                 job.mask = read_foreground_mask(self.layout, name, width, height)
+            if self.needs_depth:
+                job.depth_m = read_render_depth(self.layout, name, width, height)
             if split and job.mask is None:
                 raise RefinezooError(
                     f"strength=(foreground, background) needs a foreground mask, {name} has none. "
@@ -112,7 +118,8 @@ class Run:
     def refine_batch(self, jobs: Sequence[Job]) -> list[np.ndarray]:
         """The refined images of jobs of one size, at the strength asked for."""
         images = np.stack([job.rgb for job in jobs])
-        refined = np.asarray(self.refine(images))
+        depths = [job.depth_m for job in jobs if job.depth_m is not None]
+        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ())))
         if refined.shape != images.shape or refined.dtype != np.uint8:
             raise RefinezooError(
                 f"expected the refiner to return uint8 {images.shape} for {jobs[0].name}, received "

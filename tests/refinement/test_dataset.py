@@ -282,3 +282,40 @@ def test_results_do_not_depend_on_batches(coco, tmp_path, brighter):
     refine(coco, tmp_path / "one", brighter, batch_size=1, workers=1)
     refine(coco, tmp_path / "many", brighter, batch_size=8, workers=4)
     assert tree(tmp_path / "one") == tree(tmp_path / "many")
+
+
+class SeesDepth:
+    """Red says how far away the surface is; the first row is left alone."""
+
+    use_depth = True
+
+    def refine_rgbd(self, images, depth_m, seed=None):
+        refined = images.copy()
+        refined[:, 1:, :, 0] = np.rint(depth_m[:, 1:, :, 0] * 100)
+        return refined, depth_m
+
+    def refine(self, images, strength=1.0, seed=None):
+        raise AssertionError("called without depth")
+
+    def get_config(self):
+        return {}
+
+
+def test_a_refiner_of_rgb_and_depth_sees_the_depth_beside_the_renders(coco, tmp_path, read):
+    for index in range(5):
+        height, width = read(coco / f"images/scene_{index}.png").shape[:2]
+        depth = np.full((height, width), 1000 + 100 * index, np.uint16)
+        (coco / "depth").mkdir(exist_ok=True)
+        cv2.imwrite(str(coco / f"depth/scene_{index}.png"), depth)
+    summary = refine(coco, tmp_path / "out", SeesDepth(), batch_size=2)
+    assert summary.refined == 5
+    before, after = tree(coco), tree(tmp_path / "out")
+    assert all(before[name] == after[name] for name in before if name.startswith("depth/"))
+    refined = read(tmp_path / "out/images/scene_3.png")
+    assert (refined[1:, :, 0] == 130).all()
+    (coco / "depth/scene_2.png").unlink()
+    cv2.imwrite(str(coco / "depth/scene_4.png"), np.ones((8, 8), np.uint16))
+    with pytest.raises(RefinezooError, match="2 of 5 .*expected depth beside"):
+        refine(coco, tmp_path / "again", SeesDepth())
+    failed = {name for name, row in rows(tmp_path / "again").items() if row["action"] == "failed"}
+    assert failed == {"images/scene_2.png", "images/scene_4.png"}
