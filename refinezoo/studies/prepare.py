@@ -20,7 +20,7 @@ from refinezoo.studies.recipe import (
     model_fingerprint,
     recipe_hash,
 )
-from refinezoo.studies.schema import DigitsSection, RefinerSection, Study
+from refinezoo.studies.schema import DigitsSection, RefinerSection, StreetSection, Study
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -30,7 +30,8 @@ class PreparedSet:
     """A set on disk with the hash of its content.
 
     COCO: `annotations` is the file, `images` the folder. Digits: `annotations` is the file of the
-    digits, `images` the folder of photos (or of the digits), `details` the rest.
+    digits, `images` the folder of photos (or of the digits), `details` the rest. Masks:
+    `annotations` is the folder of masks, beside that of the images.
     """
 
     name: str
@@ -81,6 +82,9 @@ class Preparation:
         """A split of the real photos, where it lies."""
         if (digits := self.study.real.digits) is not None:
             return self.digits("real", digits, digits.measured_on if split == "test" else split)
+        if (masks := self.study.real.masks) is not None:
+            name = "real" if split == "train" else f"real_{split}"
+            return self.masks(name, masks[split], f"real.masks.{split}")  # type: ignore[index]
         source = self.path(getattr(self.study.real, split), f"real.{split}")
         images = self.images_of(source, self.study.real.images)
         name = "real" if split == "train" else f"real_{split}"
@@ -96,6 +100,10 @@ class Preparation:
             source = source / "annotations.json" if source.is_dir() else source
             images = self.images_of(source, None)
             return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
+        if section.masks is not None:
+            return self.masks("synthetic", section.masks, "synthetic.masks")
+        if section.street is not None:
+            return self.streets(section.street)
         from refinezoo.data.compose import compose_scenes
 
         arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
@@ -133,6 +141,29 @@ class Preparation:
             compose_scenes(products, folder, count, progress=False, **arguments)
 
         return self.stamped("synthetic", recipe, make)
+
+    def streets(self, section: StreetSection) -> PreparedSet:
+        """Rendered streets with their masks."""
+        recipe = {"street": section.model_dump(mode="json")}
+
+        def make(folder: Path) -> None:
+            from refinezoo.data.street import render_street
+
+            self.say(f"synthetic: rendering {section.count} streets")
+            render_street(folder, **section.model_dump(), progress=False)
+
+        return self.stamped("synthetic", recipe, make, annotations="masks", resumes=True)
+
+    def masks(self, name: str, value: str, key: str) -> PreparedSet:
+        """A folder with `images/` and `masks/`, where it lies."""
+        source = self.path(value, key)
+        masks, images = source / "masks", source / "images"
+        if missing := [folder.name for folder in (images, masks) if not folder.is_dir()]:
+            raise RefinezooError(
+                f"{key}: expected a folder with images/ and masks/, received {value!r} without "
+                f"{'/ and '.join(missing)}/."
+            )
+        return PreparedSet(name, masks, images, dataset_fingerprint(masks, images))
 
     def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic scenes through one refiner, annotations carried over."""
@@ -219,9 +250,13 @@ class Preparation:
 
         settings = dict(section.fit or {})
         refiner = _adaptable(name, settings.pop("class"))(**settings)
-        size = int((self.study.synthetic.compose or {}).get("image_size", 128))
+        side = int((self.study.synthetic.compose or {}).get("image_size", 128))
+        size = (side, side)
+        if self.study.model.task == "segmentation":
+            height, width = self.study.model.config["image_size"]
+            size = (int(width), int(height))
         photos = (
-            cv2.resize(read_image(path), (size, size), interpolation=cv2.INTER_AREA)
+            cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA)
             for path in self.unlabelled()
         )
         refiner.adapt(photos, renders=map(read_image, list_images(synthetic.images)))

@@ -30,8 +30,15 @@ def recipe_hash(value: Any) -> str:
 
 
 def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLike) -> str:
-    """The SHA-256 over a COCO file and every image that it names (a missing image counts too)."""
+    """The SHA-256 over a COCO file and every image that it names (a missing image counts too).
+
+    Of a folder of masks: over its files and those of the images.
+    """
     annotations, images = Path(annotations), Path(images)
+    if annotations.is_dir():
+        return files_fingerprint(
+            [p for part in (images, annotations) for p in sorted(part.iterdir())]
+        )
     digest = hashlib.sha256(annotations.read_bytes())
     content = json.loads(annotations.read_text(encoding="utf-8"))
     for name in sorted(str(image["file_name"]) for image in content.get("images", [])):

@@ -32,24 +32,39 @@ class DigitsSection(Strict):
     seed: int = Field(0, ge=0)
 
 
+class StreetSection(Strict):
+    """Street frames by `refinezoo.data.street.render_street`."""
+
+    count: int = Field(2000, gt=0)
+    image_size: tuple[int, int] = (240, 320)
+    seed: int = Field(0, ge=0)
+
+
 class SyntheticSection(Strict):
-    """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits."""
+    """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits.
+
+    Or, for segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`.
+    """
 
     compose: dict[str, Any] | None = None
     coco: str | None = None
     digits: DigitsSection | None = None
+    masks: str | None = None
+    street: StreetSection | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> SyntheticSection:
-        if [self.compose, self.coco, self.digits].count(None) != 2:
-            raise ValueError("expected exactly one of compose, coco and digits")
+        ways = [self.compose, self.coco, self.digits, self.masks, self.street]
+        if ways.count(None) != len(ways) - 1:
+            raise ValueError("expected exactly one of compose, coco, digits, masks and street")
         return self
 
 
 class RealSection(Strict):
     """The real sets: COCO files for train, val and test, and unlabelled photos for refiners.
 
-    Or `digits`, whose standard splits are train (without labels for refiners) and test.
+    Or `digits`, whose standard splits are train (without labels for refiners) and test. Or, for
+    segmentation, `masks`: per split a folder with `images/` and `masks/`.
     """
 
     train: str | None = None
@@ -58,12 +73,19 @@ class RealSection(Strict):
     images: str | None = None
     unlabelled: list[str] = Field(default_factory=list)
     digits: DigitsSection | None = None
+    masks: dict[Literal["train", "test"], str] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> RealSection:
-        if (self.test is None) == (self.digits is None):
-            raise ValueError("expected exactly one of test and digits")
+        if [self.test, self.digits, self.masks].count(None) != 2:
+            raise ValueError("expected exactly one of test, digits and masks")
+        if self.masks is not None and "test" not in self.masks:
+            raise ValueError("expected masks to name a folder for test")
         return self
+
+    def has_train(self) -> bool:
+        """Whether there are labelled photos to train on."""
+        return bool(self.train or self.digits or "train" in (self.masks or {}))
 
 
 class RefinerSection(Strict):
@@ -211,7 +233,7 @@ class Study(Strict):
                         f"arm {arm!r} asks for the set {name!r}; known sets: {', '.join(known)}."
                         + did_you_mean(name, known)
                     )
-                if name == "real" and self.real.train is None and self.real.digits is None:
+                if name == "real" and not self.real.has_train():
                     raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
                 if name in self.refiners and self.refiners[name].adapt and len(section.sets) > 1:
                     raise ValueError(

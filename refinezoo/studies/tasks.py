@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.studies.segmentation_task import Segmentation
 
 
 class Task(Protocol):
@@ -101,9 +102,7 @@ class Detection:
                 augmentation=_augmentation(training["augmentation"]),
                 seed=spec["seed"],
             )
-            parts.append(
-                FeatureBatches(pictures, trunk, count, steps=steps, seed=spec["seed"])
-            )
+            parts.append(FeatureBatches(pictures, trunk, count, steps=steps, seed=spec["seed"]))
         return MixedBatches(parts)
 
     def trained_part(self, model: Any) -> Any:
@@ -194,7 +193,11 @@ class Classification:
         model.save_to_preset(folder)
 
 
-TASKS: dict[str, Task] = {"detection": Detection(), "classification": Classification()}
+TASKS: dict[str, Task] = {
+    "detection": Detection(),
+    "classification": Classification(),
+    "segmentation": Segmentation(),
+}
 
 
 def task_named(name: str) -> Task:

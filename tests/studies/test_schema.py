@@ -37,7 +37,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
             "mix to name sets of the arm",
         ),
         ({"arms": {"a": {"sets": ["real"], "mixx": {}}}}, "Did you mean 'mix'"),
-        ({"synthetic": {}}, "exactly one of compose, coco and digits"),
+        ({"synthetic": {}}, "exactly one of compose, coco, digits, masks and street"),
         ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset, fit and adapt"),
         (
             {"refiners": {"refined": {"preset": "x", "strength": 2}}},
@@ -47,7 +47,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
         ({"seeds": [1, 1]}, "different seeds"),
         ({"model": {"name": "x", "clas": "SSD300"}}, "Did you mean 'class'"),
-        ({"real": {"train": "x"}}, "real: expected exactly one of test and digits"),
+        ({"real": {"train": "x"}}, "real: expected exactly one of test, digits and masks"),
         ({"refiners": {"r": {"adapt": {"width": 3}}}}, "adapt to name a class"),
         (
             {
