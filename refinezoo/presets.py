@@ -28,6 +28,7 @@ REGISTRY: dict[str, str] = {
     "DeepLabV2": "refinezoo.tasks.segmentation:DeepLabV2",
     "DepthUNet": "refinezoo.tasks.depth:DepthUNet",
     "FDA": "refinezoo.refiners:FDA",
+    "ObstacleRange": "refinezoo.tasks.obstacle_range:ObstacleRange",
     "PixelDA": "refinezoo.refiners:PixelDA",
     "PoseTower": "refinezoo.tasks.pose:PoseTower",
     "Reinhard": "refinezoo.refiners:Reinhard",
