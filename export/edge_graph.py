@@ -17,6 +17,7 @@ from refinezoo.quiet import without_notes
 from .graph_images import mirror_to_stride
 from .label_signatures import label_answers
 from .runtimes import signature_name
+from .segmentation_signature import class_ids
 from .servable import model_info
 from .signatures import kind_of, refine_function
 
@@ -70,16 +71,16 @@ def edge_function(model: Any, size: Size) -> Any:
     """A `tf.function` from `images`, uint8 `[1, H, W, 3]` RGB, to a dictionary.
 
     A refiner gives `refined`, uint8 of the same shape; a depth model `depth_m`, float32
-    `[1, H, W, 1]`, metres; a detector `boxes`, float32 `[1, keep, 4]` (x1, y1, x2, y2) as
-    fractions of the image, `scores` float32 and `classes` int32 `[1, keep]`, `count` int32 `[1]`;
-    a classifier `label` int32 `[1]` and `probability` float32 `[1, K]`, a pose model `quaternion`
-    float32 `[1, 4]` (w, x, y, z) too.
+    `[1, H, W, 1]`, metres; a segmenter `class_ids`, uint8 `[1, H, W]`; a detector `boxes`, float32
+    `[1, keep, 4]` (x1, y1, x2, y2) as fractions of the image, `scores` float32 and `classes` int32
+    `[1, keep]`, `count` int32 `[1]`; a classifier `label` int32 `[1]` and `probability` float32
+    `[1, K]`, a pose model `quaternion` float32 `[1, 4]` (w, x, y, z) too.
     """
     import tensorflow as tf
 
     answers = {
-        "refiner": _refined, "detector": _detections, "depth": _depth, "classifier": label_answers,
-        "pose": label_answers,
+        "refiner": _refined, "detector": _detections, "depth": _depth, "segmenter": _class_ids,
+        "classifier": label_answers, "pose": label_answers,
     }  # fmt: skip
     answer = answers[kind_of(model)]
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
@@ -104,6 +105,12 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
         "pose": {**label, "quaternion": quaternion},
         "refiner": {"refined": image},
         "depth": {"depth_m": {"dtype": "float32", "shape": [1, "H", "W", 1], "unit": "metres"}},
+        "segmenter": {
+            "class_ids": {
+                "dtype": "uint8", "shape": [1, "H", "W"],
+                "range": [0, len(info["class_names"]) - 1],
+            },
+        },
         "detector": {
             "boxes": {
                 "dtype": "float32", "shape": [1, keep, 4], "range": [0, 1],
@@ -198,6 +205,11 @@ def _depth(model):
         return {"depth_m": metres[:, :height, :width]}
 
     return predict
+
+
+def _class_ids(model):
+    segment = class_ids(model)
+    return lambda images: {"class_ids": segment(images)}
 
 
 def _detections(model):

@@ -20,7 +20,8 @@ def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
         threads: CPU threads; None leaves it to the runtime.
 
     Returns:
-        An `ExportedRefiner`, `ExportedDetector`, `ExportedDepth` or `ExportedClassifier`.
+        An `ExportedRefiner`, `ExportedDetector`, `ExportedSegmenter`, `ExportedDepth` or
+        `ExportedClassifier`.
 
     Raises:
         RefinezooError: missing or foreign file, or its runtime is not installed.
@@ -115,6 +116,17 @@ class ExportedDepth(Exported):
     predict = predict_depth
 
 
+class ExportedSegmenter(Exported):
+    """A segmenter without Keras."""
+
+    def segment(self, images, batch_size=8):
+        """uint8 `[B, H, W, 3]` or `[H, W, 3]` to class ids, uint8 `[B, H, W]` or `[H, W]`."""
+        rows, single = self._run_each(images, "class_ids")
+        return rows[0] if single else np.stack(rows)
+
+    predict = segment
+
+
 class ExportedClassifier(Exported):
     """A classifier or pose model without Keras; images uint8 `[N, S, S, 3]` or `[S, S, 3]`."""
 
@@ -200,6 +212,6 @@ def warped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 _KINDS: dict[str, Any] = {
-    "refiner": ExportedRefiner, "detector": ExportedDetector, "depth": ExportedDepth,
-    "classifier": ExportedClassifier, "pose": ExportedClassifier,
+    "refiner": ExportedRefiner, "detector": ExportedDetector, "segmenter": ExportedSegmenter,
+    "depth": ExportedDepth, "classifier": ExportedClassifier, "pose": ExportedClassifier,
 }  # fmt: skip

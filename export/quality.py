@@ -1,8 +1,10 @@
 """What a compressed file may lose against the float model: the gate of quantisation.
 
 Refiners keep at least 35 dB of PSNR on real frames, detectors lose at most 0.01 of AP50, depth maps
-change by at most 1 % in the mean, classifiers change no label of those frames and probabilities by
-at most 0.02 in the mean. These are limits of this package, not of a paper.
+change by at most 1 % in the mean, segmenters lose at most 0.01 of mean IoU on labelled images, or
+call at most 1 % of the pixels of unlabelled ones otherwise, classifiers change no label of those
+frames and probabilities by at most 0.02 in the mean. These are limits of this package, not of a
+paper.
 """
 
 import os
@@ -22,6 +24,8 @@ from .warmup import packaged_photos
 LEAST_PSNR = 35.0
 MOST_AP50_LOST = 0.01
 MOST_DEPTH_CHANGE = 0.01
+MOST_IOU_LOST = 0.01
+MOST_PIXELS_CHANGED = 0.01
 MOST_PROBABILITY_CHANGE = 0.02
 _HOLD_OUT_FROM = 8
 _HOLD_OUT = 4
@@ -53,6 +57,7 @@ class QualityGate:
         model: the Keras model.
         frames: uint8 `[H, W, 3]` each; from eight on every fourth measures, the others calibrate.
         evaluation: `CocoDataset`, or its folder, for a detector; None takes the packaged photos.
+            For a segmenter a folder with `images/` and `masks/`, or None.
         force: let everything pass.
 
     Attributes:
@@ -65,7 +70,7 @@ class QualityGate:
         self.model, self.force = model, force
         self.calibration, held_out = split(frames)
         self.frames = held_out[:_MOST_FRAMES]
-        self.kind = kind_of(model)
+        self.kind, self.evaluation = kind_of(model), evaluation
         if self.kind == "detector":
             self.dataset = labelled_photos(model, evaluation)
             self.ap50 = None if self.dataset is None else _ap50(model, self.dataset)
@@ -85,6 +90,10 @@ class QualityGate:
             on = f"{len(self.dataset)} labelled photos"
             return Quality("AP50 lost", lost, MOST_AP50_LOST, on, lost <= MOST_AP50_LOST)
         size = exported.sizes[0]
+        if self.kind == "segmenter" and self.evaluation is not None:
+            lost, count = iou_lost(self.model, exported, self.evaluation, size)
+            on = f"{count} labelled images"
+            return Quality("mean IoU lost", lost, MOST_IOU_LOST, on, lost <= MOST_IOU_LOST)
         images = [fitted(self.model, frame, size) for frame in self.frames]
         on = f"{len(images)} frames"
         if self.kind == "depth":
@@ -92,6 +101,11 @@ class QualityGate:
             change = relative_change(wanted, exported.predict_depth(np.stack(images)))
             passed = change <= MOST_DEPTH_CHANGE
             return Quality("relative change", change, MOST_DEPTH_CHANGE, on, passed)
+        if self.kind == "segmenter":
+            wanted, given = self.model.segment(np.stack(images)), exported.segment(np.stack(images))
+            change = float((wanted != given).mean())
+            passed = change <= MOST_PIXELS_CHANGED
+            return Quality("share of pixels changed", change, MOST_PIXELS_CHANGED, on, passed)
         if self.kind in ("classifier", "pose"):
             wanted = self.model.predict_probability(np.stack(images))
             given = exported.predict_probability(np.stack(images))
@@ -202,6 +216,30 @@ def psnr(wanted: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> float:
 def relative_change(wanted: np.ndarray, given: np.ndarray) -> float:
     """Mean of |given - wanted| / wanted over depth maps."""
     return float(np.mean(np.abs(given - wanted) / np.maximum(wanted, 1e-3)))
+
+
+def iou_lost(
+    model: Any, exported: Any, folder: str | os.PathLike, size: Sequence[int]
+) -> tuple[float, int]:
+    """Mean IoU of a segmenter minus that of its file on labelled images, and their number.
+
+    Args:
+        model: the Keras model.
+        exported: the file.
+        folder: holds `images/` and `masks/`.
+        size: height and width to reduce them to.
+    """
+    from refinezoo.data import read_segmentation_folder
+    from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+
+    labelled = read_segmentation_folder(folder, (size[0], size[1]))
+    images, masks = labelled["image"], labelled["class_ids"]
+    tables = [
+        confusion_matrix(masks, each.segment(images), len(model.class_names), model.ignore_id)
+        for each in (model, exported)
+    ]
+    wanted, given = (segmentation_metrics(table, model.class_names) for table in tables)
+    return wanted["mean_iou"] - given["mean_iou"], len(images)
 
 
 def _ap50(detector: Any, dataset: Any) -> float:

@@ -127,7 +127,8 @@ def parity(
     """Differences of an exported file from its Keras model on real frames.
 
     Refiner: `max_abs_error` in levels of 255 and `psnr` in dB. Detector: `max_abs_error` of the
-    scores, and `ap50`. Depth: `max_abs_error` in metres and `abs_rel`. Classifier: of probability.
+    scores, and `ap50`. Depth: `max_abs_error` in metres and `abs_rel`. Segmenter: the largest share
+    of a frame's pixels that changed. Classifier: of probability.
     """
     images = [fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]]
     kind = kind_of(model)
@@ -142,6 +143,9 @@ def parity(
         given = exported.predict_depth(np.stack(images))
         largest = float(np.abs(wanted - given).max())
         return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
+    if kind == "segmenter":
+        wanted, given = model.segment(np.stack(images)), exported.segment(np.stack(images))
+        return {"max_abs_error": float((wanted != given).mean(axis=(1, 2)).max())}
     if kind in ("classifier", "pose"):
         wanted = model.predict_probability(np.stack(images))
         given = exported.predict_probability(np.stack(images))
@@ -159,7 +163,10 @@ def as_markdown(
 ) -> str:
     """The text of EXPORT.md."""
     kind = kind_of(model)
-    units = {"refiner": "levels of 255", "detector": "of scores", "depth": "m"}
+    units = {
+        "refiner": "levels of 255", "detector": "of scores", "depth": "m",
+        "segmenter": "share of pixels",
+    }  # fmt: skip
     unit = units.get(kind, "of probabilities")
     measures = sorted({key for row in rows for key in row.parity} - {"max_abs_error"})
     titles = ["format", "file", "MB", f"max abs error ({unit})", *measures]

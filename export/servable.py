@@ -11,7 +11,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
 from refinezoo.refinement.fingerprint import inference_network, model_name, weights_sha256
 
-from . import dense_signatures, label_signatures, signatures
+from . import dense_signatures, label_signatures, segmentation_signature, signatures
 from .from_preset import saved_model_through_tensorflow
 from .warmup import can_write_warmup, packaged_photos, write_warmup
 
@@ -36,13 +36,14 @@ def saved_model(
     `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes` (x1, y1, x2, y2 in pixels
     of the image sent), `scores`, `classes` and `count`. Of a depth model: `depth_mm_bytes` (16-bit
     PNG, millimetres) and `depth_m` (float32 `[B, H, W, 1]`, metres); a refiner that also predicts
-    depth has these as `depth` and `depth_tensor`. Of a classifier or a pose model: `label`,
+    depth has these as `depth` and `depth_tensor`. Of a segmenter: `mask_bytes` (8-bit grey PNG of
+    class ids) and `class_ids` (uint8 `[B, H, W]`). Of a classifier or a pose model: `label`,
     `probability`, `quaternion`. `model_info` gives a JSON string.
     Undecodable or too large images are InvalidArgument errors of the request. A model on the JAX
     backend is exported by a TensorFlow process of its own, from a preset.
 
     Args:
-        model: a refiner, detector, depth model, classifier or pose model of refinezoo.
+        model: a refiner, detector, segmenter, depth model, classifier or pose model of refinezoo.
         folder: the version folder; its last part is the version number, as TF Serving demands.
         name: the model's name in `model_info`; the folder above by default.
         overwrite: replace an existing version.
@@ -116,6 +117,7 @@ def build_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     build = {
         "refiner": signatures.refiner_signatures,
         "detector": signatures.detector_signatures,
+        "segmenter": segmentation_signature.segmentation_signatures,
         "depth": dense_signatures.depth_signatures,
         "classifier": label_signatures.label_signatures,
         "pose": label_signatures.label_signatures,

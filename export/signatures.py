@@ -21,19 +21,24 @@ _LEAST_STRIDES = 4  # as Refiner.refine: room for reflection padding at the lowe
 
 
 def kind_of(model: Any) -> str:
-    """`"refiner"`, `"detector"`, `"depth"`, `"pose"` or `"classifier"`: what the model can do."""
+    """What a model can do.
+
+    `"refiner"`, `"detector"`, `"segmenter"`, `"depth"`, `"pose"` or `"classifier"`.
+    """
     if hasattr(model, "refine"):
         return "refiner"
     if hasattr(model, "class_names") and hasattr(model, "decode"):
         return "detector"
+    if hasattr(model, "segmentation_model"):
+        return "segmenter"
     if hasattr(model, "depth_inference"):
         return "depth"
     if hasattr(model, "predict_probability"):
         return "pose" if model.quaternion else "classifier"
     raise RefinezooError(
-        "expected a refiner (with refine), a detector (with class_names and decode), a depth model "
-        "(with depth_inference) or a classifier (with predict_probability), received "
-        f"{type(model).__name__}."
+        "expected a refiner (with refine), a detector (with class_names and decode), a segmenter "
+        "(with segmentation_model), a depth model (with depth_inference) or a classifier (with "
+        f"predict_probability), received {type(model).__name__}."
     )
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import refinezoo
 from refinezoo import export
 
 pytestmark = pytest.mark.tensorflow
@@ -102,3 +103,71 @@ def test_detectors_that_place_images_otherwise_are_refused():
     model = object.__new__(Letterboxing)
     with pytest.raises(RefinezooError, match="Letterboxing with a prepare of its own"):
         detector_signatures(model, 1000)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    """Untrained, but with weights that make it name every class somewhere."""
+    from refinezoo.tasks.segmentation import DeepLabV2
+
+    model = DeepLabV2(
+        ["sky", "road", "car"], backbone="vgg16_aspp", width=0.0625, depth=0.1, rates=(1, 2)
+    )
+    random = np.random.default_rng(1)
+    for weight in model.network.trainable_weights:
+        weight.assign(random.normal(0, 0.15, weight.shape))
+    return model
+
+
+def test_class_ids_as_arrays_and_as_png(segmenter, scenes, tmp_path):
+    folder = export.saved_model(segmenter, tmp_path / "deeplab/1", warmup_images=())
+    random = np.random.default_rng(0)
+    busy = [
+        np.clip(scene + random.normal(0, 60, scene.shape), 0, 255).astype("u1") for scene in scenes
+    ]
+    wanted = [segmenter.segment(scene) for scene in busy]
+    assert all(len(np.unique(ids)) > 1 for ids in wanted)
+    with export.SavedModelSession(folder, threads=1) as session:
+        replies = session.run(image_bytes=[png(scene) for scene in busy])["mask_bytes"]
+        ids = session.run("tensor", images=busy[0][None])["class_ids"]
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
+    assert info["kind"] == "segmenter" and info["class_names"] == ["sky", "road", "car"]
+    assert ids.dtype == np.uint8 and ids.shape == (1, *busy[0].shape[:2])
+    assert (ids[0] != wanted[0]).mean() < 0.005  # ties of float32
+    for expected, reply in zip(wanted, replies, strict=True):
+        mask = cv2.imdecode(np.frombuffer(reply, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert mask.dtype == np.uint8 and mask.shape == expected.shape  # grey: ids, no colours
+        assert (mask != expected).mean() < 0.005
+    exported = refinezoo.load(folder)
+    np.testing.assert_array_equal(exported.segment(busy[0]), ids[0])
+
+
+def test_segmenters_are_gated_by_mean_iou(segmenter, tmp_path, monkeypatch):
+    from refinezoo.export import quality
+
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    image = np.random.default_rng(0).integers(0, 256, (40, 48, 3), "uint8")
+    cv2.imwrite(str(tmp_path / "images/a.png"), image[..., ::-1])
+    cv2.imwrite(str(tmp_path / "masks/a.png"), segmenter.segment(image))
+
+    class Same:
+        sizes = [(40, 48)]
+
+        def segment(self, images):
+            return segmenter.segment(images)
+
+    class Blank(Same):
+        def segment(self, images):
+            return np.zeros(images.shape[:-1], "uint8")
+
+    def measured(exported, evaluation):
+        monkeypatch.setattr(quality, "load_exported", lambda path: exported)
+        return quality.QualityGate(segmenter, [image], evaluation).measure("file")
+
+    same, blank = measured(Same(), tmp_path), measured(Blank(), tmp_path)
+    assert same.metric == "mean IoU lost" and same.value == 0.0 and same.passed
+    assert blank.value > 0.5 and not blank.passed
+    same, blank = measured(Same(), None), measured(Blank(), None)
+    assert same.metric == "share of pixels changed" and same.value == 0.0 and same.passed
+    assert blank.value > 0.1 and not blank.passed

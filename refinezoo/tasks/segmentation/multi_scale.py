@@ -14,6 +14,11 @@ class ClassIds(layers.Layer):
 
     def call(self, logits, images):
         scores = resize_bilinear(logits, ops.shape(images)[1:3])
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            # Keras' argmax tells -0.0 from 0.0 by bits, which LiteRT's builtins cannot.
+            return tf.cast(tf.argmax(scores, axis=-1, output_type=tf.int32), tf.uint8)
         return ops.cast(ops.argmax(scores, axis=-1), "uint8")
 
     def compute_output_spec(self, logits, images):
@@ -29,7 +34,8 @@ def multi_scale_network(network: keras.Model, scales: Sequence[float]) -> keras.
 
     Returns:
         keras.Model from [B, H, W, 3] to a list of float32 logits: of each scale at its own size,
-        and last the pixel-wise maximum of all at the size of the first; of one scale alone, that.
+        and last the pixel-wise maximum of all at the size of the first. Of one scale alone it is
+        that map, which is fused already.
     """
     images = keras.Input((None, None, 3), name="images")
     maps = [network(images)]
@@ -45,7 +51,9 @@ def multi_scale_network(network: keras.Model, scales: Sequence[float]) -> keras.
 def class_id_network(network: keras.Model) -> keras.Model:
     """The last map of a `multi_scale_network` as class ids: [B, H, W, 3] to uint8 [B, H, W]."""
     images = keras.Input((None, None, 3), name="images")
-    ids = ClassIds(name="class_ids", dtype="float32")(network(images)[-1], images)
+    ids = ClassIds(name="class_ids", dtype="float32")(
+        keras.tree.flatten(network(images))[-1], images
+    )
     model = keras.Model(images, ids, name="segment")
     if keras.backend.backend() == "tensorflow":
         model.jit_compile = False  # XLA would compile every image size anew.
