@@ -127,7 +127,7 @@ class DeepLabV2(keras.Model):
 
     def call(self, images, training=False):
         """RGB `[B, H, W, 3]` in 0..255 to the list of logits of `multi_scale_network`."""
-        return self.multi_scale(images, training=training)
+        return keras.tree.flatten(self.multi_scale(images, training=training))
 
     def compile(self, optimizer=None, *, steps=20_000, jit_compile="auto", **kwargs):
         """Configures training; the loss is the method's own.
