@@ -22,7 +22,7 @@ def choose_heading(
     goal: float,
     *,
     field_of_view: float = FIELD_OF_VIEW,
-    window: int = 1,
+    window: int = 3,
     weight: float = 4.0,
 ) -> float:
     """The heading of the sector with max_j min-window(r_j) - weight |heading_j - goal|.

@@ -160,7 +160,10 @@ class ObstacleRange(keras.Model):
     def predict_ranges(self, images, batch_size=64):
         """Ranges in metres, 0.2 to `r_max`, of uint8 images `[B, H, W, 3]`: float32 `[B, N]`."""
         self.check_images(images)
-        log_ranges = self.predict(images, batch_size=batch_size, verbose=0)
+        if len(images) <= batch_size:  # in flight, frame by frame: predict() would cost more
+            log_ranges = keras.ops.convert_to_numpy(self.predict_on_batch(images))
+        else:
+            log_ranges = self.predict(images, batch_size=batch_size, verbose=0)
         return np.clip(np.exp(log_ranges), LEAST_RANGE_M, self.r_max).astype("float32")
 
     def evaluate_ranges(self, images, ranges_m, d_safe=3.0, batch_size=64):

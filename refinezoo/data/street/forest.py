@@ -16,6 +16,9 @@ LENGTH, HALF_WIDTH = 60.0, 20.0  # metres
 START_CLEAR = 5.0  # metres around the start without obstacles
 FIELD_OF_VIEW = 80.0  # degrees, horizontal
 LOOKS = ("plain", "rich")
+PLAIN_SOIL = [(96, 132, 74), (140, 146, 120), (112, 112, 112), (150, 128, 96)]
+PLAIN_BARK = [(122, 92, 62), (150, 130, 104), (84, 84, 88), (112, 70, 52)]
+RICH_SOIL = [(112, 88, 58), (96, 84, 66), (128, 112, 70)]
 
 
 class ForestWorld(Scene):
@@ -26,7 +29,7 @@ class ForestWorld(Scene):
 
     Args:
         seed: a whole number or several; the same seed gives the same world.
-        look: "plain", as a simulator draws it: colours with little texture under clear light; or
+        look: "plain", as a simulator draws it: colours with little texture, no haze, no noise; or
             "rich": bark, bricks and litter in other colours, low sun or overcast, haze, noise and
             blur. Both are drawn, none is a photo.
         density: trunks per square metre.
@@ -92,7 +95,7 @@ class ForestWorld(Scene):
     def _draw(self, rng: np.random.Generator) -> None:
         rich = self.look == "rich"
         rough = 0.28 if rich else 0.05
-        soil = [(112, 88, 58), (96, 84, 66), (128, 112, 70)] if rich else [(96, 132, 74)]
+        soil = RICH_SOIL if rich else PLAIN_SOIL
         ground = mottled(
             rng, np.array(soil[rng.integers(len(soil))]) * rng.uniform(0.8, 1.2), 256, 256, rough,
             1.6,
@@ -101,7 +104,7 @@ class ForestWorld(Scene):
             Patch((-150, 0, 210), (300, 0, 0), (0, 0, -300), Texture(ground), ROAD,
                   repeat=(60, 60))
         )  # fmt: skip
-        colours = np.array(BARK if rich else [(122, 92, 62)])
+        colours = np.array(BARK if rich else PLAIN_BARK)
         barks = []
         for _ in range(3):
             colour = colours[rng.integers(len(colours))] * rng.uniform(0.6, 1.3)
@@ -192,11 +195,7 @@ def _light(rng: np.random.Generator, look: str) -> Light:
     light = Light.draw(rng)
     if look == "plain":
         light.noise, light.blur, light.haze = 0.5, 0.3, 2000.0
-        light.gain, light.gamma = float(rng.uniform(0.95, 1.1)), 1.0
-        light.direct = np.array([0.55, 0.54, 0.5]) * rng.uniform(0.8, 1.1)
-        light.ambient = np.array([0.55, 0.57, 0.6]) * rng.uniform(0.85, 1.1)
-        light.sky, light.clouds = np.array([120.0, 170.0, 230.0]), 0.2
-        light.horizon = np.array([205.0, 220.0, 235.0])
+        light.gain, light.gamma = float(rng.uniform(0.9, 1.2)), 1.0
         return light
     warm = rng.uniform(0, 1)
     light.direct = light.direct * np.array([1.1, 0.95, 0.75]) * (0.6 + 0.6 * warm)
