@@ -1,14 +1,16 @@
-"""Pretrains SSD300 on 57 other goods, so that detectors of few photos need not start from noise.
+"""Pretrains a detector on 57 other goods, so that those of few photos need not start from noise.
 
-    python benchmarks/pretrain_goods.py            # 15 minutes on one CPU core
+    python benchmarks/pretrain_goods.py            # SSD300: 15 minutes on one CPU core
+    python benchmarks/pretrain_goods.py YOLOv3
 
 Scenes are composed of the SynthDet cut-outs in refinezoo/assets/distractors alone: no product and
 no photo of the fridge study is in them. What it learns (edges, print, boxes) plays the part that
-ImageNet weights play for the paper's SSD; every arm of the study starts from it.
+ImageNet weights play for the papers' detectors; every arm of the study starts from it.
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -17,10 +19,18 @@ from refinezoo.data.coco import CocoDataset
 from refinezoo.data.compose import compose_scenes
 from refinezoo.files import write_json
 from refinezoo.studies.training import MixedBatches, optimizer, steps_per_epoch, train
-from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches
+from refinezoo.tasks import detection
+from refinezoo.tasks.detection import Augmentation, DetectionBatches
+from refinezoo.tasks.detection.anchors import find_anchors
 
-OUT = Path("runs/train/ssd300_goods")
+SCENES = Path("runs/train/ssd300_goods/scenes")
 GOODS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
+SIZE = 96
+# Anchors of the same shares of the picture as those of fridge_pvanet.yaml, at 128 px.
+PVANET_SETTINGS = {
+    "head_units": 256, "anchor_scales": [1.5, 2.25, 3, 3.75, 4.5, 5.25], "candidates": 300,
+    "proposals": 60, "rpn_batch": 128, "roi_batch": 32,
+}  # fmt: skip
 TRAINING = {
     "steps": 2400, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.002, "warmup": 100,
     "schedule": "cosine", "backup_every": 100,
@@ -29,7 +39,7 @@ TRAINING = {
 
 def compose() -> CocoDataset:
     """3,000 scenes; the views of a model become one class."""
-    folder = OUT / "scenes"
+    folder = SCENES
     if not (folder / "merged.json").is_file():
         compose_scenes(GOODS, folder, 3000, image_size=112, layout="mixed", seed=11)
         coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
@@ -45,12 +55,20 @@ def compose() -> CocoDataset:
     return CocoDataset.load(folder / "merged.json", folder / "images")
 
 
-def main() -> None:
+def main(name: str = "SSD300") -> None:
     """Composes, trains at 96 px (the weights serve at any size), saves the preset."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(0)
     dataset = compose()
-    detector = SSD300(dataset.class_names, image_size=96, width=0.25, batch_norm=True, top_k=100)
+    settings = {
+        "SSD300": {"batch_norm": True},
+        "YOLOv3": {"depth": 0.25, "anchors": find_anchors(dataset, SIZE)},
+        "PVANET": PVANET_SETTINGS,
+    }[name]
+    detector = getattr(detection, name)(
+        dataset.class_names, image_size=SIZE, width=0.25, top_k=100, **settings
+    )
+    out = Path("runs/train") / f"{name.lower()}_goods"
     detector.compile(optimizer(TRAINING))
     batches = DetectionBatches(
         dataset,
@@ -61,10 +79,10 @@ def main() -> None:
             photometric=0.5, expand=0.5, max_expand=1.5, min_ious=(None, None, 0.7, 0.9), flip=0.5
         ),
     )
-    train(detector, MixedBatches([batches]), TRAINING, OUT / "backup_0")
-    detector.save_to_preset(OUT / "preset")
-    shutil.rmtree(OUT / "backup_0", ignore_errors=True)
+    train(detector, MixedBatches([batches]), TRAINING, out / "backup_0")
+    detector.save_to_preset(out / "preset")
+    shutil.rmtree(out / "backup_0", ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

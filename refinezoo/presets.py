@@ -29,6 +29,7 @@ REGISTRY: dict[str, str] = {
     "DepthUNet": "refinezoo.tasks.depth:DepthUNet",
     "FDA": "refinezoo.refiners:FDA",
     "ObstacleRange": "refinezoo.tasks.obstacle_range:ObstacleRange",
+    "PVANET": "refinezoo.tasks.detection:PVANET",
     "PixelDA": "refinezoo.refiners:PixelDA",
     "PoseTower": "refinezoo.tasks.pose:PoseTower",
     "Reinhard": "refinezoo.refiners:Reinhard",

@@ -2,12 +2,15 @@
 
 Reference:
     Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325, section 2.2.
+    Redmon & Farhadi, YOLO9000, arXiv 1612.08242, section 2, "Dimension Clusters".
 """
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from refinezoo.errors import RefinezooError
 
 _MIN_SCALE, _SECOND_SCALE, _LAST_SCALE, _BEYOND_SCALE = 0.1, 0.2, 0.88, 1.05
 
@@ -80,3 +83,51 @@ def ssd_anchors(image_size: int, levels: Sequence[tuple[int, float]]) -> np.ndar
             for i, (cells, step) in enumerate(levels)
         ]
     )
+
+
+def shape_iou(sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """IoU [N, M] of boxes with (w, h) [N, 2] and [M, 2], as if they had the same centre."""
+    shared = np.minimum(sizes[:, None], others[None]).prod(axis=-1)
+    union = sizes.prod(axis=-1)[:, None] + others.prod(axis=-1)[None] - shared
+    return shared / np.maximum(union, 1e-12)
+
+
+def find_anchors(dataset, image_size: int, count: int = 9, seed: int = 0) -> list[list[float]]:
+    """The anchors of YOLOv3 for a dataset: k-means of its boxes' shapes, distance 1 - IoU.
+
+    Args:
+        dataset: `CocoDataset`; crowd boxes play no part.
+        image_size: side of the network's input, pixels; pictures are thought letterboxed to it.
+        count: number of anchors.
+        seed: of the start.
+
+    Returns:
+        `count` pairs [w, h] in pixels of the input, smallest first.
+
+    Raises:
+        RefinezooError: fewer different shapes than `count`.
+    """
+    sizes = [np.zeros((0, 2))]
+    for record in dataset.records:
+        scale = image_size / max(record.width, record.height)
+        sizes.append(np.asarray(record.boxes_xywh, "float64")[~record.crowd, 2:] * scale)
+    shapes = np.concatenate(sizes)
+    shapes = shapes[(shapes > 0).all(axis=1)]
+    different = np.unique(shapes, axis=0)
+    if len(different) < count:
+        raise RefinezooError(
+            f"expected boxes of at least {count} different sizes to find {count} anchors, received "
+            f"{len(different)}. Ask for fewer, or leave anchors out to take the paper's."
+        )
+    random = np.random.default_rng(seed)
+    centres = different[random.choice(len(different), count, replace=False)]
+    nearest = np.full(len(shapes), -1)
+    for _ in range(300):
+        before, nearest = nearest, shape_iou(shapes, centres).argmax(axis=1)
+        if (nearest == before).all():
+            break
+        for k in range(count):
+            if (nearest == k).any():
+                centres[k] = np.median(shapes[nearest == k], axis=0)
+    centres = centres[np.argsort(centres.prod(axis=1), kind="stable")]
+    return [[round(float(side), 2) for side in pair] for pair in centres]

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from refinezoo.tasks.detection.boxes import area, clip_boxes, intersections, pairwise_iou
+from refinezoo.tasks.detection.letterbox import GREY, squared
 
 _MEAN_RGB = (123, 117, 104)
 _TRIALS = 50
@@ -28,6 +29,11 @@ class Augmentation:
         min_crop: smallest side of a crop, as a share of the picture's.
         flip: probability of a mirror image. Off by default: mirrored goods have mirrored print,
             which no shop sells. SSD's value for natural objects is 0.5.
+        jitter: change of the picture's proportions by a random factor between (1 - jitter) /
+            (1 + jitter) and its inverse; keras-yolo3 takes 0.3 for YOLOv3, whose letterbox keeps
+            proportions. Without a letterbox the crops change them.
+        mosaic: probability of showing four pictures side by side; `DetectionBatches` draws the
+            other three.
     """
 
     photometric: float = 0.5
@@ -36,6 +42,8 @@ class Augmentation:
     min_ious: tuple[float | None, ...] = (None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
     min_crop: float = 0.3
     flip: float = 0.0
+    jitter: float = 0.0
+    mosaic: float = 0.0
 
     def __call__(
         self,
@@ -45,6 +53,7 @@ class Augmentation:
         crowd: np.ndarray,
         size: int,
         random: np.random.Generator,
+        letterbox: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """One augmented picture.
 
@@ -55,6 +64,7 @@ class Augmentation:
             crowd: bool [N]; crowd boxes move along but do not steer the crops.
             size: side of the square to return (warped), pixels.
             random: the source of chance; the same state gives the same picture.
+            letterbox: keep the proportions, with grey bars where the picture ends.
 
         Returns:
             image uint8 [size, size, 3]; the boxes left, float32 [M, 4] in its pixels; labels [M];
@@ -65,15 +75,21 @@ class Augmentation:
         # With no object to hold on to, a crop of the zoomed-out canvas could miss the picture.
         if random.random() < self.expand and not crowd.all():
             window = _expanded(window, self.max_expand, random)
-        keep_all = np.ones(len(boxes_xyxy), bool)
         minimum = self.min_ious[random.integers(len(self.min_ious))] if self.min_ious else None
+        crop = None
         if minimum is not None:
             crop = _crop(window, boxes_xyxy[~crowd], minimum, self.min_crop, random)
-            if crop is not None:
-                window = crop
-                keep_all = _kept(boxes_xyxy, crowd, window)
+        window = window if crop is None else crop
+        if letterbox:
+            window = squared(window)
+        if self.jitter:
+            window = _stretched(window, self.jitter, random)
+        keep_all = np.ones(len(boxes_xyxy), bool)
+        if crop is not None:
+            keep_all = kept(boxes_xyxy, crowd, window)
+        fill = GREY if letterbox else _MEAN_RGB
         picture, boxes = look_through(
-            image, boxes_xyxy[keep_all], window, size, self._colour(random)
+            image, boxes_xyxy[keep_all], window, size, self._colour(random), fill
         )
         labels, crowd = labels[keep_all], crowd[keep_all]
         if random.random() < self.flip:
@@ -115,9 +131,14 @@ class Augmentation:
 
 
 def look_through(
-    image: np.ndarray, boxes_xyxy: np.ndarray, window: np.ndarray, size: int, colour=None
+    image: np.ndarray,
+    boxes_xyxy: np.ndarray,
+    window: np.ndarray,
+    size: int,
+    colour=None,
+    fill: tuple[int, int, int] = _MEAN_RGB,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a picture inside a window, warped to a square; mean colour beyond the edges.
+    """The part of a picture inside a window, warped to a square; one colour beyond the edges.
 
     Args:
         image: uint8 [H, W, 3] RGB.
@@ -125,6 +146,7 @@ def look_through(
         window: float [4] xyxy, pixels; may reach beyond the picture.
         size: side of the square, pixels.
         colour: optional change of the picture's own pixels, uint8 to uint8.
+        fill: RGB beyond the picture's edges.
 
     Returns:
         uint8 [size, size, 3] and the boxes in its pixels, float32 [N, 4], clipped at its edges.
@@ -152,7 +174,7 @@ def look_through(
         picture = part
     else:
         picture = np.empty((size, size, 3), "uint8")
-        picture[:] = _MEAN_RGB
+        picture[:] = fill
         picture[v1:v2, u1:u2] = part
     scale = np.array([(u2 - u1) / (x2 - x1), (v2 - v1) / (y2 - y1)] * 2)
     boxes = (boxes_xyxy - [x1, y1, x1, y1]) * scale + [u1, v1, u1, v1]
@@ -163,6 +185,14 @@ def _expanded(window: np.ndarray, largest: float, random: np.random.Generator) -
     side = random.uniform(1, largest)
     extent = window[2:] * side
     corner = -random.random(2) * (extent - window[2:])
+    return np.concatenate([corner, corner + extent])
+
+
+def _stretched(window: np.ndarray, jitter: float, random: np.random.Generator) -> np.ndarray:
+    """The window made wider or higher, so that what it shows gets narrower or lower."""
+    wider, higher = random.uniform(1 - jitter, 1 + jitter, 2)
+    extent = (window[2:] - window[:2]) * [max(1, wider / higher), max(1, higher / wider)]
+    corner = (window[:2] + window[2:] - extent) / 2
     return np.concatenate([corner, corner + extent])
 
 
@@ -182,7 +212,7 @@ def _crop(window, objects, minimum, smallest, random) -> np.ndarray | None:
     return trials[found[0]] if len(found) else None
 
 
-def _kept(boxes, crowd, window) -> np.ndarray:
+def kept(boxes, crowd, window) -> np.ndarray:
     """Objects whose centre is in the window, crowd boxes of which anything is."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     inside = ((centre >= window[:2]) & (centre <= window[2:])).all(1)

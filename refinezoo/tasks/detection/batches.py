@@ -1,6 +1,7 @@
 """Training batches of a detector from a COCO dataset."""
 
 import logging
+from collections.abc import Sequence
 
 import cv2
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.tasks.detection.augmentation import Augmentation, look_through
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
+from refinezoo.tasks.detection.letterbox import GREY, squared
+from refinezoo.tasks.detection.mosaic import mosaic
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,10 +37,13 @@ class DetectionBatches(keras.utils.PyDataset):
         cache_side: pictures are decoded once and kept in memory with at most this many times the
             detector's side, so that crops stay sharp; a 128 pixel detector takes 0.1 MB a picture.
         cache_budget: bytes of memory for that; what does not fit is read anew.
+        sizes: train on pictures of these sides in turn, for a detector with a `size_step`: each
+            batch has one of them, and all come equally often. None gives the detector's own size.
         **kwargs: `workers`, `max_queue_size` of `keras.utils.PyDataset`.
 
     Raises:
-        RefinezooError: for an empty dataset, a class the detector does not know, or NaN boxes.
+        RefinezooError: for an empty dataset, a class the detector does not know, NaN boxes, or
+            sizes that the detector cannot take.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class DetectionBatches(keras.utils.PyDataset):
         ignore_regions: bool = True,
         cache_side: float = 1.5,
         cache_budget: int = 2 << 30,
+        sizes: Sequence[int] | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +85,7 @@ class DetectionBatches(keras.utils.PyDataset):
         self.epoch = initial_epoch
         self.cache_side = cache_side
         self.cache_budget = cache_budget
+        self.sizes = _checked_sizes(sizes, detector, self.steps)
         self._cache: dict[int, np.ndarray] = {}
         self._orders: dict[int, np.ndarray] = {}
         self._targets = _checked_targets(dataset, detector, ignore_regions)
@@ -88,6 +96,7 @@ class DetectionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [B, S, S, 3] and the detector's targets [B, A, ...]."""
+        size = self._size(index)
         first = (self.epoch * self.steps + index) * self.batch_size
         places = range(first, first + self.batch_size)
         if not self.whole_batches:
@@ -95,7 +104,7 @@ class DetectionBatches(keras.utils.PyDataset):
             start = index * self.batch_size
             stop = min(start + self.batch_size, count)
             places = range(self.epoch * count + start, self.epoch * count + stop)
-        samples = [self._sample(place) for place in places]
+        samples = [self._sample(place, size) for place in places]
         images, targets = zip(*samples, strict=True)
         return np.stack(images), np.stack(targets)
 
@@ -103,23 +112,43 @@ class DetectionBatches(keras.utils.PyDataset):
         """The next epoch draws other pictures."""
         self.epoch += 1
 
-    def _sample(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        round_, place_in_round = divmod(place, len(self.dataset.records))
-        item = int(self._order(round_)[place_in_round])
-        size = self.detector.image_size
+    def _size(self, index: int) -> int:
+        # Keras learns from the first two batches which axes vary: these two have different sizes.
+        turn, place = divmod(index, len(self.sizes))
+        order = np.random.default_rng([self.seed, self.epoch, turn, 2]).permutation(self.sizes)
+        return int(order[place])
+
+    def _sample(self, place: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self.seed, place])
+        image, boxes, labels, crowd = self._augmented(self._item(place), size, random)
+        # Drawn last: without a mosaic the other draws are what they were.
+        if self.augmentation is not None and random.random() < self.augmentation.mosaic:
+            tiles = [(image, boxes, labels, crowd)]
+            for item in random.integers(0, len(self.dataset.records), 3):
+                tiles.append(self._augmented(int(item), size, random))
+            image, boxes, labels, crowd = mosaic(tiles, size, random)
+        shape = {} if self.detector.size_step is None else {"image_size": size}
+        return image, self.detector.encode(boxes / np.float32(size), labels, crowd, **shape)
+
+    def _augmented(self, item: int, size: int, random: np.random.Generator):
+        """One picture with its boxes in pixels, labels and crowd, in a square of that side."""
         image = self._image(item)
         fractions, labels, crowd = self._targets[item]
         height, width = image.shape[:2]
         boxes = fractions * np.array([width, height, width, height], "float32")
-        if self.augmentation is None:
-            window = np.array([0, 0, width, height], "float64")
-            image, boxes = look_through(image, boxes, window, size)
+        letterbox = self.detector.letterbox
+        if self.augmentation is not None:
+            return self.augmentation(image, boxes, labels, crowd, size, random, letterbox)
+        window = np.array([0, 0, width, height], "float64")
+        if letterbox:
+            image, boxes = look_through(image, boxes, squared(window), size, fill=GREY)
         else:
-            random = np.random.default_rng([self.seed, place])
-            image, boxes, labels, crowd = self.augmentation(
-                image, boxes, labels, crowd, size, random
-            )
-        return image, self.detector.encode(boxes / np.float32(size), labels, crowd)
+            image, boxes = look_through(image, boxes, window, size)
+        return image, boxes, labels, crowd
+
+    def _item(self, place: int) -> int:
+        round_, place_in_round = divmod(place, len(self.dataset.records))
+        return int(self._order(round_)[place_in_round])
 
     def _order(self, round_: int) -> np.ndarray:
         if round_ not in self._orders:
@@ -133,7 +162,7 @@ class DetectionBatches(keras.utils.PyDataset):
         image = self._cache.get(item)
         if image is None:
             image = self.dataset.read(item)
-            longest, most = max(image.shape[:2]), int(self.cache_side * self.detector.image_size)
+            longest, most = max(image.shape[:2]), int(self.cache_side * max(self.sizes))
             if longest > most:
                 height, width = (max(1, round(side * most / longest)) for side in image.shape[:2])
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -141,6 +170,29 @@ class DetectionBatches(keras.utils.PyDataset):
                 self.cache_budget -= image.nbytes
                 self._cache[item] = image
         return image
+
+
+def _checked_sizes(sizes, detector, steps: int) -> list[int]:
+    if sizes is None:
+        return [detector.image_size]
+    step = detector.size_step
+    if step is None:
+        raise RefinezooError(
+            f"expected a detector whose network takes several sizes, received a "
+            f"{type(detector).__name__}, which sees {detector.image_size} pixels. Leave sizes out."
+        )
+    sizes = list(sizes)
+    wrong = [size for size in sizes if size != int(size) or size < step or size % step]
+    if not sizes or wrong or len(set(sizes)) < len(sizes):
+        raise RefinezooError(
+            f"expected sizes as different multiples of {step} pixels, received {sizes}."
+        )
+    if steps < min(2, len(sizes)):
+        raise RefinezooError(
+            f"expected 2 or more batches an epoch for sizes={sizes}, received {steps}. "
+            "Give steps, or a smaller batch_size."
+        )
+    return [int(size) for size in sizes]
 
 
 def _checked_targets(dataset, detector, ignore_regions: bool) -> list[tuple]:

@@ -10,6 +10,7 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
 from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
+from refinezoo.tasks.detection.letterbox import letterbox, out_of_letterbox
 
 
 class Detector(keras.Model):
@@ -17,8 +18,9 @@ class Detector(keras.Model):
 
     A subclass sets `self.network` (a functional model from images [B, S, S, 3] RGB in 0..255 to raw
     predictions) and implements `encode` (boxes to training targets) and `decode` (raw predictions
-    to boxes, in `keras.ops` with static shapes, so that it exports). Detectors that letterbox
-    override `prepare` and `restore` too.
+    to boxes, in `keras.ops` with static shapes, so that it exports). `letterbox = True` places
+    images in the square with grey bars instead of warping them; `size_step` says of a network that
+    takes several sizes what they are multiples of (its `encode` then takes `image_size`).
 
     Args:
         class_names: names of the K classes, in the order of the class indices.
@@ -29,6 +31,9 @@ class Detector(keras.Model):
         keep: detections per image, padding included.
         **kwargs: `name`, `dtype` of `keras.Model`.
     """
+
+    letterbox = False
+    size_step: int | None = None
 
     def __init__(
         self,
@@ -66,8 +71,10 @@ class Detector(keras.Model):
         """Raw predictions to (boxes xyxy as fractions of the input, scores, classes, count)."""
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """A uint8 [H, W, 3] image as the network wants it: uint8 [S, S, 3]. Warps, as SSD does."""
+        """A uint8 [H, W, 3] image as the network wants it: uint8 [S, S, 3], warped as SSD does."""
         size = self.image_size
+        if self.letterbox:
+            return letterbox(image, size)
         height, width = image.shape[:2]
         if (height, width) == (size, size):
             return image
@@ -78,6 +85,8 @@ class Detector(keras.Model):
 
     def restore(self, boxes_xyxy: np.ndarray, height: int, width: int) -> np.ndarray:
         """Boxes as fractions of the network's input, in pixels of the image that `prepare` saw."""
+        if self.letterbox:
+            return out_of_letterbox(boxes_xyxy, height, width, self.image_size)
         scale = np.array([width, height, width, height], "float32")
         return clip_boxes(boxes_xyxy * scale, height, width)
 
@@ -140,7 +149,7 @@ class Detector(keras.Model):
         export traces.
         """
         if getattr(self, "_detection_model", None) is None:
-            images = keras.Input(self.network.input.shape[1:], name="images")
+            images = keras.Input((self.image_size, self.image_size, 3), name="images")
             found = _Decode(self.decode, self.keep, name="decode", dtype="float32")(
                 self.network(images, training=False)
             )

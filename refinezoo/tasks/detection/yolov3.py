@@ -1,0 +1,239 @@
+"""YOLOv3: every cell of three maps predicts boxes around itself.
+
+    b_xy = (sigmoid(t_xy) + corner) / cells;  b_wh = anchor exp(t_wh)
+    loss = sum_obj (2 - w h) (BCE(xy) + 0.5 |t_wh - t'_wh|^2) + BCE(objectness) + sum_obj BCE(class)
+
+Each object is the task of one prediction: that of the cell its centre is in, with the anchor of the
+most similar shape. See `networks.yolov3`, `losses.yolo`, `anchors`, `letterbox` and `nms`.
+
+Reference:
+    Redmon & Farhadi, YOLOv3: An Incremental Improvement, arXiv 1804.02767.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
+from refinezoo.networks.yolov3 import STRIDES, yolov3_network
+from refinezoo.tasks.detection.anchors import shape_iou
+from refinezoo.tasks.detection.boxes import area, xyxy_to_cxcywh
+from refinezoo.tasks.detection.detector import Detector
+from refinezoo.tasks.detection.nms import multiclass_nms
+from refinezoo.training.jit import choose_jit
+
+#: (w, h) in pixels of a 416 pixel input, from the boxes of COCO.
+PAPER_ANCHORS = (
+    (10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326),
+)  # fmt: skip
+_PAPER_SIZE = 416
+
+
+@keras.saving.register_keras_serializable(package="refinezoo")
+class YOLOv3(Detector):
+    """YOLOv3 on Darknet-53; the paper's network at its defaults.
+
+    Images are letterboxed: placed in the middle of a grey square, not stretched.
+
+    Args:
+        class_names: names of the K classes.
+        image_size: side of the input, pixels, a multiple of 32.
+        width: multiplies the network's channels.
+        depth: multiplies the trunk's residual blocks.
+        anchors: pairs (w, h) in pixels of `image_size`, a multiple of three; the larger ones go to
+            the coarser maps. None takes the paper's nine, scaled from 416 to `image_size`;
+            `anchors.find_anchors` finds those of a dataset.
+        ignore_threshold: predictions without an object that overlap one this much are not
+            punished.
+        max_boxes: boxes per picture that this rule knows; of more, the largest.
+        score_threshold: detections with a lower score (objectness times class) are dropped.
+        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
+        top_k: candidates per class before suppression.
+        keep: detections per image, padding included.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Example:
+        >>> anchors = find_anchors(train, image_size=128)
+        >>> detector = YOLOv3(train.class_names, image_size=128, width=0.25, anchors=anchors)
+        >>> detector.compile()
+        >>> detector.fit(DetectionBatches(train, detector, sizes=[96, 128, 160]), epochs=60)
+        >>> detector.evaluate_coco(test)["AP50"]
+    """
+
+    letterbox = True
+    size_step = STRIDES[0]
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        image_size: int = 416,
+        width: float = 1.0,
+        depth: float = 1.0,
+        anchors: Sequence[Sequence[float]] | None = None,
+        ignore_threshold: float = 0.5,
+        max_boxes: int = 50,
+        score_threshold: float = 0.01,
+        nms_iou: float = 0.5,
+        top_k: int = 200,
+        keep: int = 100,
+        **kwargs,
+    ) -> None:
+        _check_size(image_size)
+        super().__init__(
+            class_names,
+            image_size=image_size,
+            score_threshold=score_threshold,
+            nms_iou=nms_iou,
+            top_k=top_k,
+            keep=keep,
+            **kwargs,
+        )
+        self.width, self.depth = float(width), float(depth)
+        self.ignore_threshold = float(ignore_threshold)
+        self.max_boxes = int(max_boxes)
+        if anchors is None:
+            anchors = np.array(PAPER_ANCHORS) * (self.image_size / _PAPER_SIZE)
+        self.anchors = _checked_anchors(anchors)
+        self.network = yolov3_network(
+            len(self.class_names),
+            len(self.anchors) // len(STRIDES),
+            width=self.width,
+            depth=self.depth,
+        )
+        self.built = True
+
+    def compile(self, optimizer=None, loss=None, jit_compile="auto", **kwargs) -> None:
+        """Configures training.
+
+        Args:
+            optimizer: keras-yolo3's by default: Adam at 1e-3, for batches of 32. It trains the
+                heads so for 50 epochs on a pretrained trunk, then everything at 1e-4.
+            loss: `YOLOLoss` with this detector's anchors by default.
+            jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
+            **kwargs: as in `keras.Model.compile`.
+        """
+        super().compile(
+            optimizer=keras.optimizers.Adam(1e-3) if optimizer is None else optimizer,
+            loss=YOLOLoss(self.anchors, self.ignore_threshold) if loss is None else loss,
+            jit_compile=choose_jit(jit_compile),
+            **kwargs,
+        )
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)
+        if hasattr(self, "optimizer") and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def prediction_count(self, image_size: int) -> int:
+        """Boxes predicted for an input of that side: 10,647 for 416 pixels and nine anchors."""
+        cells = sum((image_size // stride) ** 2 for stride in STRIDES)
+        return len(self.anchors) // len(STRIDES) * cells
+
+    def encode(
+        self,
+        boxes_xyxy: np.ndarray,
+        labels: np.ndarray,
+        crowd: np.ndarray,
+        image_size: int | None = None,
+    ) -> np.ndarray:
+        """Targets float32 [A + max_boxes, 5] of one image, as `yolo_loss` takes them.
+
+        Args:
+            boxes_xyxy: float [N, 4], fractions of the input.
+            labels: int [N], 0 to K-1.
+            crowd: bool [N]; no prediction answers for them, and none in them is a mistake.
+            image_size: side of this input, pixels; None for the detector's own.
+        """
+        size = image_size or self.image_size
+        _check_size(size)
+        count = self.prediction_count(size)
+        targets = np.zeros((count + self.max_boxes, 5), "float32")
+        # Large ones first: where two want the same prediction, the smaller one is in front.
+        order = np.argsort(-area(boxes_xyxy), kind="stable")
+        boxes, labels = np.asarray(boxes_xyxy, "float64")[order], np.asarray(labels)[order]
+        crowd = np.asarray(crowd, bool)[order]
+        known = min(len(boxes), self.max_boxes)
+        targets[count : count + known, 0] = np.where(crowd[:known], CROWD, OBJECT)
+        targets[count : count + known, 1:] = boxes[:known]
+        things = xyxy_to_cxcywh(boxes[~crowd])
+        if len(things):
+            rows, values = self._assign(things, size)
+            targets[rows, 0] = labels[~crowd] + 1
+            targets[rows, 1:] = values
+        return targets
+
+    def _assign(self, things: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows [N] of objects [N, 4] (cx, cy, w, h), fractions, and their targets [N, 4]."""
+        anchors = np.array(self.anchors)
+        best = shape_iou(things[:, 2:] * size, anchors).argmax(axis=1)
+        per_cell = len(anchors) // len(STRIDES)
+        level, anchor = len(STRIDES) - 1 - best // per_cell, best % per_cell
+        sides = size // np.array(STRIDES)
+        first = np.concatenate([[0], np.cumsum(sides**2 * per_cell)])[level]
+        cells = sides[level]
+        place = things[:, :2] * cells[:, None]
+        corner = np.clip(np.floor(place), 0, cells[:, None] - 1).astype(int)
+        rows = first + (corner[:, 1] * cells + corner[:, 0]) * per_cell + anchor
+        scale = np.log(np.maximum(things[:, 2:] * size, 1e-6) / anchors[best])
+        return rows, np.concatenate([place - corner, scale], axis=1)
+
+    def decode(self, raw):
+        """Raw predictions float [B, A, 5 + K] to detections.
+
+        Returns:
+            boxes float32 [B, keep, 4] xyxy as fractions of the input, not clipped; scores, classes
+            and count as `multiclass_nms` gives them.
+        """
+        # The network takes any size; what is decoded has this one, and static shapes.
+        shape = (-1, self.prediction_count(self.image_size), 5 + len(self.class_names))
+        raw = ops.reshape(ops.cast(raw, "float32"), shape)
+        scores = ops.sigmoid(raw[..., 4:5]) * ops.sigmoid(raw[..., 5:])
+        return multiclass_nms(
+            predicted_boxes(raw, self.anchors),
+            scores,
+            score_threshold=self.score_threshold,
+            iou_threshold=self.nms_iou,
+            top_k=self.top_k,
+            keep=self.keep,
+        )
+
+    def get_config(self) -> dict:
+        """Constructor arguments, JSON-able."""
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "depth": self.depth,
+            "anchors": self.anchors,
+            "ignore_threshold": self.ignore_threshold,
+            "max_boxes": self.max_boxes,
+        }
+
+
+def _check_size(image_size) -> None:
+    if int(image_size) != image_size or image_size < STRIDES[0] or image_size % STRIDES[0]:
+        below = max(STRIDES[0], int(image_size) // STRIDES[0] * STRIDES[0])
+        raise RefinezooError(
+            f"expected image_size as a multiple of {STRIDES[0]} pixels (the network halves its "
+            f"input five times), received {image_size}. Use {below} or {below + STRIDES[0]}."
+        )
+
+
+def _checked_anchors(anchors) -> list[list[float]]:
+    try:
+        sides = np.asarray(anchors, "float64")
+    except (TypeError, ValueError):
+        sides = np.zeros(0)
+    good = sides.ndim == 2 and sides.shape[1] == 2 and len(sides) and len(sides) % 3 == 0
+    if not good or not np.isfinite(sides).all() or sides.min() <= 0:
+        raise RefinezooError(
+            "expected anchors as pairs (w, h) of positive pixels, as many for each of three maps "
+            f"(3, 6, 9, ...), received {anchors!r}. find_anchors makes them of a dataset."
+        )
+    order = np.argsort(sides.prod(axis=1), kind="stable")
+    return [[round(float(side), 4) for side in pair] for pair in sides[order]]
