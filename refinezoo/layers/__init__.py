@@ -1,12 +1,16 @@
 """The few layers Keras lacks. All serialise, run on every backend and export to LiteRT builtins."""
 
+from refinezoo.layers.bilinear_deconvolution import BilinearDeconvolution2D
+from refinezoo.layers.crelu import CReLU
 from refinezoo.layers.image_pool import ImagePool
 from refinezoo.layers.noise import DropoutAndNoise, PixelNoise, RepeatToSize
 from refinezoo.layers.normalization import batch_normalization, instance_normalization
 from refinezoo.layers.padding import ReflectionPadding2D
+from refinezoo.layers.roi_pool import RoIMaxPooling
 from refinezoo.layers.upsampling import NearestUpsampling2D
 
 __all__ = [
-    "DropoutAndNoise", "ImagePool", "NearestUpsampling2D", "PixelNoise", "ReflectionPadding2D",
-    "RepeatToSize", "batch_normalization", "instance_normalization",
+    "BilinearDeconvolution2D", "CReLU", "DropoutAndNoise", "ImagePool", "NearestUpsampling2D",
+    "PixelNoise", "ReflectionPadding2D", "RepeatToSize", "RoIMaxPooling", "batch_normalization",
+    "instance_normalization",
 ]
