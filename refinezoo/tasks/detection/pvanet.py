@@ -1,0 +1,284 @@
+"""PVANET: a light two-stage detector, the one of the vending-machine paper.
+
+    loss = CE(anchors) + smoothL1(anchors) + CE(regions) + smoothL1(regions)
+
+The first stage says of 42 anchors a cell which hold an object; the best of them that do not overlap
+are the proposals. The second stage pools the features in each proposal, classifies it and moves its
+edges, each class for itself. `networks.pvanet` holds the layers, `proposals`, `sampling` and
+`losses.rpn` what lies between.
+
+Reference:
+    Kim et al., PVANET: Deep but Lightweight Neural Networks for Real-time Object Detection, arXiv
+    1608.08021; Ren et al., Faster R-CNN, arXiv 1506.01497.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers import RoIMaxPooling
+from refinezoo.losses.rpn import region_loss, rpn_loss
+from refinezoo.networks.pvanet import (
+    MULTIPLE,
+    STRIDE,
+    pvanet_features,
+    region_head,
+    region_proposal_network,
+    shared_features,
+)
+from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy, decode_offsets
+from refinezoo.tasks.detection.detector import Detector
+from refinezoo.tasks.detection.nms import multiclass_nms
+from refinezoo.tasks.detection.proposals import RATIOS, SCALES, Proposals
+from refinezoo.tasks.detection.sampling import rpn_targets, sample_regions
+from refinezoo.tasks.detection.voting import vote
+from refinezoo.training.jit import choose_jit
+
+_BINS = 6
+
+
+@keras.saving.register_keras_serializable(package="refinezoo")
+class PVANET(Detector):
+    """PVANET 9.1; the authors' network at its defaults.
+
+    Differences from it: images are warped to a square (the authors keep the aspect and vary the
+    size), and 2,000 boxes instead of 12,000 enter the suppression of proposals, because in static
+    shapes it compares every pair at once.
+
+    Args:
+        class_names: names of the K classes.
+        image_size: side of the input, pixels, a multiple of 32.
+        width: multiplies the channels of all convolutions.
+        head_units: width of the two hidden layers of the second stage, which hold 92 of the 97
+            million weights; 512 and less serve small data.
+        anchor_scales: sides of the anchors in cells of 16 pixels.
+        anchor_ratios: heights over widths of the anchors.
+        candidates: boxes of the first stage before suppression.
+        proposals: regions that the second stage looks at, at inference.
+        rpn_batch: anchors of each image that the first stage trains on.
+        roi_batch: regions of each image that the second stage trains on.
+        max_objects: most objects and crowd regions of a training image.
+        box_voting: move detections to the mean of what agrees with them (`voting.vote`).
+        score_threshold: detections with a lower score are dropped.
+        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
+        top_k: candidates per class before suppression.
+        keep: detections per image, padding included.
+        **kwargs: `name`, `dtype` of `keras.Model`.
+
+    Raises:
+        RefinezooError: `image_size` is no multiple of 32.
+
+    Example:
+        >>> detector = PVANET(train.class_names, image_size=128, width=0.25, head_units=256)
+        >>> detector.compile(keras.optimizers.Adam(1e-3))
+        >>> detector.fit(DetectionBatches(train, detector, batch_size=16), epochs=60)
+        >>> detector.evaluate_coco(test)["AP50"]
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        image_size: int = 640,
+        width: float = 1.0,
+        head_units: int = 4096,
+        anchor_scales: Sequence[float] = SCALES,
+        anchor_ratios: Sequence[float] = RATIOS,
+        candidates: int = 2000,
+        proposals: int = 200,
+        rpn_batch: int = 256,
+        roi_batch: int = 128,
+        max_objects: int = 100,
+        box_voting: bool = False,
+        score_threshold: float = 0.01,
+        nms_iou: float = 0.4,
+        top_k: int = 200,
+        keep: int = 100,
+        **kwargs,
+    ) -> None:
+        if image_size < MULTIPLE or image_size % MULTIPLE:
+            raise RefinezooError(
+                f"expected image_size as a multiple of {MULTIPLE} pixels, received {image_size}: "
+                f"PVANET halves its input five times. Take {max(1, image_size // MULTIPLE) * 32}."
+            )
+        super().__init__(
+            class_names,
+            image_size=image_size,
+            score_threshold=score_threshold,
+            nms_iou=nms_iou,
+            top_k=top_k,
+            keep=keep,
+            **kwargs,
+        )
+        self.width = float(width)
+        self.head_units = int(head_units)
+        self.anchor_scales = [float(scale) for scale in anchor_scales]
+        self.anchor_ratios = [float(ratio) for ratio in anchor_ratios]
+        self.candidates = int(candidates)
+        self.proposals = int(proposals)
+        self.rpn_batch = int(rpn_batch)
+        self.roi_batch = int(roi_batch)
+        self.max_objects = int(max_objects)
+        self.box_voting = bool(box_voting)
+        self._build_networks()
+        self.seed_generator = keras.random.SeedGenerator()
+        self.loss_parts = [
+            keras.metrics.Mean(name=name)
+            for name in ("rpn_class", "rpn_box", "region_class", "region_box")
+        ]
+        self.built = True
+
+    def _build_networks(self) -> None:
+        images = keras.Input((self.image_size, self.image_size, 3), name="images")
+        hyper = pvanet_features(images, width=self.width)
+        proposing, features = shared_features(hyper, width=self.width)
+        per_cell = len(self.anchor_scales) * len(self.anchor_ratios)
+        logits, offsets = region_proposal_network(proposing, per_cell, width=self.width)
+        self.propose = Proposals(
+            self.image_size,
+            self.anchor_scales,
+            self.anchor_ratios,
+            self.candidates,
+            self.proposals,
+            name="proposals",
+            dtype="float32",
+        )
+        self.pool = RoIMaxPooling(_BINS, STRIDE, name="roi_pool")
+        boxes = self.propose(logits, offsets)
+        pooled = self.pool(features, boxes)
+        found = region_head(pooled, len(self.class_names), units=self.head_units)
+        raw = keras.layers.Concatenate(name="predictions", dtype="float32")([boxes, found])
+        self.network = keras.Model(images, raw, name="pvanet")
+        self.anchors = self.propose.anchors
+        corners = cxcywh_to_xyxy(self.anchors)
+        self._inside = ((corners >= 0) & (corners <= 1)).all(axis=1)
+        # Parts of the network for training: not tracked, its weights are counted once.
+        object.__setattr__(self, "first_stage", keras.Model(images, [logits, offsets, features]))
+        object.__setattr__(self, "second_stage", keras.Model(pooled, found))
+
+    def compile(self, optimizer=None, loss=None, jit_compile="auto", **kwargs) -> None:
+        """Configures training.
+
+        Args:
+            optimizer: the authors' SGD by default: momentum 0.9, learning rate 1e-3, which
+                `training.Plateau` divides by ten when the loss stays; two images a batch. It starts
+                from ImageNet weights; from scratch take Adam at 1e-3.
+            loss: None: the four losses belong to the method.
+            jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
+            **kwargs: as in `keras.Model.compile`.
+        """
+        if loss is not None:
+            raise RefinezooError(
+                f"expected no loss, received {loss!r}: PVANET trains on the four losses of "
+                "refinezoo.losses.rpn. Leave loss out."
+            )
+        super().compile(
+            optimizer=_paper_optimizer() if optimizer is None else optimizer,
+            jit_compile=choose_jit(jit_compile),
+            **kwargs,
+        )
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)
+        if hasattr(self, "optimizer") and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def call(self, images, training=None):
+        """Images [B, S, S, 3] RGB in 0..255 to raw predictions float32 [B, R, 4 + 5 (K + 1)].
+
+        Those are each proposal's box, class logits (background first) and offsets per class. In
+        training, what the losses need: logits and offsets of the anchors, and the feature map.
+        """
+        if training:
+            return self.first_stage(images, training=True)
+        return self.network(images, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The sum of the four losses on `x` images and `y` objects [B, M, 5] (see `encode`)."""
+        if not training:
+            y_pred = self.first_stage(x, training=False)
+        logits, offsets, features = y_pred
+        objects = ops.cast(y, "float32")
+        boxes, scores = self.propose.all(logits, offsets)
+        batch, anchors = ops.shape(logits)[0], len(self.anchors)
+        candidates = boxes.shape[1] + objects.shape[1]
+        chance = keras.random.uniform((batch, anchors + candidates), seed=self.seed_generator)
+        labels, targets = rpn_targets(
+            objects, self.anchors, self._inside, chance[:, :anchors], batch=self.rpn_batch
+        )
+        parts = rpn_loss(labels, targets, logits, offsets)
+        regions, labels, targets = sample_regions(
+            objects, boxes, scores > 0, chance[:, anchors:], batch=self.roi_batch
+        )
+        found = self.second_stage(self.pool(features, regions), training=training)
+        classes = len(self.class_names) + 1
+        parts += region_loss(labels, targets, found[..., :classes], found[..., classes:])
+        for metric, part in zip(self.loss_parts, parts, strict=True):
+            metric.update_state(part)
+        return sum(parts)
+
+    def encode(self, boxes_xyxy: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+        """Objects float32 [max_objects, 5] of one image: class and box xyxy as fractions.
+
+        Class k + 1 for class k, -1 for a crowd region, 0 for padding. Anchors and regions are
+        matched with them in the training step, because the regions are not known before.
+        """
+        if len(boxes_xyxy) > self.max_objects:
+            raise RefinezooError(
+                f"expected at most max_objects={self.max_objects} objects and crowd regions in a "
+                f"training image, received {len(boxes_xyxy)}. Build the detector with a larger "
+                "max_objects."
+            )
+        objects = np.zeros((self.max_objects, 5), "float32")
+        objects[: len(boxes_xyxy), 0] = np.where(crowd, -1, np.asarray(labels) + 1)
+        objects[: len(boxes_xyxy), 1:] = np.asarray(boxes_xyxy).reshape(-1, 4)
+        return objects
+
+    def decode(self, raw):
+        """Raw predictions float [B, R, 4 + 5 (K + 1)] to detections.
+
+        Returns:
+            boxes float32 [B, keep, 4] xyxy as fractions of the input, clipped to it; scores,
+            classes and count as `multiclass_nms` gives them.
+        """
+        raw = ops.cast(raw, "float32")
+        regions, classes = raw.shape[1], len(self.class_names)
+        proposals = raw[..., :4]
+        size = proposals[..., 2:] - proposals[..., :2]
+        anchors = ops.concatenate([proposals[..., :2] + size / 2, size], axis=-1)[:, :, None]
+        offsets = ops.reshape(raw[..., 5 + classes :], (-1, regions, classes + 1, 4))[:, :, 1:]
+        boxes = ops.clip(decode_offsets(offsets, anchors), 0.0, 1.0)
+        scores = ops.softmax(raw[..., 4 : 5 + classes], axis=-1)[..., 1:]
+        there = ops.cast(size[..., :1] > 0, "float32")  # rows of zeros are no proposals
+        scores = scores * there
+        found, best, labels, count = multiclass_nms(
+            boxes,
+            scores,
+            score_threshold=self.score_threshold,
+            iou_threshold=self.nms_iou,
+            top_k=self.top_k,
+            keep=self.keep,
+        )
+        if self.box_voting:
+            found, best, labels = vote(found, best, labels, boxes, scores, self.score_threshold)
+        return found, best, labels, count
+
+    def get_config(self) -> dict:
+        """Constructor arguments, JSON-able."""
+        own = (
+            "width", "head_units", "anchor_scales", "anchor_ratios", "candidates", "proposals",
+            "rpn_batch", "roi_batch", "max_objects", "box_voting",
+        )  # fmt: skip
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _paper_optimizer() -> keras.optimizers.Optimizer:
+    # Keras decays outside the momentum buffer; ten times Caffe's 2e-4 (1 / (1 - 0.9)) equals it.
+    optimizer = keras.optimizers.SGD(1e-3, momentum=0.9, weight_decay=2e-3)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "shift"])
+    return optimizer
