@@ -14,7 +14,7 @@ from refinezoo import cli
 from refinezoo.errors import RefinezooError
 
 VERBS = ["list", "info", "demo", "doctor", "train", "compose", "refine", "compare", "export"]
-VERBS += ["serve-config", "request"]
+VERBS += ["serve-config", "request", "street"]
 
 
 def run(*arguments):
@@ -153,6 +153,17 @@ def test_compose_calls_the_package_with_packaged_products(calls, tmp_path):
     assert any(products.glob("*.png")) and any(keywords["distractors"].glob("*.png"))
     assert (out, count) == (tmp_path / "scenes", 3)
     assert keywords["layout"] == "tray" and keywords["seed"] == 5
+
+
+def test_street_calls_the_package(calls, tmp_path):
+    recorded = calls("refinezoo.data.street", "render_street", tmp_path)
+    result = run("street", tmp_path, "--count", 3, "--size", "64x96", "--mode", "forest")
+    assert result.exit_code == 0 and f"3 frames: {tmp_path}" in result.output
+    ((out, count), keywords) = recorded[0]
+    assert (out, count) == (tmp_path, 3) and keywords["image_size"] == (64, 96)
+    assert keywords["mode"] == "forest" and keywords["seed"] == 0
+    wrong = run("street", tmp_path, "--size", "64,96")
+    assert wrong.exit_code == 2 and "expected --size as 256 or 256x128" in wrong.stderr
 
 
 def test_interrupt_says_how_to_resume(calls, tmp_path):
