@@ -23,6 +23,7 @@ from refinezoo.files import atomic_path, locked_folder, write_json
 
 WRITTEN_BY = "frames rendered by refinezoo"
 FARTHEST_M = 65.535  # what 16 bits of millimetres can say
+RENDERER = 1  # raise it when a seed comes to give other frames: folders never mix two
 LEAST_AREA = 0.0005  # share of the picture below which an instance is marked iscrowd
 _RECORDS = ".frames"
 
@@ -78,6 +79,7 @@ def render_street(
     """
     image_size = _checked(count, image_size, seed, mode, workers)
     parameters = {"count": count, "image_size": list(image_size), "seed": seed, "mode": mode}
+    parameters["renderer"] = RENDERER
     out = Path(out)
     if _finished(out, parameters):
         return out

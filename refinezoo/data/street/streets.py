@@ -4,11 +4,12 @@ import numpy as np
 
 from refinezoo.data.street.buildings import House
 from refinezoo.data.street.camera import Camera
-from refinezoo.data.street.classes import VOID
+from refinezoo.data.street.classes import TREE, VOID
 from refinezoo.data.street.furniture import bin_or_box, fence, lamp_post, pole, sign, traffic_light
 from refinezoo.data.street.light import Light
 from refinezoo.data.street.people import Person
-from refinezoo.data.street.plants import Grove
+from refinezoo.data.street.plants import Grove, grass
+from refinezoo.data.street.raster import Patch
 from refinezoo.data.street.road import KERB, carriageway, pavement, paving, side_street
 from refinezoo.data.street.scene import Frame, Scene
 from refinezoo.data.street.vehicles import Vehicle
@@ -76,6 +77,9 @@ class StreetScene(Scene):
             self.crossing = (z, z + rng.uniform(7, 12))
             self.surfaces += side_street(rng, half, *self.crossing)
         self.surfaces += carriageway(rng, half, -6.0, self.end)
+        ground = Patch((-150, -0.05, self.end + 60), (300, 0, 0), (0, 0, -self.end - 70),
+                       grass(rng), TREE, repeat=(100, 50))  # fmt: skip
+        self.surfaces.append(ground)  # seen through gaps
         slabs = paving(rng)
         self.walk, self.green = {}, {}
         for side in (-1, 1):
