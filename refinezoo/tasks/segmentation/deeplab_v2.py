@@ -4,7 +4,7 @@
 
 f gives logits at an eighth of its image's size; CE reduces the labels to each map. At test time the
 fused map is enlarged bilinearly and every pixel gets its best class. The paper's dense CRF, which
-adds 1.3 points of mean IoU on VOC, is left out: no maintained library has it.
+adds 1.3 points of mean IoU on VOC, is left out: no library installs without a C++ compiler.
 
 Reference:
     Chen et al., DeepLab: Semantic Image Segmentation with Deep Convolutional Nets, Atrous
