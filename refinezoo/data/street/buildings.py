@@ -161,9 +161,8 @@ class House:
     def _roof(self, rng, side, front, back, start, length, height, peak, number) -> None:
         tiles = roof_tiles(int(rng.integers(8)))
         ridge = (front + back) / 2
-        over = front - side * 0.3
         self.surfaces.append(
-            Patch((ridge, peak, start), (0, 0, length), (over - ridge, height - peak, 0), tiles,
+            Patch((ridge, peak, start), (0, 0, length), (front - ridge, height - peak, 0), tiles,
                   BUILDING, repeat=(max(1, length // 4), 1))
         )  # fmt: skip
         for z in (start, start + length):
