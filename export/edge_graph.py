@@ -14,7 +14,7 @@ from typing import Any
 from refinezoo.errors import RefinezooError
 from refinezoo.quiet import without_notes
 
-from .graph_images import mirror_to_stride
+from .graph_images import GREY, mirror_to_stride
 from .label_signatures import label_answers
 from .runtimes import signature_name
 from .segmentation_signature import class_ids
@@ -70,11 +70,12 @@ def image_sizes(model: Any, image_size: Any, *, several: bool = False) -> list[S
 def edge_function(model: Any, size: Size) -> Any:
     """A `tf.function` from `images`, uint8 `[1, H, W, 3]` RGB, to a dictionary.
 
-    A refiner gives `refined`, uint8 of the same shape; a depth model `depth_m`, float32
-    `[1, H, W, 1]`, metres; a segmenter `class_ids`, uint8 `[1, H, W]`; a detector `boxes`, float32
-    `[1, keep, 4]` (x1, y1, x2, y2) as fractions of the image, `scores` float32 and `classes` int32
-    `[1, keep]`, `count` int32 `[1]`; a classifier `label` int32 `[1]` and `probability` float32
-    `[1, K]`, a pose model `quaternion` float32 `[1, 4]` (w, x, y, z) too.
+    A refiner gives `refined`, uint8 of the same shape; a depth model `depth_m`, float32 `[1, H, W,
+    1]`, metres; a segmenter `class_ids`, uint8 `[1, H, W]`; a detector `boxes`, float32 `[1, keep,
+    4]` (x1, y1, x2, y2) as fractions of the image (of the square, where it is letterboxed),
+    `scores` float32 and `classes` int32 `[1, keep]`, `count` int32 `[1]`; a classifier `label`
+    int32 `[1]` and `probability` float32 `[1, K]`, a pose model `quaternion` float32 `[1, 4]` (w,
+    x, y, z) too.
     """
     import tensorflow as tf
 
@@ -93,6 +94,8 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     del info["version"]
     image = {"dtype": "uint8", "shape": [1, "H", "W", 3], "range": [0, 255], "colours": "RGB"}
     keep = getattr(model, "keep", None)
+    if getattr(model, "letterbox", False):
+        image = {**image, "placing": "letterbox", "grey": GREY}
     label = {
         "label": {"dtype": "int32", "shape": [1]},
         "probability": {

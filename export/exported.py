@@ -193,9 +193,16 @@ class ExportedDetector(Exported):
             )
         if self.sizes == [(None, None)]:  # resizes inside, answers in pixels
             return {key: array[0] for key, array in self.runtime.run(image[None]).items()}
-        found = self.runtime.run(warped(image, self.sizes[0])[None])
         height, width = image.shape[:2]
-        boxes = found["boxes"][0] * np.array([width, height, width, height], "float32")
+        if self.info["inputs"]["images"].get("placing") == "letterbox":
+            from refinezoo.data.letterbox import letterbox, out_of_letterbox
+
+            side = self.sizes[0][0]
+            found = self.runtime.run(letterbox(image, side)[None])
+            boxes = out_of_letterbox(found["boxes"][0], height, width, side)
+        else:
+            found = self.runtime.run(warped(image, self.sizes[0])[None])
+            boxes = found["boxes"][0] * np.array([width, height, width, height], "float32")
         return {"boxes": boxes} | {key: found[key][0] for key in ("scores", "classes", "count")}
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _PNG_HEADER_BYTES = 24  # magic, IHDR length and name, width, height
+GREY = 128  # of the bars of a letterbox
 _NO_IMAGE = "expected the bytes of a JPEG or PNG image"
 
 
@@ -100,12 +101,49 @@ def resize_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
     """
     import tensorflow as tf
 
+    return tf.ensure_shape(_resized(images, side, side), [None, side, side, 3])
+
+
+def letterbox_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Places uint8 `[B, H, W, 3]` in a grey `[B, side, side, 3]` as `Detector.prepare` does."""
+    import tensorflow as tf
+
+    high, wide, top, left = tf.unstack(_placement(tf.shape(images)[None, 1:3], side)[0])
+    resized = _resized(images, high, wide)
+    bars = [[0, 0], [top, side - high - top], [left, side - wide - left], [0, 0]]
+    square = tf.pad(resized, bars, constant_values=GREY)
+    return tf.ensure_shape(square, [None, side, side, 3])
+
+
+def out_of_letterbox(boxes: "tf.Tensor", sizes: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Boxes `[B, N, 4]`, fractions of the square, in pixels of images of `sizes` int32 `[B, 2]`."""
+    import tensorflow as tf
+
+    place = tf.cast(_placement(sizes, side), tf.float32)[:, None]
+    offset = tf.gather(place, [3, 2, 3, 2], axis=-1)
+    inside = tf.gather(place, [1, 0, 1, 0], axis=-1)
+    own = tf.cast(tf.gather(sizes, [1, 0, 1, 0], axis=1), tf.float32)[:, None]
+    return (boxes * float(side) - offset) * (own / inside)
+
+
+def _placement(sizes: "tf.Tensor", side: int) -> "tf.Tensor":
+    """`refinezoo.data.letterbox.placement` of sizes int32 `[B, 2]`: height, width, top, left."""
+    import tensorflow as tf
+
+    longest = tf.reduce_max(sizes, axis=1, keepdims=True)
+    inside = tf.maximum(1, (2 * sizes * side + longest) // (2 * longest))
+    return tf.concat([inside, (side - inside) // 2], axis=1)
+
+
+def _resized(images: "tf.Tensor", high: "tf.Tensor | int", wide: "tf.Tensor | int") -> "tf.Tensor":
+    import tensorflow as tf
+
     shape = tf.shape(images)
     pixels = tf.cast(images, tf.float32)
     resized = tf.cond(
-        tf.logical_and(shape[1] >= side, shape[2] >= side),
-        lambda: tf.image.resize(pixels, [side, side], method="area"),
-        lambda: tf.image.resize(pixels, [side, side], method="bilinear"),
+        tf.logical_and(shape[1] >= high, shape[2] >= wide),
+        lambda: tf.image.resize(pixels, [high, wide], method="area"),
+        lambda: tf.image.resize(pixels, [high, wide], method="bilinear"),
     )
     return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
 

@@ -10,7 +10,9 @@ from .graph_images import (
     check_count,
     check_images,
     decode_image,
+    letterbox_to_square,
     mirror_to_stride,
+    out_of_letterbox,
     resize_to_square,
 )
 
@@ -87,12 +89,13 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     for name in ("prepare", "restore"):
         if getattr(type(model), name, None) is not getattr(Detector, name):
             raise RefinezooError(
-                f"expected a detector that warps images to its square, received "
+                f"expected a detector that warps or letterboxes images, received "
                 f"{type(model).__name__} with a {name} of its own, which has no twin in the graph. "
                 "Write one in refinezoo/export/signatures.py."
             )
     side = int(model.image_size)
     most = max(1, max_image_pixels // side**2)
+    place = letterbox_to_square if model.letterbox else resize_to_square
 
     @tf.function(
         autograph=False,
@@ -105,8 +108,10 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         raw = model.network(tf.cast(images, tf.float32), training=False)
         boxes, scores, classes, count = model.decode(raw)
         corner = tf.cast(tf.gather(sizes, [1, 0, 1, 0], axis=1), tf.float32)[:, None, :]
+        boxes = tf.cast(boxes, tf.float32)
+        boxes = out_of_letterbox(boxes, sizes, side) if model.letterbox else boxes * corner
         return {
-            "boxes": tf.clip_by_value(tf.cast(boxes, tf.float32) * corner, 0.0, corner),
+            "boxes": tf.clip_by_value(boxes, 0.0, corner),
             "scores": tf.cast(scores, tf.float32),
             "classes": tf.cast(classes, tf.int32),
             "count": tf.cast(count, tf.int32),
@@ -118,7 +123,7 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     def serving_default(image_bytes):
         def one(encoded):
             image = decode_image(encoded, max_image_pixels)
-            return resize_to_square(image[None], side)[0], tf.shape(image)[:2]
+            return place(image[None], side)[0], tf.shape(image)[:2]
 
         specs = (tf.TensorSpec([side, side, 3], tf.uint8), tf.TensorSpec([2], tf.int32))
         images, sizes = tf.map_fn(
@@ -131,7 +136,7 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         images = check_images(images, max_image_pixels)
         shape = tf.shape(images)
         sizes = tf.tile(shape[None, 1:3], [shape[0], 1])
-        return detect(resize_to_square(images, side), sizes)
+        return detect(place(images, side), sizes)
 
     return {"serving_default": serving_default, "tensor": tensor}
 

@@ -44,6 +44,10 @@ SMALL = {
         "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "batch_norm": True,
         "keep": 10,
     },
+    "YOLOv3": {
+        "class_names": ["milk", "juice"], "image_size": 64, "width": 0.05, "depth": 0.1,
+        "keep": 10, "score_threshold": 0.05,
+    },
 }  # fmt: skip
 
 
@@ -135,7 +139,7 @@ def test_the_zoos_refiners_equal_keras_without_flex(name, photos, tmp_path):
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "openvino"])
-@pytest.mark.parametrize("name", ["CycleGANForegroundBackground", "FDA", "SSD300"])
+@pytest.mark.parametrize("name", ["CycleGANForegroundBackground", "FDA", "SSD300", "YOLOv3"])
 def test_onnx_and_openvino_equal_keras(format_name, name, models, frames, tmp_path):
     needed(format_name)
     model = models(name)
@@ -284,6 +288,20 @@ def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_pa
     assert gate.measure(0.495).passed and not gate.measure(0.48).passed
     with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled photos"):
         gate.check(gate.measure(0.48), "quantize='int8'")
+
+
+def test_letterboxed_files_answer_in_pixels_of_pictures_of_any_shape(models, tmp_path):
+    needed("litert")
+    model = models("YOLOv3")
+    exported = refinezoo.load(export.litert(model, tmp_path / "d.tflite"))
+    assert exported.info["inputs"]["images"]["placing"] == "letterbox"
+    random = np.random.default_rng(0)
+    sizes = [(50, 80), (97, 41), (64, 64)]
+    mixed = [random.integers(0, 255, (*size, 3), np.uint8) for size in sizes]
+    wanted, given = model.predict(mixed), exported.predict(mixed)
+    assert (wanted["count"] > 0).all()
+    np.testing.assert_array_equal(given["classes"], wanted["classes"])
+    np.testing.assert_allclose(given["boxes"], wanted["boxes"], atol=0.02)
 
 
 def test_int8_detectors_suppress_without_a_loop(models, frames, monkeypatch, tmp_path):

@@ -90,6 +90,48 @@ def test_classes_and_poses(pose, scenes, tmp_path):
         np.testing.assert_allclose(found["quaternion"], wanted, atol=1e-5)
 
 
+def test_yolo_letterboxes_inside_and_answers_in_pixels_of_the_request(scenes, tmp_path):
+    from refinezoo.tasks.detection import YOLOv3
+
+    model = YOLOv3(["milk", "juice"], image_size=64, width=0.05, depth=0.1, keep=10)
+    random = np.random.default_rng(1)
+    for weight in model.network.trainable_weights:
+        weight.assign(random.normal(0, 0.2, weight.shape).astype("float32"))
+    folder = export.saved_model(model, tmp_path / "yolo/1", warmup_images=())
+    pictures = [*scenes, random.integers(0, 255, (30, 47, 3)).astype("u1"), scenes[0][:64, :64]]
+    wanted = model.predict(pictures)
+    assert (wanted["count"] > 0).all() and (wanted["boxes"][0] < [[101, 97] * 2]).any()
+    with export.SavedModelSession(folder, threads=1) as session:
+        mixed = session.run(image_bytes=[png(picture) for picture in pictures])
+        same = session.run("tensor", images=np.stack([scenes[1]] * 2))
+    np.testing.assert_array_equal(mixed["classes"], wanted["classes"])
+    np.testing.assert_array_equal(mixed["count"], wanted["count"])
+    np.testing.assert_allclose(mixed["scores"], wanted["scores"], atol=5e-3)
+    np.testing.assert_allclose(mixed["boxes"], wanted["boxes"], atol=0.3)
+    np.testing.assert_allclose(same["boxes"][1], mixed["boxes"][1], atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(97, 101), (120, 83), (30, 47), (64, 64), (640, 3), (1, 1)])
+def test_letterbox_in_the_graph_equals_opencv(size):
+    import tensorflow as tf
+    from refinezoo.export.graph_images import letterbox_to_square, out_of_letterbox
+
+    from refinezoo.data.letterbox import letterbox
+    from refinezoo.data.letterbox import out_of_letterbox as out_in_numpy
+
+    random = np.random.default_rng(0)
+    image = cv2.resize(random.integers(0, 255, (9, 9, 3)).astype("u1"), size[::-1])
+    given = letterbox_to_square(tf.constant(image[None]), 64).numpy()[0].astype(int)
+    wanted = letterbox(image, 64)
+    assert np.abs(given - wanted).max() <= 1 and (given != wanted).mean() < 0.1
+    boxes = random.random((1, 5, 4)).astype("f4")
+    inside = out_of_letterbox(boxes, tf.constant([size]), 64).numpy()[0]
+    limit = [size[1], size[0]] * 2
+    np.testing.assert_allclose(
+        inside.clip(0, limit), out_in_numpy(boxes[0], *size, 64), rtol=1e-4, atol=1e-3
+    )
+
+
 def test_detectors_that_place_images_otherwise_are_refused():
     from refinezoo.export.signatures import detector_signatures
 

@@ -201,12 +201,12 @@ def test_find_anchors_finds_the_shapes_of_a_dataset(squares):
     assert shape_iou(np.array([[2.0, 4.0]]), np.array([[4.0, 2.0]])) == pytest.approx(4 / 12)
 
 
-def test_overfits_one_picture(squares):
+def test_overfits_one_picture_in_several_sizes(squares):
     keras.utils.set_random_seed(1)
     squares.records = squares.records[:1]
-    detector = _tiny(width=0.1)
+    detector = _tiny()
     detector.compile(keras.optimizers.Adam(1e-2))
-    batches = DetectionBatches(squares, detector, 2, augmentation=None, steps=40)
+    batches = DetectionBatches(squares, detector, 2, augmentation=None, steps=40, sizes=[64, 96])
     history = detector.fit(batches, epochs=2, verbose=0).history["loss"]
     assert history[1] < history[0]
     found = detector.predict(squares.images[0])
@@ -214,14 +214,6 @@ def test_overfits_one_picture(squares):
     assert found["classes"][0, 0] == squares.records[0].labels[0]
     assert found["count"][0] == 1 and found["scores"][0, 0] > 0.5
     np.testing.assert_allclose(found["boxes"][0, 0], [x, y, x + w, y + h], atol=3)
-
-
-def test_trains_on_several_sizes(squares):
-    detector = _tiny()
-    detector.compile()
-    batches = DetectionBatches(squares, detector, 2, steps=4, sizes=[32, 64])
-    history = detector.fit(batches, epochs=2, verbose=0).history["loss"]
-    assert np.isfinite(history).all()
 
 
 def test_save_to_preset_and_load(detector, tmp_path):

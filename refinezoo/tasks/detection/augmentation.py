@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from refinezoo.data.letterbox import GREY, squared
 from refinezoo.tasks.detection.boxes import area, clip_boxes, intersections, pairwise_iou
-from refinezoo.tasks.detection.letterbox import GREY, squared
 
 _MEAN_RGB = (123, 117, 104)
 _TRIALS = 50

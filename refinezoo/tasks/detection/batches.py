@@ -7,10 +7,10 @@ import cv2
 import keras
 import numpy as np
 
+from refinezoo.data.letterbox import GREY, squared
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.tasks.detection.augmentation import Augmentation, look_through
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
-from refinezoo.tasks.detection.letterbox import GREY, squared
 from refinezoo.tasks.detection.mosaic import mosaic
 
 _LOG = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ import cv2
 import keras
 import numpy as np
 
+from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
 from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
-from refinezoo.tasks.detection.letterbox import letterbox, out_of_letterbox
 
 
 class Detector(keras.Model):

@@ -4,7 +4,7 @@
     loss = sum_obj (2 - w h) (BCE(xy) + 0.5 |t_wh - t'_wh|^2) + BCE(objectness) + sum_obj BCE(class)
 
 Each object is the task of one prediction: that of the cell its centre is in, with the anchor of the
-most similar shape. See `networks.yolov3`, `losses.yolo`, `anchors`, `letterbox` and `nms`.
+most similar shape. See `networks.yolov3`, `losses.yolo`, `anchors`, `data.letterbox` and `nms`.
 
 Reference:
     Redmon & Farhadi, YOLOv3: An Incremental Improvement, arXiv 1804.02767.

@@ -7,8 +7,6 @@ Reference:
 import cv2
 import numpy as np
 
-from refinezoo.tasks.detection.boxes import clip_boxes
-
 GREY = (128, 128, 128)
 
 
@@ -44,7 +42,8 @@ def out_of_letterbox(boxes_xyxy: np.ndarray, height: int, width: int, side: int)
     high, wide, top, left = placement(height, width, side)
     offset = np.array([left, top, left, top], "float32")
     scale = np.array([width / wide, height / high] * 2, "float32")
-    return clip_boxes((boxes_xyxy * np.float32(side) - offset) * scale, height, width)
+    boxes = (boxes_xyxy * np.float32(side) - offset) * scale
+    return np.clip(boxes, 0, np.array([width, height, width, height], "float32"))
 
 
 def squared(window: np.ndarray) -> np.ndarray:
