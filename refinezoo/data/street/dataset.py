@@ -212,7 +212,7 @@ def _finished(out: Path, parameters: dict) -> bool:
             found = info["parameters"] if info["description"] == WRITTEN_BY else None
         elif begun.is_file():
             found = json.loads(begun.read_text(encoding="utf-8"))
-        elif not out.is_dir() or not any(path.name != ".lock" for path in out.iterdir()):
+        elif not any(p.is_file() and p.name != ".lock" for p in out.rglob("*")):
             return False
     except (KeyError, TypeError, ValueError):
         pass
