@@ -44,7 +44,7 @@ def world(tmp_path):
             "name": "deeplab", "task": "segmentation", "class": "DeepLabV2",
             "config": {
                 "class_names": ["sky", "road"], "ignore_id": 11, "image_size": [24, 32],
-                "backbone": "vgg16_largefov", "width": 0.03, "depth": 0.3, "batch_norm": True,
+                "backbone": "vgg16_largefov", "width": 0.03, "depth": 0.1, "batch_norm": True,
                 "rates": [1], "scales": [1],
             },
         },

@@ -59,7 +59,7 @@ def trained(toy):
 def test_a_real_network_overfits_one_picture():
     keras.utils.set_random_seed(0)
     model = DeepLabV2(
-        NAMES, backbone="vgg16_aspp", width=0.0625, depth=0.3, batch_norm=True, rates=(1, 2),
+        NAMES, backbone="vgg16_aspp", width=0.0625, depth=0.1, batch_norm=True, rates=(1, 2),
         scales=(1, 0.5),
     )  # fmt: skip
     images, masks = scenes(1)
