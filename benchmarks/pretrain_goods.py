@@ -1,7 +1,7 @@
 """Pretrains a detector on 57 other goods, so that those of few photos need not start from noise.
 
     python benchmarks/pretrain_goods.py            # SSD300: 15 minutes on one CPU core
-    python benchmarks/pretrain_goods.py YOLOv3
+    python benchmarks/pretrain_goods.py YOLOv3    # or PVANET
 
 Scenes are composed of the SynthDet cut-outs in refinezoo/assets/distractors alone: no product and
 no photo of the fridge study is in them. What it learns (edges, print, boxes) plays the part that
@@ -29,7 +29,7 @@ SIZE = 96
 # Anchors of the same shares of the picture as those of fridge_pvanet.yaml, at 128 px.
 PVANET_SETTINGS = {
     "head_units": 256, "anchor_scales": [1.5, 2.25, 3, 3.75, 4.5, 5.25], "candidates": 300,
-    "proposals": 60, "rpn_batch": 128, "roi_batch": 32,
+    "proposals": 60, "rpn_batch": 128, "roi_batch": 32, "max_objects": 128,
 }  # fmt: skip
 TRAINING = {
     "steps": 2400, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.002, "warmup": 100,
