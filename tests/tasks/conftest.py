@@ -74,3 +74,9 @@ class Squares:
 def squares(tmp_path) -> Squares:
     """24 pictures of 64 x 64 pixels with one square each."""
     return Squares(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_squares():
+    """`make_squares(folder, count)`, for modules that train once."""
+    return Squares

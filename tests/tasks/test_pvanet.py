@@ -1,0 +1,167 @@
+"""PVANET as a detector: learning, both passes through the network, presets, errors."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import refinezoo
+from refinezoo.errors import RefinezooError
+from refinezoo.networks import pvanet as networks
+from refinezoo.tasks.detection import PVANET, DetectionBatches
+
+TINY = {
+    "image_size": 64, "width": 0.125, "head_units": 32, "anchor_scales": [1, 1.5, 2],
+    "anchor_ratios": [1], "candidates": 40, "proposals": 12, "roi_batch": 16, "rpn_batch": 32,
+    "max_objects": 3, "top_k": 12, "keep": 8,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shallow():
+    """One block a stage instead of three or four: a quarter of the time to compile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "_BLOCKS", 1)
+        plan = {name: (*row[:3], 1, row[4]) for name, row in networks._CRELU.items()}
+        patch.setattr(networks, "_CRELU", plan)
+        yield
+
+
+def tiny(**changes) -> PVANET:
+    keras.utils.set_random_seed(0)
+    return PVANET(["red", "blue"], **{**TINY, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(make_squares, tmp_path_factory):
+    """One detector fitted to four pictures, with its history and pictures."""
+    squares = make_squares(tmp_path_factory.mktemp("squares"), count=4)
+    detector = tiny()
+    detector.compile(keras.optimizers.SGD(0.05, momentum=0.9, clipnorm=5.0))
+    batches = DetectionBatches(squares, detector, 4, augmentation=None, steps=30)
+    history = detector.fit(batches, epochs=4, verbose=0).history
+    return detector, squares, batches, history
+
+
+def test_it_learns_a_few_pictures_by_heart(trained):
+    detector, squares, batches, history = trained
+    parts = ["rpn_class", "rpn_box", "region_class", "region_box"]
+    assert set(history) == {"loss", *parts}
+    np.testing.assert_allclose(
+        history["loss"], sum(np.array(history[part]) for part in parts), rtol=1e-4
+    )
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert detector.evaluate_coco(squares)["AP50"] > 0.7
+
+
+def test_evaluate_gives_the_losses_without_learning(trained):
+    detector, _, batches, history = trained
+    before = [np.array(v) for v in detector.weights]
+    found = detector.evaluate(batches, verbose=0, return_dict=True)
+    assert set(found) == set(history) and 0 < found["loss"] < history["loss"][0]
+    for value, variable in zip(before, detector.weights, strict=True):
+        if "seed" not in variable.path:
+            np.testing.assert_array_equal(value, np.array(variable), err_msg=variable.path)
+
+
+def test_predict_equals_decoding_the_call(trained):
+    detector, squares, _, _ = trained
+    images = np.stack(squares.images[:3])
+    raw = detector(images, training=False)
+    assert tuple(raw.shape) == (3, 12, 4 + 5 * 3)
+    boxes, scores, classes, count = (ops.convert_to_numpy(part) for part in detector.decode(raw))
+    assert (count > 0).all() and boxes.shape == (3, 8, 4)
+    assert 0 <= boxes.min() and boxes.max() <= 1
+    found = detector.predict(images)
+    np.testing.assert_allclose(found["scores"], scores, atol=1e-4)
+    np.testing.assert_array_equal(found["classes"], classes)
+
+
+def test_padding_proposals_give_no_detection():
+    detector = tiny()
+    raw = np.zeros((1, 12, 19), "float32")
+    raw[0, :, 5] = 9  # all cry "red", but there is one proposal only
+    raw[0, 3, :4] = [0.2, 0.2, 0.6, 0.7]
+    boxes, scores, classes, count = (ops.convert_to_numpy(part) for part in detector.decode(raw))
+    assert count[0] == 1 and classes[0, 0] == 0
+    np.testing.assert_allclose(boxes[0, 0], raw[0, 3, :4], atol=1e-6)
+
+
+def test_each_class_moves_the_proposal_for_itself():
+    detector = tiny()
+    raw = np.zeros((1, 12, 19), "float32")
+    raw[0, 0, :4] = [0.2, 0.2, 0.6, 0.6]
+    raw[0, 0, 4:7] = [0, 2, 1]
+    raw[0, 0, 7 + 4 : 7 + 8] = [1, 0, 0, 0]  # red: a tenth of its width to the right
+    raw[0, 0, 7 + 8 : 7 + 12] = [0, -1, 0, 0]
+    boxes, scores, classes, _ = (ops.convert_to_numpy(part)[0] for part in detector.decode(raw))
+    np.testing.assert_array_equal(classes[:2], [0, 1])
+    np.testing.assert_allclose(boxes[0], [0.24, 0.2, 0.64, 0.6], atol=1e-6)
+    np.testing.assert_allclose(boxes[1], [0.2, 0.16, 0.6, 0.56], atol=1e-6)
+    np.testing.assert_allclose(scores[:2], np.exp([2, 1]) / (1 + np.exp(1) + np.exp(2)), rtol=1e-5)
+
+
+def test_voting_is_an_option(trained):
+    detector, squares, _, _ = trained
+    raw = detector(np.stack(squares.images), training=False)
+    plain = [ops.convert_to_numpy(part) for part in detector.decode(raw)]
+    detector.box_voting = True
+    try:
+        voted = [ops.convert_to_numpy(part) for part in detector.decode(raw)]
+    finally:
+        detector.box_voting = False
+    assert (np.diff(voted[1], axis=1) <= 1e-6).all() and (voted[1].max(1) <= plain[1].max(1)).all()
+    assert np.abs(voted[0] - plain[0]).max() > 1e-4
+    np.testing.assert_array_equal(voted[3], plain[3])
+
+
+def test_presets_keep_config_and_weights(trained, tmp_path):
+    detector, squares, _, _ = trained
+    detector.save_to_preset(tmp_path / "fridge")
+    again = refinezoo.load(tmp_path / "fridge")
+    assert type(again) is PVANET
+    config = json.loads(json.dumps(detector.get_config()))
+    assert {**again.get_config(), "name": ""} == {**config, "name": ""}
+    images = np.stack(squares.images[:1])
+    one, other = (ops.convert_to_numpy(model(images)) for model in (detector, again))
+    np.testing.assert_allclose(one[..., :4], other[..., :4], atol=0.02)
+    assert again.start_from(detector) == sum(bool(x.weights) for x in again.network.layers)
+
+
+def test_another_set_of_classes_starts_from_all_but_their_outputs(trained):
+    detector, _, _, _ = trained
+    other = PVANET(["a", "b", "c"], **TINY)
+    layers = sum(bool(layer.weights) for layer in other.network.layers)
+    assert other.start_from(detector) == layers - 2  # class_scores and class_boxes
+    same = [m.network.get_layer("rpn_objectness").get_weights()[0] for m in (detector, other)]
+    np.testing.assert_array_equal(*same)
+
+
+def test_targets_are_the_objects_themselves():
+    detector = tiny()
+    boxes = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 1, 1]], "float32")
+    objects = detector.encode(boxes, np.array([1, 0]), np.array([False, True]))
+    assert objects.shape == (3, 5) and objects.dtype == np.float32
+    np.testing.assert_array_equal(objects[:, 0], [2, -1, 0])
+    np.testing.assert_array_equal(objects[:2, 1:], boxes)
+    assert not detector.encode(np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool)).any()
+
+
+def test_mistakes_are_worded():
+    with pytest.raises(RefinezooError, match="multiple of 32 pixels, received 100.*Take 96"):
+        tiny(image_size=100)
+    detector = tiny()
+    four = np.full((4, 4), 0.5), np.zeros(4, int), np.zeros(4, bool)
+    with pytest.raises(RefinezooError, match="max_objects=3 .*received 4.*larger max_objects"):
+        detector.encode(*four)
+    with pytest.raises(RefinezooError, match="expected no loss, received 'mse'.*Leave loss out"):
+        detector.compile(loss="mse")
+
+
+def test_compile_defaults_to_the_authors():
+    detector = tiny()
+    detector.compile()
+    assert float(detector.optimizer.learning_rate) == pytest.approx(1e-3)
+    assert detector.optimizer.momentum == 0.9 and detector.optimizer.weight_decay == 2e-3
