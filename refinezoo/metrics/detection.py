@@ -41,11 +41,11 @@ def coco_average_precision(
         {name: {"AP", "AP50"}}, None for classes without any object.
 
     Raises:
-        RefinezooError: for detections of unknown images or categories, or with NaN.
+        RefinezooError: for detections or annotations of unknown images or categories, or with NaN.
     """
-    truth = _read(annotations)
+    truth = read_truth(annotations)
     if expand_ignore_regions:
-        truth = _with_crowd(truth)
+        truth = with_crowd(truth)
     known = {image["id"] for image in truth["images"]}
     chosen = known if image_ids is None else set(image_ids)
     if not chosen <= known:
@@ -53,7 +53,7 @@ def coco_average_precision(
             f"expected image_ids of the annotations, received {sorted(chosen - known)[:5]}."
         )
     categories = {category["id"]: category["name"] for category in truth["categories"]}
-    _check(detections, known, set(categories))
+    check_detections(detections, known, set(categories))
     detections = [row for row in detections if row["image_id"] in chosen]
     precision, recall = _evaluate(truth, detections, sorted(chosen), sorted(categories))
     return {
@@ -71,7 +71,8 @@ def coco_average_precision(
     }
 
 
-def _read(annotations) -> dict:
+def read_truth(annotations: str | os.PathLike | dict) -> dict:
+    """COCO ground truth from a file or as given, checked; `area` and `iscrowd` are filled in."""
     if isinstance(annotations, dict):
         truth = annotations
     else:
@@ -88,10 +89,31 @@ def _read(annotations) -> dict:
             f"expected COCO annotations with images, annotations and categories, received none of "
             f"{', '.join(missing)}. Pass the ground truth, not the results."
         )
-    return truth
+    return {**truth, "annotations": _checked_annotations(truth)}
 
 
-def _with_crowd(truth: dict) -> dict:
+def _checked_annotations(truth: dict) -> list[dict]:
+    images = {row["id"] for row in truth["images"]}
+    categories = {row["id"] for row in truth["categories"]}
+    rows = []
+    for row in truth["annotations"]:
+        for key, known in (("image_id", images), ("category_id", categories)):
+            if row.get(key) not in known:
+                raise RefinezooError(
+                    f"expected annotations with an {key} of the same file, received annotation "
+                    f"{row.get('id')} with {row.get(key)!r}. Correct or remove it."
+                )
+        box = row.get("bbox") or ()
+        if len(box) != 4 or not all(math.isfinite(side) for side in box):
+            raise RefinezooError(
+                f"expected a finite bbox [x, y, w, h] in every annotation, received {box} in "
+                f"annotation {row.get('id')}. Correct or remove it."
+            )
+        rows.append({"iscrowd": 0, "area": float(box[2]) * float(box[3]), **row})
+    return rows
+
+
+def with_crowd(truth: dict) -> dict:
     """A copy in which ignore regions are crowd boxes of every class, unless they are already."""
     rows = list(truth["annotations"])
     there = {
@@ -119,7 +141,8 @@ def _with_crowd(truth: dict) -> dict:
     return {**truth, "annotations": rows}
 
 
-def _check(detections, image_ids: set, category_ids: set) -> None:
+def check_detections(detections: list[dict], image_ids: set, category_ids: set) -> None:
+    """Refuses COCO results of unknown images or categories, or with NaN."""
     for index, row in enumerate(detections):
         if row["image_id"] not in image_ids:
             raise RefinezooError(

@@ -199,3 +199,42 @@ def test_bad_annotations_are_refused(tmp_path):
         coco_average_precision(tmp_path / "broken.json", [])
     with pytest.raises(RefinezooError, match="images, annotations and categories"):
         coco_average_precision({"images": []}, [])
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"category_id": 9}, "category_id of the same file.*annotation 1 with 9"),
+        ({"image_id": 9}, "image_id of the same file.*annotation 1 with 9"),
+        ({"bbox": [0, 0, float("nan"), 4]}, "finite bbox.*annotation 1"),
+        ({"bbox": None}, "finite bbox.*annotation 1"),
+        ({"bbox": [0, 0, 4]}, "finite bbox.*annotation 1"),
+    ],
+)
+def test_broken_annotations_are_refused(change, words):
+    truth = _truth()
+    truth["annotations"][0].update(change)
+    with pytest.raises(RefinezooError, match=words):
+        coco_average_precision(truth, [])
+
+
+def test_boxes_outside_or_without_area_count_as_cocos_tools_count_them(rng):
+    truth = _truth()
+    truth["annotations"][1]["bbox"] = [45, 40, 30, 30]
+    truth["annotations"][2] = {**truth["annotations"][2], "bbox": [5, 5, 0, 30], "area": 0}
+    detections = _perfect(truth) + _random_detections(truth, rng)
+    detections[0] = {**detections[0], "bbox": [-5, -5, 15, 15]}
+    detections.append({"image_id": 1, "category_id": 5, "bbox": [3, 3, 0, 0], "score": 0.99})
+    result = coco_average_precision(truth, detections)
+    stats = _pycocotools(truth, detections)
+    found = [result[key] for key in ("AP", "AP50", "AP75", "AR100")]
+    np.testing.assert_allclose(found, stats[[0, 1, 2, 8]], atol=1e-9)
+    assert 0 < result["AP50"] < 1
+
+
+def test_annotations_without_area_and_crowd_are_those_of_their_boxes():
+    truth = _truth()
+    detections = _perfect(truth)
+    for row in truth["annotations"]:
+        del row["area"], row["iscrowd"]
+    assert coco_average_precision(truth, detections)["AP"] == pytest.approx(1.0)

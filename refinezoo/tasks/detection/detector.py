@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import keras
@@ -240,6 +241,14 @@ class Detector(keras.Model):
         return coco_average_precision(
             dataset.json_path, self.detect(dataset, batch_size), image_ids=image_ids
         )
+
+    def write_pictures(
+        self, dataset, folder, *, count: int = 20, score_threshold: float = 0.3
+    ) -> list[Path]:
+        """Pictures with truth and detections drawn in; see `tasks.detection.pictures`."""
+        from refinezoo.tasks.detection.pictures import write_pictures
+
+        return write_pictures(self, dataset, folder, count=count, score_threshold=score_threshold)
 
     def get_config(self) -> dict:
         """Constructor arguments, JSON-able."""
