@@ -144,11 +144,11 @@ class Preparation:
 
     def streets(self, section: StreetSection) -> PreparedSet:
         """Rendered streets with their masks."""
-        recipe = {"street": section.model_dump(mode="json")}
+        from refinezoo.data.street.dataset import RENDERER, render_street
+
+        recipe = {"street": section.model_dump(mode="json"), "renderer": RENDERER}
 
         def make(folder: Path) -> None:
-            from refinezoo.data.street import render_street
-
             self.say(f"synthetic: rendering {section.count} streets")
             render_street(folder, **section.model_dump(), progress=False)
 
