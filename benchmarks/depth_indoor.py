@@ -54,16 +54,22 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--width", type=int, default=12, help="64 in the paper")
+    parser.add_argument("--residual", action="store_true", help="T2Net starts as the identity")
+    parser.add_argument(
+        "--measured-on", choices=("test", "train"), default="test",
+        help="train: 40 labelled frames of the train split, to choose a recipe",
+    )  # fmt: skip
     parser.add_argument("--rate", type=float, default=5e-4, help="of G and D; T has twice it")
     return parser.parse_args()
 
 
-def load(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+def load(folder: Path, measured_on: str) -> dict[str, dict[str, np.ndarray]]:
     """The renders, the photos to train on and the photos to measure on (truth at full size)."""
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     unit = meta["depth_unit_m"]
-    test = read_depth_folder(folder / "real", unit_m=unit, stems=meta["real_test"])
-    small = read_depth_folder(folder / "real", SIZE, unit_m=unit, stems=meta["real_test"])
+    stems = meta["real_test"] if measured_on == "test" else meta["real_train"][-40:]
+    test = read_depth_folder(folder / "real", unit_m=unit, stems=stems)
+    small = read_depth_folder(folder / "real", SIZE, unit_m=unit, stems=stems)
     return {
         "synthetic": read_depth_folder(folder / "synthetic", SIZE, unit_m=unit),
         "real": read_depth_folder(folder / "real", SIZE, unit_m=unit, stems=meta["real_train"]),
@@ -81,8 +87,8 @@ def train(arm: str, seed: int, data: dict, options: argparse.Namespace):
     synthetic, real = data["synthetic"], data["real"]
     if arm == "t2net":
         model = T2Net.indoor(
-            **common, image_size=SIZE, seed=seed, learning_rate=options.rate,
-            depth_learning_rate=2 * options.rate,
+            **common, image_size=SIZE, residual=options.residual, seed=seed,
+            learning_rate=options.rate, depth_learning_rate=2 * options.rate,
         )  # fmt: skip
         batches = UnpairedArrays(synthetic, {"image": real["image"]}, **stream)
     else:
@@ -104,6 +110,8 @@ def run(arm: str, seed: int, data: dict, options: argparse.Namespace) -> dict:
     """The result of one training, from its folder if it is done."""
     folder = options.out / arm / f"seed_{seed}"
     recipe = {name: getattr(options, name) for name in ("steps", "batch_size", "width", "rate")}
+    recipe |= {"residual": options.residual} if arm == "t2net" else {}
+    recipe |= {"measured_on": "train"} if options.measured_on == "train" else {}
     path = folder / "result.json"
     if path.is_file() and (result := json.loads(path.read_text()))["recipe"] == recipe:
         return result
@@ -156,7 +164,7 @@ def grid(options: argparse.Namespace, data: dict, path: Path) -> None:
 def main() -> None:
     """Trains what is missing, then writes table, JSON and picture."""
     options = arguments()
-    data = load(options.data)
+    data = load(options.data, options.measured_on)
     scores: dict = {"constant": {0: constant(data)}}
     seconds: dict = {}
     for seed in options.seeds:
@@ -176,9 +184,10 @@ def main() -> None:
                     "image_size": SIZE, "steps": options.steps, "batch_size": options.batch_size,
                     "width": options.width, "learning_rate": options.rate,
                     "depth_learning_rate": 2 * options.rate, "configuration": "indoor",
-                    "seeds": options.seeds,
+                    "residual": options.residual, "seeds": options.seeds,
                 },
-                "test": {"name": "rgbd_indoor real_test", "photos": len(data["test"]["image"]),
+                "test": {"name": f"rgbd_indoor real_{options.measured_on}",
+                         "photos": len(data["test"]["image"]),
                          "split_sha256": files_fingerprint([meta])},
                 "training_seconds": seconds,
                 "metric_rule": "per-image mean over known pixels between "

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from refinezoo.layers import ReflectionPadding2D
+from refinezoo.networks.generators import ShiftTanh
 from refinezoo.networks.t2net_blocks import (
     batch_norm,
     convolution,
@@ -13,7 +15,9 @@ from refinezoo.networks.t2net_blocks import (
 )
 
 
-def t2net_translator(*, width=64, downsamplings=2, blocks=7, channels=3, name="translator"):
+def t2net_translator(
+    *, width=64, downsamplings=2, blocks=7, channels=3, residual=False, name="translator"
+):
     """The residual network G that translates synthetic images and rebuilds real ones.
 
     7x7 `width` | down to 2x `width` | `blocks` residual blocks | up | 7x7 tanh; batch norm, one
@@ -25,6 +29,8 @@ def t2net_translator(*, width=64, downsamplings=2, blocks=7, channels=3, name="t
         downsamplings: 2 (each two 3x3 and average pooling) or 1 (a 3x3 of stride 2).
         blocks: residual blocks.
         channels: of the image, in and out.
+        residual: the last layer, which starts at zero, is added to the image in artanh space, so
+            that training starts from the unchanged image. Not in the paper; for short trainings.
         name: of the model.
 
     Returns:
@@ -52,5 +58,10 @@ def t2net_translator(*, width=64, downsamplings=2, blocks=7, channels=3, name="t
         x = prelu(layers.Add()([x, y]))
     for step in range(downsamplings, 0, -1):
         x = upsampled(x, 2 * width, width if step == 1 else 2 * width, prelu)
+    if residual:
+        change = layers.Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(
+            ReflectionPadding2D(3)(x)
+        )
+        return keras.Model(images, ShiftTanh(dtype="float32")(images, change), name=name)
     x = convolution(x, channels, 7, bias=True)
     return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name=name)

@@ -62,6 +62,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         depth_width: of the depth network and D_f; None is `width`.
         downsamplings: of the translator, 2 or 1.
         blocks: residual blocks of the translator.
+        residual: the translator starts as the identity (`networks.t2net_translator`).
         max_depth: metres that T can say: 8 indoor, 80 outdoor; farther counts as that.
         lambda_reconstruction: weight of `reconstruction`, |G(x_r) - x_r|_1.
         lambda_task: weight of `task`, L_t.
@@ -84,16 +85,17 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
 
     def __init__(
         self, *, image_size=(192, 256), width=64, depth_width=None, downsamplings=2, blocks=7,
-        max_depth=8.0, lambda_reconstruction=100.0, lambda_task=100.0, lambda_feature=0.1,
-        lambda_smoothness=0.1, smoothness_order="coarse_first", feature_discriminator="free",
-        discriminators_every=5, pool_size=20, learning_rate=5e-5, depth_learning_rate=1e-4,
-        decay_steps=None, seed=0, **kwargs,
+        residual=False, max_depth=8.0, lambda_reconstruction=100.0, lambda_task=100.0,
+        lambda_feature=0.1, lambda_smoothness=0.1, smoothness_order="coarse_first",
+        feature_discriminator="free", discriminators_every=5, pool_size=20, learning_rate=5e-5,
+        depth_learning_rate=1e-4, decay_steps=None, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         height, image_width = image_size
         self.settings = {
             "image_size": [height, image_width], "width": width, "depth_width": depth_width,
-            "downsamplings": downsamplings, "blocks": blocks, "max_depth": max_depth,
+            "downsamplings": downsamplings, "blocks": blocks, "residual": residual,
+            "max_depth": max_depth,
             "lambda_reconstruction": lambda_reconstruction, "lambda_task": lambda_task,
             "lambda_feature": lambda_feature, "lambda_smoothness": lambda_smoothness,
             "smoothness_order": smoothness_order, "feature_discriminator": feature_discriminator,
@@ -118,7 +120,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         depth_width = depth_width or width
         cells = (height // STRIDE, image_width // STRIDE) if self.clipped else None
         self.translator = t2net_translator(
-            width=width, downsamplings=downsamplings, blocks=blocks
+            width=width, downsamplings=downsamplings, blocks=blocks, residual=residual
         )
         self.depth_network = depth_unet(width=depth_width)
         self.discriminator_image = t2net_image_discriminator(width=width)

@@ -38,6 +38,13 @@ def test_translator_of_both_configurations(unfilled, settings, count):
         t2net_translator(downsamplings=3)
 
 
+def test_a_residual_translator_starts_as_the_identity():
+    network = t2net_translator(width=2, blocks=1, residual=True)
+    images = np.random.default_rng(0).uniform(-0.95, 0.95, (1, 8, 12, 3)).astype("float32")
+    np.testing.assert_allclose(np.asarray(network(images)), images, atol=1e-5)
+
+
+
 def test_depth_unet_has_the_published_parameters_and_shapes(unfilled):
     network = depth_unet()
     assert trainable(network) == 54_564_676
