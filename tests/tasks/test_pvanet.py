@@ -40,7 +40,7 @@ def trained(make_squares, tmp_path_factory):
     squares = make_squares(tmp_path_factory.mktemp("squares"), count=4)
     detector = tiny()
     detector.compile(keras.optimizers.SGD(0.05, momentum=0.9, clipnorm=5.0))
-    batches = DetectionBatches(squares, detector, 4, augmentation=None, steps=30)
+    batches = DetectionBatches(squares, detector, 4, augmentation=None, steps=20)
     history = detector.fit(batches, epochs=4, verbose=0).history
     return detector, squares, batches, history
 
@@ -66,12 +66,17 @@ def test_evaluate_gives_the_losses_without_learning(trained):
             np.testing.assert_array_equal(value, np.array(variable), err_msg=variable.path)
 
 
+def decoded(detector, raw):
+    """As NumPy arrays; always of three images, because JAX compiles each shape anew."""
+    return [ops.convert_to_numpy(part) for part in detector.decode(raw)]
+
+
 def test_predict_equals_decoding_the_call(trained):
     detector, squares, _, _ = trained
     images = np.stack(squares.images[:3])
     raw = detector(images, training=False)
     assert tuple(raw.shape) == (3, 12, 4 + 5 * 3)
-    boxes, scores, classes, count = (ops.convert_to_numpy(part) for part in detector.decode(raw))
+    boxes, scores, classes, count = decoded(detector, raw)
     assert (count > 0).all() and boxes.shape == (3, 8, 4)
     assert 0 <= boxes.min() and boxes.max() <= 1
     found = detector.predict(images)
@@ -79,42 +84,38 @@ def test_predict_equals_decoding_the_call(trained):
     np.testing.assert_array_equal(found["classes"], classes)
 
 
-def test_padding_proposals_give_no_detection():
-    detector = tiny()
-    raw = np.zeros((1, 12, 19), "float32")
-    raw[0, :, 5] = 9  # all cry "red", but there is one proposal only
+def test_raw_predictions_are_decoded_class_by_class():
+    raw = np.zeros((3, 12, 19), "float32")
+    # The first: all cry "red", but only one is a proposal, the others are padding.
+    raw[0, :, 5] = 9
     raw[0, 3, :4] = [0.2, 0.2, 0.6, 0.7]
-    boxes, scores, classes, count = (ops.convert_to_numpy(part) for part in detector.decode(raw))
-    assert count[0] == 1 and classes[0, 0] == 0
+    # The second: each class moves the proposal for itself, red a tenth of its width to the right.
+    raw[1, 0, :4] = [0.2, 0.2, 0.6, 0.6]
+    raw[1, 0, 4:7] = [0, 2, 1]
+    raw[1, 0, 11:15] = [1, 0, 0, 0]
+    raw[1, 0, 15:19] = [0, -1, 0, 0]
+    # The third: one red thing, seen twice.
+    raw[2, :2, :4] = [[0.2, 0.2, 0.6, 0.6], [0.2, 0.3, 0.6, 0.7]]
+    raw[2, :2, 4:7] = [[0, 5, 0], [0, 4, 0]]
+    detector = tiny(score_threshold=0.05)
+    boxes, scores, classes, count = decoded(detector, raw)
+    np.testing.assert_array_equal(count, [1, 2, 1])
+    np.testing.assert_array_equal(classes[:, :3], [[0, -1, -1], [0, 1, -1], [0, -1, -1]])
     np.testing.assert_allclose(boxes[0, 0], raw[0, 3, :4], atol=1e-6)
+    np.testing.assert_allclose(boxes[1, 0], [0.24, 0.2, 0.64, 0.6], atol=1e-6)
+    np.testing.assert_allclose(boxes[1, 1], [0.2, 0.16, 0.6, 0.56], atol=1e-6)
+    shares = np.exp([2, 1]) / (1 + np.exp(1) + np.exp(2))
+    np.testing.assert_allclose(scores[1, :2], shares, rtol=1e-5)
+    np.testing.assert_allclose(boxes[2, 0], raw[2, 0, :4], atol=1e-6)
 
-
-def test_each_class_moves_the_proposal_for_itself():
-    detector = tiny()
-    raw = np.zeros((1, 12, 19), "float32")
-    raw[0, 0, :4] = [0.2, 0.2, 0.6, 0.6]
-    raw[0, 0, 4:7] = [0, 2, 1]
-    raw[0, 0, 7 + 4 : 7 + 8] = [1, 0, 0, 0]  # red: a tenth of its width to the right
-    raw[0, 0, 7 + 8 : 7 + 12] = [0, -1, 0, 0]
-    boxes, scores, classes, _ = (ops.convert_to_numpy(part)[0] for part in detector.decode(raw))
-    np.testing.assert_array_equal(classes[:2], [0, 1])
-    np.testing.assert_allclose(boxes[0], [0.24, 0.2, 0.64, 0.6], atol=1e-6)
-    np.testing.assert_allclose(boxes[1], [0.2, 0.16, 0.6, 0.56], atol=1e-6)
-    np.testing.assert_allclose(scores[:2], np.exp([2, 1]) / (1 + np.exp(1) + np.exp(2)), rtol=1e-5)
-
-
-def test_voting_is_an_option(trained):
-    detector, squares, _, _ = trained
-    raw = detector(np.stack(squares.images), training=False)
-    plain = [ops.convert_to_numpy(part) for part in detector.decode(raw)]
     detector.box_voting = True
-    try:
-        voted = [ops.convert_to_numpy(part) for part in detector.decode(raw)]
-    finally:
-        detector.box_voting = False
-    assert (np.diff(voted[1], axis=1) <= 1e-6).all() and (voted[1].max(1) <= plain[1].max(1)).all()
-    assert np.abs(voted[0] - plain[0]).max() > 1e-4
-    np.testing.assert_array_equal(voted[3], plain[3])
+    voted, weaker, _, count = decoded(detector, raw)
+    np.testing.assert_array_equal(count, [1, 2, 1])
+    p, q = np.exp(5) / (np.exp(5) + 2), np.exp(4) / (np.exp(4) + 2)
+    mean = (p * raw[2, 0, :4] + q * raw[2, 1, :4]) / (p + q)
+    np.testing.assert_allclose(voted[2, 0], mean, atol=1e-5)
+    # Two votes and three empty places that count 0.3 each.
+    np.testing.assert_allclose(weaker[2, 0], (p + q) / 2 * (2 + 3 * 0.3) / 5, rtol=1e-5)
 
 
 def test_presets_keep_config_and_weights(trained, tmp_path):
