@@ -34,7 +34,7 @@ def model(bars):
     keras.utils.set_random_seed(0)
     model = ObstacleRange(image_size=SIZE, sectors=4, r_max=10.0, width=0.25, learning_rate=0.01)
     model.compile()
-    model.fit(*bars, batch_size=16, epochs=40, verbose=0)
+    model.fit(*bars, batch_size=16, epochs=80, verbose=0)
     return model
 
 
