@@ -40,6 +40,11 @@ SMALL = {
         "class_names": ["sky", "road", "car"], "width": 0.0625, "depth": 0.1, "rates": [1, 2],
         "backbone": "vgg16_aspp", "image_size": (SIDE, 48),
     },
+    "PVANET": {
+        "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "head_units": 16,
+        "anchor_scales": [1, 2, 3], "anchor_ratios": [0.5, 1, 2], "candidates": 50, "proposals": 12,
+        "keep": 10, "score_threshold": 0.05,
+    },
     "SSD300": {
         "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "batch_norm": True,
         "keep": 10,
@@ -139,7 +144,9 @@ def test_the_zoos_refiners_equal_keras_without_flex(name, photos, tmp_path):
 
 
 @pytest.mark.parametrize("format_name", ["onnx", "openvino"])
-@pytest.mark.parametrize("name", ["CycleGANForegroundBackground", "FDA", "SSD300", "YOLOv3"])
+@pytest.mark.parametrize(
+    "name", ["CycleGANForegroundBackground", "FDA", "PVANET", "SSD300", "YOLOv3"]
+)
 def test_onnx_and_openvino_equal_keras(format_name, name, models, frames, tmp_path):
     needed(format_name)
     model = models(name)

@@ -62,6 +62,23 @@ def test_t2net_refines_and_predicts_depth(scenes, tmp_path):
     assert encoded[0].startswith(b"\x89PNG")
 
 
+def test_obstacle_ranges(scenes, tmp_path):
+    from refinezoo.tasks.obstacle_range import ObstacleRange
+
+    model = ObstacleRange(image_size=(32, 64), sectors=4, width=0.25)
+    folder = export.saved_model(model, tmp_path / "ranges/1", warmup_images=())
+    batch = np.stack([scene[:32, :64] for scene in scenes])
+    with export.SavedModelSession(folder, threads=1) as session:
+        found = session.run("tensor", images=batch)["ranges_m"]
+        mixed = session.run(image_bytes=[png(batch[0]), png(scenes[1])])["ranges_m"]
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
+    assert info["kind"] == "range" and mixed.shape == (2, 4)
+    np.testing.assert_allclose(found, model.predict_ranges(batch), rtol=1e-5)
+    np.testing.assert_allclose(mixed[0], found[0], rtol=1e-6)
+    exported = refinezoo.load(export.litert(model, tmp_path / "ranges.tflite"))
+    np.testing.assert_allclose(exported.predict_ranges(batch), found, rtol=1e-4)
+
+
 @pytest.mark.parametrize("pose", [False, True])
 def test_classes_and_poses(pose, scenes, tmp_path):
     from refinezoo.tasks.classification import Classifier
@@ -88,6 +105,26 @@ def test_classes_and_poses(pose, scenes, tmp_path):
     if pose:
         wanted = model.predict_pose(batch)["quaternion"]
         np.testing.assert_allclose(found["quaternion"], wanted, atol=1e-5)
+
+
+def test_two_stages_in_one_graph(scenes, strong_weights, tmp_path):
+    from refinezoo.tasks.detection import PVANET
+
+    settings = {"image_size": 64, "width": 0.0625, "head_units": 16, "proposals": 12, "keep": 10}
+    model = PVANET(["milk", "juice"], anchor_scales=[1, 2, 3], box_voting=True, **settings)
+    strong_weights(model)
+    folder = export.saved_model(model, tmp_path / "pvanet/1", warmup_images=())
+    wanted = model.predict(scenes)
+    assert (wanted["count"] > 0).all()
+    with export.SavedModelSession(folder, threads=1) as session:
+        mixed = session.run(image_bytes=[png(scene) for scene in scenes])
+        alone = session.run("tensor", images=scenes[1][None])
+        info = json.loads(session.run("model_info", request=[b""])["model_info"].item())
+    assert info["kind"] == "detector" and info["class_names"] == ["milk", "juice"]
+    for found, rows in ((mixed, slice(None)), (alone, slice(1, 2))):
+        np.testing.assert_array_equal(found["classes"], wanted["classes"][rows])
+        np.testing.assert_allclose(found["scores"], wanted["scores"][rows], atol=5e-3)
+        np.testing.assert_allclose(found["boxes"], wanted["boxes"][rows], atol=0.5)
 
 
 def test_yolo_letterboxes_inside_and_answers_in_pixels_of_the_request(scenes, tmp_path):
