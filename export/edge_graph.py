@@ -16,6 +16,7 @@ from refinezoo.quiet import without_notes
 
 from .graph_images import GREY, mirror_to_stride
 from .label_signatures import label_answers
+from .range_signature import range_answers
 from .runtimes import signature_name
 from .segmentation_signature import class_ids
 from .servable import model_info
@@ -59,9 +60,10 @@ def image_sizes(model: Any, image_size: Any, *, several: bool = False) -> list[S
             "for each size, or a LiteRT file, which holds several."
         )
     kind = kind_of(model)
-    if kind in ("detector", "classifier", "pose") and sizes != [(own, own)]:
+    seen = tuple(own) if kind == "range" else (own, own)
+    if kind in ("detector", "classifier", "pose", "range") and sizes != [seen]:
         raise RefinezooError(
-            f"this {kind} sees {own} x {own} pixels (images are resized to it), received "
+            f"this {kind} sees {seen[0]} x {seen[1]} pixels (images are resized to it), received "
             f"image_size={image_size!r}. Leave image_size out."
         )
     return sizes
@@ -75,13 +77,13 @@ def edge_function(model: Any, size: Size) -> Any:
     4]` (x1, y1, x2, y2) as fractions of the image (of the square, where it is letterboxed),
     `scores` float32 and `classes` int32 `[1, keep]`, `count` int32 `[1]`; a classifier `label`
     int32 `[1]` and `probability` float32 `[1, K]`, a pose model `quaternion` float32 `[1, 4]` (w,
-    x, y, z) too.
+    x, y, z) too; an obstacle-range model `ranges_m` float32 `[1, N]`, metres, from left to right.
     """
     import tensorflow as tf
 
     answers = {
         "refiner": _refined, "detector": _detections, "depth": _depth, "segmenter": _class_ids,
-        "classifier": label_answers, "pose": label_answers,
+        "classifier": label_answers, "pose": label_answers, "range": range_answers,
     }  # fmt: skip
     answer = answers[kind_of(model)]
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
@@ -106,6 +108,7 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     outputs = {
         "classifier": label,
         "pose": {**label, "quaternion": quaternion},
+        "range": {"ranges_m": {"dtype": "float32", "shape": [1, "N"], "unit": "metres"}},
         "refiner": {"refined": image},
         "depth": {"depth_m": {"dtype": "float32", "shape": [1, "H", "W", 1], "unit": "metres"}},
         "segmenter": {

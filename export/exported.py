@@ -20,8 +20,8 @@ def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
         threads: CPU threads; None leaves it to the runtime.
 
     Returns:
-        An `ExportedRefiner`, `ExportedDetector`, `ExportedSegmenter`, `ExportedDepth` or
-        `ExportedClassifier`.
+        An `ExportedRefiner`, `ExportedDetector`, `ExportedSegmenter`, `ExportedDepth`,
+        `ExportedClassifier` or `ExportedRange`.
 
     Raises:
         RefinezooError: missing or foreign file, or its runtime is not installed.
@@ -152,6 +152,17 @@ class ExportedClassifier(Exported):
         return rows[0] if single else np.stack(rows)
 
 
+class ExportedRange(Exported):
+    """An obstacle-range model without Keras."""
+
+    def predict_ranges(self, images, batch_size=64):
+        """uint8 `[B, H, W, 3]` or `[H, W, 3]` to metres per sector, float32 `[B, N]` or `[N]`."""
+        rows, single = self._run_each(images, "ranges_m")
+        return rows[0] if single else np.stack(rows)
+
+    predict = predict_ranges
+
+
 class ExportedDetector(Exported):
     """A detector without Keras."""
 
@@ -221,4 +232,5 @@ def warped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 _KINDS: dict[str, Any] = {
     "refiner": ExportedRefiner, "detector": ExportedDetector, "segmenter": ExportedSegmenter,
     "depth": ExportedDepth, "classifier": ExportedClassifier, "pose": ExportedClassifier,
+    "range": ExportedRange,
 }  # fmt: skip

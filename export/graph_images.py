@@ -101,7 +101,7 @@ def resize_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
     """
     import tensorflow as tf
 
-    return tf.ensure_shape(_resized(images, side, side), [None, side, side, 3])
+    return tf.ensure_shape(resized(images, side, side), [None, side, side, 3])
 
 
 def letterbox_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
@@ -109,9 +109,9 @@ def letterbox_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
     import tensorflow as tf
 
     high, wide, top, left = tf.unstack(_placement(tf.shape(images)[None, 1:3], side)[0])
-    resized = _resized(images, high, wide)
+    inside = resized(images, high, wide)
     bars = [[0, 0], [top, side - high - top], [left, side - wide - left], [0, 0]]
-    square = tf.pad(resized, bars, constant_values=GREY)
+    square = tf.pad(inside, bars, constant_values=GREY)
     return tf.ensure_shape(square, [None, side, side, 3])
 
 
@@ -135,17 +135,18 @@ def _placement(sizes: "tf.Tensor", side: int) -> "tf.Tensor":
     return tf.concat([inside, (side - inside) // 2], axis=1)
 
 
-def _resized(images: "tf.Tensor", high: "tf.Tensor | int", wide: "tf.Tensor | int") -> "tf.Tensor":
+def resized(images: "tf.Tensor", high: "tf.Tensor | int", wide: "tf.Tensor | int") -> "tf.Tensor":
+    """Scales uint8 `[B, H, W, 3]`: area averages where both sides shrink, else bilinear."""
     import tensorflow as tf
 
     shape = tf.shape(images)
     pixels = tf.cast(images, tf.float32)
-    resized = tf.cond(
+    scaled = tf.cond(
         tf.logical_and(shape[1] >= high, shape[2] >= wide),
         lambda: tf.image.resize(pixels, [high, wide], method="area"),
         lambda: tf.image.resize(pixels, [high, wide], method="bilinear"),
     )
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    return tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)
 
 
 def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":

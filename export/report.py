@@ -128,7 +128,7 @@ def parity(
 
     Refiner: `max_abs_error` in levels of 255 and `psnr` in dB. Detector: `max_abs_error` of the
     scores, and `ap50`. Depth: `max_abs_error` in metres and `abs_rel`. Segmenter: the largest share
-    of a frame's pixels that changed. Classifier: of probability.
+    of a frame's pixels that changed. Classifier: of probability. Ranges: in metres.
     """
     images = [fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]]
     kind = kind_of(model)
@@ -143,6 +143,10 @@ def parity(
         given = exported.predict_depth(np.stack(images))
         largest = float(np.abs(wanted - given).max())
         return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
+    if kind == "range":
+        wanted = model.predict_ranges(np.stack(images))
+        given = exported.predict_ranges(np.stack(images))
+        return {"max_abs_error": float(np.abs(wanted - given).max())}
     if kind == "segmenter":
         wanted, given = model.segment(np.stack(images)), exported.segment(np.stack(images))
         return {"max_abs_error": float((wanted != given).mean(axis=(1, 2)).max())}
@@ -164,7 +168,7 @@ def as_markdown(
     """The text of EXPORT.md."""
     kind = kind_of(model)
     units = {
-        "refiner": "levels of 255", "detector": "of scores", "depth": "m",
+        "refiner": "levels of 255", "detector": "of scores", "depth": "m", "range": "m",
         "segmenter": "share of pixels",
     }  # fmt: skip
     unit = units.get(kind, "of probabilities")

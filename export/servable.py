@@ -11,7 +11,13 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
 from refinezoo.refinement.fingerprint import inference_network, model_name, weights_sha256
 
-from . import dense_signatures, label_signatures, segmentation_signature, signatures
+from . import (
+    dense_signatures,
+    label_signatures,
+    range_signature,
+    segmentation_signature,
+    signatures,
+)
 from .from_preset import saved_model_through_tensorflow
 from .warmup import can_write_warmup, packaged_photos, write_warmup
 
@@ -38,12 +44,13 @@ def saved_model(
     PNG, millimetres) and `depth_m` (float32 `[B, H, W, 1]`, metres); a refiner that also predicts
     depth has these as `depth` and `depth_tensor`. Of a segmenter: `mask_bytes` (8-bit grey PNG of
     class ids) and `class_ids` (uint8 `[B, H, W]`). Of a classifier or a pose model: `label`,
-    `probability`, `quaternion`. `model_info` gives a JSON string.
-    Undecodable or too large images are InvalidArgument errors of the request. A model on the JAX
-    backend is exported by a TensorFlow process of its own, from a preset.
+    `probability`, `quaternion`. Of an obstacle-range model: `ranges_m`.
+    `model_info` gives a JSON string. Undecodable or too large images are InvalidArgument errors of
+    the request. A model on the JAX backend is exported by a TensorFlow process of its own, from a
+    preset.
 
     Args:
-        model: a refiner, detector, segmenter, depth model, classifier or pose model of refinezoo.
+        model: a refiner, detector, segmenter, depth, classifier, pose or obstacle-range model.
         folder: the version folder; its last part is the version number, as TF Serving demands.
         name: the model's name in `model_info`; the folder above by default.
         overwrite: replace an existing version.
@@ -121,6 +128,7 @@ def build_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         "depth": dense_signatures.depth_signatures,
         "classifier": label_signatures.label_signatures,
         "pose": label_signatures.label_signatures,
+        "range": range_signature.range_signatures,
     }
     kind = signatures.kind_of(model)
     functions = build[kind](model, max_image_pixels)

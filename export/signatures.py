@@ -25,7 +25,7 @@ _LEAST_STRIDES = 4  # as Refiner.refine: room for reflection padding at the lowe
 def kind_of(model: Any) -> str:
     """What a model can do.
 
-    `"refiner"`, `"detector"`, `"segmenter"`, `"depth"`, `"pose"` or `"classifier"`.
+    `"refiner"`, `"detector"`, `"segmenter"`, `"depth"`, `"pose"`, `"classifier"` or `"range"`.
     """
     if hasattr(model, "refine"):
         return "refiner"
@@ -37,10 +37,13 @@ def kind_of(model: Any) -> str:
         return "depth"
     if hasattr(model, "predict_probability"):
         return "pose" if model.quaternion else "classifier"
+    if hasattr(model, "predict_ranges"):
+        return "range"
     raise RefinezooError(
         "expected a refiner (with refine), a detector (with class_names and decode), a segmenter "
-        "(with segmentation_model), a depth model (with depth_inference) or a classifier (with "
-        f"predict_probability), received {type(model).__name__}."
+        "(with segmentation_model), a depth model (with depth_inference), a classifier (with "
+        "predict_probability) or an obstacle-range model (with predict_ranges), received "
+        f"{type(model).__name__}."
     )
 
 
