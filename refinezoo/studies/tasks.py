@@ -85,10 +85,10 @@ class Detection:
     def _frozen(self, detector: Any, spec: dict[str, Any], counts: list[int], steps: int) -> Any:
         from refinezoo.studies.training import MixedBatches, optimizer
         from refinezoo.tasks.detection import DetectionBatches
-        from refinezoo.tasks.detection.frozen import FeatureBatches, split_at
+        from refinezoo.tasks.detection.frozen import FeatureBatches
 
         training = spec["training"]
-        trunk, upper = split_at(detector.network, training["freeze"])
+        trunk, upper = detector.split_at(training["freeze"])
         trunk.trainable = False
         upper.compile(optimizer(training), loss=detector.loss, jit_compile=False)
         object.__setattr__(detector, "trained_part", upper)  # shares layers: not to be tracked

@@ -11,6 +11,7 @@ import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.networks import pvanet as networks
 from refinezoo.tasks.detection import PVANET, DetectionBatches
+from refinezoo.tasks.detection.frozen import FeatureBatches
 
 TINY = {
     "image_size": 64, "width": 0.125, "head_units": 32, "anchor_scales": [1, 1.5, 2],
@@ -138,6 +139,25 @@ def test_another_set_of_classes_starts_from_all_but_their_outputs(trained):
     assert other.start_from(detector) == layers - 2  # class_scores and class_boxes
     same = [m.network.get_layer("rpn_objectness").get_weights()[0] for m in (detector, other)]
     np.testing.assert_array_equal(*same)
+
+
+def test_the_stages_above_frozen_layers_train_on_their_features(trained):
+    detector, squares, batches, _ = trained
+    trunk, above = detector.split_at("conv3_1")
+    trunk.trainable = False
+    before = {v.path: np.array(v) for v in detector.network.weights}
+    features = FeatureBatches(batches, trunk, 4, steps=2)
+    above.compile(keras.optimizers.SGD(0.01), loss=detector.loss, jit_compile=False)
+    history = above.fit(features, epochs=1, verbose=0).history
+    trunk.trainable = True
+    assert set(history) == {"loss", "rpn_class", "rpn_box", "region_class", "region_box"}
+    frozen = {v.path for v in trunk.weights}
+    changed = {v.path for v in detector.network.weights if (np.array(v) != before[v.path]).any()}
+    assert changed and not changed & frozen
+    for name in ("conv4_1_0", "rpn_boxes", "fc6", "class_boxes"):
+        assert f"{name}/kernel" in changed
+    with pytest.raises(RefinezooError, match="conv3_1"):
+        detector.split_at("conv3_l")
 
 
 def test_targets_are_the_objects_themselves():

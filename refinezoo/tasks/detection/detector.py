@@ -12,6 +12,7 @@ from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
 from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
+from refinezoo.tasks.detection.frozen import split_at
 
 
 class Detector(keras.Model):
@@ -120,6 +121,13 @@ class Detector(keras.Model):
                 f"{type(other).__name__} without a layer of fitting name and shape."
             )
         return copied
+
+    def split_at(self, layer: str) -> tuple[keras.Model, keras.Model]:
+        """The network up to a named layer, and the rest, to compile with this detector's `loss`.
+
+        Both share the network's layers; see `frozen`, and there for the errors.
+        """
+        return split_at(self.network, layer)
 
     def save_to_preset(self, folder):
         """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""

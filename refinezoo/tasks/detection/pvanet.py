@@ -20,7 +20,6 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
-from refinezoo.losses.rpn import region_loss, rpn_loss
 from refinezoo.networks.pvanet import (
     MULTIPLE,
     STRIDE,
@@ -29,11 +28,16 @@ from refinezoo.networks.pvanet import (
     region_proposal_network,
     shared_features,
 )
-from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy, decode_offsets
+from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
+from refinezoo.tasks.detection.frozen import split_at
 from refinezoo.tasks.detection.nms import multiclass_nms
 from refinezoo.tasks.detection.proposals import RATIOS, SCALES, Proposals
-from refinezoo.tasks.detection.sampling import rpn_targets, sample_regions
+from refinezoo.tasks.detection.pvanet_training import (
+    StagesAbove,
+    TwoStageTraining,
+    authors_optimizer,
+)
 from refinezoo.tasks.detection.voting import vote
 from refinezoo.training.jit import choose_jit
 
@@ -41,7 +45,7 @@ _BINS = 6
 
 
 @keras.saving.register_keras_serializable(package="refinezoo")
-class PVANET(Detector):
+class PVANET(TwoStageTraining, Detector):
     """PVANET 9.1; the authors' network at its defaults.
 
     Differences from it: images are warped to a square (the authors keep the aspect and vary the
@@ -124,11 +128,7 @@ class PVANET(Detector):
         self.max_objects = int(max_objects)
         self.box_voting = bool(box_voting)
         self._build_networks()
-        self.seed_generator = keras.random.SeedGenerator()
-        self.loss_parts = [
-            keras.metrics.Mean(name=name)
-            for name in ("rpn_class", "rpn_box", "region_class", "region_box")
-        ]
+        self.prepare_losses()
         self.built = True
 
     def _build_networks(self) -> None:
@@ -153,8 +153,6 @@ class PVANET(Detector):
         raw = keras.layers.Concatenate(name="predictions", dtype="float32")([boxes, found])
         self.network = keras.Model(images, raw, name="pvanet")
         self.anchors = self.propose.anchors
-        corners = cxcywh_to_xyxy(self.anchors)
-        self._inside = ((corners >= 0) & (corners <= 1)).all(axis=1)
         # Parts of the network for training: not tracked, its weights are counted once.
         object.__setattr__(self, "first_stage", keras.Model(images, [logits, offsets, features]))
         object.__setattr__(self, "second_stage", keras.Model(pooled, found))
@@ -176,7 +174,7 @@ class PVANET(Detector):
                 "refinezoo.losses.rpn. Leave loss out."
             )
         super().compile(
-            optimizer=_paper_optimizer() if optimizer is None else optimizer,
+            optimizer=authors_optimizer() if optimizer is None else optimizer,
             jit_compile=choose_jit(jit_compile),
             **kwargs,
         )
@@ -198,29 +196,10 @@ class PVANET(Detector):
             return self.first_stage(images, training=True)
         return self.network(images, training=False)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The sum of the four losses on `x` images and `y` objects [B, M, 5] (see `encode`)."""
-        if not training:
-            y_pred = self.first_stage(x, training=False)
-        logits, offsets, features = y_pred
-        objects = ops.cast(y, "float32")
-        boxes, scores = self.propose.all(logits, offsets)
-        batch, anchors = ops.shape(logits)[0], len(self.anchors)
-        candidates = boxes.shape[1] + objects.shape[1]
-        chance = keras.random.uniform((batch, anchors + candidates), seed=self.seed_generator)
-        labels, targets = rpn_targets(
-            objects, self.anchors, self._inside, chance[:, :anchors], batch=self.rpn_batch
-        )
-        parts = rpn_loss(labels, targets, logits, offsets)
-        regions, labels, targets = sample_regions(
-            objects, boxes, scores > 0, chance[:, anchors:], batch=self.roi_batch
-        )
-        found = self.second_stage(self.pool(features, regions), training=training)
-        classes = len(self.class_names) + 1
-        parts += region_loss(labels, targets, found[..., :classes], found[..., classes:])
-        for metric, part in zip(self.loss_parts, parts, strict=True):
-            metric.update_state(part)
-        return sum(parts)
+    def split_at(self, layer: str) -> tuple[keras.Model, keras.Model]:
+        """The network up to a layer of the backbone, and the rest with its losses."""
+        trunk, rest = split_at(self.first_stage, layer)
+        return trunk, StagesAbove(self, rest)
 
     def encode(self, boxes_xyxy: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
         """Objects float32 [max_objects, 5] of one image: class and box xyxy as fractions.
@@ -275,10 +254,3 @@ class PVANET(Detector):
             "rpn_batch", "roi_batch", "max_objects", "box_voting",
         )  # fmt: skip
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
-
-
-def _paper_optimizer() -> keras.optimizers.Optimizer:
-    # Keras decays outside the momentum buffer; ten times Caffe's 2e-4 (1 / (1 - 0.9)) equals it.
-    optimizer = keras.optimizers.SGD(1e-3, momentum=0.9, weight_decay=2e-3)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale", "shift"])
-    return optimizer
