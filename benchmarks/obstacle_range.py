@@ -192,7 +192,8 @@ def main() -> None:
                 "test": {
                     "name": "rendered frames and worlds of the rich look (composed, no photos)",
                     "pictures": len(test["image"]), "worlds": options.worlds,
-                    "course_m": 60.0, "collision_share": float((test["range"] < options.d_safe).mean()),
+                    "course_m": 60.0,
+                    "collision_share": float((test["range"] < options.d_safe).mean()),
                 },
                 "minutes_with_flights": minutes,
                 "metric_rule": "mean |r - r_hat| over 16 sectors; F1 of r < d_safe over all "
