@@ -25,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 _settings = {"debug": False}
+_WIDE = 110  # columns of a terminal on which summaries of models can be read
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -102,20 +103,28 @@ def list_(
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(box=None)
-        table.add_column("name", no_wrap=True, overflow="fold")  # names are for copying
-        for title in ("kind", "summary", "weights", "licence", "measured"):
-            table.add_column(title)
-        for row in rows:
-            table.add_row(
-                row["name"],
-                row["kind"],
-                row["summary"],
-                f"{row['weights_bytes'] / 1e6:.1f} MB",
-                row["licence"],
-                "; ".join(_result_text(result) for result in row["results"][:2]) or "-",
+        console, table = Console(), Table(box=None)
+        titles = ["name", "kind", "MB", "measured (baseline)", "licence", "summary"]
+        cells = [
+            (
+                row["name"], row["kind"], f"{row['weights_bytes'] / 1e6:.1f}",
+                _measured(row["results"]), row["licence"].split(":")[0], row["summary"],
             )
-        Console().print(table)
+            for row in rows
+        ]  # fmt: skip
+        shown = len(titles) - (console.width < _WIDE)
+        left = console.width - 1
+        for place, title in enumerate(titles[:shown]):
+            # Names and numbers are for copying: only the last column gives way.
+            widest = max([len(title), *(len(row[place]) for row in cells)])
+            room = widest if place < shown - 1 else max(8, min(widest, left - 2))
+            table.add_column(
+                title, no_wrap=True, overflow="ellipsis", min_width=room, max_width=room
+            )
+            left -= room + 2
+        for row in cells:
+            table.add_row(*row[:shown])
+        console.print(table)
 
 
 @app.command()
@@ -410,6 +419,11 @@ def request(
             raise typer.Exit(1)
 
 
-def _result_text(result: dict[str, Any]) -> str:
-    spread = f" ± {result['spread']:.3f}" if result.get("spread") is not None else ""
-    return f"{result['metric']} {result['value']:.3f}{spread} ({result['dataset']})"
+def _measured(results: list[dict[str, Any]]) -> str:
+    """The first measured number of an entry, and the baseline's."""
+    if not results:
+        return "-"
+    first = results[0]
+    baseline = first.get("baseline_value")
+    beside = "" if baseline is None else f" ({baseline:.3f})"
+    return f"{first['metric']} {first['value']:.3f}{beside}"

@@ -104,6 +104,18 @@ def test_a_mistake_is_one_message_and_exit_code_2(arguments, message):
     assert "Traceback" not in result.output and result.stdout == ""
 
 
+def test_the_list_has_a_line_a_model_on_a_narrow_terminal(monkeypatch):
+    from refinezoo import zoo
+
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("list").stdout.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    rows = zoo.list_models()
+    assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]
+    monkeypatch.setenv("COLUMNS", "160")
+    assert rows[0]["summary"][:20] in run("list").stdout
+
+
 def test_debug_shows_the_error_itself():
     result = run("--debug", "info", "cyclegam")
     assert isinstance(result.exception, RefinezooError)
