@@ -207,7 +207,8 @@ class AlternatingModel(keras.Model):
                         f"expected {key!r} in the {half} half of the batch "
                         f"({type(self).__name__} needs it); received keys: "
                         f"{sorted(received) if isinstance(received, dict) else type(batch)}. "
-                        "refinezoo.data.unpaired makes such batches."
+                        "refinezoo.data.unpaired makes such batches (labels and quaternions: "
+                        "with labels=FILE.csv; depth: from depth/ beside images/)."
                     )
         return {
             half: {
