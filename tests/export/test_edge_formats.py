@@ -40,6 +40,7 @@ SMALL = {
         "class_names": ["sky", "road", "car"], "width": 0.0625, "depth": 0.1, "rates": [1, 2],
         "backbone": "vgg16_aspp", "image_size": (SIDE, 48),
     },
+    "ObstacleRange": {"image_size": (SIDE, 64), "sectors": 4, "width": 0.25},
     "PVANET": {
         "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "head_units": 16,
         "anchor_scales": [1, 2, 3], "anchor_ratios": [0.5, 1, 2], "candidates": 50, "proposals": 12,
@@ -94,6 +95,8 @@ def answers(model, image):
         return {"depth_m": np.asarray(model.predict_depth(image[None]))[0]}
     if hasattr(model, "predict_probability"):
         return {"probability": model.predict_probability(image[None])[0]}
+    if hasattr(model, "predict_ranges"):
+        return {"ranges_m": model.predict_ranges(image[None])[0]}
     if hasattr(model, "segment"):
         return {"class_ids": model.segment(image[None])[0]}
     return {key: rows[0] for key, rows in model.predict(image[None]).items()}

@@ -4,6 +4,7 @@ Entries of one architecture share a model and its traced signatures: only the we
 """
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from refinezoo.export import servable
 
 import refinezoo
 from refinezoo import export, presets, zoo
+from refinezoo.schema import Kind
 
 pytestmark = pytest.mark.tensorflow
 
-KINDS = ("refiner", "detector", "depth", "pose", "classifier")
+KINDS = get_args(Kind)
 SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; of the others their own
 
 
@@ -55,7 +57,8 @@ def test_an_entry_equals_keras_in_the_session_loader(name, shared, photos, tmp_p
     model, functions = shared.take(name)
     info = servable.model_info(model, name, 1)
     servable.write_signatures(model, tmp_path, info, functions)
-    height, width = SIZES.get(info["kind"]) or (model.image_size, model.image_size)
+    own = getattr(model, "image_size", None)
+    height, width = SIZES.get(info["kind"]) or (own if isinstance(own, tuple) else (own, own))
     image = np.pad(photos[2], [(0, 300), (0, 300), (0, 0)], mode="reflect")[:height, :width]
     with export.SavedModelSession(tmp_path, threads=1) as session:
         received = session.run("tensor", images=image[None])
@@ -78,6 +81,10 @@ def expected(model, kind, images):
         return {"images": model.refine(images)}, {"images": 1}
     if kind == "depth":
         return {"depth_m": model.predict_depth(images)}, {"depth_m": 1e-4}
+    if kind == "segmenter":
+        return {"class_ids": model.segment(images)}, {"class_ids": 0}
+    if kind == "range":
+        return {"ranges_m": model.predict_ranges(images)}, {"ranges_m": 1e-3}
     if kind in ("classifier", "pose"):
         wanted = {"label": model.predict_labels(images)}
         return wanted | {"probability": model.predict_probability(images)}, {
