@@ -303,11 +303,6 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
                 synthetic["image"], synthetic["foreground_mask"], synthetic.get("depth_m")
             )
 
-    def train_on_batch(self, x, *args, **kwargs):
-        """As `keras.Model.train_on_batch`, after a look at the values."""
-        self.check_values(x)
-        return super().train_on_batch(x, *args, **kwargs)
-
     # ---- what comes out
 
     def predict_task(self, images, depth_m=None, batch_size=32):

@@ -100,7 +100,7 @@ class AlternatingModel(keras.Model):
     def check_values(self, batch):
         """Raises a RefinezooError for impossible values (units, ranges) in a batch of NumPy arrays.
 
-        `fit` and `evaluate` call it with their first batch, where a method overrides it; shapes
+        `fit` and `evaluate` call it with their first batch, `train_on_batch` with each; shapes
         and keys are the business of `check_batch`.
         """
 
@@ -111,6 +111,11 @@ class AlternatingModel(keras.Model):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, after a look at the first batch."""
         return super().evaluate(self._looked_at(x, y), y, *args, **kwargs)
+
+    def train_on_batch(self, x, *args, **kwargs):
+        """As `keras.Model.train_on_batch`, after a look at the values."""
+        self.check_values(x)
+        return super().train_on_batch(x, *args, **kwargs)
 
     def _looked_at(self, x, y):
         if type(self).check_values is not AlternatingModel.check_values:

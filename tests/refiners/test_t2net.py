@@ -200,6 +200,8 @@ def test_bad_batches_are_named(toy):
         model.train_on_batch(missing)
     with pytest.raises(RefinezooError, match="in millimetres|if these are millimetres"):
         model.fit(batch(unit=1000.0), batch_size=2, verbose=0)
+    with pytest.raises(RefinezooError, match="in millimetres|if these are millimetres"):
+        model.train_on_batch(batch(unit=1000.0))
     flat = batch()
     flat["synthetic"]["depth_m"] = flat["synthetic"]["depth_m"][..., 0]
     with pytest.raises(RefinezooError, match=r"depth_m\[\.\.\., None\]"):
