@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
 
 from .runtimes import open_runtime
@@ -54,14 +55,7 @@ class Exported:
         return f"{type(self).__name__}({str(self.path)!r})"
 
     def _run_each(self, images: Any, output: str) -> tuple[list[np.ndarray], bool]:
-        images = np.asarray(images)
-        single = images.ndim == 3
-        stack = images[None] if single else images
-        if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[-1] != 3 or 0 in stack.shape:
-            raise RefinezooError(
-                "expected uint8 RGB images [B, H, W, 3] or [H, W, 3], received "
-                f"{images.dtype} {list(images.shape)}."
-            )
+        single, stack = np.ndim(images) == 3, checked_images(images)
         size = stack.shape[1:3]
         if size not in self.sizes and (None, None) not in self.sizes:
             listed = ", ".join(f"{height} x {width}" for height, width in self.sizes)

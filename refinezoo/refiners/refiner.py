@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
 
 
@@ -33,15 +34,7 @@ class Refiner:
         Raises:
             RefinezooError: for another dtype, shape or strength.
         """
-        images = np.asarray(images)
-        single = images.ndim == 3
-        stack = images[None] if single else images
-        if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[-1] != 3 or 0 in stack.shape:
-            raise RefinezooError(
-                "expected uint8 RGB images [B, H, W, 3] or [H, W, 3], received "
-                f"{images.dtype} {list(images.shape)}. refinezoo.data.read_image turns grey, RGBA "
-                "and 16-bit files into RGB."
-            )
+        single, stack = np.ndim(images) == 3, checked_images(images)
         if not 0.0 <= strength <= 1.0:
             raise RefinezooError(f"expected strength in [0, 1], received {strength}.")
         parts = [

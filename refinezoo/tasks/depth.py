@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from refinezoo.data.checks import checked_images
 from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import ORDERS, depth_task_loss, smoothness_loss
@@ -40,13 +41,7 @@ class DepthPredictor:
         # Here, since the refiners import T2Net, which imports this file.
         from refinezoo.refiners.refiner import pad_to_multiple
 
-        images = np.asarray(images)
-        stack = images[None] if images.ndim == 3 else images
-        if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[-1] != 3 or 0 in stack.shape:
-            raise RefinezooError(
-                "expected uint8 RGB images [B, H, W, 3] or [H, W, 3], received "
-                f"{images.dtype} {list(images.shape)}. refinezoo.data.read_image reads such images."
-            )
+        single, stack = np.ndim(images) == 3, checked_images(images)
         (count, height, width), maps = stack.shape[:3], []
         batch_size = min(batch_size, count)
         # Whole batches only: a smaller last one would be compiled anew.
@@ -57,7 +52,7 @@ class DepthPredictor:
             metres = self.depth_inference.predict_on_batch(part.astype("float32") / 127.5 - 1.0)
             maps.append(np.asarray(metres, "float32")[:, :height, :width])
         depth = np.concatenate(maps)[:count]
-        return depth[0] if images.ndim == 3 else depth
+        return depth[0] if single else depth
 
     def evaluate_depth(
         self,

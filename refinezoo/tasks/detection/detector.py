@@ -146,6 +146,13 @@ class Detector(keras.Model):
         """The functional network is built already."""
         self.built = True
 
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)
+        if hasattr(self, "optimizer") and self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def call(self, images, training=None):
         """Images [B, S, S, 3] RGB in 0..255 to the network's raw predictions."""
         return self.network(images, training=training)

@@ -179,13 +179,6 @@ class PVANET(TwoStageTraining, Detector):
             **kwargs,
         )
 
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if hasattr(self, "optimizer") and self.built:
-            self.optimizer.build(self.trainable_variables)
-
     def call(self, images, training=None):
         """Images [B, S, S, 3] RGB in 0..255 to raw predictions float32 [B, R, 4 + 5 (K + 1)].
 

@@ -102,13 +102,6 @@ class SSD300(Detector):
             **kwargs,
         )
 
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if hasattr(self, "optimizer") and self.built:
-            self.optimizer.build(self.trainable_variables)
-
     def encode(self, boxes_xyxy: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
         """Multibox targets float32 [A, 5] of one image; boxes as fractions of the input."""
         return encode_targets(boxes_xyxy, labels, crowd, self.anchors)

@@ -123,13 +123,6 @@ class YOLOv3(Detector):
             **kwargs,
         )
 
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if hasattr(self, "optimizer") and self.built:
-            self.optimizer.build(self.trainable_variables)
-
     def prediction_count(self, image_size: int) -> int:
         """Boxes predicted for an input of that side: 10,647 for 416 pixels and nine anchors."""
         cells = sum((image_size // stride) ** 2 for stride in STRIDES)

@@ -11,22 +11,6 @@ from refinezoo.metrics.segmentation import check_ids
 MOST_CLASSES = 255  # ids are uint8, and one is left to be ignored
 
 
-def checked_images(images: Any) -> np.ndarray:
-    """uint8 RGB [B, H, W, 3] of one image or several.
-
-    Raises:
-        RefinezooError: for other images.
-    """
-    images = np.asarray(images)
-    stack = images[None] if images.ndim == 3 else images
-    if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[-1] != 3 or 0 in stack.shape:
-        raise RefinezooError(
-            "expected uint8 RGB images [B, H, W, 3] or [H, W, 3], received "
-            f"{images.dtype} {list(images.shape)}. refinezoo.data.read_image reads such images."
-        )
-    return stack
-
-
 def checked_masks(masks: Any, images: np.ndarray, classes: int, ignore_id: int) -> np.ndarray:
     """Masks of class ids [B, H, W] that fit their images.
 

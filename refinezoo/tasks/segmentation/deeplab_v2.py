@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
@@ -24,7 +25,6 @@ from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
 from refinezoo.tasks.segmentation.checks import (
     check_labelled,
-    checked_images,
     checked_masks,
     checked_settings,
 )
