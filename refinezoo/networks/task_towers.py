@@ -50,7 +50,8 @@ class TaskTower(NamedTuple):
 
 
 def task_tower(
-    kind, *, image_size, classes, channels=3, quaternion=False, width=1.0, private_layers=None
+    kind, *, image_size, classes, channels=3, quaternion=False, width=1.0, private_layers=None,
+    dropout=None,
 ):
     """The tower `kind`: ReLU, zero-padded convolutions, no batch norm, N(0, 0.02).
 
@@ -71,6 +72,7 @@ def task_tower(
         quaternion: adds the rotation head: 4 units, tanh, divided by their length.
         width: multiplies every number of filters and units.
         private_layers: private convolutions; None is the number above, 0 shares all.
+        dropout: share of the last dense layer's units dropped in training; None is that above.
 
     Returns:
         `TaskTower`; images float `[B, S, S, channels]` in [-1, 1] to
@@ -96,6 +98,9 @@ def task_tower(
             f"expected private_layers from 0 to {len(design.convolutions)} for {kind}, received "
             f"{private}."
         )
+    dropout = design.dropout if dropout is None else dropout
+    if not 0 <= dropout < 1:
+        raise RefinezooError(f"expected a dropout from 0 to below 1, received {dropout}.")
 
     def channels_of(paper):
         return max(4, round(paper * width))
@@ -122,8 +127,8 @@ def task_tower(
         x = layers.Dense(
             channels_of(units), activation="relu", kernel_initializer=normal_initializer()
         )(x)
-    if design.dropout:
-        x = DropoutAndNoise(design.dropout, 0.0)(x)
+    if dropout:
+        x = DropoutAndNoise(dropout, 0.0)(x)
     outputs = {"label": _head(x, classes, "label")}
     if quaternion:
         outputs["quaternion"] = UnitLength(dtype="float32", name="quaternion")(

@@ -68,6 +68,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         width, blocks, noise_dimensions: of G; `blocks` None is the official code's number.
         discriminator_width: filters of D's first layer; None is `width`.
         tower_width: multiplies T's filters and units.
+        tower_dropout: before T's heads; None is the official code's.
         private_layers: T's layers of its own for renders; None is the official code's number.
         domain_weight, style_transfer_weight, task_in_g_weight: of L_d in D, L_d in G and L_t in G.
         quaternion_weights: xi of renders and of refined images.
@@ -83,11 +84,12 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
     def __init__(
         self, *, class_names=DIGITS, image_size=32, tower="mnist", quaternion=False,
         use_depth=False, max_depth_m=2.0, generator="resnet", width=64, blocks=None,
-        noise_dimensions=10, discriminator_width=None, tower_width=1.0, private_layers=None,
-        domain_weight=0.135603587834, style_transfer_weight=0.0113173311334,
-        task_in_g_weight=0.0100959947002, quaternion_weights=(0.25, 0.125),
-        similarity="masked_mpse", similarity_weight=0.0, normalise_by="image",
-        learning_rate=1e-3, decay_rate=0.95, decay_steps=20_000, clip_norm=5.0, seed=0, **kwargs,
+        noise_dimensions=10, discriminator_width=None, tower_width=1.0, tower_dropout=None,
+        private_layers=None, domain_weight=0.135603587834,
+        style_transfer_weight=0.0113173311334, task_in_g_weight=0.0100959947002,
+        quaternion_weights=(0.25, 0.125), similarity="masked_mpse", similarity_weight=0.0,
+        normalise_by="image", learning_rate=1e-3, decay_rate=0.95, decay_steps=20_000,
+        clip_norm=5.0, seed=0, **kwargs,
     ):
         given = dict(locals())
         settings = {name: given[name] for name in PixelDA.__init__.__kwdefaults__}
@@ -113,6 +115,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         self.tower = task_tower(
             tower, image_size=image_size, classes=len(self.class_names), channels=channels,
             quaternion=quaternion, width=tower_width, private_layers=private_layers,
+            dropout=tower_dropout,
         )
         self.labels_hold = generator != "dcgan"  # which never sees the render
 

@@ -246,7 +246,8 @@ def _adapted(adapt: dict[str, Any], names: list[str], config: dict[str, Any], se
     tower = {"image_size": config.get("image_size", 32), "tower": config.get("tower", "mnist")}
     try:
         model = PixelDA(
-            class_names=names, **tower, tower_width=config.get("width", 1.0), seed=seed, **settings
+            class_names=names, **tower, tower_width=config.get("width", 1.0),
+            tower_dropout=config.get("dropout"), seed=seed, **settings,
         )
     except (TypeError, ValueError) as error:
         raise RefinezooError(f"refiners: adapt: PixelDA does not take these: {error}.") from None

@@ -25,6 +25,7 @@ class Classifier(keras.Model):
         image_size: side S, pixels.
         tower: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`).
         width: multiplies the tower's filters and units.
+        dropout: before the heads; None is the tower's own.
         learning_rate: of Adam in `compile()`.
     """
 
@@ -32,7 +33,7 @@ class Classifier(keras.Model):
 
     def __init__(
         self, class_names: Sequence[str], *, image_size=32, tower="mnist", width=1.0,
-        learning_rate=1e-3, **kwargs,
+        dropout=None, learning_rate=1e-3, **kwargs,
     ):
         if isinstance(class_names, str) or len(set(class_names)) != len(list(class_names)):
             raise RefinezooError(
@@ -44,11 +45,11 @@ class Classifier(keras.Model):
         self.learning_rate = learning_rate
         self.settings = {
             "class_names": list(class_names), "image_size": image_size, "tower": tower,
-            "width": width, "learning_rate": learning_rate,
+            "width": width, "dropout": dropout, "learning_rate": learning_rate,
         }
         _, first, shared = task_tower(
             tower, image_size=image_size, classes=len(self.class_names), width=width,
-            quaternion=self.quaternion,
+            quaternion=self.quaternion, dropout=dropout,
         )
         images = keras.Input((image_size, image_size, 3), name="images")
         self.network = keras.Model(images, shared(first(images / 127.5 - 1.0)), name="tower")
@@ -65,7 +66,7 @@ class Classifier(keras.Model):
         settings = refiner.settings
         model = cls(
             settings["class_names"], image_size=settings["image_size"], tower=settings["tower"],
-            width=settings["tower_width"],
+            width=settings["tower_width"], dropout=settings["tower_dropout"],
         )
         model.network.set_weights(refiner.task_network.get_weights())
         return model

@@ -76,6 +76,15 @@ def test_towers_are_those_of_the_paper(kind, size, classes, count, features):
     assert [(x.rate, x.stddev) for x in dropouts] == ([(0.5, 0.0)] if pose else [])
 
 
+@pytest.mark.parametrize(("kind", "dropout"), [("doubling", 0.0), ("mnist", 0.3)])
+def test_dropout_of_a_tower_can_be_chosen(kind, dropout):
+    tower = task_tower(kind, image_size=28, classes=3, dropout=dropout)
+    rates = [x.rate for x in tower.shared.layers if isinstance(x, DropoutAndNoise)]
+    assert rates == ([dropout] if dropout else [])
+    with pytest.raises(RefinezooError, match="dropout from 0 to below 1, received 1"):
+        task_tower(kind, image_size=28, classes=3, dropout=1)
+
+
 def test_private_layers_can_all_be_shared(rng):
     tower = task_tower("mnist", image_size=16, classes=3, width=0.2, private_layers=0)
     assert tower.networks == (tower.shared,)

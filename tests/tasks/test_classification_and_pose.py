@@ -92,8 +92,10 @@ def test_the_task_model_of_a_refiner_stands_alone(shades):
     )
     with pytest.raises(RefinezooError, match="quaternion=True"):
         PoseTower.from_pixelda(refiner)
-    pose = PoseTower.from_pixelda(PixelDA(**settings, tower="doubling", quaternion=True))
-    assert pose.get_config()["tower"] == "doubling"
+    pose = PoseTower.from_pixelda(
+        PixelDA(**settings, tower="doubling", quaternion=True, tower_dropout=0.1)
+    )
+    assert pose.get_config()["tower"] == "doubling" and pose.get_config()["dropout"] == 0.1
 
 
 def test_wrong_data_is_refused(classifier, pose_tower, shades):
