@@ -107,7 +107,7 @@ def litert(
             info = edge_info(
                 model, sizes, format="litert", quantize=quantize, kept_float=kept_float
             )
-            trial = Path(scratch) / f"trial{len(kept_float)}.tflite"
+            trial = Path(scratch) / "trial.tflite"
             _write(trial, content, info)
             quality = gate.measure(trial)
             if quality.passed:
@@ -177,9 +177,14 @@ def _attempts(
             "this model has no convolution, so int8 would change nothing. "
             "Export it with quantize=None or 'float16'."
         )
-    last = [graph[-1] for graph in graphs if graph]
-    first = [graph[0] for graph in graphs if graph]
-    for kept in ([], last, first + last):
+    first = [output for graph in graphs for output in graph[:1]]
+
+    def last(share):
+        return [output for graph in graphs for output in graph[-max(1, round(share * len(graph))) :]]
+
+    # Whatever comes late is seen most: a detector's heads, a refiner's colours.
+    attempts = [[], last(0), first + last(0), last(1 / 4), last(1 / 2)]
+    for kept in sorted(attempts, key=len):
         yield kept, lambda kept=kept: _selective_int8(calibrated, kept)
 
 
