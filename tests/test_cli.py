@@ -193,7 +193,7 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
         return "3 images refined"
 
     monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
-    monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
+    monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")
     arguments = ["refine", "renders", tmp_path / "out", "--model", "reinhard", "--seed", 4]
     result = run(*arguments, "--gate", "drop", "--strength", 0.5)
     assert result.exit_code == 0, result.output
@@ -215,7 +215,7 @@ def test_export_calls_the_named_format(monkeypatch, tmp_path):
         export_formats=export_formats,
     )
     monkeypatch.setattr(refinezoo, "export", stand_in, raising=False)
-    monkeypatch.setattr(cli, "_load", lambda name: f"model {name}")
+    monkeypatch.setattr(cli.serving_verbs, "load", lambda name: f"model {name}")
     assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
     assert seen == [("model cyclegan", tmp_path / "1")]
     assert run("export", "cyclegan", "--out", tmp_path).exit_code == 0

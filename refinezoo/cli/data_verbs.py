@@ -1,0 +1,135 @@
+"""`demo`, `doctor`, `compose`, `street` and `refine`: pictures in and out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from refinezoo.cli.app import JsonFlag, app, load, parse_size, print_json, start, worded
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    count: Annotated[int, typer.Option(min=1, help="Scenes to compose and refine.")] = 48,
+    seed: Annotated[int, typer.Option(min=0, help="Of scenes and random draws.")] = 0,
+) -> None:
+    """Run the main job, small and offline: compose, refine, evaluate, export, report."""
+    with worded("Run `refinezoo demo` again."):
+        from refinezoo import demo as demo_
+
+        start()
+        demo_.run(out=out, count=count, seed=seed)
+
+
+@app.command()
+def doctor(
+    synthetic: Annotated[Path, typer.Argument(help="Folder of renders, or of a COCO dataset.")],
+    real: Annotated[Path, typer.Argument(help="Folder of real photos.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Look for what spoils training, in a folder of renders and one of real photos."""
+    with worded():
+        from refinezoo import doctor as doctor_
+
+        report = doctor_.diagnose(synthetic, real)
+        if as_json:
+            print_json(report)
+        else:
+            print(doctor_.as_text(report))
+        if not report["ok"]:
+            raise typer.Exit(1)
+
+
+@app.command()
+def compose(
+    out: Annotated[Path, typer.Argument(help="Folder of the COCO dataset.")],
+    count: Annotated[int, typer.Option(min=1, help="Scenes.")] = 100,
+    products: Annotated[
+        Path | None,
+        typer.Option(help="Folder of RGBA cut-outs; the packaged 31 products by default."),
+    ] = None,
+    distractors: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of RGBA cut-outs without labels; the packaged ones beside packaged "
+            "products, else none."
+        ),
+    ] = None,
+    image_size: Annotated[int, typer.Option(min=16, help="Side of the scenes, pixels.")] = 128,
+    layout: Annotated[
+        Literal["shelf", "hand_held", "tray", "mixed"],
+        typer.Option(help="Where goods stand; mixed: mostly hand_held."),
+    ] = "mixed",
+    camera: Annotated[
+        Literal["pinhole", "wide_angle", "mixed"],
+        typer.Option(help="wide_angle is a fisheye; mixed: trays and a tenth of the others."),
+    ] = "mixed",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scenes.")] = 0,
+) -> None:
+    """Compose synthetic scenes with exact boxes and masks from product cut-outs."""
+    with worded():
+        from refinezoo.data.compose import compose_scenes
+
+        assets = Path(__file__).parents[1] / "assets"
+        folder = compose_scenes(
+            products or assets / "products",
+            out,
+            count,
+            distractors=distractors or (None if products else assets / "distractors"),
+            image_size=image_size,
+            layout=layout,
+            camera=camera,
+            seed=seed,
+        )
+        print(f"{count} scenes: {folder}")
+
+
+@app.command()
+def street(
+    out: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    count: Annotated[int, typer.Option(min=1, help="Frames.")] = 100,
+    size: Annotated[str, typer.Option(help="240x320 (height x width) or 256.")] = "240x320",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
+    mode: Annotated[str, typer.Option(help="street or forest.")] = "street",
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Render streets, or a forest, with exact masks, depth and boxes; run again to resume."""
+    with worded("Run the same command again to resume; finished frames are kept."):
+        from refinezoo.data.street import render_street
+
+        folder = render_street(
+            out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers
+        )
+        print(f"{count} frames: {folder}")
+
+
+@app.command()
+def refine(
+    source: Annotated[Path, typer.Argument(help="Dataset folder: COCO, VOC, YOLO, masks, images.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
+    model: Annotated[str, typer.Option(help="Zoo name or preset folder.")],
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 changes nothing.")] = 1.0,
+    gate: Annotated[
+        Literal["off", "keep", "blend", "drop"],
+        typer.Option(help="What to do with images whose labels may no longer be true."),
+    ] = "off",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
+) -> None:
+    """Refine a labelled dataset; annotations are carried over byte for byte."""
+    with worded("Run the same command again to resume; finished images are kept."):
+        import refinezoo
+        from refinezoo.refinement import Gate
+
+        refiner = load(model)
+        summary = refinezoo.refine_dataset(
+            source,
+            out,
+            refiner,
+            strength=strength,
+            gate=None if gate == "off" else Gate(action=gate),
+            batch_size=batch_size,
+            seed=seed,
+        )
+        print(summary)

@@ -1,0 +1,117 @@
+"""`export`, `serve-config` and `request`: models that run elsewhere."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from refinezoo.cli.app import app, load, parse_size, start, worded
+
+
+def _show_formats(asked: bool) -> None:
+    if asked:
+        from refinezoo.export.formats import format_table
+
+        print(format_table())
+        raise typer.Exit()
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
+    out: Annotated[Path, typer.Option(help="Folder; files go to OUT/NAME/, a SavedModel to 1/.")],
+    format: Annotated[
+        Literal["saved_model", "litert", "onnx", "openvino", "all"], typer.Option()
+    ] = "saved_model",
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(help="float32, float16, dynamic, int8 or bf16, several times; else all."),
+    ] = None,
+    image_size: Annotated[
+        list[str] | None,
+        typer.Option(help="256 or 256x128 (height x width), several times for LiteRT."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of photos; the packaged ones by default.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="COCO dataset for a detector's AP50; packaged photos.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=0, help="Timed runs a file; 0 times nothing.")] = 20,
+    force: Annotated[bool, typer.Option(help="Write what falls below the quality gate.")] = False,
+    help_formats: Annotated[
+        bool,
+        typer.Option("--help-formats", callback=_show_formats, is_eager=True, help="The table."),
+    ] = False,
+) -> None:
+    """Export a model; EXPORT.md says what each file lost and how fast it is."""
+    with worded():
+        import refinezoo
+        from refinezoo.data.images import list_images, read_image
+
+        if format == "saved_model" and out.name.isdigit():  # the version folder itself
+            refinezoo.export.saved_model(load(name), out)
+            print(f"saved_model: {out}")
+            return
+        sizes = [parse_size(text) for text in image_size or []]
+        rows = refinezoo.export.export_formats(
+            load(name),
+            Path(name).name,
+            out,
+            ["saved_model", "litert", "onnx", "openvino"] if format == "all" else [format],
+            variants=variant,
+            image_size=sizes or None,
+            calibration=[read_image(p) for p in list_images(calibration)] if calibration else None,
+            evaluation=evaluation,
+            force=force,
+            runs=runs,
+        )
+        for row in rows:
+            print(f"{row.title}: {row.refused or row.path}")
+        print(f"report: {out / Path(name).name / 'EXPORT.md'}")
+
+
+@app.command("serve-config")
+def serve_config(
+    models: Annotated[Path, typer.Argument(help="Folder of NAME/VERSION/, as export writes it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the configuration.")] = Path("deploy"),
+    latest: Annotated[int, typer.Option(min=1, help="Newest versions served of a model.")] = 1,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:LABEL=VERSION, several times; then these versions are served."),
+    ] = None,
+) -> None:
+    """Write TF Serving's configuration for a folder of models, compose file and manifests."""
+    with worded():
+        from refinezoo.export.serving_config import parse_labels, serve_config
+
+        for path in serve_config(models, out, latest=latest, labels=parse_labels(label or [])):
+            print(path)
+
+
+@app.command()
+def request(
+    source: Annotated[Path, typer.Argument(help="Folder of images.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the replies: PNG, or JSON of boxes.")],
+    model: Annotated[str, typer.Option(help="The model's name on the server.")],
+    server: Annotated[
+        str, typer.Option(help="grpc://HOST:PORT, grpcs://, http:// or https://")
+    ] = "grpc://localhost:8500",
+    label: Annotated[str | None, typer.Option(help="The version's label.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
+    timeout: Annotated[float, typer.Option(help="Seconds for one request and its retries.")] = 30.0,
+) -> None:
+    """Send a folder of images to a served model."""
+    with worded("Run the same command again to resume; replies that are there are kept."):
+        from refinezoo.export import ServingClient, send_folder
+
+        if server.startswith("grpc"):
+            start()  # the official API package imports TensorFlow, which prints notes
+        with ServingClient(server, model, label=label, timeout=timeout) as client:
+            sent = send_folder(client, source, out, concurrency=concurrency)
+        print(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
+        for name, reason in sent.failed.items():
+            print(f"refinezoo: {name}: {reason}", file=sys.stderr)
+        if sent.failed:
+            raise typer.Exit(1)
