@@ -180,7 +180,7 @@ def _attempts(
     first = [output for graph in graphs for output in graph[:1]]
 
     def last(share):
-        return [output for graph in graphs for output in graph[-max(1, round(share * len(graph))) :]]
+        return [name for graph in graphs for name in graph[-max(1, round(share * len(graph))) :]]
 
     # Whatever comes late is seen most: a detector's heads, a refiner's colours.
     attempts = [[], last(0), first + last(0), last(1 / 4), last(1 / 2)]

@@ -114,14 +114,15 @@ class AlternatingModel(keras.Model):
 
     def train_on_batch(self, x, *args, **kwargs):
         """As `keras.Model.train_on_batch`, after a look at the values."""
+        self.check_keys(x)
         self.check_values(x)
         return super().train_on_batch(x, *args, **kwargs)
 
     def _looked_at(self, x, y):
-        if type(self).check_values is not AlternatingModel.check_values:
-            batch, x = first_batch(x, y)
-            if batch is not None:
-                self.check_values(batch)
+        batch, x = first_batch(x, y)
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        self.check_keys(batch)
+        self.check_values(batch)
         return x
 
     # ---- one step, in ordinary stateful Keras
@@ -201,9 +202,8 @@ class AlternatingModel(keras.Model):
             for i in range(count)
         ]
 
-    def check_batch(self, data):
-        """The batch dictionary with images as float32 in [-1, 1]; a missing key is named."""
-        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    def check_keys(self, batch):
+        """Raises a RefinezooError that names what a batch lacks."""
         for half, keys in self.required_keys.items():
             received = batch.get(half) if isinstance(batch, dict) else None
             for key in keys:
@@ -215,6 +215,11 @@ class AlternatingModel(keras.Model):
                         "refinezoo.data.unpaired makes such batches (labels and quaternions: "
                         "with labels=FILE.csv; depth: from depth/ beside images/)."
                     )
+
+    def check_batch(self, data):
+        """The batch dictionary with images as float32 in [-1, 1]; a missing key is named."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.check_keys(batch)
         return {
             half: {
                 key: to_float(value) if key == "image" else ops.convert_to_tensor(value)

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from refinezoo.errors import RefinezooError
+
 ROWS = 64
 
 
@@ -19,21 +21,43 @@ def first_batch(x: Any, y: Any = None) -> tuple[Any, Any]:
         y: arrays, where `x` is arrays.
 
     Returns:
-        The batch as NumPy arrays (None if there is nothing), and `x`; a generator is put together
-        again, so that no batch is lost.
+        The batch as NumPy arrays, and `x`; a generator is put together again, so that no batch is
+        lost.
+
+    Raises:
+        RefinezooError: nothing to train on, or something that holds no batches.
     """
+    batch, x = _taken(x, y)
+    if batch is None:
+        raise RefinezooError("expected data of at least one batch, received an empty data set.")
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, batch), x
+
+
+def _taken(x: Any, y: Any) -> tuple[Any, Any]:
     if isinstance(x, keras.utils.PyDataset):
-        batch = x[0]
+        batch = x[0] if len(x) else None
     elif isinstance(x, Iterator):
         batch = next(x, None)
         x = _rejoined(batch, x)
     elif isinstance(x, (dict, list, tuple)) or hasattr(x, "shape"):
-        batch = keras.tree.map_structure(lambda rows: rows[:ROWS], x if y is None else (x, y))
+        arrays = x if y is None else (x, y)
+        leaves = keras.tree.flatten(arrays)
+        if not leaves or not all(getattr(leaf, "shape", ()) for leaf in leaves):
+            raise _no_batches(x)
+        batch = keras.tree.map_structure(lambda rows: rows[:ROWS], arrays)
+    elif isinstance(x, str) or not hasattr(x, "__iter__"):
+        raise _no_batches(x)
     else:
         batch = next(iter(x.take(1) if hasattr(x, "take") else x), None)
-    if batch is not None:
-        batch = keras.tree.map_structure(keras.ops.convert_to_numpy, batch)
     return batch, x
+
+
+def _no_batches(x: Any) -> RefinezooError:
+    return RefinezooError(
+        "expected arrays, a keras.utils.PyDataset, a tf.data.Dataset or an iterable of batches, "
+        f"received {str(x)[:60]!r} ({type(x).__name__}). refinezoo.data.unpaired makes the batches "
+        "of a refiner."
+    )
 
 
 def _rejoined(batch: Any, rest: Iterator) -> Iterator:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from refinezoo.errors import RefinezooError
 from refinezoo.training.first_batch import first_batch
 
 
@@ -32,7 +33,8 @@ def test_a_generator_loses_no_batch():
     batch, x = first_batch(np.full(2, i) for i in range(3))
     assert batch.tolist() == [0, 0]
     assert [rows[0] for rows in x] == [0, 1, 2]
-    assert first_batch(iter([]))[0] is None
+    with pytest.raises(RefinezooError, match="empty data set"):
+        first_batch(iter([]))
 
 
 @pytest.mark.tensorflow
@@ -42,3 +44,9 @@ def test_tf_data():
     dataset = tf.data.Dataset.from_tensor_slices(np.arange(6)).batch(2)
     batch, x = first_batch(dataset)
     assert batch.tolist() == [0, 1] and x is dataset
+
+
+@pytest.mark.parametrize("nothing", [None, [], [1], "abc", 3, {"synthetic": 1}, np.float32(1)])
+def test_what_holds_no_batches_is_refused_in_words(nothing):
+    with pytest.raises(RefinezooError, match="expected arrays, a keras.utils.PyDataset"):
+        first_batch(nothing)
