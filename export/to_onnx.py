@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refinezoo.files import atomic_path
 
 from .edge_graph import checked_path, converting, edge_function, edge_info, image_sizes
@@ -57,4 +59,21 @@ def onnx_model(model: Any, size: tuple[int | None, int | None]) -> Any:
         patch_tf2onnx()
         function = edge_function(model, size)
         proto, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+        _round_scales_up(proto.graph)
     return proto
+
+
+def _round_scales_up(graph: Any) -> None:
+    """Keeps a resized map from losing a pixel.
+
+    tf2onnx writes 13 / 7 as a float32, and runtimes floor 7 * 1.8571428 to 12.
+    """
+    from onnx import numpy_helper
+
+    scales = {node.input[2] for node in graph.node if node.op_type == "Resize"}
+    for constant in graph.initializer:
+        if constant.name in scales:
+            values = numpy_helper.to_array(constant)
+            whole = (values % 1 == 0) | (values == 0.5)
+            up = np.where(whole, values, values * (1 + 1e-6)).astype(values.dtype)
+            constant.CopyFrom(numpy_helper.from_array(up, constant.name))

@@ -148,7 +148,7 @@ def test_the_zoos_refiners_equal_keras_without_flex(name, photos, tmp_path):
 
 @pytest.mark.parametrize("format_name", ["onnx", "openvino"])
 @pytest.mark.parametrize(
-    "name", ["CycleGANForegroundBackground", "FDA", "PVANET", "SSD300", "YOLOv3"]
+    "name", ["CycleGANForegroundBackground", "DeepLabV2", "FDA", "PVANET", "SSD300", "YOLOv3"]
 )
 def test_onnx_and_openvino_equal_keras(format_name, name, models, frames, tmp_path):
     needed(format_name)
@@ -162,6 +162,14 @@ def test_onnx_and_openvino_equal_keras(format_name, name, models, frames, tmp_pa
     assert sorted(p.suffix for p in tmp_path.iterdir()) == sorted(
         {".bin", path.suffix} if format_name == "openvino" else {path.suffix}
     )
+
+
+def test_onnx_loses_no_pixel_of_a_resized_map(models, frames, tmp_path):
+    needed("onnx")
+    model = models("DeepLabV2")  # at half the size 7 cells, which become 13 again
+    exported = refinezoo.load(export.onnx(model, tmp_path / "m.onnx", (104, 104)))
+    image = np.tile(frames[0], (2, 2, 1))[:104, :104]
+    assert (model.segment(image) != exported.segment(image)).mean() < 0.001
 
 
 def test_saved_models_load_like_the_other_formats(refiner, refiner_folder, photos):
