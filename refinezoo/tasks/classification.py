@@ -8,13 +8,13 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.networks import task_tower
+from refinezoo.tasks.supervised import SupervisedModel
 from refinezoo.training.checks import check_labels
-from refinezoo.training.first_batch import first_batch
 from refinezoo.training.jit import choose_jit
 
 
 @keras.saving.register_keras_serializable("refinezoo")
-class Classifier(keras.Model):
+class Classifier(SupervisedModel):
     """A task tower alone: what is trained on renders (source-only) or real images (target-only).
 
     `fit(images, labels)`: uint8 `[N, S, S, 3]` RGB, int `[N]`; data sets of such batches as well.
@@ -71,11 +71,6 @@ class Classifier(keras.Model):
         model.network.set_weights(refiner.task_network.get_weights())
         return model
 
-    @property
-    def inference_network(self):
-        """The functional model whose weights a preset ships."""
-        return self.network
-
     def call(self, images, training=False):
         """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]`."""
         return self.network(images, training=training)["label"]
@@ -90,43 +85,7 @@ class Classifier(keras.Model):
             **kwargs,
         )
 
-    def compile_from_config(self, config):
-        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`; arrays are checked as a whole, data sets by their first batch."""
-        if y is not None:
-            self.check_values((x, y))
-        else:
-            batch, x = first_batch(x)
-            self.check_values(batch)
-        return super().fit(x, y, *args, **kwargs)
-
-    def check_values(self, batch):
-        """Checks `(images, targets)`, NumPy.
-
-        Raises:
-            RefinezooError: images of another shape or range, or targets that are none.
-        """
-        if not isinstance(batch, tuple | list) or len(batch) < 2:
-            raise RefinezooError(
-                f"expected batches (images, targets), received {type(batch).__name__}."
-            )
-        self.check_images(batch[0])
-        self.check_targets(batch[1])
-
-    def check_images(self, images):
-        """Checks that `images` are uint8 RGB of the tower's size."""
-        side = self.image_size
-        dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-        if str(dtype) != "uint8" or len(shape) != 4 or shape[1:] != (side, side, 3):
-            raise RefinezooError(
-                f"expected uint8 RGB images [N, {side}, {side}, 3], received {dtype} "
-                f"{list(shape)}. Resize them, or build the model with another image_size."
-            )
-
-    def check_targets(self, labels):
+    def check_targets(self, labels, count):
         """Checks the labels, int `[N]`."""
         check_labels(labels, len(self.class_names))
 
@@ -140,12 +99,3 @@ class Classifier(keras.Model):
         self.check_images(images)
         logits = self.predict(images, batch_size=batch_size, verbose=0)
         return ops.convert_to_numpy(ops.softmax(logits))
-
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo import presets
-
-        return presets.save_to_preset(self, folder)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

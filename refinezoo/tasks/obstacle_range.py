@@ -15,7 +15,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.obstacle_range import LEAST_RANGE_M, log_range_huber
 from refinezoo.metrics.obstacle_range import MeanAbsRangeError, range_metrics
 from refinezoo.networks.obstacle_range import obstacle_range_network
-from refinezoo.training.first_batch import first_batch
+from refinezoo.tasks.supervised import SupervisedModel
 from refinezoo.training.jit import choose_jit
 
 
@@ -88,7 +88,7 @@ def sector_ranges(
 
 
 @keras.saving.register_keras_serializable("refinezoo")
-class ObstacleRange(keras.Model):
+class ObstacleRange(SupervisedModel):
     """RGB frames to the range of the nearest obstacle in each of N heading sectors.
 
     `fit(images, ranges_m)`: uint8 `[B, H, W, 3]` and metres `[B, N]` (`sector_ranges`), or
@@ -109,6 +109,8 @@ class ObstacleRange(keras.Model):
         >>> model.predict_ranges(frames)                         # metres [B, 16]
     """
 
+    targets_name = "ranges_m"
+
     def __init__(
         self, *, image_size=(96, 128), sectors=16, r_max=20.0, width=1.0, learning_rate=1e-3,
         **kwargs,
@@ -125,11 +127,6 @@ class ObstacleRange(keras.Model):
         self.network = obstacle_range_network(self.image_size, sectors, width=width)
         self.built = True
 
-    @property
-    def inference_network(self):
-        """The functional model whose weights a preset ships."""
-        return self.network
-
     def call(self, images, training=False):
         """RGB `[B, H, W, 3]` in 0..255 to ln of metres `[B, N]`."""
         return self.network(images, training=training)
@@ -143,19 +140,6 @@ class ObstacleRange(keras.Model):
             jit_compile=choose_jit(jit_compile),
             **kwargs,
         )
-
-    def compile_from_config(self, config):
-        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`; arrays are checked as a whole, data sets by their first batch."""
-        if y is not None:
-            self.check_values((x, y))
-        else:
-            batch, x = first_batch(x)
-            self.check_values(batch)
-        return super().fit(x, y, *args, **kwargs)
 
     def predict_ranges(self, images, batch_size=64):
         """Ranges in metres, 0.2 to `r_max`, of uint8 images `[B, H, W, 3]`: float32 `[B, N]`."""
@@ -177,21 +161,12 @@ class ObstacleRange(keras.Model):
         """
         return range_metrics(self.predict_ranges(images, batch_size), ranges_m, d_safe)
 
-    def check_values(self, batch):
-        """Checks `(images, ranges_m)`, NumPy.
-
-        Raises:
-            RefinezooError: images of another shape or type, or ranges that are none.
-        """
-        if not isinstance(batch, tuple | list) or len(batch) < 2:
+    def check_targets(self, ranges_m, count):
+        """Checks the ranges, float `[B, N]`, metres."""
+        ranges = np.asarray(ranges_m)
+        if ranges.shape != (count, self.sectors) or not np.isfinite(ranges).all():
             raise RefinezooError(
-                f"expected batches (images, ranges_m), received {type(batch).__name__}."
-            )
-        self.check_images(batch[0])
-        ranges = np.asarray(batch[1])
-        if ranges.shape != (len(batch[0]), self.sectors) or not np.isfinite(ranges).all():
-            raise RefinezooError(
-                f"expected ranges_m [{len(batch[0])}, {self.sectors}] in metres, received "
+                f"expected ranges_m [{count}, {self.sectors}] in metres, received "
                 f"{list(ranges.shape)}, or NaN or infinite values in it. "
                 "sector_ranges(depth_m, sectors=...) makes them from depth."
             )
@@ -200,22 +175,3 @@ class ObstacleRange(keras.Model):
                 f"expected ranges_m from 0 to r_max={self.r_max:g} metres, received "
                 f"{ranges.min():g} to {ranges.max():g}. Clip them, or raise r_max."
             )
-
-    def check_images(self, images):
-        """Checks that `images` are uint8 RGB of the network's size."""
-        height, width = self.image_size
-        dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
-        if str(dtype) != "uint8" or len(shape) != 4 or shape[1:] != (height, width, 3):
-            raise RefinezooError(
-                f"expected uint8 RGB images [B, {height}, {width}, 3], received {dtype} "
-                f"{list(shape)}. Resize them, or build the model with another image_size."
-            )
-
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo import presets
-
-        return presets.save_to_preset(self, folder)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

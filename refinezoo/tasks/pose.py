@@ -60,7 +60,7 @@ class PoseTower(Classifier):
             **kwargs,
         )
 
-    def check_targets(self, targets):
+    def check_targets(self, targets, count):
         """Checks `{"label", "quaternion"}`."""
         if not isinstance(targets, dict) or set(targets) != {"label", "quaternion"}:
             received = sorted(targets) if isinstance(targets, dict) else type(targets).__name__

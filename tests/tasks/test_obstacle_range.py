@@ -150,7 +150,7 @@ def test_depth_that_is_none_is_refused(depth, settings, words):
 def test_wrong_data_is_refused(model, bars):
     images, ranges = bars
     for wrong in (images / 255.0, images[:, :16], images[..., 0]):
-        with pytest.raises(RefinezooError, match=r"uint8 RGB images \[B, 32, 64, 3\]"):
+        with pytest.raises(RefinezooError, match=r"uint8 RGB images \[N, 32, 64, 3\]"):
             model.fit(wrong, ranges, verbose=0)
         with pytest.raises(RefinezooError, match="uint8 RGB images"):
             model.predict_ranges(wrong)
