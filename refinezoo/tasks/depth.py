@@ -159,8 +159,8 @@ class DepthUNet(DepthPredictor, AlternatingModel):
             "smoothness": smoothness_loss(maps, batch["image"], self.smoothness_order),
         }, {}
 
-    def check_batch(self, data):
-        """`(images, depth_m)` as float32; sizes that do not fit are named."""
+    def check_keys(self, data):
+        """Refuses what is not `(images, depth_m)`."""
         images, depth, _ = keras.utils.unpack_x_y_sample_weight(data)
         if depth is None or isinstance(images, dict):
             raise RefinezooError(
@@ -168,6 +168,11 @@ class DepthUNet(DepthPredictor, AlternatingModel):
                 f"received {'no depth_m' if depth is None else 'a dictionary'}. Call "
                 "fit(images, depth_m), or yield such pairs."
             )
+
+    def check_batch(self, data):
+        """`(images, depth_m)` as float32; sizes that do not fit are named."""
+        self.check_keys(data)
+        images, depth, _ = keras.utils.unpack_x_y_sample_weight(data)
         batch = {"image": to_float(images), "depth_m": ops.convert_to_tensor(depth)}
         check_sizes(batch)
         return batch

@@ -112,15 +112,15 @@ class AlternatingModel(keras.Model):
         """As `keras.Model.evaluate`, after a look at the first batch."""
         return super().evaluate(self._looked_at(x, y), y, *args, **kwargs)
 
-    def train_on_batch(self, x, *args, **kwargs):
+    def train_on_batch(self, x, y=None, *args, **kwargs):
         """As `keras.Model.train_on_batch`, after a look at the values."""
-        self.check_keys(x)
-        self.check_values(x)
-        return super().train_on_batch(x, *args, **kwargs)
+        batch = x if y is None else (x, y)
+        self.check_keys(batch)
+        self.check_values(batch)
+        return super().train_on_batch(x, y, *args, **kwargs)
 
     def _looked_at(self, x, y):
         batch, x = first_batch(x, y)
-        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         self.check_keys(batch)
         self.check_values(batch)
         return x
@@ -202,8 +202,9 @@ class AlternatingModel(keras.Model):
             for i in range(count)
         ]
 
-    def check_keys(self, batch):
+    def check_keys(self, data):
         """Raises a RefinezooError that names what a batch lacks."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         for half, keys in self.required_keys.items():
             received = batch.get(half) if isinstance(batch, dict) else None
             for key in keys:
@@ -218,8 +219,8 @@ class AlternatingModel(keras.Model):
 
     def check_batch(self, data):
         """The batch dictionary with images as float32 in [-1, 1]; a missing key is named."""
+        self.check_keys(data)
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        self.check_keys(batch)
         return {
             half: {
                 key: to_float(value) if key == "image" else ops.convert_to_tensor(value)

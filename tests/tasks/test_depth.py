@@ -111,3 +111,11 @@ def test_bad_batches_are_named(trained):
         model.fit(images[:, :90], depth[:, :90], verbose=0)
     with pytest.raises(RefinezooError, match=r"depth_m \[B, 96, 96, 1\]"):
         model.fit(images, depth[:, ::2, ::2], verbose=0)
+
+
+def test_train_on_batch_takes_images_and_depth(trained):
+    model, _ = trained
+    images, depth = data(2)
+    assert np.isfinite(model.train_on_batch(images, depth)).all()
+    with pytest.raises(RefinezooError, match="received no depth_m"):
+        model.train_on_batch(images)
