@@ -4,13 +4,13 @@ from refinezoo.layers.bilinear_deconvolution import BilinearDeconvolution2D
 from refinezoo.layers.crelu import CReLU
 from refinezoo.layers.image_pool import ImagePool
 from refinezoo.layers.noise import DropoutAndNoise, PixelNoise, RepeatToSize
-from refinezoo.layers.normalization import batch_normalization, instance_normalization
+from refinezoo.layers.normalization import InstanceNormalization, batch_normalization
 from refinezoo.layers.padding import ReflectionPadding2D
 from refinezoo.layers.roi_pool import RoIMaxPooling
 from refinezoo.layers.upsampling import NearestUpsampling2D
 
 __all__ = [
-    "BilinearDeconvolution2D", "CReLU", "DropoutAndNoise", "ImagePool", "NearestUpsampling2D",
-    "PixelNoise", "ReflectionPadding2D", "RepeatToSize", "RoIMaxPooling", "batch_normalization",
-    "instance_normalization",
+    "BilinearDeconvolution2D", "CReLU", "DropoutAndNoise", "ImagePool",
+    "InstanceNormalization", "NearestUpsampling2D", "PixelNoise", "ReflectionPadding2D",
+    "RepeatToSize", "RoIMaxPooling", "batch_normalization",
 ]

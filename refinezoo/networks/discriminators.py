@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from refinezoo.layers import instance_normalization
+from refinezoo.layers import InstanceNormalization
 from refinezoo.networks.generators import normal_initializer
 
 
@@ -44,6 +44,6 @@ def patch_discriminator(
     for depth in range(1, layers_strided + 1):
         strides = 2 if depth < layers_strided else 1
         x = convolution(x, width * 2**depth, strides)
-        x = layers.LeakyReLU(0.2)(instance_normalization()(x) if normalised else x)
+        x = layers.LeakyReLU(0.2)(InstanceNormalization()(x) if normalised else x)
     x = convolution(x, 1, 1)
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)

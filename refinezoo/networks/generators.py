@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from refinezoo.layers import NearestUpsampling2D, ReflectionPadding2D, instance_normalization
+from refinezoo.layers import InstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
 
 
 def normal_initializer():
@@ -46,7 +46,7 @@ def resnet_generator(
         return layers.Conv2D(filters, kernel, strides=strides, kernel_initializer=start())(x)
 
     def activated(x, activate=True):
-        x = instance_normalization()(x) if normalised else x
+        x = InstanceNormalization()(x) if normalised else x
         return layers.ReLU()(x) if activate else x
 
     def upsampled(x, filters):

@@ -6,9 +6,9 @@ import pytest
 
 from refinezoo.layers import (
     ImagePool,
+    InstanceNormalization,
     NearestUpsampling2D,
     ReflectionPadding2D,
-    instance_normalization,
 )
 
 
@@ -29,7 +29,7 @@ def test_upsampling_equals_keras_nearest(rng):
 def test_instance_norm_equals_its_definition(rng):
     x = rng.normal(3, 2, size=(2, 7, 5, 3)).astype("float32")
     mean, var = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
-    layer = instance_normalization()
+    layer = InstanceNormalization()
     np.testing.assert_allclose(
         np.asarray(layer(x)), (x - mean) / np.sqrt(var + 1e-5), atol=1e-4
     )

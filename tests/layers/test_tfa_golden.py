@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 from keras import ops
 
+from refinezoo.layers import InstanceNormalization
+
 GOLDEN = np.load(Path(__file__).parent / "data" / "tfa_golden.npz")
 
 
-def test_instance_normalization_is_group_normalization_with_one_group_a_channel():
-    layer = keras.layers.GroupNormalization(groups=-1, epsilon=float(GOLDEN["in_epsilon"]))
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.GroupNormalization(groups=-1, epsilon=float(GOLDEN["in_epsilon"])),
+        InstanceNormalization(epsilon=float(GOLDEN["in_epsilon"]), affine=True),
+    ],
+)
+def test_instance_normalization(layer):
     layer.build(GOLDEN["in_x"].shape)
     layer.gamma.assign(GOLDEN["in_gamma"])
     layer.beta.assign(GOLDEN["in_beta"])
