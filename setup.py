@@ -23,8 +23,8 @@ extras = {
     "serving": ["grpcio>=1.70", "protobuf>=6.31", "tensorflow-serving-api==2.21.*"],
     "litert": ["ai-edge-litert>=2.0"],
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
-    # tf2onnx: the IR is converted from the ONNX graph.
-    "openvino": ["openvino>=2025.4", "onnx>=1.18", "tf2onnx>=1.17"],
+    # tf2onnx: the IR is converted from the ONNX graph; onnxruntime quantises it.
+    "openvino": ["openvino>=2025.4", "onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     "ray": ["ray[data]>=2.50"],
     "eval": ["scipy>=1.14", "pandas>=2.2"],
     "docs": ["mkdocs>=1.6", "mkdocstrings[python]>=0.29"],

@@ -46,8 +46,9 @@ FORMATS: dict[str, Format] = {
             "onnx", "image_size", ".onnx", "onnxruntime", "onnx", "onnxruntime, CPU", {"": {}}
         ),
         Format(
-            "openvino", "image_size, precision=f32, bf16", ".xml + .bin", "openvino", "openvino",
-            "openvino, CPU", {"": {}, "bf16": {"precision": "bf16"}},
+            "openvino", "image_size, precision=f32, bf16, int8", ".xml + .bin", "openvino",
+            "openvino", "openvino, CPU",
+            {"": {}, "bf16": {"precision": "bf16"}, "int8": {"precision": "int8"}},
         ),
     )
 }  # fmt: skip

@@ -73,7 +73,9 @@ class OpenVinoRuntime:
         model = _started(path, lambda: core.read_model(path))
         known = model.has_rt_info([INFO_KEY])
         self.info = _info(path, model.get_rt_info([INFO_KEY]).astype(str) if known else None)
-        hints = {"INFERENCE_PRECISION_HINT": self.info["precision"], "PERFORMANCE_HINT": "LATENCY"}
+        # Of what is not quantised: the integers are in the graph.
+        precision = "bf16" if self.info["precision"] == "bf16" else "f32"
+        hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
             hints["INFERENCE_NUM_THREADS"] = threads
         self._compiled = _started(path, lambda: core.compile_model(model, "CPU", hints))

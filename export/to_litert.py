@@ -27,6 +27,7 @@ from .edge_graph import (
     write_edge_graph,
 )
 from .from_preset import through_tensorflow
+from .int8 import CALIBRATION_FRAMES, float_ladder
 from .quality import QualityGate, dataset_path, fitted, real_frames
 from .runtimes import INFO_NAME, needs, signature_name
 
@@ -36,7 +37,6 @@ _INTEGER = {
     *_CONVOLUTIONS, "RELU", "LEAKY_RELU", "MAX_POOL_2D", "PAD", "MIRROR_PAD", "TILE",
     "DEPTH_TO_SPACE",
 }  # fmt: skip
-_CALIBRATION_FRAMES = 64
 
 
 def litert(
@@ -159,7 +159,7 @@ def _attempts(
 
     def representative():
         for size in sizes:
-            for frame in frames[:_CALIBRATION_FRAMES]:
+            for frame in frames[:CALIBRATION_FRAMES]:
                 image = fitted(model, frame, size)[None]
                 yield signature_name(size), {"images": image}
 
@@ -172,19 +172,7 @@ def _attempts(
         [output for name, output in graph if name in _CONVOLUTIONS]
         for graph in _graph_operators(calibrated)
     ]
-    if not any(graphs):
-        raise RefinezooError(
-            "this model has no convolution, so int8 would change nothing. "
-            "Export it with quantize=None or 'float16'."
-        )
-    first = [output for graph in graphs for output in graph[:1]]
-
-    def last(share):
-        return [name for graph in graphs for name in graph[-max(1, round(share * len(graph))) :]]
-
-    # Whatever comes late is seen most: a detector's heads, a refiner's colours.
-    attempts = [[], last(0), first + last(0), last(1 / 4), last(1 / 2)]
-    for kept in sorted(attempts, key=len):
+    for kept in float_ladder(graphs):
         yield kept, lambda kept=kept: _selective_int8(calibrated, kept)
 
 

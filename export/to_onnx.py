@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,15 @@ def onnx(model: Any, path: str | os.PathLike, image_size: Any = None) -> Path:
     return path
 
 
-def onnx_model(model: Any, size: tuple[int | None, int | None]) -> Any:
-    """The `ModelProto` of the edge graph for one size."""
+def onnx_model(model: Any, size: tuple[int | None, int | None], *, loops: bool = True) -> Any:
+    """The `ModelProto` of the edge graph for one size.
+
+    Without `loops` the suppression of boxes is written out in eight rounds.
+    """
+    from refinezoo.tasks.detection.nms import unrolled
+
     tf2onnx = needs("tf2onnx", "onnx")
-    with converting("ONNX"):
+    with converting("ONNX"), nullcontext() if loops else unrolled():
         # Keras keeps what tf2onnx lacks for NumPy 2.
         from keras.src.export.tf2onnx_lib import patch_tf2onnx
 

@@ -3,24 +3,30 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from refinezoo.errors import RefinezooError
+import numpy as np
 
-from .edge_graph import checked_path, converting, edge_info, image_sizes, write_edge_graph
+from refinezoo.errors import RefinezooError, did_you_mean
+
+from .edge_graph import Size, checked_path, converting, edge_info, image_sizes, write_edge_graph
 from .from_preset import through_tensorflow
-from .quality import QualityGate, dataset_path, real_frames
+from .int8 import CALIBRATION_FRAMES, float_ladder, prepared, quantized
+from .quality import QualityGate, dataset_path, fitted, real_frames
 from .runtimes import INFO_KEY, needs
 from .signatures import kind_of
 from .to_onnx import onnx_model
+
+PRECISIONS = ("f32", "bf16", "int8")
 
 
 def openvino(
     model: Any,
     path: str | os.PathLike,
     image_size: Any = None,
-    precision: Literal["f32", "bf16"] = "f32",
+    precision: Literal["f32", "bf16", "int8"] = "f32",
     *,
     frames: Any = None,
     evaluation: Any = None,
@@ -34,29 +40,35 @@ def openvino(
 
     OpenVINO 2026.4 reads no graph of ours in both ways: from TensorFlow it confuses the axes of a
     depth-to-space (upsampling), from ONNX it refuses the loop of the suppression of boxes. So
-    detectors are converted from the TensorFlow graph, all else from the ONNX graph.
+    detectors are converted from the TensorFlow graph, all else from the ONNX graph. An int8
+    detector is converted from ONNX too, its suppression written out in eight rounds.
 
     Args:
         model: a refiner, detector or depth model.
         path: the `.xml` file; the weights go to the `.bin` beside it. Both are replaced.
         image_size: a side or (height, width), pixels; None is the size the model was trained at.
         precision: `"bf16"` stores float16 weights and asks the runtime for bfloat16 arithmetic,
-            where the processor has it; it must pass the quality gate (`export.quality`).
-        frames: uint8 `[H, W, 3]` each, to measure that on; None takes the packaged real photos.
+            where the processor has it; `"int8"` computes convolutions in integers, all else in
+            float32. Both must pass the quality gate (`export.quality`).
+        frames: uint8 `[H, W, 3]` each, to measure that on, and three of four of them to calibrate
+            int8; None takes the packaged real photos.
         evaluation: `CocoDataset`, or its folder, to measure a detector's AP50 on; None takes the
             packaged photos.
-        force: write a bf16 file even if it lost too much.
+        force: write such a file even if it lost too much.
 
     Returns:
         The `.xml` file.
 
     Raises:
-        RefinezooError: bad arguments, OpenVINO is missing or cannot convert the model, or bf16
-            lost too much; it says what was reached.
+        RefinezooError: bad arguments, OpenVINO is missing or cannot convert the model, or it
+            lost too much; then the error says what was reached.
     """
     path = checked_path(path, ".xml")
-    if precision not in ("f32", "bf16"):
-        raise RefinezooError(f"expected precision 'f32' or 'bf16', received {precision!r}.")
+    if precision not in PRECISIONS:
+        raise RefinezooError(
+            f"expected precision as one of {', '.join(PRECISIONS)}, received {precision!r}."
+            + did_you_mean(str(precision), PRECISIONS)
+        )
     (size,) = image_sizes(model, image_size)
     import keras
 
@@ -69,30 +81,61 @@ def openvino(
     runtime = needs("openvino", "openvino")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as scratch:
-        source = Path(scratch) / "graph"
-        if kind_of(model) == "detector":
-            with converting("OpenVINO"):
-                write_edge_graph(model, source, [size])
-        else:
-            source = source.with_suffix(".onnx")
-            source.write_bytes(onnx_model(model, size).SerializeToString())
 
-        def write(name: str, **quality: Any) -> Path:
+        def write(source: Path, name: str, **said: Any) -> Path:
             made = Path(scratch) / name
-            info = edge_info(model, [size], format="openvino", precision=precision, **quality)
+            info = edge_info(model, [size], format="openvino", precision=precision, **said)
             with converting("OpenVINO"):
                 converted = runtime.convert_model(source)
                 converted.set_rt_info(json.dumps(info, ensure_ascii=False), [INFO_KEY])
-                runtime.save_model(converted, made, compress_to_fp16=precision == "bf16")
+                runtime.save_model(converted, made, compress_to_fp16=precision != "f32")
             return made
 
-        made = write(path.name)
-        if precision == "bf16":
+        if precision == "f32":
+            made = write(_float_graph(model, size, scratch), path.name)
+        else:
             gate = QualityGate(model, real_frames(frames), evaluation, force=force)
-            quality = gate.measure(made)
-            gate.check(quality, 'precision="bf16"')
-            made = write(f"measured_{path.name}", quality=quality.as_dict())
+            for source, kept in _attempts(model, size, precision, scratch, gate.calibration):
+                quality = gate.measure(write(source, path.name, kept_float=kept))
+                if quality.passed:
+                    break
+            gate.check(quality, f'precision="{precision}"')
+            made = write(
+                source, f"measured_{path.name}", kept_float=kept, quality=quality.as_dict()
+            )
         # The weights first: an .xml never stands beside the weights of another model.
         for suffix in (".bin", ".xml"):
             os.replace(made.with_suffix(suffix), path.with_suffix(suffix))
     return path
+
+
+def _float_graph(model: Any, size: Size, scratch: str) -> Path:
+    if kind_of(model) != "detector":
+        return _onnx_graph(onnx_model(model, size), scratch)
+    with converting("OpenVINO"):
+        write_edge_graph(model, Path(scratch) / "graph", [size])
+    return Path(scratch) / "graph"
+
+
+def _onnx_graph(graph: Any, scratch: str) -> Path:
+    source = Path(scratch) / "graph.onnx"
+    source.write_bytes(graph.SerializeToString())
+    return source
+
+
+def _attempts(
+    model: Any, size: Size, precision: str, scratch: str, frames: list[np.ndarray]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Graphs to try in turn, and their convolutions that stay float."""
+    if precision == "bf16":
+        yield _float_graph(model, size, scratch), []
+        return
+    source = _onnx_graph(onnx_model(model, size, loops=False), scratch)
+    images = [fitted(model, frame, size) for frame in frames[:CALIBRATION_FRAMES]]
+    with converting("OpenVINO"):
+        source, given = source.with_stem("prepared"), source
+        names = prepared(given, source)
+    for kept in float_ladder([names]):
+        with converting("OpenVINO"):
+            made = quantized(source, source.with_stem("int8"), images, kept)
+        yield made, kept
