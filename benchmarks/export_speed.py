@@ -1,11 +1,12 @@
 """Speed and memory of every export format at one size, beside the float SavedModel.
 
+    refinezoo train benchmarks/recipes/resnet9.yaml
     python benchmarks/export_speed.py --threads 2 --out benchmarks/results/export_speed.json
 
-Models: the full ResNet-9 CycleGAN (11.4 M parameters, untrained: speed does not depend on the
-weights, quality does, so its PSNR says little) and the zoo's `cyclegan_fgbg`. Each file runs in a
-process of its own, `--rounds` times in turn with the others, so that a busy minute hits them all;
-the best round counts. Only files that keep 35 dB against Keras are called verified.
+Models: the full ResNet-9 CycleGAN with instance norm (11.4 M parameters), briefly trained, and the
+zoo's `cyclegan_fgbg`; or names of the zoo and preset folders. Each file runs in a process of its
+own, `--rounds` times in turn with the others, so that a busy minute hits them all; the best round
+counts. Only files that keep 35 dB against Keras are called verified.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 SIZE = 256
-RESNET9 = "resnet9"
+RESNET9 = "runs/train/resnet9/preset"
 
 
 def main() -> None:
@@ -50,12 +51,15 @@ def compare(name: str, asked: argparse.Namespace) -> dict:
     from refinezoo.export.quality import LEAST_PSNR, fitted, real_frames
     from refinezoo.export.report import export_formats
 
-    model = build(name)
+    import refinezoo
+
+    model = refinezoo.load(name)
     with tempfile.TemporaryDirectory() as folder:
         frames = real_frames()[::8]
         rows = export_formats(
-            model, name, folder, image_size=asked.image_size, calibration=frames, force=True, runs=0
-        )
+            model, Path(name).name, folder, image_size=asked.image_size, calibration=frames,
+            force=True, runs=0,
+        )  # fmt: skip
         image = fitted(model, frames[0], (asked.image_size, asked.image_size))
         written = [row for row in rows if not row.refused]
         speeds: dict[str, list] = {row.title: [] for row in written}
@@ -84,19 +88,6 @@ def compare(name: str, asked: argparse.Namespace) -> dict:
         "times_faster": base["p50_ms"] / table[fastest]["p50_ms"],
         "share_of_memory": table[fastest]["peak_mb"] / base["peak_mb"],
     }
-
-
-def build(name: str):
-    if name != RESNET9:
-        import refinezoo
-
-        return refinezoo.load(name)
-    import keras
-
-    from refinezoo.refiners import CycleGAN
-
-    keras.utils.set_random_seed(0)
-    return CycleGAN(image_size=SIZE)
 
 
 if __name__ == "__main__":
