@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from .graph_images import check_images, decode_image, mirror_to_stride
+from .graph_images import MM_PER_METRE, check_images, decode_image, mirror_to_stride
 
-_MM_PER_METRE = 1000.0
 _FARTHEST_MM = 65535.0  # what 16 bits hold
+
+
+def millimetre_png(metres: Any) -> Any:
+    """float32 `[H, W, 1]`, metres, as a 16-bit grey PNG in millimetres, string scalar."""
+    import tensorflow as tf
+
+    millimetres = tf.clip_by_value(tf.round(metres * MM_PER_METRE), 0.0, _FARTHEST_MM)
+    return tf.io.encode_png(tf.cast(millimetres, tf.uint16), compression=1)
 
 
 def depth_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
@@ -35,9 +42,7 @@ def depth_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     )
     def serving_default(image_bytes):
         def one(encoded):
-            metres = predict_depth(decode_image(encoded, max_image_pixels)[None])[0]
-            millimetres = tf.clip_by_value(tf.round(metres * _MM_PER_METRE), 0.0, _FARTHEST_MM)
-            return tf.io.encode_png(tf.cast(millimetres, tf.uint16), compression=1)
+            return millimetre_png(predict_depth(decode_image(encoded, max_image_pixels)[None])[0])
 
         maps = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
         return {"depth_mm_bytes": tf.ensure_shape(maps, [None])}

@@ -81,6 +81,11 @@ def edge_function(model: Any, size: Size) -> Any:
     """
     import tensorflow as tf
 
+    if kind_of(model) == "rgbd":
+        raise RefinezooError(
+            "expected a model of RGB images, received a refiner of RGB and depth, which is "
+            "exported as a SavedModel alone. Use format saved_model."
+        )
     answers = {
         "refiner": _refined, "detector": _detections, "depth": _depth, "segmenter": _class_ids,
         "classifier": label_answers, "pose": label_answers, "range": range_answers,
@@ -188,12 +193,6 @@ def _name(model: Any) -> str:
 
 
 def _refined(model):
-    channels = model.inference_network.input.shape[-1]
-    if channels != 3:
-        raise RefinezooError(
-            f"expected a refiner of RGB images, received one of {channels} channels (RGB and "
-            "depth), which has no export."
-        )
     refine = refine_function(model)
     return lambda images: {"refined": refine(images)}
 

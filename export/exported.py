@@ -21,8 +21,8 @@ def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
         threads: CPU threads; None leaves it to the runtime.
 
     Returns:
-        An `ExportedRefiner`, `ExportedDetector`, `ExportedSegmenter`, `ExportedDepth`,
-        `ExportedClassifier` or `ExportedRange`.
+        An `ExportedRefiner`, `ExportedRgbdRefiner`, `ExportedDetector`, `ExportedSegmenter`,
+        `ExportedDepth`, `ExportedClassifier` or `ExportedRange`.
 
     Raises:
         RefinezooError: missing or foreign file, or its runtime is not installed.
@@ -83,11 +83,7 @@ class ExportedRefiner(Exported):
         Returns:
             uint8 of the same shape.
         """
-        if seed:
-            raise RefinezooError(
-                f"an exported refiner draws with seed 0, received seed={seed}. Refine with the "
-                "Keras model for other draws."
-            )
+        check_seed(seed)
         if not 0.0 <= strength <= 1.0:
             raise RefinezooError(f"expected strength in [0, 1], received {strength}.")
         rows, single = self._run_each(images, "refined")
@@ -97,6 +93,44 @@ class ExportedRefiner(Exported):
             blend = images + strength * (refined.astype("float32") - images)
             refined = np.clip(np.rint(blend), 0, 255).astype(np.uint8)
         return refined[0] if single else refined
+
+
+class ExportedRgbdRefiner(Exported):
+    """A refiner of images and depth without Keras."""
+
+    use_depth = True
+
+    def refine_rgbd(self, images, depth_m, seed=None, batch_size=8):
+        """As `PixelDA.refine_rgbd`.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`, RGB.
+            depth_m: float `[B, H, W, 1]`, metres, 0 = no surface.
+            seed: None or 0: exported refiners draw with seed 0.
+            batch_size: taken for the sake of the interface; a file runs image by image.
+
+        Returns:
+            uint8 `[B, H, W, 3]` and float32 `[B, H, W, 1]` in metres, 0 from the far plane on.
+        """
+        check_seed(seed)
+        images, depth_m = checked_images(images), np.asarray(depth_m, "float32")
+        if depth_m.shape != (*images.shape[:3], 1):
+            raise RefinezooError(
+                "expected images [B, H, W, 3] and depth_m [B, H, W, 1] of one size, received "
+                f"{list(images.shape)} and {list(depth_m.shape)}."
+            )
+        rows = [
+            self.runtime.run(np.ascontiguousarray(image[None]), depth_m=depth[None])
+            for image, depth in zip(images, depth_m, strict=True)
+        ]
+        return tuple(np.concatenate([row[key] for row in rows]) for key in ("refined", "depth_m"))
+
+    def refine(self, images, strength=1.0, seed=None, batch_size=8):
+        """As every refiner; this one has `refine_rgbd` instead."""
+        raise RefinezooError(
+            "expected depth beside the images (this model refines RGB and depth), received "
+            "images alone. Call refine_rgbd(images, depth_m)."
+        )
 
 
 class ExportedDepth(Exported):
@@ -211,6 +245,15 @@ class ExportedDetector(Exported):
         return {"boxes": boxes} | {key: found[key][0] for key in ("scores", "classes", "count")}
 
 
+def check_seed(seed: int | None) -> None:
+    """Refuses another seed than that of exported refiners."""
+    if seed:
+        raise RefinezooError(
+            f"an exported refiner draws with seed 0, received seed={seed}. Refine with the "
+            "Keras model for other draws."
+        )
+
+
 def warped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """An image resized as `Detector.prepare` does: area averages to shrink, else bilinear."""
     height, width = size
@@ -224,7 +267,7 @@ def warped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 _KINDS: dict[str, Any] = {
-    "refiner": ExportedRefiner, "detector": ExportedDetector, "segmenter": ExportedSegmenter,
-    "depth": ExportedDepth, "classifier": ExportedClassifier, "pose": ExportedClassifier,
-    "range": ExportedRange,
+    "refiner": ExportedRefiner, "rgbd": ExportedRgbdRefiner, "detector": ExportedDetector,
+    "segmenter": ExportedSegmenter, "depth": ExportedDepth, "classifier": ExportedClassifier,
+    "pose": ExportedClassifier, "range": ExportedRange,
 }  # fmt: skip

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _PNG_HEADER_BYTES = 24  # magic, IHDR length and name, width, height
+MM_PER_METRE = 1000.0
 GREY = 128  # of the bars of a letterbox
 _NO_IMAGE = "expected the bytes of a JPEG or PNG image"
 
@@ -61,6 +62,51 @@ def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
     batch, height, width, _ = tf.unstack(tf.shape(images, out_type=tf.int64))
     with tf.control_dependencies([_check_size(batch * height, width, max_image_pixels)]):
         return tf.identity(images)
+
+
+def decode_depth(depth_mm_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Decodes one 16-bit grey PNG in millimetres, string scalar, to float32 `[H, W, 1]`, metres."""
+    import tensorflow as tf
+
+    expected = "expected depth_mm_bytes as a 16-bit grey PNG in millimetres, received"
+    size = tf.strings.length(depth_mm_bytes)
+    is_png = tf.logical_and(_starts_with(depth_mm_bytes, _PNG_MAGIC), size > _PNG_HEADER_BYTES + 1)
+    check = tf.debugging.Assert(is_png, [f"{expected} other content; bytes:", size])
+    with tf.control_dependencies([check]):
+        depth_mm_bytes = tf.identity(depth_mm_bytes)
+    kind = tf.io.decode_raw(tf.strings.substr(depth_mm_bytes, _PNG_HEADER_BYTES, 2), tf.uint8)
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all(kind == tf.constant([16, 0], tf.uint8)),
+            [f"{expected} a PNG of bits, colour type:", kind],
+        ),
+        _check_size(*_png_size(depth_mm_bytes), max_image_pixels),
+    ]
+    with tf.control_dependencies(checks):
+        depth = tf.io.decode_png(tf.identity(depth_mm_bytes), channels=1, dtype=tf.uint16)
+    depth.set_shape([None, None, 1])
+    # In float64: TensorFlow multiplies by 1 / 1000 instead, and a last bit may change the noise,
+    # which is drawn from a hash of the picture.
+    return tf.cast(tf.cast(depth, tf.float64) / MM_PER_METRE, tf.float32)
+
+
+def check_depth(depth_m: "tf.Tensor", images: "tf.Tensor") -> "tf.Tensor":
+    """Refuses `[B, H, W, 1]` of another size than the images, negative, NaN or infinite."""
+    import tensorflow as tf
+
+    sizes = tf.shape(depth_m)[:3], tf.shape(images)[:3]
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all(sizes[0] == sizes[1]),
+            ["expected depth of the images' number and size, received depth, images:", *sizes],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(tf.logical_and(depth_m >= 0.0, tf.math.is_finite(depth_m))),
+            ["expected depth in metres, 0 = no surface, received negative or infinite values"],
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(depth_m)
 
 
 def check_count(image_bytes: "tf.Tensor", most: int) -> "tf.Tensor":

@@ -19,7 +19,7 @@ from refinezoo.refinement.fingerprint import weights_sha256
 from .edge_graph import image_sizes
 from .exported import Exported, load_exported
 from .formats import FORMATS
-from .measure import Measured, measure
+from .measure import Measured, measure, refined
 from .quality import fitted, labelled_photos, psnr, real_frames, relative_change
 from .runtimes import is_saved_model
 from .signatures import kind_of
@@ -154,8 +154,7 @@ def parity(
         wanted = model.predict_probability(np.stack(images))
         given = exported.predict_probability(np.stack(images))
         return {"max_abs_error": float(np.abs(wanted - given).max())}
-    wanted = [model.refine(image) for image in images]
-    given = [exported.refine(image) for image in images]
+    wanted, given = ([refined(each, image) for image in images] for each in (model, exported))
     largest = max(
         int(np.abs(a.astype(np.int16) - b).max()) for a, b in zip(wanted, given, strict=True)
     )
@@ -168,8 +167,8 @@ def as_markdown(
     """The text of EXPORT.md."""
     kind = kind_of(model)
     units = {
-        "refiner": "levels of 255", "detector": "of scores", "depth": "m", "range": "m",
-        "segmenter": "share of pixels",
+        "refiner": "levels of 255", "rgbd": "levels of 255", "detector": "of scores",
+        "depth": "m", "range": "m", "segmenter": "share of pixels",
     }  # fmt: skip
     unit = units.get(kind, "of probabilities")
     measures = sorted({key for row in rows for key in row.parity} - {"max_abs_error"})

@@ -98,10 +98,12 @@ class SavedModelRuntime:
         self._session = _started(path, lambda: SavedModelSession(path, threads=threads))
         self._signature = "tensor"
 
-    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, images: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the signature; a refiner's answer is called `refined`, as in the other formats."""
-        given = self._session.run(self._signature, images=images)
-        return {"refined": given["images"]} if "images" in given else given
+        given = self._session.run(self._signature, images=images, **more)
+        if "images" in given:
+            given["refined"] = given.pop("images")
+        return given
 
 
 _RUNTIMES: dict[str, Any] = {

@@ -15,6 +15,7 @@ from . import (
     dense_signatures,
     label_signatures,
     range_signature,
+    rgbd_signatures,
     segmentation_signature,
     signatures,
 )
@@ -39,11 +40,12 @@ def saved_model(
 
     Signatures of a refiner: `serving_default` takes `image_bytes` (string `[N]`: JPEG or PNG, each
     of its own size) and gives `image_bytes` (PNG, same sizes); `tensor` takes `images` (uint8
-    `[B, H, W, 3]`) and gives the same. Of a detector: both give `boxes` (x1, y1, x2, y2 in pixels
-    of the image sent), `scores`, `classes` and `count`. Of a depth model: `depth_mm_bytes` (16-bit
-    PNG, millimetres) and `depth_m` (float32 `[B, H, W, 1]`, metres); a refiner that also predicts
-    depth has these as `depth` and `depth_tensor`. Of a segmenter: `mask_bytes` (8-bit grey PNG of
-    class ids) and `class_ids` (uint8 `[B, H, W]`). Of a classifier or a pose model: `label`,
+    `[B, H, W, 3]`) and gives the same; of one that sees depth, both also take and give
+    `depth_mm_bytes` (16-bit PNG, millimetres) or `depth_m` (float32 `[B, H, W, 1]`, metres). Of a
+    detector: both give `boxes` (x1, y1, x2, y2 in pixels of the image sent), `scores`,
+    `classes` and `count`. Of a depth model: `depth_mm_bytes` and `depth_m`; a refiner that also
+    predicts depth has these as `depth` and `depth_tensor`. Of a segmenter: `mask_bytes` (8-bit grey
+    PNG of class ids) and `class_ids` (uint8 `[B, H, W]`). Of a classifier or a pose model: `label`,
     `probability`, `quaternion`. Of an obstacle-range model: `ranges_m`.
     `model_info` gives a JSON string. Undecodable or too large images are InvalidArgument errors of
     the request. A model on the JAX backend is exported by a TensorFlow process of its own, from a
@@ -99,7 +101,8 @@ def saved_model(
     with atomic_folder(folder) as temporary:
         write_signatures(model, temporary, info, build_signatures(model, max_image_pixels))
         if len(warmup_images):
-            write_warmup(temporary, info["name"], warmup_images, max_image_pixels)
+            depth = info["kind"] == "rgbd"
+            write_warmup(temporary, info["name"], warmup_images, max_image_pixels, depth=depth)
     return folder
 
 
@@ -123,6 +126,7 @@ def build_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """The signatures of a model as `tf.function`s, by name, without `model_info`."""
     build = {
         "refiner": signatures.refiner_signatures,
+        "rgbd": rgbd_signatures.rgbd_signatures,
         "detector": signatures.detector_signatures,
         "segmenter": segmentation_signature.segmentation_signatures,
         "depth": dense_signatures.depth_signatures,

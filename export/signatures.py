@@ -25,10 +25,11 @@ _LEAST_STRIDES = 4  # as Refiner.refine: room for reflection padding at the lowe
 def kind_of(model: Any) -> str:
     """What a model can do.
 
-    `"refiner"`, `"detector"`, `"segmenter"`, `"depth"`, `"pose"`, `"classifier"` or `"range"`.
+    `"refiner"`, `"rgbd"` (a refiner of images and depth), `"detector"`, `"segmenter"`, `"depth"`,
+    `"pose"`, `"classifier"` or `"range"`.
     """
     if hasattr(model, "refine"):
-        return "refiner"
+        return "rgbd" if getattr(model, "use_depth", False) else "refiner"
     if hasattr(model, "class_names") and hasattr(model, "decode"):
         return "detector"
     if hasattr(model, "segmentation_model"):

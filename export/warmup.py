@@ -45,6 +45,8 @@ def write_warmup(
     name: str,
     images: Sequence[str | os.PathLike],
     max_image_pixels: int,
+    *,
+    depth: bool = False,
 ) -> Path:
     """Writes warm-up requests into a SavedModel's version folder.
 
@@ -55,6 +57,7 @@ def write_warmup(
             one a `tensor` request. JPEG and PNG are sent as they are.
         max_image_pixels: what the model accepts. Larger images are shrunk to it: a model whose
             warm-up fails is not loaded by TF Serving.
+        depth: send a flat depth map, 1 m, with each.
 
     Returns:
         The file.
@@ -78,7 +81,7 @@ def write_warmup(
     path = Path(folder) / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for request in _requests(name, images, max_image_pixels):
+        for request in _requests(name, images, max_image_pixels, depth):
             log = PredictionLog()
             log.predict_log.request.CopyFrom(request)
             writer.write(log.SerializeToString())
@@ -98,16 +101,28 @@ def read_warmup(folder: str | os.PathLike) -> list["PredictRequest"]:
 
 
 def _requests(
-    name: str, images: Sequence[str | os.PathLike], max_image_pixels: int
+    name: str, images: Sequence[str | os.PathLike], max_image_pixels: int, depth: bool
 ) -> Iterator["PredictRequest"]:
     from refinezoo.data import read_image
 
     for path in images:
         content = _encoded(Path(path), read_image(path), max_image_pixels)
-        yield predict_request(name, "serving_default", {"image_bytes": [content]})
+        inputs = {"image_bytes": [content]}
+        if depth:
+            flat = np.full(_decoded_size(content), 1000, np.uint16)
+            inputs["depth_mm_bytes"] = [cv2.imencode(".png", flat)[1].tobytes()]
+        yield predict_request(name, "serving_default", inputs)
     side = min(_TENSOR_SIDE, math.isqrt(max_image_pixels))
     pixels = np.ascontiguousarray(read_image(images[0])[None, :side, :side])
-    yield predict_request(name, "tensor", {"images": pixels})
+    flat_m = {"depth_m": np.ones((*pixels.shape[:3], 1), np.float32)} if depth else {}
+    yield predict_request(name, "tensor", {"images": pixels, **flat_m})
+
+
+def _decoded_size(content: bytes) -> tuple[int, int]:
+    # As it is stored: the servable does not turn pictures by their EXIF orientation.
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+    height, width = cv2.imdecode(np.frombuffer(content, np.uint8), flags).shape
+    return height, width
 
 
 def _encoded(path: Path, pixels: np.ndarray, max_image_pixels: int) -> bytes:

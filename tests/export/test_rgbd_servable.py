@@ -1,0 +1,77 @@
+"""Servables of refiners that see depth, in the C++ session loader."""
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo import export
+
+pytestmark = pytest.mark.tensorflow
+
+
+def png(image):
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+
+
+def test_a_refiner_of_images_and_depth(photos, tmp_path):
+    from refinezoo.export.warmup import read_warmup
+    from tensorflow import make_ndarray
+
+    from refinezoo.refiners import PixelDA
+
+    keras.utils.set_random_seed(0)
+    model = PixelDA(use_depth=True, width=4, blocks=1, tower_width=0.1, max_depth_m=2.0)
+    for weight in model.inference_network.trainable_weights:
+        weight.assign(np.random.default_rng(0).normal(0, 0.6, weight.shape))
+    folder = export.saved_model(model, tmp_path / "pixelda/1")
+    scene = photos[1]
+    millimetres = np.linspace(500, 2500, scene.shape[0] * scene.shape[1]).round().astype("float32")
+    depth = (millimetres / np.float32(1000)).reshape(*scene.shape[:2], 1)
+    depth[:7] = 0
+    wanted, wanted_m = model.refine_rgbd(scene[None], depth[None])
+    exported = refinezoo.load(folder)
+    given, given_m = exported.refine_rgbd(scene[None], depth[None])
+    assert np.abs(wanted.astype(int) - given).max() <= 1
+    np.testing.assert_allclose(given_m, wanted_m, atol=1e-4)
+    assert (wanted_m == 0).any() and (wanted_m > 0).any()
+    with pytest.raises(refinezoo.RefinezooError, match="refine_rgbd"):
+        exported.refine(scene)
+    with pytest.raises(refinezoo.RefinezooError, match="of one size, received"):
+        exported.refine_rgbd(scene[None], depth[None, 1:])
+    with pytest.raises(refinezoo.RefinezooError, match="as a SavedModel alone"):
+        export.litert(model, tmp_path / "m.tflite", 32)
+
+    def depth_png(metres, dtype=np.uint16):
+        return cv2.imencode(".png", np.rint(metres * 1000).astype(dtype))[1].tobytes()
+
+    with export.SavedModelSession(folder, threads=1) as session:
+        def ask(**inputs):
+            return session.run(**{"image_bytes": [png(scene)], **inputs})
+
+        answer = ask(depth_mm_bytes=[depth_png(depth)])
+        pixels = cv2.imdecode(np.frombuffer(answer["image_bytes"][0], "u1"), 1)[..., ::-1]
+        assert np.abs(wanted[0].astype(int) - pixels).max() <= 1
+        millimetres = cv2.imdecode(np.frombuffer(answer["depth_mm_bytes"][0], "u1"), -1)
+        np.testing.assert_allclose(millimetres / 1000, wanted_m[0, ..., 0], atol=1.1e-3)
+        for bad, message in [
+            ({"depth_mm_bytes": [depth_png(depth, np.uint8)]}, "a PNG of bits, colour type"),
+            ({"depth_mm_bytes": [b"no depth"]}, "16-bit grey PNG in millimetres"),
+            ({"depth_mm_bytes": [depth_png(depth[1:])]}, "number and size"),
+            ({"depth_mm_bytes": []}, "as many depth maps as images"),
+        ]:
+            with pytest.raises(export.SessionError, match=message):
+                ask(**bad)
+        with pytest.raises(export.SessionError, match="expected depth in metres"):
+            session.run("tensor", images=scene[None], depth_m=-depth[None])
+        for request in read_warmup(folder):
+            inputs = {
+                key: make_ndarray(value) for key, value in request.inputs.items()
+            }
+            session.run(request.model_spec.signature_name, **inputs)
+    rows = export.export_formats(
+        model, "pixelda", tmp_path / "all", ["saved_model", "onnx"], image_size=40, runs=1
+    )
+    assert [bool(row.refused) for row in rows] == [False, True]
+    assert rows[0].parity["max_abs_error"] <= 1 and rows[0].speed[1].p50_ms > 0
