@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.errors import RefinezooError
+from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path
 from refinezoo.refinement.fingerprint import weights_sha256
 
@@ -106,7 +106,11 @@ def export_formats(
             except RefinezooError as error:
                 rows[-1].refused = str(error)
     if not rows:
-        raise RefinezooError(f"expected a variant of these formats, received {wanted}.")
+        has = sorted({each or "float32" for name in formats for each in FORMATS[name].variants})
+        raise RefinezooError(
+            f"expected a variant of {', '.join(formats)}: {', '.join(has)}; received "
+            f"{', '.join(wanted or [])}." + did_you_mean(" ".join(wanted or []), has)
+        )
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)
     frames = real_frames(calibration)

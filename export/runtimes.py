@@ -6,6 +6,7 @@ None of them imports Keras or TensorFlow's Python.
 import importlib
 import json
 import os
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,9 @@ def signature_name(size: Any) -> str:
 
 def needs(module: str, extra: str) -> Any:
     """Imports an optional package, or says how to install it."""
+    if module == "openvino":
+        # Its import sends a usage report to an analytics service, unless this package is missing.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         return importlib.import_module(module)
     except ImportError as error:

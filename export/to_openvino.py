@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_path
 
 from .edge_graph import Size, checked_path, converting, edge_info, image_sizes, write_edge_graph
 from .from_preset import through_tensorflow
@@ -79,8 +81,7 @@ def openvino(
             evaluation=dataset_path(evaluation), force=force,
         )  # fmt: skip
     runtime = needs("openvino", "openvino")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
 
         def write(source: Path, name: str, **said: Any) -> Path:
             made = Path(scratch) / name
@@ -105,7 +106,8 @@ def openvino(
             )
         # The weights first: an .xml never stands beside the weights of another model.
         for suffix in (".bin", ".xml"):
-            os.replace(made.with_suffix(suffix), path.with_suffix(suffix))
+            with atomic_path(path.with_suffix(suffix)) as temporary:
+                shutil.copyfile(made.with_suffix(suffix), temporary)
     return path
 
 
