@@ -140,6 +140,7 @@ def test_interrupted_and_resumed_training_ends_in_the_same_weights(tmp_path):
 
 
 def test_both_backends_have_the_same_losses(tmp_path):
+    # The epsilon keeps Adam from making steps of rounding: biases before a norm have gradient zero.
     script = """
 import sys, json, numpy as np, keras
 sys.path.insert(0, {tests!r})
@@ -148,7 +149,7 @@ model = tiny(pool_size=0, ema_decay=0.9, upsampling="resize")
 rng = np.random.default_rng(0)
 model.set_weights([rng.normal(0, 0.05, w.shape).astype(w.dtype) if w.ndim == 4 else w
                    for w in model.get_weights()])
-model.compile()
+model.compile(keras.optimizers.Adam(2e-3, beta_1=0.5, epsilon=1e-3))
 logs = []
 for seed in range(3):
     model.reset_metrics()
@@ -168,7 +169,7 @@ print("LOGS" + json.dumps(logs, default=float))
         assert "LOGS" in done.stdout, done.stderr[-3000:]
         losses[backend] = json.loads(done.stdout.split("LOGS")[1])
     for ours, theirs in zip(losses["tensorflow"], losses["jax"], strict=True):
-        assert ours == pytest.approx(theirs, abs=1e-4)
+        assert ours == pytest.approx(theirs, abs=2e-5)
 
 
 def test_bfloat16_trains_and_float16_is_refused():
