@@ -83,6 +83,12 @@ def export_formats(
     """
     folder = Path(out) / name
     wanted = list(variants) if variants is not None else None
+    has = sorted({each or "float32" for name in formats for each in FORMATS[name].variants})
+    if unknown := [each for each in wanted or [] if each not in has]:
+        raise RefinezooError(
+            f"expected a variant of {', '.join(formats)}: {', '.join(has)}; received "
+            f"{unknown[0]!r}.{did_you_mean(unknown[0], has)}"
+        )
     rows = []
     for format_name in formats:
         format_ = FORMATS[format_name]
@@ -105,12 +111,6 @@ def export_formats(
                 _function(format_name)(model, path, **arguments)
             except RefinezooError as error:
                 rows[-1].refused = str(error)
-    if not rows:
-        has = sorted({each or "float32" for name in formats for each in FORMATS[name].variants})
-        raise RefinezooError(
-            f"expected a variant of {', '.join(formats)}: {', '.join(has)}; received "
-            f"{', '.join(wanted or [])}." + did_you_mean(" ".join(wanted or []), has)
-        )
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)
     frames = real_frames(calibration)

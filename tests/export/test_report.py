@@ -61,8 +61,8 @@ def test_files_report_and_measurements(refiner, photos, tmp_path):
 
 
 def test_a_variant_that_no_format_has_is_named(tmp_path):
-    with pytest.raises(RefinezooError, match="received .'int4'."):
-        export.export_formats(None, "r", tmp_path, ["litert"], variants=["int4"])
+    with pytest.raises(RefinezooError, match="expected a variant of litert: .*int8; received 'int4'"):
+        export.export_formats(None, "r", tmp_path, ["litert"], variants=["int8", "int4"])
 
 
 def test_measuring_reports_the_last_words_of_the_process(tmp_path):
