@@ -61,7 +61,7 @@ def test_files_report_and_measurements(refiner, photos, tmp_path):
 
 
 def test_a_variant_that_no_format_has_is_named(tmp_path):
-    with pytest.raises(RefinezooError, match="expected a variant of litert: .*int8; received 'int4'"):
+    with pytest.raises(RefinezooError, match="variant of litert: .*int8; received 'int4'"):
         export.export_formats(None, "r", tmp_path, ["litert"], variants=["int8", "int4"])
 
 
