@@ -44,6 +44,7 @@ def send_folder(
     source: str | os.PathLike,
     out: str | os.PathLike,
     *,
+    depth: str | os.PathLike | None = None,
     concurrency: int = 4,
     progress: bool = True,
 ) -> Sent:
@@ -51,13 +52,15 @@ def send_folder(
 
     A reply that is an image (of refiners, segmenters, depth models) becomes `STEM.png`; detections
     become `STEM.json`: `boxes` (x1, y1, x2, y2 in pixels), `scores`, `classes`, a list each. Images
-    are read as everywhere in refinezoo (EXIF applied, grey to RGB) and sent as PNG. A run that was
-    interrupted goes on where it stopped when it is started again.
+    are read as everywhere in refinezoo (EXIF applied, grey to RGB) and sent as PNG. A refiner of
+    images and depth also gets `depth/STEM.png`; its depth becomes `out/depth/STEM.png`. A run that
+    was interrupted goes on where it stopped when it is started again.
 
     Args:
         client: of the model to call.
         source: folder of images (not of its sub-folders).
         out: folder of the replies.
+        depth: folder of 16-bit grey PNG, millimetres, 0 = no surface, each of its image's size.
         concurrency: requests under way at a time.
         progress: show a progress bar.
 
@@ -65,10 +68,13 @@ def send_folder(
         What was done.
 
     Raises:
-        RefinezooError: no images, two of one stem, or a server that cannot be reached or does not
-            know the model (`ServingError`).
+        RefinezooError: no images, two of one stem, no folder of depth, or a server that cannot be
+            reached or does not know the model (`ServingError`).
     """
     source, out = Path(source), Path(out)
+    maps = None if depth is None else Path(depth)
+    if maps is not None and not maps.is_dir():
+        raise RefinezooError(f"expected a folder of depth maps, {str(maps)!r} is none.")
     paths = list_images(source)
     _check(source, out, paths)
     waiting = [path for path in paths if not _done(out, path.stem)]
@@ -79,7 +85,10 @@ def send_folder(
         if stop.is_set():
             return
         try:
-            _write(client.predict(image_bytes=[encode_png(read_image(path))]), out, path.stem)
+            inputs = {"image_bytes": [encode_png(read_image(path))]}
+            if maps is not None:
+                inputs["depth_mm_bytes"] = [_depth(maps / f"{path.stem}.png")]
+            _write(client.predict(**inputs), out, path.stem)
         except RefinezooError as error:
             if isinstance(error, ServingError) and error.code_name not in _OF_THE_IMAGE:
                 stop.set()
@@ -112,12 +121,23 @@ def _done(out: Path, stem: str) -> bool:
     return any((out / f"{stem}{suffix}").is_file() for suffix in (".png", ".json"))
 
 
+def _depth(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RefinezooError(f"expected its depth map {path}: {error.strerror}.") from None
+
+
 def _write(reply: dict[str, np.ndarray], out: Path, stem: str) -> None:
-    for name, values in reply.items():
-        if name.endswith("_bytes"):
-            with atomic_path(out / f"{stem}.png") as temporary:
-                temporary.write_bytes(values[0])
-            return
+    pictures = [name for name in reply if name.endswith("_bytes")]
+    # What `_done` looks for comes last.
+    for name in sorted(pictures, key="image_bytes".__eq__):
+        folder = out / "depth" if name == "depth_mm_bytes" and len(pictures) > 1 else out
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder / f"{stem}.png") as temporary:
+            temporary.write_bytes(reply[name][0])
+    if pictures:
+        return
     count = int(reply.pop("count")[0])
     found = {name: values[0][:count].tolist() for name, values in reply.items()}
     write_json(out / f"{stem}.json", found)

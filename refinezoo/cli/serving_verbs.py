@@ -99,6 +99,9 @@ def request(
         str, typer.Option(help="grpc://HOST:PORT, grpcs://, http:// or https://")
     ] = "grpc://localhost:8500",
     label: Annotated[str | None, typer.Option(help="The version's label.")] = None,
+    depth: Annotated[
+        Path | None, typer.Option(help="Folder of depth maps, for refiners of images and depth.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
     timeout: Annotated[float, typer.Option(help="Seconds for one request and its retries.")] = 30.0,
 ) -> None:
@@ -109,7 +112,7 @@ def request(
         if server.startswith("grpc"):
             start()  # the official API package imports TensorFlow, which prints notes
         with ServingClient(server, model, label=label, timeout=timeout) as client:
-            sent = send_folder(client, source, out, concurrency=concurrency)
+            sent = send_folder(client, source, out, depth=depth, concurrency=concurrency)
         print(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
         for name, reason in sent.failed.items():
             print(f"refinezoo: {name}: {reason}", file=sys.stderr)

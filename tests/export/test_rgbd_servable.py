@@ -7,6 +7,7 @@ import pytest
 
 import refinezoo
 from refinezoo import export
+from refinezoo.data import write_image
 
 pytestmark = pytest.mark.tensorflow
 
@@ -15,21 +16,40 @@ def png(image):
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
-def test_a_refiner_of_images_and_depth(photos, tmp_path):
-    from refinezoo.export.warmup import read_warmup
-    from tensorflow import make_ndarray
+def depth_png(metres, dtype=np.uint16):
+    return cv2.imencode(".png", np.rint(metres * 1000).astype(dtype))[1].tobytes()
 
+
+def depth_of(scene):
+    """Metres of a slope, with a hole above it."""
+    millimetres = np.linspace(500, 2500, scene.shape[0] * scene.shape[1]).round().astype("float32")
+    depth = (millimetres / np.float32(1000)).reshape(*scene.shape[:2], 1)
+    depth[:7] = 0
+    return depth
+
+
+@pytest.fixture(scope="module")
+def model():
     from refinezoo.refiners import PixelDA
 
     keras.utils.set_random_seed(0)
     model = PixelDA(use_depth=True, width=4, blocks=1, tower_width=0.1, max_depth_m=2.0)
     for weight in model.inference_network.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.6, weight.shape))
-    folder = export.saved_model(model, tmp_path / "pixelda/1")
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    return export.saved_model(model, tmp_path_factory.mktemp("servable") / "pixelda/1")
+
+
+def test_a_refiner_of_images_and_depth(model, folder, photos, tmp_path):
+    from refinezoo.export.warmup import read_warmup
+    from tensorflow import make_ndarray
+
     scene = photos[1]
-    millimetres = np.linspace(500, 2500, scene.shape[0] * scene.shape[1]).round().astype("float32")
-    depth = (millimetres / np.float32(1000)).reshape(*scene.shape[:2], 1)
-    depth[:7] = 0
+    depth = depth_of(scene)
     wanted, wanted_m = model.refine_rgbd(scene[None], depth[None])
     exported = refinezoo.load(folder)
     given, given_m = exported.refine_rgbd(scene[None], depth[None])
@@ -42,9 +62,6 @@ def test_a_refiner_of_images_and_depth(photos, tmp_path):
         exported.refine_rgbd(scene[None], depth[None, 1:])
     with pytest.raises(refinezoo.RefinezooError, match="as a SavedModel alone"):
         export.litert(model, tmp_path / "m.tflite", 32)
-
-    def depth_png(metres, dtype=np.uint16):
-        return cv2.imencode(".png", np.rint(metres * 1000).astype(dtype))[1].tobytes()
 
     with export.SavedModelSession(folder, threads=1) as session:
         def ask(**inputs):
@@ -75,3 +92,34 @@ def test_a_refiner_of_images_and_depth(photos, tmp_path):
     )
     assert [bool(row.refused) for row in rows] == [False, True]
     assert rows[0].parity["max_abs_error"] <= 1 and rows[0].speed[1].p50_ms > 0
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_folder_of_images_and_depth_is_sent(protocol, model, folder, photos, tmp_path):
+    from refinezoo.export.testing import ProtocolTestServer
+
+    source, maps, out = tmp_path / "renders", tmp_path / "depth", tmp_path / "refined"
+    maps.mkdir()
+    for place, image in enumerate(photos):
+        write_image(source / f"{place}.png", image)
+        (maps / f"{place}.png").write_bytes(depth_png(depth_of(image)))
+    (maps / "0.png").unlink()
+    (maps / "2.png").write_bytes(b"no depth")
+    with ProtocolTestServer(folder.parents[1]) as server:
+        address = server.grpc_address if protocol == "grpc" else server.rest_address
+        with export.ServingClient(address, "pixelda") as client:
+            sent = export.send_folder(client, source, out, depth=maps, progress=False)
+            assert sent.received == 1
+            assert "expected its depth map" in sent.failed["0.png"]
+            assert "16-bit grey PNG in millimetres" in sent.failed["2.png"]
+            assert sorted(path.name for path in out.iterdir()) == ["1.png", "depth"]
+            (maps / "0.png").write_bytes(depth_png(depth_of(photos[0])))
+            again = export.send_folder(client, source, out, depth=maps, progress=False)
+            assert (again.received, again.resumed, list(again.failed)) == (1, 1, ["2.png"])
+            with pytest.raises(refinezoo.RefinezooError, match="expected a folder of depth maps"):
+                export.send_folder(client, source, out, depth=tmp_path / "none", progress=False)
+    pixels, metres = model.refine_rgbd(photos[1][None], depth_of(photos[1])[None])
+    written = cv2.imread(str(out / "1.png"))[..., ::-1]
+    assert np.abs(pixels[0].astype(int) - written).max() <= 1
+    far = cv2.imread(str(out / "depth/1.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_allclose(far / 1000, metres[0, ..., 0], atol=1.1e-3)
