@@ -118,7 +118,7 @@ def test_a_folder_of_images_and_depth_is_sent(protocol, model, folder, photos, t
             assert (again.received, again.resumed, list(again.failed)) == (1, 1, ["2.png"])
             with pytest.raises(refinezoo.RefinezooError, match="expected a folder of depth maps"):
                 export.send_folder(client, source, out, depth=tmp_path / "none", progress=False)
-            with pytest.raises(refinezoo.RefinezooError, match="expected a folder for the replies"):
+            with pytest.raises(refinezoo.RefinezooError, match="expected replies elsewhere"):
                 export.send_folder(client, source, tmp_path, depth=maps, progress=False)
     pixels, metres = model.refine_rgbd(photos[1][None], depth_of(photos[1])[None])
     written = cv2.imread(str(out / "1.png"))[..., ::-1]
