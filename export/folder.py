@@ -76,7 +76,7 @@ def send_folder(
     if maps is not None and not maps.is_dir():
         raise RefinezooError(f"expected a folder of depth maps, {str(maps)!r} is none.")
     if maps is not None and maps.resolve() == (out / "depth").resolve():
-        raise RefinezooError(f"expected replies elsewhere: their depth would replace {str(maps)!r}.")
+        raise RefinezooError(f"expected replies elsewhere: depth would replace {str(maps)!r}.")
     paths = list_images(source)
     _check(source, out, paths)
     waiting = [path for path in paths if not _done(out, path.stem)]
