@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, help="JSON to write; default OUT/results.json")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--image-size", type=int, default=32, help="64 in the paper")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--tower", default="doubling")
@@ -65,7 +65,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=3, help="6 in the paper")
     parser.add_argument("--similarity-weight", type=float, default=0.1)
     parser.add_argument("--task-in-g-weight", type=float, default=0.0100959947002)
-    parser.add_argument("--style-transfer-weight", type=float, default=0.0113173311334)
+    parser.add_argument(
+        "--style-transfer-weight", type=float, default=0.1, help="0.0113 in the paper"
+    )  # fmt: skip
     parser.add_argument("--rate", type=float, default=1e-3)
     return parser.parse_args()
 
