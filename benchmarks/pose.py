@@ -67,7 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--task-in-g-weight", type=float, default=0.0100959947002)
     parser.add_argument(
         "--style-transfer-weight", type=float, default=0.1, help="0.0113 in the paper"
-    )  # fmt: skip
+    )
     parser.add_argument("--rate", type=float, default=1e-3)
     return parser.parse_args()
 

@@ -138,7 +138,8 @@ class ServingClient:
         end = time.monotonic() + seconds
         while True:
             try:
-                if "AVAILABLE" in self._transport.states(min(self.timeout, 5.0)).values():
+                left = max(end - time.monotonic(), 0.1)
+                if "AVAILABLE" in self._transport.states(min(self.timeout, 5.0, left)).values():
                     return
                 error = ServingError("UNAVAILABLE", f"{self.model} is not loaded yet")
             except ServingError as refused:

@@ -135,7 +135,6 @@ def _write(reply: dict[str, np.ndarray], out: Path, stem: str) -> None:
     # What `_done` looks for comes last.
     for name in sorted(pictures, key="image_bytes".__eq__):
         folder = out / "depth" if name == "depth_mm_bytes" and len(pictures) > 1 else out
-        folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder / f"{stem}.png") as temporary:
             temporary.write_bytes(reply[name][0])
     if pictures:

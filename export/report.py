@@ -82,18 +82,20 @@ def export_formats(
         that is raised.
     """
     folder = Path(out) / name
-    wanted = list(variants) if variants is not None else None
+    formats = list(formats)
     has = sorted({each or "float32" for name in formats for each in FORMATS[name].variants})
-    if unknown := [each for each in wanted or [] if each not in has]:
+    wanted = has if variants is None else list(variants)
+    unknown = [each for each in wanted if each not in has]
+    if unknown or not wanted:
         raise RefinezooError(
             f"expected a variant of {', '.join(formats)}: {', '.join(has)}; received "
-            f"{unknown[0]!r}.{did_you_mean(unknown[0], has)}"
+            f"{', '.join(map(repr, unknown)) or 'none'}.{did_you_mean(' '.join(unknown), has)}"
         )
     rows = []
     for format_name in formats:
         format_ = FORMATS[format_name]
         for variant, options in format_.variants.items():
-            if wanted is not None and (variant or "float32") not in wanted:
+            if (variant or "float32") not in wanted:
                 continue
             if format_name == "saved_model":
                 path, arguments = folder / "1", {}

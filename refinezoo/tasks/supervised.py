@@ -60,7 +60,7 @@ class SupervisedModel(keras.Model):
 
     def check_targets(self, targets, count):
         """Checks the targets of `count` images."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} checks no {self.targets_name}.")
 
     def save_to_preset(self, folder):
         """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""

@@ -1,6 +1,5 @@
 """EXPORT.md, the measuring process and the table of formats."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,8 @@ def test_every_format_has_a_function():
 
 
 @pytest.mark.tensorflow
-def test_files_report_and_measurements(refiner, photos, tmp_path):
-    if importlib.util.find_spec("ai_edge_litert") is None:
-        pytest.skip("ai_edge_litert is not installed: pip install 'refinezoo[litert]'")
+def test_files_report_and_measurements(needed, refiner, photos, tmp_path):
+    needed("litert")
 
     def run(model=refiner):
         return export.export_formats(
@@ -63,6 +61,8 @@ def test_files_report_and_measurements(refiner, photos, tmp_path):
 def test_a_variant_that_no_format_has_is_named(tmp_path):
     with pytest.raises(RefinezooError, match="variant of litert: .*int8; received 'int4'"):
         export.export_formats(None, "r", tmp_path, ["litert"], variants=["int8", "int4"])
+    with pytest.raises(RefinezooError, match="received none"):
+        export.export_formats(None, "r", tmp_path, iter(["litert"]), variants=[])
 
 
 def test_measuring_reports_the_last_words_of_the_process(tmp_path):
