@@ -42,6 +42,7 @@ test-jax: $(STAMP)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 format: $(STAMP)
@@ -53,9 +54,9 @@ wheel: $(STAMP)
 	$(BIN)/uv build --wheel --python $(BIN)/python --out-dir dist .
 	rm -rf build
 
-# Pins for Python 3.10 to 3.12 in one file, without the name of any package host.
+# Pins for Python 3.11 and 3.12 in one file, without the name of any package host.
 lock: $(STAMP)
-	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.10 --upgrade \
+	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 --upgrade \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o constraints.txt
 
 clean:

@@ -52,7 +52,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.11,<3.13",
     packages=packages,
     package_dir={**TOP_FOLDERS, **CONFIG_FOLDER},
     # `**` does not descend into folders whose names start with a dot; nothing here has one.
@@ -81,8 +81,7 @@ setup(
     },
     install_requires=[
         "tensorflow==2.21.*",
-        "keras==3.15.*; python_version >= '3.11'",
-        "keras==3.12.*; python_version < '3.11'",
+        "keras==3.15.*",
         "h5py>=3.11",
         "matplotlib>=3.9",
         "numpy>=1.26,<2.5",
@@ -102,7 +101,6 @@ setup(
         "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
         "Operating System :: POSIX :: Linux",
-        "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Topic :: Scientific/Engineering :: Image Recognition",

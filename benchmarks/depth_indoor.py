@@ -56,9 +56,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=12, help="64 in the paper")
     parser.add_argument("--residual", action="store_true", help="T2Net starts as the identity")
     parser.add_argument(
-        "--measured-on", choices=("test", "train"), default="test",
+        "--measured-on",
+        choices=("test", "train"),
+        default="test",
         help="train: 40 labelled frames of the train split, to choose a recipe",
-    )  # fmt: skip
+    )
     parser.add_argument("--rate", type=float, default=5e-4, help="of G and D; T has twice it")
     return parser.parse_args()
 
@@ -87,9 +89,13 @@ def train(arm: str, seed: int, data: dict, options: argparse.Namespace):
     synthetic, real = data["synthetic"], data["real"]
     if arm == "t2net":
         model = T2Net.indoor(
-            **common, image_size=SIZE, residual=options.residual, seed=seed,
-            learning_rate=options.rate, depth_learning_rate=2 * options.rate,
-        )  # fmt: skip
+            **common,
+            image_size=SIZE,
+            residual=options.residual,
+            seed=seed,
+            learning_rate=options.rate,
+            depth_learning_rate=2 * options.rate,
+        )
         batches = UnpairedArrays(synthetic, {"image": real["image"]}, **stream)
     else:
         model = DepthUNet(**common, learning_rate=2 * options.rate)
@@ -121,10 +127,14 @@ def run(arm: str, seed: int, data: dict, options: argparse.Namespace) -> dict:
     model.save_to_preset(folder / "preset")
     metrics = model.evaluate_depth(data["test"]["image"], data["test"]["depth_m"], **RANGE)
     result = {
-        "arm": arm, "seed": seed, "metrics": metrics, "losses": losses,
-        "seconds": round(seconds, 1), "recipe": recipe,
+        "arm": arm,
+        "seed": seed,
+        "metrics": metrics,
+        "losses": losses,
+        "seconds": round(seconds, 1),
+        "recipe": recipe,
         "depth_parameters": int(model.depth_network.count_params()),
-    }  # fmt: skip
+    }
     write_json(path, result)
     print(f"{arm}, seed {seed}: abs_rel {metrics['abs_rel']:.3f}, {seconds / 60:.1f} min")
     return result
@@ -181,14 +191,21 @@ def main() -> None:
             "recipe": {
                 "command": shlex.join(["python", "benchmarks/depth_indoor.py", *_shown(sys.argv)]),
                 "settings": {
-                    "image_size": SIZE, "steps": options.steps, "batch_size": options.batch_size,
-                    "width": options.width, "learning_rate": options.rate,
-                    "depth_learning_rate": 2 * options.rate, "configuration": "indoor",
-                    "residual": options.residual, "seeds": options.seeds,
+                    "image_size": SIZE,
+                    "steps": options.steps,
+                    "batch_size": options.batch_size,
+                    "width": options.width,
+                    "learning_rate": options.rate,
+                    "depth_learning_rate": 2 * options.rate,
+                    "configuration": "indoor",
+                    "residual": options.residual,
+                    "seeds": options.seeds,
                 },
-                "test": {"name": f"rgbd_indoor real_{options.measured_on}",
-                         "photos": len(data["test"]["image"]),
-                         "split_sha256": files_fingerprint([meta])},
+                "test": {
+                    "name": f"rgbd_indoor real_{options.measured_on}",
+                    "photos": len(data["test"]["image"]),
+                    "split_sha256": files_fingerprint([meta]),
+                },
                 "training_seconds": seconds,
                 "metric_rule": "per-image mean over known pixels between "
                 f"{RANGE['min_depth']} and {RANGE['max_depth']} m at 240 x 320, no median scaling",
@@ -200,7 +217,7 @@ def main() -> None:
             },
             "rows": rows("depth_unet", arms, METRICS, scores),
         },
-    )  # fmt: skip
+    )
     if "t2net" in scores:
         grid(options, data, options.out / "grid.png")
     print(markdown_table("depth_unet", arms, METRICS, scores))

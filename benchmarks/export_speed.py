@@ -36,9 +36,13 @@ def main() -> None:
 
     start_backend()
     results = {
-        "hardware": f"{platform.machine()}, {os.cpu_count()} cores", "threads": asked.threads,
-        "image_size": asked.image_size, "rounds": asked.rounds, "runs": asked.runs, "models": {},
-    }  # fmt: skip
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "threads": asked.threads,
+        "image_size": asked.image_size,
+        "rounds": asked.rounds,
+        "runs": asked.runs,
+        "models": {},
+    }
     for name in asked.models:
         results["models"][name] = compare(name, asked)
     print(json.dumps(results, indent=1))
@@ -47,19 +51,23 @@ def main() -> None:
 
 
 def compare(name: str, asked: argparse.Namespace) -> dict:
+    import refinezoo
     from refinezoo.export.measure import measure
     from refinezoo.export.quality import LEAST_PSNR, fitted, real_frames
     from refinezoo.export.report import export_formats
-
-    import refinezoo
 
     model = refinezoo.load(name)
     with tempfile.TemporaryDirectory() as folder:
         frames = real_frames()[::8]
         rows = export_formats(
-            model, Path(name).name, folder, image_size=asked.image_size, calibration=frames,
-            force=True, runs=0,
-        )  # fmt: skip
+            model,
+            Path(name).name,
+            folder,
+            image_size=asked.image_size,
+            calibration=frames,
+            force=True,
+            runs=0,
+        )
         image = fitted(model, frames[0], (asked.image_size, asked.image_size))
         written = [row for row in rows if not row.refused]
         speeds: dict[str, list] = {row.title: [] for row in written}

@@ -37,9 +37,17 @@ ARMS = ("synthetic", "transport", "real")
 METRICS = ["mean_abs_error_m", "f1", "flown_m", "collided"]
 EPOCHS = 10
 SETTINGS = (
-    "frames", "test_frames", "worlds", "steps", "image_size", "batch_size", "width", "rate",
-    "r_max", "d_safe",
-)  # fmt: skip
+    "frames",
+    "test_frames",
+    "worlds",
+    "steps",
+    "image_size",
+    "batch_size",
+    "width",
+    "rate",
+    "r_max",
+    "d_safe",
+)
 SETS = {"synthetic": (1000, "plain"), "real": (2000, "rich"), "test": (3000, "rich")}
 FLIGHTS = 4000
 
@@ -191,7 +199,8 @@ def main() -> None:
                 "settings": recipe | {"seeds": options.seeds},
                 "test": {
                     "name": "rendered frames and worlds of the rich look (composed, no photos)",
-                    "pictures": len(test["image"]), "worlds": options.worlds,
+                    "pictures": len(test["image"]),
+                    "worlds": options.worlds,
                     "course_m": 60.0,
                     "collision_share": float((test["range"] < options.d_safe).mean()),
                 },
@@ -202,12 +211,14 @@ def main() -> None:
                     **{name: result["metrics"] for name, result in reference.items()},
                     "constant": {"mean_abs_error_m": constant},
                 },
-                "hardware": hardware(), "versions": versions(),
-                "backend": keras.backend.backend(), "date": date.today().isoformat(),
+                "hardware": hardware(),
+                "versions": versions(),
+                "backend": keras.backend.backend(),
+                "date": date.today().isoformat(),
             },
             "rows": rows("obstacle_range", arms, METRICS, scores),
         },
-    )  # fmt: skip
+    )
     print(markdown_table("obstacle_range", arms, METRICS, scores))
 
 

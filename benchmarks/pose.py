@@ -38,10 +38,21 @@ ARMS = ("synthetic", "pixelda", "real")
 METRICS = ["accuracy", "angle_error_degrees"]
 EPOCHS = 10
 SETTINGS = (
-    "steps", "image_size", "batch_size", "tower", "tower_width", "dropout", "quaternion_weight",
-    "width", "blocks", "similarity_weight", "task_in_g_weight", "style_transfer_weight", "rate",
+    "steps",
+    "image_size",
+    "batch_size",
+    "tower",
+    "tower_width",
+    "dropout",
+    "quaternion_weight",
+    "width",
+    "blocks",
+    "similarity_weight",
+    "task_in_g_weight",
+    "style_transfer_weight",
+    "rate",
     "measured_on",
-)  # fmt: skip
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -57,7 +68,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tower-width", type=float, default=1.0)
     parser.add_argument("--dropout", type=float, default=0.0, help="of T; 0.5 in the paper")
     parser.add_argument(
-        "--quaternion-weight", type=float, default=1.0,
+        "--quaternion-weight",
+        type=float,
+        default=1.0,
         help="xi of renders, half of it for refined images; 0.25 in the paper",
     )
     parser.add_argument("--measured-on", choices=("test", "validation"), default="test")
@@ -97,27 +110,38 @@ def train(arm: str, seed: int, data: dict, names: list[str], options: argparse.N
     per_epoch = -(-options.steps // EPOCHS)
     stream = {"batch_size": options.batch_size, "steps": per_epoch, "seed": seed}
     tower = {
-        "image_size": options.image_size, "tower": options.tower, "learning_rate": options.rate,
+        "image_size": options.image_size,
+        "tower": options.tower,
+        "learning_rate": options.rate,
     }
     callbacks = [StopOnNaN()]
     if arm == "pixelda":
         model = PixelDA(
-            class_names=names, quaternion=True, width=options.width, blocks=options.blocks,
-            tower_width=options.tower_width, tower_dropout=options.dropout,
+            class_names=names,
+            quaternion=True,
+            width=options.width,
+            blocks=options.blocks,
+            tower_width=options.tower_width,
+            tower_dropout=options.dropout,
             quaternion_weights=(options.quaternion_weight, options.quaternion_weight / 2),
             similarity_weight=options.similarity_weight,
             task_in_g_weight=options.task_in_g_weight,
             style_transfer_weight=options.style_transfer_weight,
             # The paper's staircase, as often over these steps as over its own.
-            decay_steps=max(2, 2 * options.steps // 25), seed=seed, **tower,
+            decay_steps=max(2, 2 * options.steps // 25),
+            seed=seed,
+            **tower,
         )
         batches = UnpairedArrays(data["synthetic"], {"image": data["real"]["image"]}, **stream)
         shown = data["synthetic"]["image"][:: len(data["synthetic"]["image"]) // 8]
         callbacks.append(SampleGrid(shown, options.out / arm / f"seed_{seed}" / "samples"))
     else:
         model = PoseTower(
-            names, width=options.tower_width, dropout=options.dropout,
-            quaternion_weight=options.quaternion_weight, **tower,
+            names,
+            width=options.tower_width,
+            dropout=options.dropout,
+            quaternion_weight=options.quaternion_weight,
+            **tower,
         )
         part = data[arm]
         targets = {key: part[key] for key in ("label", "quaternion")}
@@ -177,18 +201,21 @@ def main() -> None:
                 "test": {
                     "name": f"{counts.min() // 3} unseen views of 11 objects in 3 shop photos each "
                     "(composed)",
-                    "pictures": len(data["test"]["label"]), "per_class": int(counts.min()),
+                    "pictures": len(data["test"]["label"]),
+                    "per_class": int(counts.min()),
                     "views_sha256": files_fingerprint([VIEWS]),
                 },
                 "training_minutes": minutes,
                 "metric_rule": "accuracy; mean of 2 acos(|<q, q_hat>| - 1e-4) in degrees over all "
                 "pictures, as in PixelDA's code",
-                "hardware": hardware(), "versions": versions(),
-                "backend": keras.backend.backend(), "date": date.today().isoformat(),
+                "hardware": hardware(),
+                "versions": versions(),
+                "backend": keras.backend.backend(),
+                "date": date.today().isoformat(),
             },
             "rows": rows("pose_tower", arms, METRICS, scores),
         },
-    )  # fmt: skip
+    )
     print(markdown_table("pose_tower", arms, METRICS, scores))
 
 

@@ -28,13 +28,23 @@ GOODS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
 SIZE = 96
 # Anchors of the same shares of the picture as those of fridge_pvanet.yaml, at 128 px.
 PVANET_SETTINGS = {
-    "head_units": 256, "anchor_scales": [1.5, 2.25, 3, 3.75, 4.5, 5.25], "candidates": 300,
-    "proposals": 60, "rpn_batch": 128, "roi_batch": 32, "max_objects": 128,
-}  # fmt: skip
+    "head_units": 256,
+    "anchor_scales": [1.5, 2.25, 3, 3.75, 4.5, 5.25],
+    "candidates": 300,
+    "proposals": 60,
+    "rpn_batch": 128,
+    "roi_batch": 32,
+    "max_objects": 128,
+}
 TRAINING = {
-    "steps": 2400, "batch_size": 16, "optimizer": "adam", "learning_rate": 0.002, "warmup": 100,
-    "schedule": "cosine", "backup_every": 100,
-}  # fmt: skip
+    "steps": 2400,
+    "batch_size": 16,
+    "optimizer": "adam",
+    "learning_rate": 0.002,
+    "warmup": 100,
+    "schedule": "cosine",
+    "backup_every": 100,
+}
 
 
 def compose() -> CocoDataset:

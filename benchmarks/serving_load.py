@@ -89,10 +89,10 @@ def start(folder: str, workers: int) -> tuple[subprocess.Popen, str]:
 def requests(side: int) -> list[bytes]:
     """Photos of the package in one size, as PNG."""
     import cv2
-    from refinezoo.export.png import encode_png
-    from refinezoo.export.warmup import packaged_photos
 
     from refinezoo.data import read_image
+    from refinezoo.export.png import encode_png
+    from refinezoo.export.warmup import packaged_photos
 
     return [encode_png(cv2.resize(read_image(path), (side, side))) for path in packaged_photos(8)]
 

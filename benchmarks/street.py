@@ -61,14 +61,18 @@ def main() -> None:
     )
     result = {
         "command": shlex.join(["python", "benchmarks/street.py", *sys.argv[1:]]),
-        "image_size": list(size), "frames": options.count,
-        "frames_per_cpu_second": options.count / cpu, "frames_per_second": options.count / wall,
+        "image_size": list(size),
+        "frames": options.count,
+        "frames_per_cpu_second": options.count / cpu,
+        "frames_per_second": options.count / wall,
         "floor_bytes_per_frame": FLOOR_BYTES * size[0] * size[1],
         "written_bytes_per_frame": int(written),
-        "class_share": dict(zip(CLASS_NAMES, shares(f.mask for f in frames).round(4).tolist(),
-                                strict=True)),
-        "hardware": hardware(), "date": date.today().isoformat(),
-    }  # fmt: skip
+        "class_share": dict(
+            zip(CLASS_NAMES, shares(f.mask for f in frames).round(4).tolist(), strict=True)
+        ),
+        "hardware": hardware(),
+        "date": date.today().isoformat(),
+    }
     if options.masks:
         real = shares(read_mask(path) for path in list_images(options.masks))
         result["real_share"] = dict(zip(CLASS_NAMES, real.round(4).tolist(), strict=True))

@@ -87,9 +87,14 @@ def edge_function(model: Any, size: Size) -> Any:
             "exported as a SavedModel alone. Use format saved_model."
         )
     answers = {
-        "refiner": _refined, "detector": _detections, "depth": _depth, "segmenter": _class_ids,
-        "classifier": label_answers, "pose": label_answers, "range": range_answers,
-    }  # fmt: skip
+        "refiner": _refined,
+        "detector": _detections,
+        "depth": _depth,
+        "segmenter": _class_ids,
+        "classifier": label_answers,
+        "pose": label_answers,
+        "range": range_answers,
+    }
     answer = answers[kind_of(model)]
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
     return tf.function(answer(model), input_signature=[spec])
@@ -106,7 +111,9 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     label = {
         "label": {"dtype": "int32", "shape": [1]},
         "probability": {
-            "dtype": "float32", "shape": [1, len(info["class_names"])], "range": [0, 1],
+            "dtype": "float32",
+            "shape": [1, len(info["class_names"])],
+            "range": [0, 1],
         },
     }
     quaternion = {"dtype": "float32", "shape": [1, 4], "range": [-1, 1], "order": "w, x, y, z"}
@@ -118,24 +125,30 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
         "depth": {"depth_m": {"dtype": "float32", "shape": [1, "H", "W", 1], "unit": "metres"}},
         "segmenter": {
             "class_ids": {
-                "dtype": "uint8", "shape": [1, "H", "W"],
+                "dtype": "uint8",
+                "shape": [1, "H", "W"],
                 "range": [0, len(info["class_names"]) - 1],
-            },
+            }
         },
         "detector": {
             "boxes": {
-                "dtype": "float32", "shape": [1, keep, 4], "range": [0, 1],
+                "dtype": "float32",
+                "shape": [1, keep, 4],
+                "range": [0, 1],
                 "order": "x1, y1, x2, y2 as fractions of width and height",
             },
             "scores": {"dtype": "float32", "shape": [1, keep], "range": [0, 1]},
             "classes": {"dtype": "int32", "shape": [1, keep], "padding": -1},
             "count": {"dtype": "int32", "shape": [1]},
         },
-    }[info["kind"]]  # fmt: skip
+    }[info["kind"]]
     return {
-        **info, "sizes": [list(size) for size in sizes], "inputs": {"images": image},
-        "outputs": outputs, **how,
-    }  # fmt: skip
+        **info,
+        "sizes": [list(size) for size in sizes],
+        "inputs": {"images": image},
+        "outputs": outputs,
+        **how,
+    }
 
 
 def write_edge_graph(

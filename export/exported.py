@@ -267,7 +267,12 @@ def warped(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 _KINDS: dict[str, Any] = {
-    "refiner": ExportedRefiner, "rgbd": ExportedRgbdRefiner, "detector": ExportedDetector,
-    "segmenter": ExportedSegmenter, "depth": ExportedDepth, "classifier": ExportedClassifier,
-    "pose": ExportedClassifier, "range": ExportedRange,
-}  # fmt: skip
+    "refiner": ExportedRefiner,
+    "rgbd": ExportedRgbdRefiner,
+    "detector": ExportedDetector,
+    "segmenter": ExportedSegmenter,
+    "depth": ExportedDepth,
+    "classifier": ExportedClassifier,
+    "pose": ExportedClassifier,
+    "range": ExportedRange,
+}

@@ -30,28 +30,40 @@ FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
         Format(
-            "saved_model", "max_image_pixels", "/1/ (folder)", "TensorFlow Serving", "",
+            "saved_model",
+            "max_image_pixels",
+            "/1/ (folder)",
+            "TensorFlow Serving",
+            "",
             "TensorFlow's C++ session loader, which TF Serving uses; not in TF Serving itself",
             {"": {}},
         ),
         Format(
-            "litert", "image_size (several), quantize=float16, dynamic, int8", ".tflite",
-            "ai-edge-litert", "litert", "ai-edge-litert, built-in operators only",
+            "litert",
+            "image_size (several), quantize=float16, dynamic, int8",
+            ".tflite",
+            "ai-edge-litert",
+            "litert",
+            "ai-edge-litert, built-in operators only",
             {
-                "": {}, "float16": {"quantize": "float16"}, "dynamic": {"quantize": "dynamic"},
+                "": {},
+                "float16": {"quantize": "float16"},
+                "dynamic": {"quantize": "dynamic"},
                 "int8": {"quantize": "int8"},
             },
         ),
+        Format("onnx", "image_size", ".onnx", "onnxruntime", "onnx", "onnxruntime, CPU", {"": {}}),
         Format(
-            "onnx", "image_size", ".onnx", "onnxruntime", "onnx", "onnxruntime, CPU", {"": {}}
-        ),
-        Format(
-            "openvino", "image_size, precision=f32, bf16, int8", ".xml + .bin", "openvino",
-            "openvino", "openvino, CPU",
+            "openvino",
+            "image_size, precision=f32, bf16, int8",
+            ".xml + .bin",
+            "openvino",
+            "openvino",
+            "openvino, CPU",
             {"": {}, "bf16": {"precision": "bf16"}, "int8": {"precision": "int8"}},
         ),
     )
-}  # fmt: skip
+}
 
 _TITLES = ("format", "options", "suffix", "runtime", "pip extra", "verified in")
 

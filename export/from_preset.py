@@ -50,8 +50,11 @@ def through_tensorflow(
     with tempfile.TemporaryDirectory() as scratch:
         preset = save_to_preset(model, Path(scratch) / "preset", half=False)
         request = {
-            "function": function, "preset": str(preset), "path": str(path), "options": options,
-        }  # fmt: skip
+            "function": function,
+            "preset": str(preset),
+            "path": str(path),
+            "options": options,
+        }
         if frames is not None:
             request["frames"] = [frames_option, str(Path(scratch) / "frames.npz")]
             np.savez(request["frames"][1], *frames)
@@ -74,7 +77,6 @@ def through_tensorflow(
 def main(request: str) -> None:
     """Loads the preset and calls the export function."""
     import refinezoo.export
-
     from refinezoo.presets import load_preset
 
     asked = json.loads(request)

@@ -201,11 +201,7 @@ def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) 
     pixels = height * width
     return tf.debugging.Assert(
         tf.logical_and(pixels > 0, pixels <= max_image_pixels),
-        [
-            f"expected 1 to {max_image_pixels} pixels, received rows, columns:",
-            height,
-            width,
-        ],
+        [f"expected 1 to {max_image_pixels} pixels, received rows, columns:", height, width],
     )
 
 

@@ -73,10 +73,16 @@ def quantized(
             return next(self.feeds, None)
 
     quantization.quantize_static(
-        source, target, Reader(), per_channel=True, nodes_to_exclude=list(kept_float),
-        op_types_to_quantize=_CONVOLUTIONS, quant_format=quantization.QuantFormat.QDQ,
-        activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
+        source,
+        target,
+        Reader(),
+        per_channel=True,
+        nodes_to_exclude=list(kept_float),
+        op_types_to_quantize=_CONVOLUTIONS,
+        quant_format=quantization.QuantFormat.QDQ,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
         # Rounding what leaves a convolution would cost 3 to 5 dB more.
         extra_options={"OpTypesToExcludeOutputQuantization": _CONVOLUTIONS},
-    )  # fmt: skip
+    )
     return target

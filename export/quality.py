@@ -182,8 +182,9 @@ def fitted(model: Any, frame: np.ndarray, size: Sequence[int]) -> np.ndarray:
     scale = max(height / frame.shape[0], width / frame.shape[1])
     if scale != 1:
         shape = (
-            max(width, round(frame.shape[1] * scale)), max(height, round(frame.shape[0] * scale)),
-        )  # fmt: skip
+            max(width, round(frame.shape[1] * scale)),
+            max(height, round(frame.shape[0] * scale)),
+        )
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         frame = cv2.resize(frame, shape, interpolation=method)
     top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2

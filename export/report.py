@@ -173,9 +173,13 @@ def as_markdown(
     """The text of EXPORT.md."""
     kind = kind_of(model)
     units = {
-        "refiner": "levels of 255", "rgbd": "levels of 255", "detector": "of scores",
-        "depth": "m", "range": "m", "segmenter": "share of pixels",
-    }  # fmt: skip
+        "refiner": "levels of 255",
+        "rgbd": "levels of 255",
+        "detector": "of scores",
+        "depth": "m",
+        "range": "m",
+        "segmenter": "share of pixels",
+    }
     unit = units.get(kind, "of probabilities")
     measures = sorted({key for row in rows for key in row.parity} - {"max_abs_error"})
     titles = ["format", "file", "MB", f"max abs error ({unit})", *measures]
@@ -193,13 +197,15 @@ def as_markdown(
             cells += [f"{speed.peak_mb:.0f}" if speed else "-"]
         lines.append(" | ".join(cells))
     text = [
-        f"# {name}", "",
+        f"# {name}",
+        "",
         f"{type(model).__name__}, {kind}. Every file was run in its own runtime and compared with "
         f"the Keras model on {min(frames, _PARITY_FRAMES)} photos of {size[0]} x {size[1]} pixels "
         "(height x width); latency of one image; peak resident memory of a process that only "
         "loads and runs the file.",
-        "", *(f"| {line} |" for line in lines),
-    ]  # fmt: skip
+        "",
+        *(f"| {line} |" for line in lines),
+    ]
     if kind == "detector" and dataset is not None:
         keras_ap50 = float(model.evaluate_coco(dataset)["AP50"])
         text += ["", f"AP50 on {len(dataset)} labelled photos; the Keras model: {keras_ap50:.4g}."]

@@ -44,9 +44,12 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
 
         check = tf.debugging.Assert(
             tf.size(image_bytes) == tf.size(depth_mm_bytes),
-            ["expected as many depth maps as images, received images, depth maps:",
-             tf.size(image_bytes), tf.size(depth_mm_bytes)],
-        )  # fmt: skip
+            [
+                "expected as many depth maps as images, received images, depth maps:",
+                tf.size(image_bytes),
+                tf.size(depth_mm_bytes),
+            ],
+        )
         with tf.control_dependencies([check]):
             pairs = (tf.identity(image_bytes), depth_mm_bytes)
         pixels, metres = tf.map_fn(

@@ -108,8 +108,10 @@ class SavedModelRuntime:
 
 
 _RUNTIMES: dict[str, Any] = {
-    ".tflite": LiteRTRuntime, ".onnx": OnnxRuntime, ".xml": OpenVinoRuntime,
-}  # fmt: skip
+    ".tflite": LiteRTRuntime,
+    ".onnx": OnnxRuntime,
+    ".xml": OpenVinoRuntime,
+}
 
 
 def open_runtime(path: str | os.PathLike, threads: int | None = None) -> Any:

@@ -18,14 +18,7 @@ import numpy as np
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path
 
-from .edge_graph import (
-    Size,
-    checked_path,
-    converting,
-    edge_info,
-    image_sizes,
-    write_edge_graph,
-)
+from .edge_graph import Size, checked_path, converting, edge_info, image_sizes, write_edge_graph
 from .from_preset import through_tensorflow
 from .int8 import CALIBRATION_FRAMES, float_ladder
 from .quality import QualityGate, dataset_path, fitted, real_frames
@@ -34,9 +27,15 @@ from .runtimes import INFO_NAME, needs, signature_name
 QUANTIZE = ("float16", "dynamic", "int8")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _INTEGER = {
-    *_CONVOLUTIONS, "RELU", "LEAKY_RELU", "MAX_POOL_2D", "PAD", "MIRROR_PAD", "TILE",
+    *_CONVOLUTIONS,
+    "RELU",
+    "LEAKY_RELU",
+    "MAX_POOL_2D",
+    "PAD",
+    "MIRROR_PAD",
+    "TILE",
     "DEPTH_TO_SPACE",
-}  # fmt: skip
+}
 
 
 def litert(
@@ -87,9 +86,15 @@ def litert(
 
     if keras.backend.backend() != "tensorflow":
         return through_tensorflow(
-            "litert", model, path, frames=calibration, image_size=[list(s) for s in sizes],
-            quantize=quantize, evaluation=dataset_path(evaluation), force=force,
-        )  # fmt: skip
+            "litert",
+            model,
+            path,
+            frames=calibration,
+            image_size=[list(s) for s in sizes],
+            quantize=quantize,
+            evaluation=dataset_path(evaluation),
+            force=force,
+        )
     with tempfile.TemporaryDirectory() as scratch:
         with converting("LiteRT"):
             # TensorFlow's calibrator crashes on loops (2.21).
@@ -182,9 +187,7 @@ def _selective_int8(calibrated: bytes, kept_float: list[str]) -> bytes:
     operator = _schema().BuiltinOperator
     every = {name for name in vars(operator) if not name.startswith("_")}
     return mlir_quantize(
-        calibrated,
-        denylisted_ops=sorted(every - _INTEGER),
-        denylisted_nodes=kept_float or None,
+        calibrated, denylisted_ops=sorted(every - _INTEGER), denylisted_nodes=kept_float or None
     )
 
 

@@ -76,10 +76,16 @@ def openvino(
 
     if keras.backend.backend() != "tensorflow":
         return through_tensorflow(
-            "openvino", model, path, frames=frames, frames_option="frames",
-            image_size=list(size), precision=precision,
-            evaluation=dataset_path(evaluation), force=force,
-        )  # fmt: skip
+            "openvino",
+            model,
+            path,
+            frames=frames,
+            frames_option="frames",
+            image_size=list(size),
+            precision=precision,
+            evaluation=dataset_path(evaluation),
+            force=force,
+        )
     runtime = needs("openvino", "openvino")
     with tempfile.TemporaryDirectory() as scratch:
 

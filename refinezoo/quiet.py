@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _NOTES = (
-    "I0000 ", "W0000 ", "WARNING: All log messages before absl::InitializeLog()", "INFO: ",
+    "I0000 ",
+    "W0000 ",
+    "WARNING: All log messages before absl::InitializeLog()",
+    "INFO: ",
     "fully_quantize: ",
-)  # fmt: skip
+)
 
 
 def start_backend(show_notes: bool = False) -> None:

@@ -244,9 +244,7 @@ def test_precision_holds_while_training_and_not_after(noise, monkeypatch, tmp_pa
     assert keras.config.dtype_policy().name == before
 
 
-@pytest.mark.parametrize(
-    ("epoch", "named"), [(0, "none yet"), (1, r"epoch_00001\.weights\.h5")]
-)
+@pytest.mark.parametrize(("epoch", "named"), [(0, "none yet"), (1, r"epoch_00001\.weights\.h5")])
 def test_nan_names_a_checkpoint_only_if_there_is_one(noise, monkeypatch, tmp_path, epoch, named):
     original = trainer._fit
 

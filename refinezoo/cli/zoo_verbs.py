@@ -28,11 +28,15 @@ def list_(
         titles = ["name", "kind", "MB", "measured (baseline)", "licence", "summary"]
         cells = [
             (
-                row["name"], row["kind"], f"{row['weights_bytes'] / 1e6:.1f}",
-                _measured(row["results"]), row["licence"].split(":")[0], row["summary"],
+                row["name"],
+                row["kind"],
+                f"{row['weights_bytes'] / 1e6:.1f}",
+                _measured(row["results"]),
+                row["licence"].split(":")[0],
+                row["summary"],
             )
             for row in rows
-        ]  # fmt: skip
+        ]
         shown = len(titles) - (console.width < WIDE)
         left = console.width - 1
         for place, title in enumerate(titles[:shown]):

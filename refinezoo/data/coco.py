@@ -102,8 +102,10 @@ class CocoDataset:
         if counts["clipped"] or counts["dropped_without_area"]:
             _log.warning(
                 "%s: %d boxes clipped to their picture, %d without area dropped",
-                path, counts["clipped"], counts["dropped_without_area"],
-            )  # fmt: skip
+                path,
+                counts["clipped"],
+                counts["dropped_without_area"],
+            )
         names = [name for _, name in categories]
         return cls(records, names, [number for number, _ in categories], path, dict(counts))
 

@@ -223,9 +223,17 @@ def unpaired(
     if labels is not None and not isinstance(labels, Labels):
         labels = read_labels(labels)
     sampler = UnpairedSampler(
-        synthetic, real, image_size=image_size, crop=crop, augment=augment, seed=seed, masks=masks,
-        resize_masks=resize_masks, memory_budget=memory_budget, labels=labels,
-    )  # fmt: skip
+        synthetic,
+        real,
+        image_size=image_size,
+        crop=crop,
+        augment=augment,
+        seed=seed,
+        masks=masks,
+        resize_masks=resize_masks,
+        memory_budget=memory_budget,
+        labels=labels,
+    )
     return UnpairedImages(sampler, batch_size, steps, initial_epoch, **kwargs)
 
 

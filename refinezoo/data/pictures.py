@@ -62,8 +62,12 @@ class Pictures:
         else:
             _log.info(
                 "%d %s pictures would take %.1f GB, more than the budget of %.1f GB: they are "
-                "read when needed", len(self.items), domain, weight / 2**30, budget / 2**30,
-            )  # fmt: skip
+                "read when needed",
+                len(self.items),
+                domain,
+                weight / 2**30,
+                budget / 2**30,
+            )
 
     def __len__(self) -> int:
         return len(self.items)
@@ -112,7 +116,8 @@ class Pictures:
         without = sum(file is None for file in files)
         if not made and 0 < without < len(files):
             remedy = (
-                "or pass masks=refinezoo.data.masks.grabcut_mask" if folder == "foreground_masks"
+                "or pass masks=refinezoo.data.masks.grabcut_mask"
+                if folder == "foreground_masks"
                 else "or move that folder away"
             )
             raise RefinezooError(

@@ -10,7 +10,15 @@ from refinezoo.layers.roi_pool import RoIMaxPooling
 from refinezoo.layers.upsampling import NearestUpsampling2D
 
 __all__ = [
-    "BilinearDeconvolution2D", "CReLU", "DropoutAndNoise", "ImagePool",
-    "InstanceNormalization", "NearestUpsampling2D", "PixelNoise", "ReflectionPadding2D",
-    "RepeatToSize", "RoIMaxPooling", "batch_normalization",
+    "BilinearDeconvolution2D",
+    "CReLU",
+    "DropoutAndNoise",
+    "ImagePool",
+    "InstanceNormalization",
+    "NearestUpsampling2D",
+    "PixelNoise",
+    "ReflectionPadding2D",
+    "RepeatToSize",
+    "RoIMaxPooling",
+    "batch_normalization",
 ]

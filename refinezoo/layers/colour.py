@@ -119,7 +119,10 @@ class ColourMatch(keras.layers.Layer):
 
     def get_config(self):
         return {
-            **super().get_config(), "photos": self.photos, "least": self.least, "most": self.most,
+            **super().get_config(),
+            "photos": self.photos,
+            "least": self.least,
+            "most": self.most,
         }
 
 

@@ -33,7 +33,11 @@ class ImagePool(keras.layers.Layer):
     def build(self, shape):
         def weight(name, shape, dtype):
             return self.add_weight(
-                name=name, shape=shape, dtype=dtype, initializer="zeros", trainable=False,
+                name=name,
+                shape=shape,
+                dtype=dtype,
+                initializer="zeros",
+                trainable=False,
                 aggregation="only_first_replica",
             )
 
@@ -71,5 +75,9 @@ class ImagePool(keras.layers.Layer):
         return shape
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "seed": self.seed,
-                "half_batches": self.half_batches}
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "seed": self.seed,
+            "half_batches": self.half_batches,
+        }

@@ -41,9 +41,7 @@ class DropoutAndNoise(keras.layers.Layer):
         return shape
 
     def get_config(self):
-        return {
-            **super().get_config(), "rate": self.rate, "stddev": self.stddev, "seed": self.seed,
-        }
+        return {**super().get_config(), "rate": self.rate, "stddev": self.stddev, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("refinezoo")

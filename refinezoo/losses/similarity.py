@@ -26,9 +26,7 @@ def masked_pairwise_mse(images, reference, mask=None, normalise_by="image"):
             that it costs nothing.
     """
     if normalise_by not in ("image", "mask"):
-        raise RefinezooError(
-            f"expected normalise_by 'image' or 'mask', received {normalise_by!r}."
-        )
+        raise RefinezooError(f"expected normalise_by 'image' or 'mask', received {normalise_by!r}.")
     difference = _difference(images, reference)
     weight = ops.ones_like(difference)
     if mask is not None:

@@ -54,9 +54,8 @@ def depth_metrics(
     if crop is not None:
         height, width = truth.shape[1:]
         top, bottom, left, right = (
-            int(share * size) for share, size in zip(
-                crop, (height, height, width, width), strict=True
-            )
+            int(share * size)
+            for share, size in zip(crop, (height, height, width, width), strict=True)
         )
         window = np.zeros_like(inside)
         window[:, top:bottom, left:right] = True

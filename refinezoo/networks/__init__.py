@@ -8,6 +8,10 @@ from refinezoo.networks.pixelda_generators import pixelda_generator
 from refinezoo.networks.task_towers import task_tower
 
 __all__ = [
-    "affine_generator", "patch_discriminator", "pixelda_discriminator", "pixelda_generator",
-    "resnet_generator", "task_tower",
+    "affine_generator",
+    "patch_discriminator",
+    "pixelda_discriminator",
+    "pixelda_generator",
+    "resnet_generator",
+    "task_tower",
 ]

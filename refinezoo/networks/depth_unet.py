@@ -4,13 +4,7 @@ import keras
 from keras import layers
 
 from refinezoo.layers import NearestUpsampling2D
-from refinezoo.networks.t2net_blocks import (
-    batch_norm,
-    convolution,
-    pooled,
-    shared_prelu,
-    upsampled,
-)
+from refinezoo.networks.t2net_blocks import batch_norm, convolution, pooled, shared_prelu, upsampled
 
 STRIDE = 16  # H and W are multiples of it
 LEAST = 96  # pixels: the centre mirrors 5 of the cells of 16 px at each side

@@ -12,7 +12,13 @@ def normal_initializer():
 
 
 def resnet_generator(
-    *, width=64, blocks=9, channels=3, upsampling="deconv", residual=False, normalised=True,
+    *,
+    width=64,
+    blocks=9,
+    channels=3,
+    upsampling="deconv",
+    residual=False,
+    normalised=True,
     name="generator",
 ):
     """The residual generator of CycleGAN, as in the official PyTorch code.

@@ -48,9 +48,14 @@ def obstacle_range_network(
     x = layers.Rescaling(1 / 127.5, -1.0)(images)
     for stage, filters in enumerate(FILTERS, start=1):
         x = layers.Conv2D(
-            max(8, round(filters * width / 8) * 8), 3, strides=2, padding="same", use_bias=False,
-            kernel_initializer="he_normal", name=f"conv{stage}",
-        )(x)  # fmt: skip
+            max(8, round(filters * width / 8) * 8),
+            3,
+            strides=2,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"conv{stage}",
+        )(x)
         x = layers.BatchNormalization(momentum=0.95, name=f"conv{stage}_bn")(x)
         x = layers.ReLU(name=f"conv{stage}_relu")(x)
     x = layers.AveragePooling2D((height // STRIDE, 1), name="rows")(x)

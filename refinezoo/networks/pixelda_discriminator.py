@@ -31,7 +31,11 @@ def pixelda_discriminator(
     def layer(x, filters, strides):
         first = strides == 1
         x = layers.Conv2D(
-            filters, 3, strides=strides, padding="same", use_bias=first,
+            filters,
+            3,
+            strides=strides,
+            padding="same",
+            use_bias=first,
             kernel_initializer=normal_initializer(),
         )(x)
         x = layers.LeakyReLU(0.2)(x if first else batch_normalization()(x))

@@ -17,7 +17,13 @@ def takes_noise(kind, noise_dimensions):
 
 
 def pixelda_generator(
-    kind="resnet", *, image_size, channels=3, width=64, blocks=None, noise_dimensions=10,
+    kind="resnet",
+    *,
+    image_size,
+    channels=3,
+    width=64,
+    blocks=None,
+    noise_dimensions=10,
     name="generator",
 ):
     """G: synthetic -> refined, at unchanged resolution.
@@ -119,7 +125,11 @@ def _from_noise(noise, images, image_size, width):
         doublings += 1
     for remaining in reversed(range(doublings)):
         x = layers.Conv2DTranspose(
-            width * 2**remaining, 3, strides=2, padding="same", activation="relu",
+            width * 2**remaining,
+            3,
+            strides=2,
+            padding="same",
+            activation="relu",
             kernel_initializer=normal_initializer(),
         )(x)
         side *= 2

@@ -135,9 +135,10 @@ def region_head(pooled, classes: int, *, units: int = 4096):
     parts = [
         layers.Dense(size, kernel_initializer=keras.initializers.RandomNormal(0, spread), name=name)
         for name, size, spread in (
-            ("class_scores", classes + 1, 0.01), ("class_boxes", 4 * (classes + 1), 0.001),
+            ("class_scores", classes + 1, 0.01),
+            ("class_boxes", 4 * (classes + 1), 0.001),
         )
-    ]  # fmt: skip
+    ]
     return layers.Concatenate(name="regions", dtype="float32")([part(x) for part in parts])
 
 

@@ -50,9 +50,7 @@ def t2net_feature_discriminator(*, cells=None, channels=512, name="discriminator
     prelu = shared_prelu()
 
     def convolved(x, filters, size=1, padding="valid"):
-        return layers.Conv2D(
-            filters, size, padding=padding, kernel_initializer=he_normal()
-        )(x)
+        return layers.Conv2D(filters, size, padding=padding, kernel_initializer=he_normal())(x)
 
     features = keras.Input((*(cells or (None, None)), channels), name="features")
     if cells:

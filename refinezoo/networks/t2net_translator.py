@@ -45,9 +45,9 @@ def t2net_translator(
     images = keras.Input((None, None, channels), name="images")
     x = prelu(batch_norm()(convolution(images, width, 7)))
     if downsamplings == 1:
-        x = layers.Conv2D(
-            2 * width, 3, strides=2, use_bias=False, kernel_initializer=he_normal()
-        )(layers.ZeroPadding2D(1)(x))
+        x = layers.Conv2D(2 * width, 3, strides=2, use_bias=False, kernel_initializer=he_normal())(
+            layers.ZeroPadding2D(1)(x)
+        )
         x = prelu(batch_norm()(x))
     else:
         for _ in range(2):

@@ -50,7 +50,14 @@ class TaskTower(NamedTuple):
 
 
 def task_tower(
-    kind, *, image_size, classes, channels=3, quaternion=False, width=1.0, private_layers=None,
+    kind,
+    *,
+    image_size,
+    classes,
+    channels=3,
+    quaternion=False,
+    width=1.0,
+    private_layers=None,
     dropout=None,
 ):
     """The tower `kind`: ReLU, zero-padded convolutions, no batch norm, N(0, 0.02).
@@ -108,7 +115,10 @@ def task_tower(
     def convolved(x, convolutions):
         for kernel, filters, pool, stride in convolutions:
             x = layers.Conv2D(
-                channels_of(filters), kernel, padding="same", activation="relu",
+                channels_of(filters),
+                kernel,
+                padding="same",
+                activation="relu",
                 kernel_initializer=normal_initializer(),
             )(x)
             if pool:
@@ -138,9 +148,9 @@ def task_tower(
 
 
 def _head(x, units, name):
-    return layers.Dense(
-        units, kernel_initializer=normal_initializer(), dtype="float32", name=name
-    )(x)
+    return layers.Dense(units, kernel_initializer=normal_initializer(), dtype="float32", name=name)(
+        x
+    )
 
 
 def _doubling(image_size):

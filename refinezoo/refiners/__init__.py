@@ -10,6 +10,12 @@ from refinezoo.refiners.simgan import SimGAN
 from refinezoo.refiners.t2net import T2Net
 
 __all__ = [
-    "FDA", "CycleGAN", "CycleGANForegroundBackground", "PixelDA", "Refiner", "Reinhard", "SimGAN",
+    "FDA",
+    "CycleGAN",
+    "CycleGANForegroundBackground",
+    "PixelDA",
+    "Refiner",
+    "Reinhard",
+    "SimGAN",
     "T2Net",
 ]

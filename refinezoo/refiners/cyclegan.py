@@ -55,22 +55,48 @@ class CycleGAN(Refiner, AlternatingModel):
     stride = 4
 
     def __init__(
-        self, *, image_size=256, generator="resnet", width=64, blocks=9, upsampling="deconv",
-        residual=False, colour=None, colour_photos=256, discriminator_width=None,
-        discriminator_layers=3, normalised=True, lambda_cycle=10.0, lambda_identity=0.5,
-        pool_size=50, learning_rate=2e-4, decay_steps=None, ema_decay=0.0, seed=0, **kwargs,
+        self,
+        *,
+        image_size=256,
+        generator="resnet",
+        width=64,
+        blocks=9,
+        upsampling="deconv",
+        residual=False,
+        colour=None,
+        colour_photos=256,
+        discriminator_width=None,
+        discriminator_layers=3,
+        normalised=True,
+        lambda_cycle=10.0,
+        lambda_identity=0.5,
+        pool_size=50,
+        learning_rate=2e-4,
+        decay_steps=None,
+        ema_decay=0.0,
+        seed=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
-            "image_size": image_size, "generator": generator, "width": width, "blocks": blocks,
+            "image_size": image_size,
+            "generator": generator,
+            "width": width,
+            "blocks": blocks,
             "upsampling": upsampling,
-            "residual": residual, "colour": colour, "colour_photos": colour_photos,
+            "residual": residual,
+            "colour": colour,
+            "colour_photos": colour_photos,
             "discriminator_width": discriminator_width,
             "discriminator_layers": discriminator_layers,
-            "normalised": normalised, "lambda_cycle": lambda_cycle,
-            "lambda_identity": lambda_identity, "pool_size": pool_size,
-            "learning_rate": learning_rate, "decay_steps": decay_steps,
-            "ema_decay": ema_decay, "seed": seed,
+            "normalised": normalised,
+            "lambda_cycle": lambda_cycle,
+            "lambda_identity": lambda_identity,
+            "pool_size": pool_size,
+            "learning_rate": learning_rate,
+            "decay_steps": decay_steps,
+            "ema_decay": ema_decay,
+            "seed": seed,
         }
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
@@ -85,8 +111,12 @@ class CycleGAN(Refiner, AlternatingModel):
             if generator == "affine":
                 return affine_generator(width=width, blocks=blocks, name=name)
             return resnet_generator(
-                width=width, blocks=blocks, upsampling=upsampling, residual=residual,
-                normalised=normalised, name=name,
+                width=width,
+                blocks=blocks,
+                upsampling=upsampling,
+                residual=residual,
+                normalised=normalised,
+                name=name,
             )
 
         self.generator_s2r = make_generator("generator_s2r")
@@ -94,8 +124,10 @@ class CycleGAN(Refiner, AlternatingModel):
 
         def discriminator(name):
             return patch_discriminator(
-                width=discriminator_width or width, layers_strided=discriminator_layers,
-                normalised=normalised, name=name,
+                width=discriminator_width or width,
+                layers_strided=discriminator_layers,
+                normalised=normalised,
+                name=name,
             )
 
         self.discriminator_real = discriminator("discriminator_real")
@@ -114,10 +146,13 @@ class CycleGAN(Refiner, AlternatingModel):
         self.inference_network = keras.Model(images, refined, name="refiner")
         self.track_losses(
             {
-                "adversarial_s2r": 1.0, "adversarial_r2s": 1.0, "cycle": lambda_cycle,
+                "adversarial_s2r": 1.0,
+                "adversarial_r2s": 1.0,
+                "cycle": lambda_cycle,
                 "identity": lambda_cycle * lambda_identity,
                 **self.extra_loss_weights(),
-                "discriminator_real": 1.0, "discriminator_synthetic": 1.0,
+                "discriminator_real": 1.0,
+                "discriminator_synthetic": 1.0,
             }
         )
         self.built = True
@@ -195,8 +230,12 @@ class CycleGAN(Refiner, AlternatingModel):
                 self.generator_r2s(x, training=True), x
             )
         made = {
-            "x": x, "y": y, "refined": refined, "unrefined": unrefined,
-            "back_x": back_x, "back_y": back_y,
+            "x": x,
+            "y": y,
+            "refined": refined,
+            "unrefined": unrefined,
+            "back_x": back_x,
+            "back_y": back_y,
         }
         terms |= self.extra_losses_of(batch, made)
         return terms, {"x": x, "refined": refined, "unrefined": unrefined}
@@ -220,9 +259,7 @@ class CycleGAN(Refiner, AlternatingModel):
 
         return {
             "discriminator_real": tell(self.discriminator_real, batch["real"]["image"], refined),
-            "discriminator_synthetic": tell(
-                self.discriminator_synthetic, outputs["x"], unrefined
-            ),
+            "discriminator_synthetic": tell(self.discriminator_synthetic, outputs["x"], unrefined),
         }, {}
 
     def check_batch(self, data):

@@ -37,12 +37,19 @@ class CycleGANForegroundBackground(CycleGAN):
     """
 
     required_keys = {
-        "synthetic": ("image", "foreground_mask"), "real": ("image", "foreground_mask"),
+        "synthetic": ("image", "foreground_mask"),
+        "real": ("image", "foreground_mask"),
     }
 
     def __init__(
-        self, *, lambda_background=5.0, lambda_foreground=5.0, fg_on="cycle",
-        hue_distance="circular", lambda_content=0.0, **kwargs,
+        self,
+        *,
+        lambda_background=5.0,
+        lambda_foreground=5.0,
+        fg_on="cycle",
+        hue_distance="circular",
+        lambda_content=0.0,
+        **kwargs,
     ):
         if fg_on not in ("cycle", "translated"):
             raise ValueError(f"expected fg_on 'cycle' or 'translated', received {fg_on!r}.")
@@ -54,8 +61,11 @@ class CycleGANForegroundBackground(CycleGAN):
         super().__init__(**kwargs)
         self.fg_on, self.hue_distance = fg_on, hue_distance
         self.settings |= {
-            "lambda_background": lambda_background, "lambda_foreground": lambda_foreground,
-            "fg_on": fg_on, "hue_distance": hue_distance, "lambda_content": lambda_content,
+            "lambda_background": lambda_background,
+            "lambda_foreground": lambda_foreground,
+            "fg_on": fg_on,
+            "hue_distance": hue_distance,
+            "lambda_content": lambda_content,
         }
 
     def extra_loss_weights(self):
@@ -70,7 +80,8 @@ class CycleGANForegroundBackground(CycleGAN):
         fg_x = ops.cast(batch["synthetic"]["foreground_mask"], "float32")
         fg_y = ops.cast(batch["real"]["foreground_mask"], "float32")
         near_x, near_y = (
-            (made["back_x"], made["back_y"]) if self.fg_on == "cycle"
+            (made["back_x"], made["back_y"])
+            if self.fg_on == "cycle"
             else (made["refined"], made["unrefined"])
         )
         terms = {

@@ -30,7 +30,9 @@ class AmplitudeSwap(keras.layers.Layer):
     def build(self, *shapes):
         side = 2 * self.cycles + 1
         self.amplitudes = self.add_weight(
-            name="amplitudes", shape=(self.photos, side, side, 3), initializer="zeros",
+            name="amplitudes",
+            shape=(self.photos, side, side, 3),
+            initializer="zeros",
             trainable=False,
         )
         self.built = True
@@ -90,9 +92,7 @@ class FDA(Refiner, keras.Model):
         self.photos, self.cycles = photos, cycles
         self.swap = AmplitudeSwap(photos, cycles, name="swap")
         images = keras.Input((None, None, 3), name="images")
-        self.inference_network = keras.Model(
-            images, self.swap(images, no_seed(images)), name="fda"
-        )
+        self.inference_network = keras.Model(images, self.swap(images, no_seed(images)), name="fda")
         self.built = True
 
     def adapt(self, real_images, seed=0, renders=None):

@@ -82,21 +82,43 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
     """
 
     def __init__(
-        self, *, class_names=DIGITS, image_size=32, tower="mnist", quaternion=False,
-        use_depth=False, max_depth_m=2.0, generator="resnet", width=64, blocks=None,
-        noise_dimensions=10, discriminator_width=None, tower_width=1.0, tower_dropout=None,
-        private_layers=None, domain_weight=0.135603587834,
-        style_transfer_weight=0.0113173311334, task_in_g_weight=0.0100959947002,
-        quaternion_weights=(0.25, 0.125), similarity="masked_mpse", similarity_weight=0.0,
-        normalise_by="image", learning_rate=1e-3, decay_rate=0.95, decay_steps=20_000,
-        clip_norm=5.0, seed=0, **kwargs,
+        self,
+        *,
+        class_names=DIGITS,
+        image_size=32,
+        tower="mnist",
+        quaternion=False,
+        use_depth=False,
+        max_depth_m=2.0,
+        generator="resnet",
+        width=64,
+        blocks=None,
+        noise_dimensions=10,
+        discriminator_width=None,
+        tower_width=1.0,
+        tower_dropout=None,
+        private_layers=None,
+        domain_weight=0.135603587834,
+        style_transfer_weight=0.0113173311334,
+        task_in_g_weight=0.0100959947002,
+        quaternion_weights=(0.25, 0.125),
+        similarity="masked_mpse",
+        similarity_weight=0.0,
+        normalise_by="image",
+        learning_rate=1e-3,
+        decay_rate=0.95,
+        decay_steps=20_000,
+        clip_norm=5.0,
+        seed=0,
+        **kwargs,
     ):
         given = dict(locals())
         settings = {name: given[name] for name in PixelDA.__init__.__kwdefaults__}
         check_similarity(similarity)
         super().__init__(**kwargs)
         self.settings = settings | {
-            "class_names": list(class_names), "quaternion_weights": list(quaternion_weights),
+            "class_names": list(class_names),
+            "quaternion_weights": list(quaternion_weights),
         }
         self.class_names, self.image_size = list(class_names), image_size
         self.quaternion, self.use_depth, self.max_depth_m = quaternion, use_depth, max_depth_m
@@ -106,15 +128,24 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         channels = 4 if use_depth else 3
 
         self.generator = pixelda_generator(
-            generator, image_size=image_size, channels=channels, width=width, blocks=blocks,
+            generator,
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            blocks=blocks,
             noise_dimensions=noise_dimensions,
         )
         self.discriminator = pixelda_discriminator(
             image_size=image_size, channels=channels, width=discriminator_width or width
         )
         self.tower = task_tower(
-            tower, image_size=image_size, classes=len(self.class_names), channels=channels,
-            quaternion=quaternion, width=tower_width, private_layers=private_layers,
+            tower,
+            image_size=image_size,
+            classes=len(self.class_names),
+            channels=channels,
+            quaternion=quaternion,
+            width=tower_width,
+            private_layers=private_layers,
             dropout=tower_dropout,
         )
         self.labels_hold = generator != "dcgan"  # which never sees the render
@@ -189,8 +220,10 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         """Adam, beta_1 0.5, with the staircase decay."""
         settings = self.settings
         rate = keras.optimizers.schedules.ExponentialDecay(
-            settings["learning_rate"], max(1, settings["decay_steps"] // 2),
-            settings["decay_rate"], staircase=True,
+            settings["learning_rate"],
+            max(1, settings["decay_steps"] // 2),
+            settings["decay_rate"],
+            staircase=True,
         )
         return {
             player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
@@ -206,7 +239,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
             "domain": gan_discriminator_loss(
                 self.discriminator(y, training=training),
                 self.discriminator(refined, training=training),
-            ),
+            )
         }
         answers = {"synthetic": self.tower.private_synthetic(x)}
         if self.labels_hold:
@@ -248,7 +281,8 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
             options["normalise_by"] = self.settings["normalise_by"]
         if kind == "masked_mpse":
             options["mask"] = (
-                ops.cast(x[..., 3:4] < 0.99, "float32") if self.use_depth
+                ops.cast(x[..., 3:4] < 0.99, "float32")
+                if self.use_depth
                 else synthetic["foreground_mask"]
             )
         return SIMILARITIES[kind](refined, x, **options)

@@ -54,10 +54,25 @@ class SimGAN(Refiner, AlternatingModel):
     """
 
     def __init__(
-        self, *, image_size=64, channels=3, width=64, blocks=4, discriminator_width=96,
-        lambda_self_regularisation=7.6, psi="identity", features=None, pool_size=512,
-        refiner_moves=2, discriminator_moves=1, pretrain_refiner=1000, pretrain_discriminator=200,
-        learning_rate=1e-3, clip_norm=50.0, seed=0, **kwargs,
+        self,
+        *,
+        image_size=64,
+        channels=3,
+        width=64,
+        blocks=4,
+        discriminator_width=96,
+        lambda_self_regularisation=7.6,
+        psi="identity",
+        features=None,
+        pool_size=512,
+        refiner_moves=2,
+        discriminator_moves=1,
+        pretrain_refiner=1000,
+        pretrain_discriminator=200,
+        learning_rate=1e-3,
+        clip_norm=50.0,
+        seed=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if channels not in (1, 3) or psi not in PSI:
@@ -66,13 +81,21 @@ class SimGAN(Refiner, AlternatingModel):
                 f"{psi!r}."
             )
         self.settings = {
-            "image_size": image_size, "channels": channels, "width": width, "blocks": blocks,
+            "image_size": image_size,
+            "channels": channels,
+            "width": width,
+            "blocks": blocks,
             "discriminator_width": discriminator_width,
-            "lambda_self_regularisation": lambda_self_regularisation, "psi": psi,
-            "pool_size": pool_size, "refiner_moves": refiner_moves,
-            "discriminator_moves": discriminator_moves, "pretrain_refiner": pretrain_refiner,
-            "pretrain_discriminator": pretrain_discriminator, "learning_rate": learning_rate,
-            "clip_norm": clip_norm, "seed": seed,
+            "lambda_self_regularisation": lambda_self_regularisation,
+            "psi": psi,
+            "pool_size": pool_size,
+            "refiner_moves": refiner_moves,
+            "discriminator_moves": discriminator_moves,
+            "pretrain_refiner": pretrain_refiner,
+            "pretrain_discriminator": pretrain_discriminator,
+            "learning_rate": learning_rate,
+            "clip_norm": clip_norm,
+            "seed": seed,
         }
         for name, value in self.settings.items():
             setattr(self, name, value)
@@ -82,10 +105,7 @@ class SimGAN(Refiner, AlternatingModel):
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(images, self._in_colour(images), name="simgan")
         self.track_losses(
-            {
-                "l_real": 1.0, "self_regularisation": lambda_self_regularisation,
-                "discriminator": 1.0,
-            }
+            {"l_real": 1.0, "self_regularisation": lambda_self_regularisation, "discriminator": 1.0}
         )
         self.built = True
 
@@ -114,11 +134,10 @@ class SimGAN(Refiner, AlternatingModel):
         first = self.pretrain_refiner
         both = first + self.pretrain_discriminator
         turns = [
+            Turn((Objective(self.refiner_loss, refiner),), since=both, repeat=self.refiner_moves),
             Turn(
-                (Objective(self.refiner_loss, refiner),), since=both, repeat=self.refiner_moves
-            ),
-            Turn(
-                (Objective(self.discriminator_loss, discriminator),), since=first,
+                (Objective(self.discriminator_loss, discriminator),),
+                since=first,
                 repeat=self.discriminator_moves,
             ),
         ]

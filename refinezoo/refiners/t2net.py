@@ -37,15 +37,29 @@ from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, 
 
 # Two settings of the published code's history: September (94a9f1a) and August 2018 (bd322e4).
 INDOOR = {
-    "image_size": (192, 256), "max_depth": 8.0, "downsamplings": 2, "blocks": 7,
-    "lambda_reconstruction": 40.0, "lambda_task": 20.0, "lambda_feature": 0.1,
-    "lambda_smoothness": 0.1, "discriminators_every": 5, "pool_size": 20,
-}  # fmt: skip
+    "image_size": (192, 256),
+    "max_depth": 8.0,
+    "downsamplings": 2,
+    "blocks": 7,
+    "lambda_reconstruction": 40.0,
+    "lambda_task": 20.0,
+    "lambda_feature": 0.1,
+    "lambda_smoothness": 0.1,
+    "discriminators_every": 5,
+    "pool_size": 20,
+}
 OUTDOOR = {
-    "image_size": (192, 640), "max_depth": 80.0, "downsamplings": 1, "blocks": 5,
-    "lambda_reconstruction": 100.0, "lambda_task": 100.0, "lambda_feature": 1.0,
-    "lambda_smoothness": 0.1, "discriminators_every": 1, "pool_size": 0,
-}  # fmt: skip
+    "image_size": (192, 640),
+    "max_depth": 80.0,
+    "downsamplings": 1,
+    "blocks": 5,
+    "lambda_reconstruction": 100.0,
+    "lambda_task": 100.0,
+    "lambda_feature": 1.0,
+    "lambda_smoothness": 0.1,
+    "discriminators_every": 1,
+    "pool_size": 0,
+}
 
 
 @keras.saving.register_keras_serializable("refinezoo")
@@ -84,25 +98,52 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     required_keys = {"synthetic": ("image", "depth_m"), "real": ("image",)}
 
     def __init__(
-        self, *, image_size=(192, 256), width=64, depth_width=None, downsamplings=2, blocks=7,
-        residual=False, max_depth=8.0, lambda_reconstruction=100.0, lambda_task=100.0,
-        lambda_feature=0.1, lambda_smoothness=0.1, smoothness_order="coarse_first",
-        feature_discriminator="free", discriminators_every=5, pool_size=20, learning_rate=5e-5,
-        depth_learning_rate=1e-4, decay_steps=None, seed=0, **kwargs,
-    ):  # fmt: skip
+        self,
+        *,
+        image_size=(192, 256),
+        width=64,
+        depth_width=None,
+        downsamplings=2,
+        blocks=7,
+        residual=False,
+        max_depth=8.0,
+        lambda_reconstruction=100.0,
+        lambda_task=100.0,
+        lambda_feature=0.1,
+        lambda_smoothness=0.1,
+        smoothness_order="coarse_first",
+        feature_discriminator="free",
+        discriminators_every=5,
+        pool_size=20,
+        learning_rate=5e-5,
+        depth_learning_rate=1e-4,
+        decay_steps=None,
+        seed=0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         height, image_width = image_size
         self.settings = {
-            "image_size": [height, image_width], "width": width, "depth_width": depth_width,
-            "downsamplings": downsamplings, "blocks": blocks, "residual": residual,
+            "image_size": [height, image_width],
+            "width": width,
+            "depth_width": depth_width,
+            "downsamplings": downsamplings,
+            "blocks": blocks,
+            "residual": residual,
             "max_depth": max_depth,
-            "lambda_reconstruction": lambda_reconstruction, "lambda_task": lambda_task,
-            "lambda_feature": lambda_feature, "lambda_smoothness": lambda_smoothness,
-            "smoothness_order": smoothness_order, "feature_discriminator": feature_discriminator,
-            "discriminators_every": discriminators_every, "pool_size": pool_size,
-            "learning_rate": learning_rate, "depth_learning_rate": depth_learning_rate,
-            "decay_steps": decay_steps, "seed": seed,
-        }  # fmt: skip
+            "lambda_reconstruction": lambda_reconstruction,
+            "lambda_task": lambda_task,
+            "lambda_feature": lambda_feature,
+            "lambda_smoothness": lambda_smoothness,
+            "smoothness_order": smoothness_order,
+            "feature_discriminator": feature_discriminator,
+            "discriminators_every": discriminators_every,
+            "pool_size": pool_size,
+            "learning_rate": learning_rate,
+            "depth_learning_rate": depth_learning_rate,
+            "decay_steps": decay_steps,
+            "seed": seed,
+        }
         check_settings(max_depth, smoothness_order)
         check_size((height, image_width))
         if feature_discriminator not in ("free", "clipped"):
@@ -137,11 +178,15 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         )
         self.track_losses(
             {
-                "gan_image": 1.0, "reconstruction": lambda_reconstruction, "task": lambda_task,
-                "gan_feature": lambda_feature, "smoothness": lambda_smoothness,
-                "discriminator_image": 1.0, "discriminator_feature": 1.0,
+                "gan_image": 1.0,
+                "reconstruction": lambda_reconstruction,
+                "task": lambda_task,
+                "gan_feature": lambda_feature,
+                "smoothness": lambda_smoothness,
+                "discriminator_image": 1.0,
+                "discriminator_feature": 1.0,
             }
-        )  # fmt: skip
+        )
         self.built = True
 
     @classmethod

@@ -229,9 +229,13 @@ class Preparation:
         made_from = {"adapt": adapt, "source": synthetic.fingerprint, "target": real.fingerprint}
         details = {**synthetic.details, "adapt": adapt, "unlabelled": real.located()}
         return PreparedSet(
-            name, synthetic.annotations, synthetic.images, recipe_hash(made_from), made_from,
+            name,
+            synthetic.annotations,
+            synthetic.images,
+            recipe_hash(made_from),
+            made_from,
             details,
-        )  # fmt: skip
+        )
 
     def preset(self, name: str) -> Any:
         """The refiner of a preset folder below the data root or here, or of the zoo."""

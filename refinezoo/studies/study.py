@@ -90,12 +90,7 @@ def compare_downstream(
 
 
 def _training(
-    study: Study,
-    folder: Path,
-    arm: str,
-    seed: int,
-    sets: dict[str, PreparedSet],
-    test: PreparedSet,
+    study: Study, folder: Path, arm: str, seed: int, sets: dict[str, PreparedSet], test: PreparedSet
 ) -> Training:
     """Writes the spec of one training and returns the training."""
     shares = study.arms[arm].shares()

@@ -166,9 +166,12 @@ class Classification:
             images, labels = _digits(first)
             unlabelled, _ = _digits(first["unlabelled"])
             batches = UnpairedArrays(
-                {"image": images, "label": labels}, {"image": unlabelled},
-                batch_size=training["batch_size"], steps=steps, seed=seed,
-            )  # fmt: skip
+                {"image": images, "label": labels},
+                {"image": unlabelled},
+                batch_size=training["batch_size"],
+                steps=steps,
+                seed=seed,
+            )
             return model, MixedBatches([batches])
         classifier = Classifier(names, **config)
         classifier.compile(optimizer(training))
@@ -246,8 +249,12 @@ def _adapted(adapt: dict[str, Any], names: list[str], config: dict[str, Any], se
     tower = {"image_size": config.get("image_size", 32), "tower": config.get("tower", "mnist")}
     try:
         model = PixelDA(
-            class_names=names, **tower, tower_width=config.get("width", 1.0),
-            tower_dropout=config.get("dropout"), seed=seed, **settings,
+            class_names=names,
+            **tower,
+            tower_width=config.get("width", 1.0),
+            tower_dropout=config.get("dropout"),
+            seed=seed,
+            **settings,
         )
     except (TypeError, ValueError) as error:
         raise RefinezooError(f"refiners: adapt: PixelDA does not take these: {error}.") from None

@@ -32,24 +32,38 @@ class Classifier(SupervisedModel):
     quaternion = False
 
     def __init__(
-        self, class_names: Sequence[str], *, image_size=32, tower="mnist", width=1.0,
-        dropout=None, learning_rate=1e-3, **kwargs,
+        self,
+        class_names: Sequence[str],
+        *,
+        image_size=32,
+        tower="mnist",
+        width=1.0,
+        dropout=None,
+        learning_rate=1e-3,
+        **kwargs,
     ):
         if isinstance(class_names, str) or len(set(class_names)) != len(list(class_names)):
             raise RefinezooError(
-                "expected class_names as a list of different names, received "
-                f"{class_names!r}."
+                f"expected class_names as a list of different names, received {class_names!r}."
             )
         super().__init__(**kwargs)
         self.class_names, self.image_size = list(class_names), image_size
         self.learning_rate = learning_rate
         self.settings = {
-            "class_names": list(class_names), "image_size": image_size, "tower": tower,
-            "width": width, "dropout": dropout, "learning_rate": learning_rate,
+            "class_names": list(class_names),
+            "image_size": image_size,
+            "tower": tower,
+            "width": width,
+            "dropout": dropout,
+            "learning_rate": learning_rate,
         }
         _, first, shared = task_tower(
-            tower, image_size=image_size, classes=len(self.class_names), width=width,
-            quaternion=self.quaternion, dropout=dropout,
+            tower,
+            image_size=image_size,
+            classes=len(self.class_names),
+            width=width,
+            quaternion=self.quaternion,
+            dropout=dropout,
         )
         images = keras.Input((image_size, image_size, 3), name="images")
         self.network = keras.Model(images, shared(first(images / 127.5 - 1.0)), name="tower")
@@ -65,8 +79,11 @@ class Classifier(SupervisedModel):
             )
         settings = refiner.settings
         model = cls(
-            settings["class_names"], image_size=settings["image_size"], tower=settings["tower"],
-            width=settings["tower_width"], dropout=settings["tower_dropout"],
+            settings["class_names"],
+            image_size=settings["image_size"],
+            tower=settings["tower"],
+            width=settings["tower_width"],
+            dropout=settings["tower_dropout"],
         )
         model.network.set_weights(refiner.task_network.get_weights())
         return model

@@ -111,16 +111,28 @@ class DepthUNet(DepthPredictor, AlternatingModel):
     stride = STRIDE
 
     def __init__(
-        self, *, width=64, max_depth=8.0, lambda_task=100.0, lambda_smoothness=0.1,
-        smoothness_order="coarse_first", learning_rate=1e-4, decay_steps=None, **kwargs,
-    ):  # fmt: skip
+        self,
+        *,
+        width=64,
+        max_depth=8.0,
+        lambda_task=100.0,
+        lambda_smoothness=0.1,
+        smoothness_order="coarse_first",
+        learning_rate=1e-4,
+        decay_steps=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         check_settings(max_depth, smoothness_order)
         self.settings = {
-            "width": width, "max_depth": max_depth, "lambda_task": lambda_task,
-            "lambda_smoothness": lambda_smoothness, "smoothness_order": smoothness_order,
-            "learning_rate": learning_rate, "decay_steps": decay_steps,
-        }  # fmt: skip
+            "width": width,
+            "max_depth": max_depth,
+            "lambda_task": lambda_task,
+            "lambda_smoothness": lambda_smoothness,
+            "smoothness_order": smoothness_order,
+            "learning_rate": learning_rate,
+            "decay_steps": decay_steps,
+        }
         self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.depth_network = depth_unet(width=width)
@@ -219,9 +231,12 @@ def check_sizes(batch: dict[str, Any]) -> None:
         raise RefinezooError(
             f"expected depth_m [B, {image[1]}, {image[2]}, 1] like its images, received "
             f"{list(depth)}. "
-            + ("Add the last axis: depth_m[..., None]." if len(depth) == 3 else "Scale it, nearest "
-               "neighbour, to the images' size.")
-        )  # fmt: skip
+            + (
+                "Add the last axis: depth_m[..., None]."
+                if len(depth) == 3
+                else "Scale it, nearest neighbour, to the images' size."
+            )
+        )
 
 
 def check_size(size: tuple[int | None, ...]) -> None:

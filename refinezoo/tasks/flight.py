@@ -104,8 +104,11 @@ def simulate_flight(
         RefinezooError: speed, rate, step or radius not above 0.
     """
     for name, value in (
-        ("speed", speed), ("turn_rate", turn_rate), ("step_s", step_s), ("radius", radius),
-    ):  # fmt: skip
+        ("speed", speed),
+        ("turn_rate", turn_rate),
+        ("step_s", step_s),
+        ("radius", radius),
+    ):
         if not value > 0:
             raise RefinezooError(f"expected {name} > 0, received {value}.")
     x, z, heading, flown = 0.0, 0.0, 0.0, 0.0

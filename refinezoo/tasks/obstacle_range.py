@@ -112,18 +112,27 @@ class ObstacleRange(SupervisedModel):
     targets_name = "ranges_m"
 
     def __init__(
-        self, *, image_size=(96, 128), sectors=16, r_max=20.0, width=1.0, learning_rate=1e-3,
+        self,
+        *,
+        image_size=(96, 128),
+        sectors=16,
+        r_max=20.0,
+        width=1.0,
+        learning_rate=1e-3,
         **kwargs,
-    ):  # fmt: skip
+    ):
         if not r_max > LEAST_RANGE_M:
             raise RefinezooError(f"expected r_max above {LEAST_RANGE_M} metres, received {r_max}.")
         super().__init__(**kwargs)
         self.image_size, self.sectors, self.r_max = tuple(image_size), sectors, float(r_max)
         self.learning_rate = learning_rate
         self.settings = {
-            "image_size": list(image_size), "sectors": sectors, "r_max": r_max, "width": width,
+            "image_size": list(image_size),
+            "sectors": sectors,
+            "r_max": r_max,
+            "width": width,
             "learning_rate": learning_rate,
-        }  # fmt: skip
+        }
         self.network = obstacle_range_network(self.image_size, sectors, width=width)
         self.built = True
 

@@ -47,13 +47,12 @@ class PoseTower(Classifier):
                 "label": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 "quaternion": QuaternionLoss(),
             }
-            kwargs.setdefault(
-                "loss_weights", {"label": 1.0, "quaternion": self.quaternion_weight}
-            )
+            kwargs.setdefault("loss_weights", {"label": 1.0, "quaternion": self.quaternion_weight})
         super().compile(
             optimizer,
             loss,
-            metrics or {
+            metrics
+            or {
                 "label": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
                 "quaternion": [MeanAngleError()],
             },
@@ -85,7 +84,8 @@ class PoseTower(Classifier):
         answers = self.predict(images, batch_size=batch_size, verbose=0)
         probability = ops.convert_to_numpy(ops.softmax(answers["label"]))
         return {
-            "label": probability.argmax(axis=-1), "probability": probability,
+            "label": probability.argmax(axis=-1),
+            "probability": probability,
             "quaternion": answers["quaternion"],
         }
 

@@ -9,7 +9,16 @@ from refinezoo.training.players import Objective, Player, Turn
 from refinezoo.training.schedules import ConstantThenLinear
 
 __all__ = [
-    "AlternatingModel", "ConstantThenLinear", "Objective", "Plateau", "Player", "PlayerOptimizer",
-    "SampleGrid", "StopOnCollapse", "StopOnColourFlip", "StopOnIdleDiscriminator", "StopOnNaN",
+    "AlternatingModel",
+    "ConstantThenLinear",
+    "Objective",
+    "Plateau",
+    "Player",
+    "PlayerOptimizer",
+    "SampleGrid",
+    "StopOnCollapse",
+    "StopOnColourFlip",
+    "StopOnIdleDiscriminator",
+    "StopOnNaN",
     "Turn",
 ]

@@ -247,21 +247,26 @@ class AlternatingModel(keras.Model):
         def train_step(self, state, data):
             """One step on JAX: `(trainable, non_trainable, optimizer, metrics), batch`."""
             groups = (
-                self.trainable_variables, self.non_trainable_variables,
-                self.optimizer.variables, self.metrics_variables,
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.optimizer.variables,
+                self.metrics_variables,
             )
             return self._stateless(self.alternating_step, groups, state, data)
 
         def test_step(self, state, data):
             """Evaluates on JAX: `(trainable, non_trainable, metrics), batch`."""
             groups = (
-                self.trainable_variables, self.non_trainable_variables, self.metrics_variables,
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.metrics_variables,
             )
             return self._stateless(self.evaluation_step, groups, state, data)
 
         def _stateless(self, step, groups, state, data):
             known = [
-                pair for vs, xs in zip(groups, state, strict=True)
+                pair
+                for vs, xs in zip(groups, state, strict=True)
                 for pair in zip(vs, xs, strict=True)
             ]
             with keras.StatelessScope(known) as scope:

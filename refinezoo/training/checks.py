@@ -17,7 +17,8 @@ def check_labels(labels, classes):
     if not whole or labels.ndim != 1 or not within:
         received = (
             f"{labels.dtype} {list(labels.shape)} from {labels.min()} to {labels.max()}"
-            if labels.size else "none"
+            if labels.size
+            else "none"
         )
         raise RefinezooError(
             f"expected labels [B], whole numbers from 0 to {classes - 1}, received {received}. "
@@ -36,7 +37,8 @@ def check_quaternions(quaternions):
     lengths = np.linalg.norm(quaternions, axis=-1) if shaped else np.zeros(1)
     if not shaped or not np.all(np.abs(lengths - 1.0) < 1e-3):
         received = (
-            f"lengths from {lengths.min():.4g} to {lengths.max():.4g}" if shaped
+            f"lengths from {lengths.min():.4g} to {lengths.max():.4g}"
+            if shaped
             else f"shape {list(quaternions.shape)}"
         )
         raise RefinezooError(

@@ -55,6 +55,4 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self):
         """Constructor arguments."""
-        return {
-            "rate": self.rate, "steps": self.steps, "power": self.power, "every": self.every,
-        }  # fmt: skip
+        return {"rate": self.rate, "steps": self.steps, "power": self.power, "every": self.every}

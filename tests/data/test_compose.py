@@ -42,9 +42,12 @@ def compose(cutouts, tmp_path):
     def composed(name="scenes", count=6, **arguments):
         arguments = {"image_size": 64, "progress": False, **arguments}
         return compose_scenes(
-            cutouts / "products", tmp_path / name, count,
-            distractors=cutouts / "distractors", **arguments,
-        )  # fmt: skip
+            cutouts / "products",
+            tmp_path / name,
+            count,
+            distractors=cutouts / "distractors",
+            **arguments,
+        )
 
     return composed
 
@@ -121,18 +124,35 @@ def test_masks_lie_on_the_pixels_of_their_product(compose, camera):
 
 
 def test_visibility_counts_what_is_hidden_and_cut(compose):
-    folder = compose(layout="hand_held", camera="pinhole", count=8, statistics={
-        "hand": 0.0, "cut": 0.0, "side_face": 0.0, "background_products": 0.0,
-        "box_height": (0.5, 0.6, 0.7),
-    })  # fmt: skip
+    folder = compose(
+        layout="hand_held",
+        camera="pinhole",
+        count=8,
+        statistics={
+            "hand": 0.0,
+            "cut": 0.0,
+            "side_face": 0.0,
+            "background_products": 0.0,
+            "box_height": (0.5, 0.6, 0.7),
+        },
+    )
     rows = json.loads((folder / "annotations.json").read_text())["annotations"]
     large = [row for row in rows if not row["iscrowd"]]
     assert len(large) == 8 and all(row["visibility"] > 0.95 for row in large)
-    folder = compose("cut", layout="hand_held", camera="pinhole", count=8, statistics={
-        "hand": 0.0, "cut": 0.0, "side_face": 0.0, "background_products": 0.0,
-        "box_height": (1.6, 1.7, 1.8),
-        "box_width": (1.5, 1.7, 2.0),
-    })  # fmt: skip
+    folder = compose(
+        "cut",
+        layout="hand_held",
+        camera="pinhole",
+        count=8,
+        statistics={
+            "hand": 0.0,
+            "cut": 0.0,
+            "side_face": 0.0,
+            "background_products": 0.0,
+            "box_height": (1.6, 1.7, 1.8),
+            "box_width": (1.5, 1.7, 2.0),
+        },
+    )
     rows = json.loads((folder / "annotations.json").read_text())["annotations"]
     assert len(rows) == 8 and all(row["visibility"] < 0.85 for row in rows)
 
@@ -151,9 +171,14 @@ def test_hand_hides_the_product(compose):
 
 def test_layout_statistics_are_met(tmp_path):
     folder = compose_scenes(
-        ASSETS / "products", tmp_path / "scenes", 93, layout="hand_held", camera="pinhole",
-        image_size=64, progress=False,
-    )  # fmt: skip
+        ASSETS / "products",
+        tmp_path / "scenes",
+        93,
+        layout="hand_held",
+        camera="pinhole",
+        image_size=64,
+        progress=False,
+    )
     dataset = CocoDataset.load(folder)
     large = []
     for record in dataset.records:
@@ -175,8 +200,9 @@ def test_layout_statistics_are_met(tmp_path):
 
 
 def test_mixture_and_counts(compose):
-    folder = compose(layout="mixed", count=30, statistics={"mixture": (0.0, 0.0, 1.0),
-                                                           "tray_count": (2, 3)})  # fmt: skip
+    folder = compose(
+        layout="mixed", count=30, statistics={"mixture": (0.0, 0.0, 1.0), "tray_count": (2, 3)}
+    )
     document = json.loads((folder / "annotations.json").read_text())
     assert {image["layout"] for image in document["images"]} == {"tray"}
     counts = np.bincount([row["image_id"] for row in document["annotations"]], minlength=31)[1:]

@@ -83,17 +83,28 @@ def test_pixelda_trains_from_a_config(renders):
     config = training_config.validate(
         training_config.TrainingConfig,
         {
-            "refiner": "PixelDA", "labels": str(renders / "labels.csv"), "image_size": 16,
+            "refiner": "PixelDA",
+            "labels": str(renders / "labels.csv"),
+            "image_size": 16,
             "arguments": {
-                "image_size": 16, "width": 4, "blocks": 1, "tower_width": 0.1, "quaternion": True,
+                "image_size": 16,
+                "width": 4,
+                "blocks": 1,
+                "tower_width": 0.1,
+                "quaternion": True,
             },
-            "synthetic": str(renders / "renders"), "real": str(renders / "photos"),
-            "augment": False, "batch_size": 2, "steps": 2, "samples": 2,
-            "guards": False, "tensorboard": False,
+            "synthetic": str(renders / "renders"),
+            "real": str(renders / "photos"),
+            "augment": False,
+            "batch_size": 2,
+            "steps": 2,
+            "samples": 2,
+            "guards": False,
+            "tensorboard": False,
             "out": str(renders / "run"),
         },
         "test",
-    )  # fmt: skip
+    )
     import refinezoo
 
     refiner = refinezoo.load(trainer.train(config, progress=False))

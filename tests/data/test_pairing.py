@@ -148,8 +148,9 @@ def test_tf_dataset_gives_the_same_batches(tmp_path):
     synthetic, real = write_domain(tmp_path / "s", 5), write_domain(tmp_path / "r", 3, masks=False)
     arguments = {"image_size": 32, "batch_size": 2, "seed": 4, "masks": bright}
     data = unpaired(synthetic, real, **arguments)
-    for i, batch in zip(range(2 * len(data)), unpaired_tf_dataset(synthetic, real, **arguments),
-                        strict=False):  # fmt: skip
+    for i, batch in zip(
+        range(2 * len(data)), unpaired_tf_dataset(synthetic, real, **arguments), strict=False
+    ):
         if i == len(data):
             data.on_epoch_end()
         wanted = data[i % len(data)]
@@ -178,9 +179,13 @@ def test_follow_epoch_resumes_the_stream():
         model = Recorder()
         model.compile(optimizer=keras.optimizers.SGD(0.0), jit_compile=False)
         history = model.fit(
-            data, epochs=epochs, initial_epoch=initial_epoch, verbose=0, shuffle=False,
+            data,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            verbose=0,
+            shuffle=False,
             callbacks=[FollowEpoch(data)],
-        )  # fmt: skip
+        )
         return history.history["loss"]
 
     whole = losses(6, 0)
@@ -211,9 +216,14 @@ def test_another_thread_may_replace_the_orders():
         _orders = property(lambda self: {}, lambda self, orders: None)
 
     arguments = {
-        "image_size": 16, "crop": "resize", "augment": False, "seed": 0, "masks": None,
-        "resize_masks": False, "memory_budget": 1 << 20,
-    }  # fmt: skip
+        "image_size": 16,
+        "crop": "resize",
+        "augment": False,
+        "seed": 0,
+        "masks": None,
+        "resize_masks": False,
+        "memory_budget": 1 << 20,
+    }
     calm, raced = (kind(numbered(5), numbered(3), **arguments) for kind in (UnpairedSampler, Raced))
     for domain in (0, 1):
         found = [raced.index(domain, t) for t in range(10)]

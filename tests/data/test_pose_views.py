@@ -13,10 +13,14 @@ def archive(tmp_path, rng):
     mask[:, 4:12, 4:12] = True
     path = tmp_path / "views.npz"
     np.savez(
-        path, rgb=rng.integers(50, 200, (10, 16, 16, 3), "uint8") * mask[..., None], mask=mask,
-        depth_mm=(mask * 700).astype("uint16"), label=np.repeat([0, 1], 5).astype("uint8"),
-        names=np.array(["tin", "box"]), quat_wxyz=2 * rng.normal(size=(10, 4)).astype("float32"),
-    )  # fmt: skip
+        path,
+        rgb=rng.integers(50, 200, (10, 16, 16, 3), "uint8") * mask[..., None],
+        mask=mask,
+        depth_mm=(mask * 700).astype("uint16"),
+        label=np.repeat([0, 1], 5).astype("uint8"),
+        names=np.array(["tin", "box"]),
+        quat_wxyz=2 * rng.normal(size=(10, 4)).astype("float32"),
+    )
     return path
 
 

@@ -110,14 +110,17 @@ def test_without_a_crop_the_size_stays_and_light_changes_only_the_picture(rng):
 
 def test_batches_are_pairs_that_depend_on_seed_and_epoch_alone(rng):
     arrays = (
-        rng.integers(0, 256, (5, 16, 16, 3), "uint8"), rng.integers(0, 4, (5, 16, 16, 1), "uint8")
-    )  # fmt: skip
+        rng.integers(0, 256, (5, 16, 16, 3), "uint8"),
+        rng.integers(0, 4, (5, 16, 16, 1), "uint8"),
+    )
 
     def batches():
         return AugmentedBatches(
-            ArrayBatches(arrays, batch_size=3, steps=2), SegmentationAugmentation(), seed=4,
+            ArrayBatches(arrays, batch_size=3, steps=2),
+            SegmentationAugmentation(),
+            seed=4,
             pair=("image", "class_ids"),
-        )  # fmt: skip
+        )
 
     first, second = batches(), batches()
     images, masks = first[1]

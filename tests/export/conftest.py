@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 PACKAGES = {
-    "litert": ["ai_edge_litert"], "onnx": ["tf2onnx", "onnxruntime"],
+    "litert": ["ai_edge_litert"],
+    "onnx": ["tf2onnx", "onnxruntime"],
     "openvino": ["openvino", "tf2onnx", "onnxruntime"],
-}  # fmt: skip
+}
 SIDE = 32
 ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 
@@ -18,8 +19,13 @@ ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 SMALL = {
     "CycleGAN": {"image_size": SIDE, "width": 4, "blocks": 1},
     "CycleGANForegroundBackground": {
-        "image_size": SIDE, "width": 4, "blocks": 1, "upsampling": "resize", "residual": True,
-        "colour": "match", "colour_photos": 3,
+        "image_size": SIDE,
+        "width": 4,
+        "blocks": 1,
+        "upsampling": "resize",
+        "residual": True,
+        "colour": "match",
+        "colour_photos": 3,
     },
     "FDA": {"photos": 3},
     "Reinhard": {"photos": 3},
@@ -30,24 +36,42 @@ SMALL = {
     "Classifier": {"class_names": ["milk", "juice"], "image_size": SIDE, "width": 0.1},
     "PoseTower": {"class_names": ["milk", "juice"], "image_size": 64, "width": 0.1},
     "DeepLabV2": {
-        "class_names": ["sky", "road", "car"], "width": 0.0625, "depth": 0.1, "rates": [1, 2],
-        "backbone": "vgg16_aspp", "image_size": (SIDE, 48),
+        "class_names": ["sky", "road", "car"],
+        "width": 0.0625,
+        "depth": 0.1,
+        "rates": [1, 2],
+        "backbone": "vgg16_aspp",
+        "image_size": (SIDE, 48),
     },
     "ObstacleRange": {"image_size": (SIDE, 64), "sectors": 4, "width": 0.25},
     "PVANET": {
-        "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "head_units": 16,
-        "anchor_scales": [1, 2, 3], "anchor_ratios": [0.5, 1, 2], "candidates": 50, "proposals": 12,
-        "keep": 10, "score_threshold": 0.05,
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.0625,
+        "head_units": 16,
+        "anchor_scales": [1, 2, 3],
+        "anchor_ratios": [0.5, 1, 2],
+        "candidates": 50,
+        "proposals": 12,
+        "keep": 10,
+        "score_threshold": 0.05,
     },
     "SSD300": {
-        "class_names": ["milk", "juice"], "image_size": 64, "width": 0.0625, "batch_norm": True,
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.0625,
+        "batch_norm": True,
         "keep": 10,
     },
     "YOLOv3": {
-        "class_names": ["milk", "juice"], "image_size": 64, "width": 0.05, "depth": 0.1,
-        "keep": 10, "score_threshold": 0.05,
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.05,
+        "depth": 0.1,
+        "keep": 10,
+        "score_threshold": 0.05,
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +101,10 @@ def make_refiner(name, photos):
         return with_strong_weights(refiners.CycleGAN(**small))
     if name == "cyclegan_resize":
         options = {
-            "upsampling": "resize", "residual": True, "colour": "match", "colour_photos": 3,
+            "upsampling": "resize",
+            "residual": True,
+            "colour": "match",
+            "colour_photos": 3,
             "ema_decay": 0.9,
         }
         model = refiners.CycleGAN(**small, **options)

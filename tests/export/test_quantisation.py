@@ -11,9 +11,12 @@ pytestmark = pytest.mark.tensorflow
 
 FORMATS = {"litert": (".tflite", "quantize"), "openvino": (".xml", "precision")}
 VARIANTS = [
-    ("litert", "float16"), ("litert", "dynamic"), ("litert", "int8"), ("openvino", "bf16"),
+    ("litert", "float16"),
+    ("litert", "dynamic"),
+    ("litert", "int8"),
+    ("openvino", "bf16"),
     ("openvino", "int8"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +79,9 @@ def test_the_gate_refuses_and_says_what_was_reached(
     monkeypatch.setattr(quality, "LEAST_PSNR", 500.0)
     attempts = []
     module, name = {
-        "litert": (to_litert, "_selective_int8"), "openvino": (to_openvino, "quantized"),
-    }[format_name]  # fmt: skip
+        "litert": (to_litert, "_selective_int8"),
+        "openvino": (to_openvino, "quantized"),
+    }[format_name]
     quantise = getattr(module, name)
 
     def counted(*arguments):
@@ -145,9 +149,8 @@ def test_int8_detectors_suppress_without_a_loop(needed, models, frames, monkeypa
     from refinezoo.export.to_litert import operators
 
     path = write(
-        "litert", models("SSD300"), tmp_path, None, "int8", frames,
-        evaluation=labelled(monkeypatch),
-    )  # fmt: skip
+        "litert", models("SSD300"), tmp_path, None, "int8", frames, evaluation=labelled(monkeypatch)
+    )
     assert "WHILE" not in operators(path)
     assert_close(models("SSD300"), path, frames)
 
@@ -156,9 +159,7 @@ def test_int8_detectors_suppress_without_a_loop(needed, models, frames, monkeypa
 def test_int8_detectors_in_openvino(name, needed, models, frames, monkeypatch, tmp_path):
     needed("openvino")
     evaluation = labelled(monkeypatch)
-    path = write(
-        "openvino", models(name), tmp_path, None, "int8", frames, evaluation=evaluation
-    )
+    path = write("openvino", models(name), tmp_path, None, "int8", frames, evaluation=evaluation)
     assert_close(models(name), path, frames)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from refinezoo.export.formats import FORMATS, format_table
 
 import refinezoo
 from refinezoo import RefinezooError, export
+from refinezoo.export.formats import FORMATS, format_table
 
 DOCS = Path(__file__).parents[2] / "docs/export.md"
 
@@ -28,9 +28,15 @@ def test_files_report_and_measurements(needed, refiner, photos, tmp_path):
 
     def run(model=refiner):
         return export.export_formats(
-            model, "r", tmp_path, ["saved_model", "litert"], variants=["float32", "int8"],
-            image_size=[(32, 32), (32, 48)], calibration=[p[:64, :61] for p in photos], runs=1,
-        )  # fmt: skip
+            model,
+            "r",
+            tmp_path,
+            ["saved_model", "litert"],
+            variants=["float32", "int8"],
+            image_size=[(32, 32), (32, 48)],
+            calibration=[p[:64, :61] for p in photos],
+            runs=1,
+        )
 
     rows = run()
     assert [row.title for row in rows] == ["saved_model", "litert", "litert int8"]

@@ -45,8 +45,9 @@ def folder(model, tmp_path_factory):
 
 
 def test_a_refiner_of_images_and_depth(model, folder, photos, tmp_path):
-    from refinezoo.export.warmup import read_warmup
     from tensorflow import make_ndarray
+
+    from refinezoo.export.warmup import read_warmup
 
     scene = photos[1]
     depth = depth_of(scene)
@@ -64,6 +65,7 @@ def test_a_refiner_of_images_and_depth(model, folder, photos, tmp_path):
         export.litert(model, tmp_path / "m.tflite", 32)
 
     with export.SavedModelSession(folder, threads=1) as session:
+
         def ask(**inputs):
             return session.run(**{"image_bytes": [png(scene)], **inputs})
 
@@ -83,9 +85,7 @@ def test_a_refiner_of_images_and_depth(model, folder, photos, tmp_path):
         with pytest.raises(export.SessionError, match="expected depth in metres"):
             session.run("tensor", images=scene[None], depth_m=-depth[None])
         for request in read_warmup(folder):
-            inputs = {
-                key: make_ndarray(value) for key, value in request.inputs.items()
-            }
+            inputs = {key: make_ndarray(value) for key, value in request.inputs.items()}
             session.run(request.model_spec.signature_name, **inputs)
     rows = export.export_formats(
         model, "pixelda", tmp_path / "all", ["saved_model", "onnx"], image_size=40, runs=1

@@ -10,10 +10,10 @@ import time
 import cv2
 import numpy as np
 import pytest
-from refinezoo.export.png import encode_png
 
 from refinezoo import RefinezooError, export
 from refinezoo.data import write_image
+from refinezoo.export.png import encode_png
 
 pytestmark = pytest.mark.tensorflow
 
@@ -210,11 +210,7 @@ class Flaky:
 
 @pytest.mark.parametrize(
     ("failures", "code_name", "tries", "works"),
-    [
-        (2, "UNAVAILABLE", 3, True),
-        (3, "UNAVAILABLE", 3, False),
-        (1, "INVALID_ARGUMENT", 1, False),
-    ],
+    [(2, "UNAVAILABLE", 3, True), (3, "UNAVAILABLE", 3, False), (1, "INVALID_ARGUMENT", 1, False)],
 )
 def test_only_the_unreachable_is_tried_again(monkeypatch, failures, code_name, tries, works):
     client = export.ServingClient("http://127.0.0.1:9", "m", retries=2)
@@ -346,6 +342,7 @@ def test_the_smoke_test_asks_every_model(server, refiner_folder, tmp_path):
 
 def test_warmup_requests_are_answered(refiner_folder, session):
     import tensorflow as tf
+
     from refinezoo.export.warmup import read_warmup
 
     requests = read_warmup(refiner_folder)

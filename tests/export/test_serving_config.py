@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from refinezoo.export.serving_config import KIT, parse_labels
 
 from refinezoo import RefinezooError, export
+from refinezoo.export.serving_config import KIT, parse_labels
 
 pytestmark = pytest.mark.tensorflow
 

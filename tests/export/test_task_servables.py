@@ -151,10 +151,10 @@ def test_yolo_letterboxes_inside_and_answers_in_pixels_of_the_request(scenes, tm
 @pytest.mark.parametrize("size", [(97, 101), (120, 83), (30, 47), (64, 64), (640, 3), (1, 1)])
 def test_letterbox_in_the_graph_equals_opencv(size):
     import tensorflow as tf
-    from refinezoo.export.graph_images import letterbox_to_square, out_of_letterbox
 
     from refinezoo.data.letterbox import letterbox
     from refinezoo.data.letterbox import out_of_letterbox as out_in_numpy
+    from refinezoo.export.graph_images import letterbox_to_square, out_of_letterbox
 
     random = np.random.default_rng(0)
     image = cv2.resize(random.integers(0, 255, (9, 9, 3)).astype("u1"), size[::-1])
@@ -170,9 +170,8 @@ def test_letterbox_in_the_graph_equals_opencv(size):
 
 
 def test_detectors_that_place_images_otherwise_are_refused():
-    from refinezoo.export.signatures import detector_signatures
-
     from refinezoo import RefinezooError
+    from refinezoo.export.signatures import detector_signatures
     from refinezoo.tasks.detection import SSD300
 
     class Letterboxing(SSD300):

@@ -8,10 +8,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from refinezoo.export import servable
 
 import refinezoo
 from refinezoo import export, presets, zoo
+from refinezoo.export import servable
 from refinezoo.schema import Kind
 
 pytestmark = pytest.mark.tensorflow

@@ -30,9 +30,7 @@ def test_instance_norm_equals_its_definition(rng):
     x = rng.normal(3, 2, size=(2, 7, 5, 3)).astype("float32")
     mean, var = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
     layer = InstanceNormalization()
-    np.testing.assert_allclose(
-        np.asarray(layer(x)), (x - mean) / np.sqrt(var + 1e-5), atol=1e-4
-    )
+    np.testing.assert_allclose(np.asarray(layer(x)), (x - mean) / np.sqrt(var + 1e-5), atol=1e-4)
     assert layer.weights == []
 
 

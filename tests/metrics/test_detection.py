@@ -117,7 +117,7 @@ def test_perfect_detections_score_one():
 def test_hand_computed_average_precision():
     truth = _truth()
     found = _perfect(truth)[:1] + [
-        {"image_id": 2, "category_id": 5, "bbox": [0, 0, 5, 5], "score": 0.95},  # false, first
+        {"image_id": 2, "category_id": 5, "bbox": [0, 0, 5, 5], "score": 0.95}  # false, first
     ]
     result = coco_average_precision(truth, found)
     # milk: one of two found, at precision 1/2: 51 of 101 recall points; juice: nothing.

@@ -27,9 +27,7 @@ def test_discriminator_has_the_published_parameters_and_map():
 
 def test_layer_shapes_of_the_paper():
     network = resnet_generator()
-    kernels = [
-        tuple(layer.kernel.shape) for layer in network.layers if hasattr(layer, "kernel")
-    ]
+    kernels = [tuple(layer.kernel.shape) for layer in network.layers if hasattr(layer, "kernel")]
     assert kernels[:3] == [(7, 7, 3, 64), (3, 3, 64, 128), (3, 3, 128, 256)]
     assert kernels[3:21] == [(3, 3, 256, 256)] * 18
     assert kernels[21:] == [(3, 3, 128, 256), (3, 3, 64, 128), (7, 7, 64, 3)]

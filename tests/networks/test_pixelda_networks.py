@@ -50,21 +50,43 @@ def convolutions(kernels, filters, channels=3):
 @pytest.mark.parametrize(
     ("kind", "size", "classes", "count", "features"),
     [
-        ("mnist", 32, 10,
-         convolutions([5, 5], [32, 48]) + dense(8 * 8 * 48, 100, 100, 10), (16, 16, 32)),
-        ("svhn", 32, 10,
-         convolutions([5, 5, 5], [64, 64, 128]) + dense(7 * 7 * 128, 3072, 2048, 10),
-         (15, 15, 64)),
-        ("gtsrb", 40, 43,
-         convolutions([5, 3, 5], [96, 144, 256]) + dense(5 * 5 * 256, 512, 43), (20, 20, 96)),
-        ("pose_mini", 64, 11,
-         convolutions([5, 5], [32, 64]) + dense(16 * 16 * 64, 128, 11) + dense(128, 4),
-         (32, 32, 32)),
-        ("doubling", 64, 11,
-         convolutions([3] * 4, [32, 64, 128, 256]) + dense(4 * 4 * 256, 100, 11) + dense(100, 4),
-         (16, 16, 64)),
+        (
+            "mnist",
+            32,
+            10,
+            convolutions([5, 5], [32, 48]) + dense(8 * 8 * 48, 100, 100, 10),
+            (16, 16, 32),
+        ),
+        (
+            "svhn",
+            32,
+            10,
+            convolutions([5, 5, 5], [64, 64, 128]) + dense(7 * 7 * 128, 3072, 2048, 10),
+            (15, 15, 64),
+        ),
+        (
+            "gtsrb",
+            40,
+            43,
+            convolutions([5, 3, 5], [96, 144, 256]) + dense(5 * 5 * 256, 512, 43),
+            (20, 20, 96),
+        ),
+        (
+            "pose_mini",
+            64,
+            11,
+            convolutions([5, 5], [32, 64]) + dense(16 * 16 * 64, 128, 11) + dense(128, 4),
+            (32, 32, 32),
+        ),
+        (
+            "doubling",
+            64,
+            11,
+            convolutions([3] * 4, [32, 64, 128, 256]) + dense(4 * 4 * 256, 100, 11) + dense(100, 4),
+            (16, 16, 64),
+        ),
     ],
-)  # fmt: skip
+)
 def test_towers_are_those_of_the_paper(kind, size, classes, count, features):
     pose = kind in ("pose_mini", "doubling")
     tower = task_tower(kind, image_size=size, classes=classes, quaternion=pose)

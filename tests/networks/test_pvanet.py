@@ -72,16 +72,28 @@ def test_the_head_holds_most_of_the_weights():
 
 def test_every_stage_has_its_shape(first_stage):
     for name, shape in {
-        "conv1_1": (320, 208, 16), "conv1_1_crelu": (320, 208, 32), "pool1": (160, 104, 32),
-        "conv2_1_3_crelu": (160, 104, 48), "conv2_3": (160, 104, 64),
-        "conv3_1_1": (80, 52, 48), "conv3_1_3_crelu": (80, 52, 96), "conv3_4": (80, 52, 128),
-        "conv4_1_incep": (40, 26, 64 + 128 + 48 + 128), "conv4_2_incep": (40, 26, 240),
+        "conv1_1": (320, 208, 16),
+        "conv1_1_crelu": (320, 208, 32),
+        "pool1": (160, 104, 32),
+        "conv2_1_3_crelu": (160, 104, 48),
+        "conv2_3": (160, 104, 64),
+        "conv3_1_1": (80, 52, 48),
+        "conv3_1_3_crelu": (80, 52, 96),
+        "conv3_4": (80, 52, 128),
+        "conv4_1_incep": (40, 26, 64 + 128 + 48 + 128),
+        "conv4_2_incep": (40, 26, 240),
         "conv4_4": (40, 26, 256),
-        "conv5_1_incep": (20, 13, 64 + 192 + 64 + 128), "conv5_2_incep": (20, 13, 320),
-        "conv5_4": (20, 13, 384), "upsample": (40, 26, 384), "downsample": (40, 26, 128),
-        "concat": (40, 26, 768), "convf_rpn": (40, 26, 128), "convf": (40, 26, 512),
-        "rpn_objectness": (40, 26, 84), "rpn_boxes": (40, 26, 168),
-    }.items():  # fmt: skip
+        "conv5_1_incep": (20, 13, 64 + 192 + 64 + 128),
+        "conv5_2_incep": (20, 13, 320),
+        "conv5_4": (20, 13, 384),
+        "upsample": (40, 26, 384),
+        "downsample": (40, 26, 128),
+        "concat": (40, 26, 768),
+        "convf_rpn": (40, 26, 128),
+        "convf": (40, 26, 512),
+        "rpn_objectness": (40, 26, 84),
+        "rpn_boxes": (40, 26, 168),
+    }.items():
         assert first_stage.get_layer(name).output.shape == (None, *shape), name
     _, logits, offsets = first_stage.outputs
     assert logits.shape == (None, 40 * 26 * 42, 2) and offsets.shape == (None, 40 * 26 * 42, 4)

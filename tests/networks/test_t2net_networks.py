@@ -17,9 +17,10 @@ from refinezoo.networks.t2net_translator import t2net_translator
 def unfilled(monkeypatch):
     """Kernels start as zeros: 126 million draws would take a minute."""
     monkeypatch.setattr(
-        keras.initializers.VarianceScaling, "__call__",
+        keras.initializers.VarianceScaling,
+        "__call__",
         lambda self, shape, dtype=None, **kwargs: ops.zeros(shape, dtype),
-    )  # fmt: skip
+    )
 
 
 def trainable(network):
@@ -44,14 +45,17 @@ def test_a_residual_translator_starts_as_the_identity():
     np.testing.assert_allclose(np.asarray(network(images)), images, atol=1e-5)
 
 
-
 def test_depth_unet_has_the_published_parameters_and_shapes(unfilled):
     network = depth_unet()
     assert trainable(network) == 54_564_676
     shapes = network.compute_output_shape((1, 192, 640, 3))
     assert [tuple(shape) for shape in shapes] == [
-        (1, 12, 40, 512), (1, 24, 80, 1), (1, 48, 160, 1), (1, 96, 320, 1), (1, 192, 640, 1),
-    ]  # fmt: skip
+        (1, 12, 40, 512),
+        (1, 24, 80, 1),
+        (1, 48, 160, 1),
+        (1, 96, 320, 1),
+        (1, 192, 640, 1),
+    ]
     dilations = [
         layer.dilation_rate for layer in network.layers if isinstance(layer, keras.layers.Conv2D)
     ]

@@ -186,8 +186,11 @@ def test_corrupt_image_is_named_after_the_others_are_done(coco, tmp_path, bright
     with pytest.raises(RefinezooError, match="2 of 5 images.*scene_1.png.*scene_2.png"):
         refine(coco, out, brighter)
     assert sorted(path.name for path in (out / "images").iterdir()) == [
-        "scene_0.png", "scene_3.png", "scene_4.png", "spare.png",
-    ]  # fmt: skip
+        "scene_0.png",
+        "scene_3.png",
+        "scene_4.png",
+        "spare.png",
+    ]
     document = json.loads((out / "manifest.json").read_text())
     assert document["failed"] == ["images/scene_1.png", "images/scene_2.png"]
     summary = refine(coco, out, brighter, on_error="skip")

@@ -9,11 +9,20 @@ from refinezoo.refiners import PixelDA
 
 SIZE = 8
 TINY = {
-    "class_names": ["a", "b", "c"], "image_size": SIZE, "width": 4, "blocks": 1,
-    "tower_width": 0.1, "seed": 3,
-}  # fmt: skip
-POSE = {**TINY, "tower": "doubling", "quaternion": True, "use_depth": True,
-        "similarity_weight": 1.0}  # fmt: skip
+    "class_names": ["a", "b", "c"],
+    "image_size": SIZE,
+    "width": 4,
+    "blocks": 1,
+    "tower_width": 0.1,
+    "seed": 3,
+}
+POSE = {
+    **TINY,
+    "tower": "doubling",
+    "quaternion": True,
+    "use_depth": True,
+    "similarity_weight": 1.0,
+}
 
 
 def tiny(cls=PixelDA, **settings):
@@ -30,9 +39,11 @@ def batch(count=4, seed=0):
     q = rng.normal(size=(count, 4)).astype("float32")
     return {
         "synthetic": {
-            "image": image[0] * mask.astype("uint8"), "label": rng.integers(0, 3, count),
+            "image": image[0] * mask.astype("uint8"),
+            "label": rng.integers(0, 3, count),
             "quaternion": q / np.linalg.norm(q, axis=1, keepdims=True),
-            "foreground_mask": mask, "depth_m": mask * 0.8,
+            "foreground_mask": mask,
+            "depth_m": mask * 0.8,
         },
         "real": {"image": image[1], "depth_m": mask * 0.0 + 0.9},
     }
@@ -76,11 +87,15 @@ def test_each_turn_moves_its_players_alone():
     def play(index):
         model.index = index
         parts = [
-            weights(model.discriminator), weights(*model.tower.networks), weights(model.generator)
+            weights(model.discriminator),
+            weights(*model.tower.networks),
+            weights(model.generator),
         ]
         model.train_on_batch(batch())
         now = [
-            weights(model.discriminator), weights(*model.tower.networks), weights(model.generator)
+            weights(model.discriminator),
+            weights(*model.tower.networks),
+            weights(model.generator),
         ]
         return [moved(a, b) for a, b in zip(parts, now, strict=True)]
 
@@ -96,7 +111,9 @@ def test_each_turn_moves_its_players_alone():
 def test_defaults_are_those_of_the_official_code():
     model = tiny()
     assert {name: player.clip_norm for name, player in model.players().items()} == {
-        "discriminator": 5.0, "task": 5.0, "generator": 5.0
+        "discriminator": 5.0,
+        "task": 5.0,
+        "generator": 5.0,
     }
     for optimizer in model.default_optimizers().values():
         assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.5, 0.999, 1e-8)
@@ -104,8 +121,11 @@ def test_defaults_are_those_of_the_official_code():
         # 20,000 moves are 10,000 steps of each player; 0.277e-3 at the end of the MNIST-M run
         assert rates == pytest.approx([1e-3, 1e-3, 0.95e-3, 1e-3 * 0.95**24])
     assert model.loss_weights == {
-        "domain": 0.135603587834, "class_synthetic": 1.0, "class_refined": 1.0,
-        "style_transfer": 0.0113173311334, "task_in_g": 0.0100959947002,
+        "domain": 0.135603587834,
+        "class_synthetic": 1.0,
+        "class_refined": 1.0,
+        "style_transfer": 0.0113173311334,
+        "task_in_g": 0.0100959947002,
     }
     assert model.required_keys == {"synthetic": ("image", "label"), "real": ("image",)}
     trains = [objective.trains for turn in model.turns() for objective in turn.objectives]
@@ -125,8 +145,14 @@ def trained():
 def test_two_steps_log_every_loss_by_its_name(trained):
     _, log = trained
     assert set(log) == {
-        "domain", "class_synthetic", "class_refined", "quaternion_synthetic",
-        "quaternion_refined", "style_transfer", "task_in_g", "content_similarity",
+        "domain",
+        "class_synthetic",
+        "class_refined",
+        "quaternion_synthetic",
+        "quaternion_refined",
+        "style_transfer",
+        "task_in_g",
+        "content_similarity",
     }
     values = {name: rows[0] for name, rows in log.items()}
     assert all(np.isfinite(value) for value in values.values())
@@ -155,9 +181,12 @@ def test_losses_equal_the_networks_outputs(trained):
     data = batch(seed=5)
     logs = model.evaluate(data, verbose=0, return_dict=True)
     x = np.concatenate(
-        [data["synthetic"]["image"] / 127.5 - 1.0,
-         np.where(data["synthetic"]["depth_m"] > 0, data["synthetic"]["depth_m"] - 1.0, 1.0)], -1
-    ).astype("float32")  # fmt: skip
+        [
+            data["synthetic"]["image"] / 127.5 - 1.0,
+            np.where(data["synthetic"]["depth_m"] > 0, data["synthetic"]["depth_m"] - 1.0, 1.0),
+        ],
+        -1,
+    ).astype("float32")
     answer = model.tower.shared(model.tower.private_synthetic(x))
     logits, q = np.asarray(answer["label"]), np.asarray(answer["quaternion"])
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -203,7 +232,8 @@ def test_a_preset_holds_the_task_model_too(rng, tmp_path):
     loaded = refinezoo.load(str(tmp_path / "preset"))
     assert loaded.get_config() | {"name": 0} == model.get_config() | {"name": 0}
     np.testing.assert_allclose(
-        loaded.predict_task(images)["probability"], model.predict_task(images)["probability"],
+        loaded.predict_task(images)["probability"],
+        model.predict_task(images)["probability"],
         atol=0.02,
     )
     with pytest.raises(RefinezooError, match=r"the size that T was built for"):

@@ -7,19 +7,19 @@ import pytest
 import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
-from refinezoo.losses.simgan import (
-    REAL,
-    REFINED,
-    local_adversarial_loss,
-    self_regularisation_loss,
-)
+from refinezoo.losses.simgan import REAL, REFINED, local_adversarial_loss, self_regularisation_loss
 from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
 from refinezoo.refiners import SimGAN
 
 TINY = {
-    "image_size": 16, "width": 4, "blocks": 1, "discriminator_width": 24, "pool_size": 8,
-    "pretrain_refiner": 0, "pretrain_discriminator": 0,
-}  # fmt: skip
+    "image_size": 16,
+    "width": 4,
+    "blocks": 1,
+    "discriminator_width": 24,
+    "pool_size": 8,
+    "pretrain_refiner": 0,
+    "pretrain_discriminator": 0,
+}
 
 
 # Tracing costs TensorFlow more than these steps; JAX is slow without it.
@@ -63,9 +63,7 @@ def test_networks_have_the_parameters_and_maps_of_the_gaze_experiment():
     assert tuple(refiner.compute_output_shape((2, 35, 55, 1))) == (2, 35, 55, 1)
     assert tuple(discriminator.compute_output_shape((2, 35, 55, 1))) == (2, 9, 14, 2)
     kernels = [tuple(v.shape) for v in discriminator.trainable_variables if len(v.shape) == 4]
-    assert kernels == [
-        (3, 3, 1, 96), (3, 3, 96, 64), (3, 3, 64, 32), (1, 1, 32, 32), (1, 1, 32, 2),
-    ]  # fmt: skip
+    assert kernels == [(3, 3, 1, 96), (3, 3, 96, 64), (3, 3, 64, 32), (1, 1, 32, 32), (1, 1, 32, 2)]
 
 
 def test_local_adversarial_loss_is_the_mean_over_patches(rng):

@@ -225,9 +225,13 @@ def test_the_real_networks_train_and_say_depth():
     """Two steps of the full game on the real networks; then depth, refinement and the U-Net."""
     keras.utils.set_random_seed(0)
     model = T2Net(
-        image_size=(SIZE, SIZE), width=2, blocks=1, feature_discriminator="clipped",
-        discriminators_every=2, pool_size=2,
-    )  # fmt: skip
+        image_size=(SIZE, SIZE),
+        width=2,
+        blocks=1,
+        feature_discriminator="clipped",
+        discriminators_every=2,
+        pool_size=2,
+    )
     model.compile()
     players = {name: player.variables for name, player in model.players().items()}
     before = {name: [np.asarray(v) for v in variables] for name, variables in players.items()}

@@ -37,13 +37,15 @@ def world(tmp_path):
         "real": {"digits": {"file": "target.npz", "image_size": 16}},
         "refiners": {"refined": {"adapt": adapt}},
         "model": {
-            "name": "tower", "task": "classification", "class": "Classifier",
+            "name": "tower",
+            "task": "classification",
+            "class": "Classifier",
             "config": {"image_size": 16, "tower": "mnist", "width": 0.25},
         },
         "training": {"steps": 4, "batch_size": 4, "augmentation": False, "backup_every": 2},
         "arms": {"synthetic": ["synthetic"], "refined": ["refined"], "real": ["real"]},
         "metrics": ["accuracy"],
-    }  # fmt: skip
+    }
 
     def read(**changes):
         (tmp_path / "study.yaml").write_text(yaml.safe_dump({**content, **changes}))
@@ -99,9 +101,12 @@ def test_a_recipe_can_be_chosen_on_train_digits(world):
 def test_a_tower_learns_the_toy_digits(world):
     tmp_path, read = world
     training = {
-        "steps": 160, "batch_size": 20, "learning_rate": 0.003, "augmentation": False,
+        "steps": 160,
+        "batch_size": 20,
+        "learning_rate": 0.003,
+        "augmentation": False,
         "backup_every": 160,
-    }  # fmt: skip
+    }
     folder = training_of(tmp_path, read(training=training), "real").folder
     assert run_arm.main(folder)["metrics"]["accuracy"] > 0.9
 

@@ -41,20 +41,30 @@ def world(tmp_path):
         },
         "refiners": {"reinhard": {"fit": {"class": "Reinhard", "photos": 3}}},
         "model": {
-            "name": "deeplab", "task": "segmentation", "class": "DeepLabV2",
+            "name": "deeplab",
+            "task": "segmentation",
+            "class": "DeepLabV2",
             "config": {
-                "class_names": ["sky", "road"], "ignore_id": 11, "image_size": [24, 32],
-                "backbone": "vgg16_largefov", "width": 0.03, "depth": 0.1, "batch_norm": True,
-                "rates": [1], "scales": [1],
+                "class_names": ["sky", "road"],
+                "ignore_id": 11,
+                "image_size": [24, 32],
+                "backbone": "vgg16_largefov",
+                "width": 0.03,
+                "depth": 0.1,
+                "batch_norm": True,
+                "rates": [1],
+                "scales": [1],
             },
         },
         "training": {"steps": 2, "batch_size": 4, "backup_every": 2},
         "arms": {
-            "synthetic": ["synthetic"], "reinhard": ["reinhard"], "real": ["real"],
+            "synthetic": ["synthetic"],
+            "reinhard": ["reinhard"],
+            "real": ["real"],
             "real+reinhard": ["real", "reinhard"],
         },
         "metrics": ["mean_iou", "pixel_accuracy"],
-    }  # fmt: skip
+    }
 
     def read(**changes):
         (tmp_path / "study.yaml").write_text(yaml.safe_dump({**content, **changes}))
@@ -106,9 +116,10 @@ def test_a_changed_mask_changes_the_set(world):
 def test_rendered_streets_are_a_set(world):
     tmp_path, read = world
     street = read(
-        synthetic={"street": {"count": 2, "image_size": [32, 48], "seed": 3}}, refiners={},
+        synthetic={"street": {"count": 2, "image_size": [32, 48], "seed": 3}},
+        refiners={},
         arms={"synthetic": ["synthetic"]},
-    )  # fmt: skip
+    )
     sets, _ = prepared(tmp_path, street)
     masks = sorted(sets["synthetic"].annotations.iterdir())
     assert len(masks) == 2 and cv2.imread(str(masks[0]), 0).shape == (32, 48)

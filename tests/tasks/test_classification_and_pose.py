@@ -78,7 +78,8 @@ def test_preset_round_trip(name, request, shades, tmp_path):
     assert type(loaded) is type(model) and loaded.class_names == NAMES
     np.testing.assert_allclose(
         loaded.predict_probability(shades[0], batch_size=24),
-        model.predict_probability(shades[0], batch_size=24), atol=0.02,
+        model.predict_probability(shades[0], batch_size=24),
+        atol=0.02,
     )
 
 
@@ -87,7 +88,8 @@ def test_the_task_model_of_a_refiner_stands_alone(shades):
     refiner = PixelDA(**settings)
     model = Classifier.from_pixelda(refiner)
     np.testing.assert_allclose(
-        model.predict_probability(shades[0]), refiner.predict_task(shades[0])["probability"],
+        model.predict_probability(shades[0]),
+        refiner.predict_task(shades[0])["probability"],
         atol=1e-6,
     )
     with pytest.raises(RefinezooError, match="quaternion=True"):

@@ -59,9 +59,14 @@ def trained(toy):
 def test_a_real_network_overfits_one_picture():
     keras.utils.set_random_seed(0)
     model = DeepLabV2(
-        NAMES, backbone="vgg16_aspp", width=0.0625, depth=0.1, batch_norm=True, rates=(1, 2),
+        NAMES,
+        backbone="vgg16_aspp",
+        width=0.0625,
+        depth=0.1,
+        batch_norm=True,
+        rates=(1, 2),
         scales=(1, 0.5),
-    )  # fmt: skip
+    )
     images, masks = scenes(1)
     model.compile(keras.optimizers.Adam(0.01))
     loss = model.fit(images, masks, epochs=25, verbose=0).history["loss"]
@@ -136,9 +141,11 @@ def test_the_default_optimizer_is_the_papers(toy):
     optimizer = model.optimizer
     assert isinstance(optimizer, LayerwiseSGD) and optimizer.l2 == 5e-4
     expected = {
-        "conv1/kernel": (1, 1), "conv1/bias": (2, 0), "aspp_6/kernel": (10, 1),
+        "conv1/kernel": (1, 1),
+        "conv1/bias": (2, 0),
+        "aspp_6/kernel": (10, 1),
         "aspp_6/bias": (20, 0),
-    }  # fmt: skip
+    }
     assert {v.path: optimizer.multipliers(v.path) for v in model.trainable_variables} == expected
     before = {v.path: keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables}
     images, masks = scenes()

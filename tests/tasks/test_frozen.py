@@ -19,9 +19,7 @@ def detector():
 
 
 def values(network):
-    return {
-        layer.name: [np.asarray(w) for w in layer.weights] for layer in network.layers
-    }
+    return {layer.name: [np.asarray(w) for w in layer.weights] for layer in network.layers}
 
 
 def test_start_from_takes_over_all_but_the_scores_of_other_classes(detector):
@@ -72,7 +70,8 @@ def test_training_the_upper_part_trains_the_detector_above_the_cut(detector, squ
     after = values(detector.network)
     frozen = {layer.name for layer in trunk.layers}
     changed = {
-        name for name, weights in after.items()
+        name
+        for name, weights in after.items()
         if any(not np.array_equal(a, b) for a, b in zip(weights, before[name], strict=True))
     }
     assert changed and not changed & frozen

@@ -56,8 +56,9 @@ def test_preset_round_trip(model, bars, tmp_path):
     assert type(loaded) is ObstacleRange and loaded.settings == model.settings
     np.testing.assert_allclose(
         loaded.predict_ranges(bars[0], batch_size=16),
-        model.predict_ranges(bars[0], batch_size=16), rtol=0.03,
-    )  # fmt: skip
+        model.predict_ranges(bars[0], batch_size=16),
+        rtol=0.03,
+    )
 
 
 def test_fit_takes_batches(bars):
@@ -85,9 +86,13 @@ def test_the_network_is_the_one_described():
     assert network.output_shape == (None, 16)
     kernels = [w.shape for w in network.trainable_weights if len(w.shape) == 4]
     assert kernels == [
-        (3, 3, 3, 32), (3, 3, 32, 64), (3, 3, 64, 128), (3, 3, 128, 128), (3, 3, 128, 256),
+        (3, 3, 3, 32),
+        (3, 3, 32, 64),
+        (3, 3, 64, 128),
+        (3, 3, 128, 128),
+        (3, 3, 128, 256),
         (1, 1, 256, 4),
-    ]  # fmt: skip
+    ]
     with pytest.raises(RefinezooError, match=r"multiples of 32 pixels, received \(90, 128\)"):
         obstacle_range_network((90, 128), 16)
     with pytest.raises(RefinezooError, match="multiple of 4 .*received 6"):

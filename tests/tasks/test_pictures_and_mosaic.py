@@ -132,9 +132,14 @@ def test_jitter_changes_the_proportions_and_boxes_follow():
     ratios = []
     for seed in range(30):
         picture, boxes, _, _ = augment(
-            image, np.array([[20, 20, 40, 40]], "float32"), np.zeros(1, int), np.zeros(1, bool), 96,
-            np.random.default_rng(seed), letterbox=True,
-        )  # fmt: skip
+            image,
+            np.array([[20, 20, 40, 40]], "float32"),
+            np.zeros(1, int),
+            np.zeros(1, bool),
+            96,
+            np.random.default_rng(seed),
+            letterbox=True,
+        )
         bright = picture.min(axis=-1) > 180
         rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
         around = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]

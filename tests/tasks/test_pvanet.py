@@ -15,10 +15,19 @@ from refinezoo.tasks.detection.frozen import FeatureBatches
 from refinezoo.training.jit import choose_jit
 
 TINY = {
-    "image_size": 64, "width": 0.125, "head_units": 32, "anchor_scales": [1, 1.5, 2],
-    "anchor_ratios": [1], "candidates": 40, "proposals": 12, "roi_batch": 16, "rpn_batch": 32,
-    "max_objects": 3, "top_k": 12, "keep": 8,
-}  # fmt: skip
+    "image_size": 64,
+    "width": 0.125,
+    "head_units": 32,
+    "anchor_scales": [1, 1.5, 2],
+    "anchor_ratios": [1],
+    "candidates": 40,
+    "proposals": 12,
+    "roi_batch": 16,
+    "rpn_batch": 32,
+    "max_objects": 3,
+    "top_k": 12,
+    "keep": 8,
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

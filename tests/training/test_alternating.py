@@ -70,8 +70,12 @@ def test_no_player_moves_anothers_weights():
     model = tiny(CycleGAN)
     zero = keras.optimizers.SGD(0.0)
     for still, moving in (("generators", "discriminators"), ("discriminators", "generators")):
-        model.compile(optimizer={still: zero.from_config(zero.get_config()),
-                                 moving: keras.optimizers.SGD(0.1)})
+        model.compile(
+            optimizer={
+                still: zero.from_config(zero.get_config()),
+                moving: keras.optimizers.SGD(0.1),
+            }
+        )
         frozen = [np.asarray(v) for v in model.players()[still].variables]
         before = [np.asarray(v) for v in model.players()[moving].variables]
         model.train_on_batch(batch())
@@ -164,7 +168,9 @@ print("LOGS" + json.dumps(logs, default=float))
     for backend in ("tensorflow", "jax"):
         done = subprocess.run(
             [sys.executable, "-c", script.format(tests=str(Path(__file__).parent))],
-            capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": backend},
+            capture_output=True,
+            text=True,
+            env={**os.environ, "KERAS_BACKEND": backend},
         )
         assert "LOGS" in done.stdout, done.stderr[-3000:]
         losses[backend] = json.loads(done.stdout.split("LOGS")[1])
@@ -241,7 +247,8 @@ class ThreeRoutes(AlternatingModel):
 
     def players(self):
         return {
-            "translator": Player((self.g,), clip_norm=self.clip), "task": Player((self.t,)),
+            "translator": Player((self.g,), clip_norm=self.clip),
+            "task": Player((self.t,)),
             "judge": Player((self.d,), clip_weights=self.limit),
         }
 
@@ -255,11 +262,14 @@ class ThreeRoutes(AlternatingModel):
             return lambda batch, outputs: ({name: keras.ops.sum(value())}, {})
 
         return [
-            Turn((
-                Objective(loss("g_only", lambda: 2.0 * g), (self.g,)),
-                Objective(loss("both", lambda: 3.0 * g + 5.0 * t), (self.g, self.t)),
-                Objective(loss("t_only", lambda: 7.0 * t + 100.0 * g), (self.t,)),
-            ), repeat=self.repeat),
+            Turn(
+                (
+                    Objective(loss("g_only", lambda: 2.0 * g), (self.g,)),
+                    Objective(loss("both", lambda: 3.0 * g + 5.0 * t), (self.g, self.t)),
+                    Objective(loss("t_only", lambda: 7.0 * t + 100.0 * g), (self.t,)),
+                ),
+                repeat=self.repeat,
+            ),
             Turn((Objective(loss("d", lambda: d), (self.d,)),), every=self.every),
         ]
 

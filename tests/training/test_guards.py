@@ -6,12 +6,7 @@ import pytest
 
 from refinezoo.errors import RefinezooError
 from refinezoo.refiners import SimGAN
-from refinezoo.training import (
-    SampleGrid,
-    StopOnCollapse,
-    StopOnColourFlip,
-    StopOnIdleDiscriminator,
-)
+from refinezoo.training import SampleGrid, StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
 
 
 class Played:

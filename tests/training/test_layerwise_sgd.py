@@ -11,9 +11,16 @@ from refinezoo.training.schedules import Poly
 
 @pytest.mark.parametrize(
     ("step", "expected"),
-    [(0, 2.5e-4), (9, 2.5e-4), (10, 2.5e-4 * 0.9995**0.9), (10_000, 2.5e-4 * 0.5**0.9),
-     (19_999, 2.5e-4 * 0.0005**0.9), (20_000, 0.0), (30_000, 0.0)],
-)  # fmt: skip
+    [
+        (0, 2.5e-4),
+        (9, 2.5e-4),
+        (10, 2.5e-4 * 0.9995**0.9),
+        (10_000, 2.5e-4 * 0.5**0.9),
+        (19_999, 2.5e-4 * 0.0005**0.9),
+        (20_000, 0.0),
+        (30_000, 0.0),
+    ],
+)
 def test_poly_schedule(step, expected):
     """20,000 steps of DeepLab-v2, updated every ten."""
     schedule = Poly(2.5e-4, 20_000, every=10)
@@ -34,9 +41,11 @@ def test_each_kind_of_weight_moves_by_its_own_rule(rng):
     model = keras.Model(inputs, keras.layers.Dense(2, name="aspp_6")(hidden))
     rules = [("^aspp_.*kernel$", 10, 1), ("^aspp_.*bias$", 20, 0), ("bias$", 2, 0)]
     expected_rules = {
-        "conv/kernel": (1, 1), "conv/bias": (2, 0), "aspp_6/kernel": (10, 1),
+        "conv/kernel": (1, 1),
+        "conv/bias": (2, 0),
+        "aspp_6/kernel": (10, 1),
         "aspp_6/bias": (20, 0),
-    }  # fmt: skip
+    }
     optimizer = LayerwiseSGD(0.01, rules, l2=0.1, momentum=0.9)
     optimizer.build(model.trainable_variables)
     values = {v.path: rng.normal(size=v.shape).astype("float32") for v in model.weights}

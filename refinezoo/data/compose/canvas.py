@@ -64,8 +64,9 @@ class Canvas:
         """Draws a cut-out unrotated, its foot at `base`; returns its width in pixels."""
         patch = cutout.upright(height, dim)
         width = patch.shape[1]
-        box = np.float32([[x, base - height], [x + width, base - height], [x + width, base],
-                          [x, base]])  # fmt: skip
+        box = np.float32(
+            [[x, base - height], [x + width, base - height], [x + width, base], [x, base]]
+        )
         number = self.number(cutout, box, cutout.fill)
         self._blend(patch, x, base - height, number, 1.0)
         return width

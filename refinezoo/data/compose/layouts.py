@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from refinezoo.data.compose.camera import (
-    map_points,
-    project,
-    rotation,
-    wide_angle_magnification,
-)
+from refinezoo.data.compose.camera import map_points, project, rotation, wide_angle_magnification
 from refinezoo.data.compose.canvas import Canvas
 from refinezoo.data.compose.cutouts import Cutout
 from refinezoo.data.compose.hands import Hand
@@ -55,9 +50,13 @@ def quantile(rng: np.random.Generator, quantiles: Quantiles) -> float:
     """A number of the piecewise linear distribution through its 5, 50 and 95 % quantiles."""
     low, middle, high = quantiles
     share = rng.uniform(0.0, 1.0)
-    return float(np.interp(share, [0.0, 0.05, 0.5, 0.95, 1.0], [
-        low - (middle - low) / 9, low, middle, high, high + (high - middle) / 9
-    ]))  # fmt: skip
+    return float(
+        np.interp(
+            share,
+            [0.0, 0.05, 0.5, 0.95, 1.0],
+            [low - (middle - low) / 9, low, middle, high, high + (high - middle) / 9],
+        )
+    )
 
 
 def hand_held(scene: Scene) -> None:
@@ -100,8 +99,9 @@ def tray(scene: Scene) -> None:
         width, height = cutout.size
         size = quantile(rng, statistics.tray_height) * side * min(1.0, height / width)
         turn = rotation(rng.uniform(-12, 12), rng.uniform(-15, 25), rng.uniform(0, 360))
-        plane = np.array([[-width, -height, 0], [width, -height, 0], [width, height, 0],
-                          [-width, height, 0]]) / (2 * height)  # fmt: skip
+        plane = np.array(
+            [[-width, -height, 0], [width, -height, 0], [width, height, 0], [-width, height, 0]]
+        ) / (2 * height)
         corners = project(plane, turn, 3.0) * size
         place, best = None, -np.inf
         for _ in range(12):  # the freest of some places

@@ -243,9 +243,11 @@ def _write(composer: Composer, folder: Path, index: int) -> tuple[dict, list[dic
 
 def _check(count, image_size, layout, camera, seed, workers) -> None:
     for name, value, low in (
-        ("count", count, 1), ("image_size", image_size, 16), ("seed", seed, 0),
+        ("count", count, 1),
+        ("image_size", image_size, 16),
+        ("seed", seed, 0),
         ("workers", workers, 1),
-    ):  # fmt: skip
+    ):
         if int(value) != value or value < low:
             raise RefinezooError(
                 f"expected {name} to be a whole number >= {low}, received {value}."

@@ -63,9 +63,17 @@ class LayoutStatistics(BaseModel):
     )
 
     @field_validator(
-        "box_height", "box_width", "centre_x", "centre_y", "tilt", "yaw", "pitch", "row_height",
-        "shelf_height", "tray_height",
-    )  # fmt: skip
+        "box_height",
+        "box_width",
+        "centre_x",
+        "centre_y",
+        "tilt",
+        "yaw",
+        "pitch",
+        "row_height",
+        "shelf_height",
+        "tray_height",
+    )
     @classmethod
     def _ascending(cls, value: Quantiles) -> Quantiles:
         if not value[0] <= value[1] <= value[2]:

@@ -130,9 +130,12 @@ def _draw_edge(rng, canvas, base: int, board: int, strip: int, metal: np.ndarray
         for k in range(3):
             left = start + k * max(2, int(tag * 0.17))
             cv2.rectangle(
-                canvas.pixels, (left, bottom - digit), (left + max(1, digit // 3), bottom - 2),
-                ink, -1,
-            )  # fmt: skip
+                canvas.pixels,
+                (left, bottom - digit),
+                (left + max(1, digit // 3), bottom - 2),
+                ink,
+                -1,
+            )
         cv2.line(canvas.pixels, (x + 2, top + 2), (x + tag // 2, top + 2), ink, 1)
         x += tag + int(strip * rng.uniform(0.3, 5.0))
     canvas.labels[max(base, 0) : max(base + board + strip, 0)] = 0

@@ -138,19 +138,33 @@ class House:
     """
 
     def __init__(
-        self, rng: np.random.Generator, side: int, front: float, start: float, length: float,
-        height: float, depth: float, distant: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        rng: np.random.Generator,
+        side: int,
+        front: float,
+        start: float,
+        length: float,
+        height: float,
+        depth: float,
+        distant: bool = False,
+    ) -> None:
         back, end = front + side * depth, start + length
         texture = distant_facade(int(rng.integers(12))) if distant else facade(rng, length, height)
         number = int(rng.integers(8))
-        self.surfaces = [Patch((front, height, start), (0, 0, length), (0, -height, 0), texture,
-                               BUILDING)]  # fmt: skip
+        self.surfaces = [
+            Patch((front, height, start), (0, 0, length), (0, -height, 0), texture, BUILDING)
+        ]
         for z in (start, end):
             self.surfaces.append(
-                Patch((front, height, z), (side * depth, 0, 0), (0, -height, 0), gable(number),
-                      BUILDING, repeat=(2, 2))
-            )  # fmt: skip
+                Patch(
+                    (front, height, z),
+                    (side * depth, 0, 0),
+                    (0, -height, 0),
+                    gable(number),
+                    BUILDING,
+                    repeat=(2, 2),
+                )
+            )
         peak = height
         if rng.random() < 0.65:
             peak = height + 0.5 * depth * rng.uniform(0.5, 1.0)
@@ -162,9 +176,15 @@ class House:
         tiles = roof_tiles(int(rng.integers(8)))
         ridge = (front + back) / 2
         self.surfaces.append(
-            Patch((ridge, peak, start), (0, 0, length), (front - ridge, height - peak, 0), tiles,
-                  BUILDING, repeat=(max(1, length // 4), 1))
-        )  # fmt: skip
+            Patch(
+                (ridge, peak, start),
+                (0, 0, length),
+                (front - ridge, height - peak, 0),
+                tiles,
+                BUILDING,
+                repeat=(max(1, length // 4), 1),
+            )
+        )
         for z in (start, start + length):
             self.surfaces.append(
                 Patch(

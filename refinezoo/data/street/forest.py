@@ -97,13 +97,16 @@ class ForestWorld(Scene):
         rough = 0.28 if rich else 0.05
         soil = RICH_SOIL if rich else PLAIN_SOIL
         ground = mottled(
-            rng, np.array(soil[rng.integers(len(soil))]) * rng.uniform(0.8, 1.2), 256, 256, rough,
+            rng,
+            np.array(soil[rng.integers(len(soil))]) * rng.uniform(0.8, 1.2),
+            256,
+            256,
+            rough,
             1.6,
-        )  # fmt: skip
+        )
         self.surfaces.append(
-            Patch((-150, 0, 210), (300, 0, 0), (0, 0, -300), Texture(ground), ROAD,
-                  repeat=(60, 60))
-        )  # fmt: skip
+            Patch((-150, 0, 210), (300, 0, 0), (0, 0, -300), Texture(ground), ROAD, repeat=(60, 60))
+        )
         colours = np.array(BARK if rich else PLAIN_BARK)
         barks = []
         for _ in range(3):
@@ -117,14 +120,28 @@ class ForestWorld(Scene):
             tint = np.full(3, rng.uniform(0.8, 1.2))
             height = rng.uniform(7, 12)
             self.surfaces.append(
-                Cylinder((x, 0.0, z), radius, height, barks[rng.integers(3)], TREE, colour=tint,
-                         repeat=(1, 6))
-            )  # fmt: skip
+                Cylinder(
+                    (x, 0.0, z),
+                    radius,
+                    height,
+                    barks[rng.integers(3)],
+                    TREE,
+                    colour=tint,
+                    repeat=(1, 6),
+                )
+            )
             spread, leaf = rng.uniform(3, 5), np.array(LEAVES[0]) / LEAVES[rng.integers(3)]
             self.surfaces.append(
-                Patch((x - spread / 2, height + 2, z), (spread, 0, 0), (0, -spread, 0),
-                      crown(int(crowns[rng.integers(3)])), TREE, colour=leaf, flat=True)
-            )  # fmt: skip
+                Patch(
+                    (x - spread / 2, height + 2, z),
+                    (spread, 0, 0),
+                    (0, -spread, 0),
+                    crown(int(crowns[rng.integers(3)])),
+                    TREE,
+                    colour=leaf,
+                    flat=True,
+                )
+            )
             foot = np.array([(x + a * radius, z + b * radius) for a in (-1, 1) for b in (-1, 1)])
             self.casters.append(Caster(foot, 6.0, 0.8))
         for x, z, half, thin, angle in self.walls:
@@ -153,9 +170,11 @@ class ForestWorld(Scene):
         texture = Texture(mottled(rng, colour, 256, 256, 0.3 if rich else 0.08, 1.2))
         near, far, side = -40.0, LENGTH + 40.0, HALF_WIDTH + 30.0
         for origin, u in (
-            ((-side, 11, far), (2 * side, 0, 0)), ((-side, 11, near), (2 * side, 0, 0)),
-            ((-side, 11, near), (0, 0, far - near)), ((side, 11, near), (0, 0, far - near)),
-        ):  # fmt: skip
+            ((-side, 11, far), (2 * side, 0, 0)),
+            ((-side, 11, near), (2 * side, 0, 0)),
+            ((-side, 11, near), (0, 0, far - near)),
+            ((side, 11, near), (0, 0, far - near)),
+        ):
             self.surfaces.append(Patch(origin, u, (0, -11, 0), texture, TREE, repeat=(8, 1)))
 
 
@@ -164,8 +183,15 @@ def _walls(rng: np.random.Generator) -> np.ndarray:
     rows = []
     for k in range(6):
         z = 8 + (LENGTH - 8) * (k + rng.uniform(0.2, 0.8)) / 6
-        rows.append((rng.uniform(-0.6, 0.6) * HALF_WIDTH, z, rng.uniform(1.2, 3.0), 0.15,
-                     rng.uniform(-0.7, 0.7)))  # fmt: skip
+        rows.append(
+            (
+                rng.uniform(-0.6, 0.6) * HALF_WIDTH,
+                z,
+                rng.uniform(1.2, 3.0),
+                0.15,
+                rng.uniform(-0.7, 0.7),
+            )
+        )
     return np.array(rows)
 
 

@@ -22,11 +22,19 @@ def lamp_post(rng: np.random.Generator, side: int, x, z, instance) -> list:
     colour = (GREY, (0.25, 0.27, 0.25), (0.55, 0.56, 0.57))[rng.integers(3)]
     return [
         pole(x, z, height, instance, rng.uniform(0.06, 0.1), colour),
-        Patch((x, height, z), (-side * arm, 0.15, 0), (0, -0.1, 0), plain(), POLE, instance,
-              colour),
-        Patch((x - side * arm, height + 0.2, z), (-side * 0.6, 0.05, 0), (0, -0.14, 0), plain(),
-              POLE, instance, (0.7, 0.7, 0.68)),
-    ]  # fmt: skip
+        Patch(
+            (x, height, z), (-side * arm, 0.15, 0), (0, -0.1, 0), plain(), POLE, instance, colour
+        ),
+        Patch(
+            (x - side * arm, height + 0.2, z),
+            (-side * 0.6, 0.05, 0),
+            (0, -0.14, 0),
+            plain(),
+            POLE,
+            instance,
+            (0.7, 0.7, 0.68),
+        ),
+    ]
 
 
 def _plate(rng: np.random.Generator, kind: str) -> tuple[Texture, float]:
@@ -64,9 +72,15 @@ def sign(rng: np.random.Generator, x, z, instance) -> list:
     foot = rng.uniform(1.7, 2.4)
     return [
         pole(x, z, foot + height * 0.9, instance, 0.04),
-        Patch((x - width / 2, foot + height, z - 0.06), (width, 0, 0), (0, -height, 0), texture,
-              SIGN, instance + 1),
-    ]  # fmt: skip
+        Patch(
+            (x - width / 2, foot + height, z - 0.06),
+            (width, 0, 0),
+            (0, -height, 0),
+            texture,
+            SIGN,
+            instance + 1,
+        ),
+    ]
 
 
 def traffic_light(rng: np.random.Generator, x, z, instance) -> list:
@@ -78,18 +92,17 @@ def traffic_light(rng: np.random.Generator, x, z, instance) -> list:
         cv2.circle(rgb, (16, 12 + 20 * k), 8, shown, -1)
     return [
         pole(x, z, 3.4, instance, 0.055, BLACK),
-        Patch((x - 0.24, 3.4, z - 0.08), (0.48, 0, 0), (0, -1.1, 0), Texture(rgb), SIGN,
-              instance + 1),
-    ]  # fmt: skip
+        Patch(
+            (x - 0.24, 3.4, z - 0.08), (0.48, 0, 0), (0, -1.1, 0), Texture(rgb), SIGN, instance + 1
+        ),
+    ]
 
 
 def bin_or_box(rng: np.random.Generator, x, z) -> list:
     """A litter bin or a post box: void, as in CamVid."""
     red = rng.random() < 0.3
     colour = (0.6, 0.1, 0.1) if red else (0.1, 0.12, 0.11)
-    return [
-        Cylinder((x, 0.0, z), 0.28, 1.6 if red else 1.05, plain(), VOID, colour=colour),
-    ]
+    return [Cylinder((x, 0.0, z), 0.28, 1.6 if red else 1.05, plain(), VOID, colour=colour)]
 
 
 def fence(rng: np.random.Generator, x, start, end) -> list[Patch]:
@@ -105,9 +118,18 @@ def fence(rng: np.random.Generator, x, start, end) -> list[Patch]:
         alpha[4:8] = alpha[52:56] = 255
         texture = with_alpha(rgb, alpha)
     else:
-        rgb = mottled(rng, [(120, 95, 70), (100, 92, 84), (140, 120, 95)][rng.integers(3)], 64, 64,
-                      0.12, 2.0)  # fmt: skip
+        rgb = mottled(
+            rng, [(120, 95, 70), (100, 92, 84), (140, 120, 95)][rng.integers(3)], 64, 64, 0.12, 2.0
+        )
         rgb[:, ::8] = rgb[:, ::8] * 0.55
         texture = Texture(rgb)
-    return [Patch((x, height, start), (0, 0, length), (0, -height, 0), texture, FENCE,
-                  repeat=(length / 1.2, 1))]  # fmt: skip
+    return [
+        Patch(
+            (x, height, start),
+            (0, 0, length),
+            (0, -height, 0),
+            texture,
+            FENCE,
+            repeat=(length / 1.2, 1),
+        )
+    ]

@@ -63,12 +63,17 @@ class Light:
                     np.cos(elevation) * np.cos(azimuth),
                 ]
             ),
-            direct=direct, ambient=ambient, sky=sky,
+            direct=direct,
+            ambient=ambient,
+            sky=sky,
             horizon=0.35 * sky + 0.65 * np.array([238, 240, 243]),
-            clouds=float(rng.uniform(0, 1)), haze=float(rng.uniform(150, 900)),
-            noise=float(rng.uniform(1, 5)), blur=float(rng.uniform(0.45, 0.75)),
-            gain=float(rng.uniform(0.9, 1.3)), gamma=float(rng.uniform(0.85, 1.4)),
-        )  # fmt: skip
+            clouds=float(rng.uniform(0, 1)),
+            haze=float(rng.uniform(150, 900)),
+            noise=float(rng.uniform(1, 5)),
+            blur=float(rng.uniform(0.45, 0.75)),
+            gain=float(rng.uniform(0.9, 1.3)),
+            gamma=float(rng.uniform(0.85, 1.4)),
+        )
 
     def shade(self, normal: np.ndarray | None) -> np.ndarray:
         """RGB factors of surfaces with unit normals [..., 3]; None is a thing without sides."""

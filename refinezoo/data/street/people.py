@@ -9,9 +9,17 @@ from refinezoo.data.street.raster import Patch
 from refinezoo.data.street.textures import Texture, cut_out, with_alpha
 
 CLOTH = [
-    (35, 38, 48), (60, 62, 70), (120, 40, 40), (45, 60, 100), (90, 95, 100), (150, 140, 120),
-    (30, 30, 32), (70, 85, 60), (190, 185, 175), (160, 90, 40),
-]  # fmt: skip
+    (35, 38, 48),
+    (60, 62, 70),
+    (120, 40, 40),
+    (45, 60, 100),
+    (90, 95, 100),
+    (150, 140, 120),
+    (30, 30, 32),
+    (70, 85, 60),
+    (190, 185, 175),
+    (160, 90, 40),
+]
 SKIN = [(224, 182, 155), (198, 150, 120), (140, 98, 74), (95, 65, 50)]
 HAIR = [(40, 30, 25), (90, 65, 40), (150, 120, 80), (110, 108, 105)]
 
@@ -84,9 +92,13 @@ def rider(rng: np.random.Generator, along: bool) -> Texture:
         for x in (-0.29, 0.29):
             sketch.disc((x, 0.8), (0.18, 0.18), (25, 25, 27), 0.022)
         for a, b in (
-            ((-0.29, 0.8), (0.0, 0.78)), ((0.0, 0.78), (0.2, 0.55)), ((-0.1, 0.52), (0.0, 0.78)),
-            ((-0.1, 0.55), (0.2, 0.55)), ((0.29, 0.8), (0.19, 0.48)), ((-0.29, 0.8), (-0.1, 0.55)),
-        ):  # fmt: skip
+            ((-0.29, 0.8), (0.0, 0.78)),
+            ((0.0, 0.78), (0.2, 0.55)),
+            ((-0.1, 0.52), (0.0, 0.78)),
+            ((-0.1, 0.55), (0.2, 0.55)),
+            ((0.29, 0.8), (0.19, 0.48)),
+            ((-0.29, 0.8), (-0.1, 0.55)),
+        ):
             sketch.line(a, b, 0.022, frame)
         sketch.line((-0.12, 0.46), (0.05, 0.62), 0.08, legs)
         sketch.line((0.05, 0.62), (0.0, 0.84), 0.065, legs)
@@ -118,10 +130,16 @@ class Person:
         width = height * texture.width / texture.height
         mirrored = 1 if rng.random() < 0.5 else -1
         self.surfaces = [
-            Patch((x - mirrored * width / 2, ground + height, z), (mirrored * width, 0, 0),
-                  (0, -height, 0), texture, BICYCLIST if cycling else PEDESTRIAN, instance,
-                  flat=True)
-        ]  # fmt: skip
+            Patch(
+                (x - mirrored * width / 2, ground + height, z),
+                (mirrored * width, 0, 0),
+                (0, -height, 0),
+                texture,
+                BICYCLIST if cycling else PEDESTRIAN,
+                instance,
+                flat=True,
+            )
+        ]
         r = 0.5 * width if cycling == "across" else 0.22
         foot = np.array([(x - r, z - 0.2), (x + r, z - 0.2), (x + r, z + 0.2), (x - r, z + 0.2)])
         self.caster = Caster(foot, height * 0.9)

@@ -70,8 +70,9 @@ class Grove:
         rng = self.rng
         bare = bool(self.bare) and rng.random() < 0.6
         stem = height * (0.3 if bare else rng.uniform(0.2, 0.35))
-        trunk = Cylinder((x, 0.0, z), max(0.06, height * 0.018), stem * 1.25, self.bark, TREE,
-                         repeat=(1, 3))  # fmt: skip
+        trunk = Cylinder(
+            (x, 0.0, z), max(0.06, height * 0.018), stem * 1.25, self.bark, TREE, repeat=(1, 3)
+        )
         spread = (height - stem) * rng.uniform(0.9, 1.25)
         surfaces: list = [trunk]
         pool = self.bare if bare else self.leafy
@@ -83,10 +84,16 @@ class Grove:
             shift = 0 if bare else rng.uniform(-0.2, 0.2) * spread
             tint = np.full(3, rng.uniform(0.75, 1.1))
             surfaces.append(
-                Patch((x + shift - mirrored * size / 2, stem + tall, z + (0.3 - 0.3 * k) * spread),
-                      (mirrored * size, 0, 0), (0, -tall, 0), texture, TREE, colour=tint,
-                      flat=True)
-            )  # fmt: skip
+                Patch(
+                    (x + shift - mirrored * size / 2, stem + tall, z + (0.3 - 0.3 * k) * spread),
+                    (mirrored * size, 0, 0),
+                    (0, -tall, 0),
+                    texture,
+                    TREE,
+                    colour=tint,
+                    flat=True,
+                )
+            )
         r = spread * 0.4
         corners = np.array([(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 8)])
         caster = Caster(corners * r + (x, z), height * 0.8, 0.25 if bare else 0.7)
@@ -98,12 +105,24 @@ class Grove:
         texture = Texture(leaf)
         length = end - start
         return [
-            Patch((x, height, start), (0, 0, length), (0, -height, 0), texture, TREE,
-                  repeat=(length / 2, 1)),
+            Patch(
+                (x, height, start),
+                (0, 0, length),
+                (0, -height, 0),
+                texture,
+                TREE,
+                repeat=(length / 2, 1),
+            ),
             Patch((x, height, start), (side * 1.0, 0, 0), (0, -height, 0), texture, TREE),
-            Patch((x + side, height, start), (0, 0, length), (-side, 0, 0), texture, TREE,
-                  repeat=(length / 2, 1)),
-        ]  # fmt: skip
+            Patch(
+                (x + side, height, start),
+                (0, 0, length),
+                (-side, 0, 0),
+                texture,
+                TREE,
+                repeat=(length / 2, 1),
+            ),
+        ]
 
 
 def grass(rng: np.random.Generator) -> Texture:

@@ -135,12 +135,19 @@ class ZBuffer:
         finer = 1 / (self.camera.focal * np.sqrt(np.maximum(slant, 0.06)))
         return [
             (
-                not patches[k].paint, near[k],
-                partial(self._patch, patches[k], boxes[k], inverses[k], normals[k],
-                        finer[k] / lengths[k]),
+                not patches[k].paint,
+                near[k],
+                partial(
+                    self._patch,
+                    patches[k],
+                    boxes[k],
+                    inverses[k],
+                    normals[k],
+                    finer[k] / lengths[k],
+                ),
             )
             for k in np.flatnonzero(seen)
-        ]  # fmt: skip
+        ]
 
     def _patch(self, patch: Patch, box, inverse, normal, finer) -> None:
         top, bottom, left, right = box
@@ -163,9 +170,10 @@ class ZBuffer:
         z = 1.0 / w
         texture, (along, down) = patch.texture, patch.repeat
         texels = texture.sample(
-            s[i, j] * (z * np.float32(along)), t[i, j] * (z * np.float32(down)),
+            s[i, j] * (z * np.float32(along)),
+            t[i, j] * (z * np.float32(down)),
             z * np.float32(max(along * texture.width * finer[0], down * texture.height * finer[1])),
-        )  # fmt: skip
+        )
         lit = self.light.shade(None if patch.flat else normal) * np.asarray(patch.colour)
         level = not patch.flat and normal[1] > 0.99
         self._write(patch, i + top, j + left, w, texels, lit.astype(np.float32), level)

@@ -35,8 +35,9 @@ def asphalt(rng: np.random.Generator, width: float) -> Texture:
 
     def line(x_metres: float, metres: float, colour, start=0.0, end=1.0) -> None:
         x, half = x_metres * per_metre, max(1, round(metres * per_metre / 2))
-        cv2.rectangle(rgb, (int(x - half), int(start * side)), (int(x + half), int(end * side)),
-                      colour, -1)  # fmt: skip
+        cv2.rectangle(
+            rgb, (int(x - half), int(start * side)), (int(x + half), int(end * side)), colour, -1
+        )
 
     style = rng.random()
     if style < 0.75:
@@ -70,9 +71,13 @@ def carriageway(rng: np.random.Generator, half: float, start: float, end: float)
     """The road itself, |x| <= half, from start to end, with a few things painted on it."""
     length = end - start
     surface = Patch(
-        (-half, 0, end), (2 * half, 0, 0), (0, 0, -length), asphalt(rng, 2 * half), ROAD,
+        (-half, 0, end),
+        (2 * half, 0, 0),
+        (0, 0, -length),
+        asphalt(rng, 2 * half),
+        ROAD,
         repeat=(1, length / PERIOD),
-    )  # fmt: skip
+    )
     patches = [surface]
     white = Texture(np.full((2, 2, 3), 205, np.uint8))
     if rng.random() < 0.25:  # zebra crossing
@@ -92,25 +97,52 @@ def side_street(rng: np.random.Generator, half: float, start: float, end: float)
     """A street that crosses between start and end, outside the carriageway."""
     texture = Texture(mottled(rng, np.full(3, rng.uniform(85, 120)), 128, 128, 0.08, 3.0))
     return [
-        Patch((side * half, 0, end), (side * 60, 0, 0), (0, 0, start - end), texture, ROAD,
-              repeat=(16, 3))
+        Patch(
+            (side * half, 0, end),
+            (side * 60, 0, 0),
+            (0, 0, start - end),
+            texture,
+            ROAD,
+            repeat=(16, 3),
+        )
         for side in (-1, 1)
-    ]  # fmt: skip
+    ]
 
 
 def pavement(
-    rng: np.random.Generator, texture: Texture, side: int, half: float, width: float, start: float,
-    end: float, verge: bool,
-) -> list[Patch]:  # fmt: skip
+    rng: np.random.Generator,
+    texture: Texture,
+    side: int,
+    half: float,
+    width: float,
+    start: float,
+    end: float,
+    verge: bool,
+) -> list[Patch]:
     """A raised pavement beside the road with its kerb, and what lies behind it."""
     length, edge = end - start, side * half
-    tall = Patch((edge, KERB, start), (0, 0, length), (0, -KERB, 0), texture, PAVEMENT,
-                 repeat=(length / 2.4, 0.05))  # fmt: skip
-    walk = Patch((edge, KERB, end), (side * width, 0, 0), (0, 0, -length), texture, PAVEMENT,
-                 repeat=(width / 2.4, length / 2.4))  # fmt: skip
+    tall = Patch(
+        (edge, KERB, start),
+        (0, 0, length),
+        (0, -KERB, 0),
+        texture,
+        PAVEMENT,
+        repeat=(length / 2.4, 0.05),
+    )
+    walk = Patch(
+        (edge, KERB, end),
+        (side * width, 0, 0),
+        (0, 0, -length),
+        texture,
+        PAVEMENT,
+        repeat=(width / 2.4, length / 2.4),
+    )
     behind = Patch(
-        (edge + side * width, KERB, end), (side * 60, 0, 0), (0, 0, -length),
-        grass(rng) if verge else texture, TREE if verge else PAVEMENT,
+        (edge + side * width, KERB, end),
+        (side * 60, 0, 0),
+        (0, 0, -length),
+        grass(rng) if verge else texture,
+        TREE if verge else PAVEMENT,
         repeat=(20, length / 3),
-    )  # fmt: skip
+    )
     return [walk, tall, behind]

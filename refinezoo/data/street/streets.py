@@ -44,10 +44,12 @@ class StreetScene(Scene):
         """The driver's camera: height, pitch, focal length and lane vary with the seed."""
         rng = np.random.default_rng([*self.seed, 2])
         return Camera(
-            tuple(image_size), float(image_size[1] * rng.uniform(0.8, 1.15)),
+            tuple(image_size),
+            float(image_size[1] * rng.uniform(0.8, 1.15)),
             (float(rng.uniform(-0.65, 0.1) * self.half), float(rng.uniform(1.25, 1.75)), 0.0),
-            float(rng.normal(0, 0.06)), float(rng.normal(0.015, 0.025)),
-        )  # fmt: skip
+            float(rng.normal(0, 0.06)),
+            float(rng.normal(0.015, 0.025)),
+        )
 
     def render(self, camera: Camera) -> Frame:
         """The frame that `camera` sees, perhaps with the bonnet of one's own car (void)."""
@@ -77,8 +79,14 @@ class StreetScene(Scene):
             self.crossing = (z, z + rng.uniform(7, 12))
             self.surfaces += side_street(rng, half, *self.crossing)
         self.surfaces += carriageway(rng, half, -6.0, self.end)
-        ground = Patch((-150, -0.05, self.end + 60), (300, 0, 0), (0, 0, -self.end - 70),
-                       grass(rng), TREE, repeat=(100, 50))  # fmt: skip
+        ground = Patch(
+            (-150, -0.05, self.end + 60),
+            (300, 0, 0),
+            (0, 0, -self.end - 70),
+            grass(rng),
+            TREE,
+            repeat=(100, 50),
+        )
         self.surfaces.append(ground)  # seen through gaps
         slabs = paving(rng)
         self.walk, self.green = {}, {}
@@ -126,8 +134,11 @@ class StreetScene(Scene):
                 else:
                     self._border(side, edge, z, z + length)
                     for _ in range(rng.integers(1, 4)):
-                        self.plant(edge + side * rng.uniform(1.5, 9), z + rng.uniform(0, length),
-                                   rng.uniform(4, 13))  # fmt: skip
+                        self.plant(
+                            edge + side * rng.uniform(1.5, 9),
+                            z + rng.uniform(0, length),
+                            rng.uniform(4, 13),
+                        )
                 z += length
 
     def _border(self, side: int, edge: float, start: float, end: float) -> None:
@@ -222,8 +233,9 @@ class StreetScene(Scene):
                     )
                 self.surfaces += house.surfaces
             else:
-                self.surfaces += self.grove.tree(x, self.end + rng.uniform(0, 5),
-                                                 rng.uniform(6, 14))[0]  # fmt: skip
+                self.surfaces += self.grove.tree(
+                    x, self.end + rng.uniform(0, 5), rng.uniform(6, 14)
+                )[0]
                 self.surfaces += self.grove.hedge(1, x, self.end, self.end + 1, 2.0)
 
 

@@ -15,12 +15,7 @@ _SIDE = 640
 
 
 def write_pictures(
-    detector,
-    dataset,
-    folder: str | os.PathLike,
-    *,
-    count: int = 20,
-    score_threshold: float = 0.3,
+    detector, dataset, folder: str | os.PathLike, *, count: int = 20, score_threshold: float = 0.3
 ) -> list[Path]:
     """Draws objects (white) and detections (green where right, else red) into JPEGs.
 

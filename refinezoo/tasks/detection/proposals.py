@@ -118,11 +118,7 @@ class Proposals(keras.layers.Layer):
     def all(self, logits, offsets):
         """What `propose` gives: more boxes than `call` takes, with their scores."""
         return propose(
-            logits,
-            offsets,
-            self.anchors,
-            candidates=self.candidates,
-            image_size=self.image_size,
+            logits, offsets, self.anchors, candidates=self.candidates, image_size=self.image_size
         )
 
     def compute_output_spec(self, logits, offsets):

@@ -243,7 +243,15 @@ class PVANET(TwoStageTraining, Detector):
     def get_config(self) -> dict:
         """Constructor arguments, JSON-able."""
         own = (
-            "width", "head_units", "anchor_scales", "anchor_ratios", "candidates", "proposals",
-            "rpn_batch", "roi_batch", "max_objects", "box_voting",
-        )  # fmt: skip
+            "width",
+            "head_units",
+            "anchor_scales",
+            "anchor_ratios",
+            "candidates",
+            "proposals",
+            "rpn_batch",
+            "roi_batch",
+            "max_objects",
+            "box_voting",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

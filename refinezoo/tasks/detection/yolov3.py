@@ -27,8 +27,16 @@ from refinezoo.training.jit import choose_jit
 
 #: (w, h) in pixels of a 416 pixel input, from the boxes of COCO.
 PAPER_ANCHORS = (
-    (10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326),
-)  # fmt: skip
+    (10, 13),
+    (16, 30),
+    (33, 23),
+    (30, 61),
+    (62, 45),
+    (59, 119),
+    (116, 90),
+    (156, 198),
+    (373, 326),
+)
 _PAPER_SIZE = 416
 
 

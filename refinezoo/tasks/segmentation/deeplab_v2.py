@@ -23,11 +23,7 @@ from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
 from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
-from refinezoo.tasks.segmentation.checks import (
-    check_labelled,
-    checked_masks,
-    checked_settings,
-)
+from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
 from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.jit import choose_jit
@@ -105,15 +101,24 @@ class DeepLabV2(keras.Model):
         self.image_size = None if image_size is None else tuple(image_size)
         build, options, paper_rates, _ = BACKBONES[backbone]
         self.settings = {
-            "class_names": names, "backbone": backbone, "width": width, "depth": depth,
-            "batch_norm": batch_norm, "rates": list(rates or paper_rates), "scales": list(scales),
+            "class_names": names,
+            "backbone": backbone,
+            "width": width,
+            "depth": depth,
+            "batch_norm": batch_norm,
+            "rates": list(rates or paper_rates),
+            "scales": list(scales),
             "ignore_id": self.ignore_id,
             "image_size": None if image_size is None else list(image_size),
-        }  # fmt: skip
+        }
         self.network = build(
-            len(names), rates=rates or paper_rates, width=width, depth=depth,
-            batch_norm=batch_norm, **options,
-        )  # fmt: skip
+            len(names),
+            rates=rates or paper_rates,
+            width=width,
+            depth=depth,
+            batch_norm=batch_norm,
+            **options,
+        )
         maps = multi_scale_network(self.network, scales)
         # Not tracked: they share the network's weights and must not appear in its checkpoints.
         object.__setattr__(self, "multi_scale", maps)
