@@ -52,8 +52,9 @@ def main() -> None:
 
 def compare(name: str, asked: argparse.Namespace) -> dict:
     import refinezoo
-    from refinezoo.export.measure import measure
-    from refinezoo.export.quality import LEAST_PSNR, fitted, real_frames
+    from refinezoo.export.checks.measure import measure
+    from refinezoo.export.checks.photos import fitted, real_frames
+    from refinezoo.export.checks.quality import LEAST_PSNR
     from refinezoo.export.report import export_formats
 
     model = refinezoo.load(name)

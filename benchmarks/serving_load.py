@@ -2,9 +2,9 @@
 
     python benchmarks/serving_load.py cyclegan --seconds 60 --clients 16
 
-Exports the model, starts `refinezoo.export.testing` (TensorFlow's C++ session loader behind the
-official servicers; not TF Serving) in a process of its own and keeps every client asking, one image
-after the other. Leaves with 1 if a request failed.
+Exports the model, starts `refinezoo.export.serving.testing` (TensorFlow's C++ session loader behind
+the official servicers; not TF Serving) in a process of its own and keeps every client asking, one
+image after the other. Leaves with 1 if a request failed.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def measure(folder: str, asked: argparse.Namespace) -> dict:
 
 
 def start(folder: str, workers: int) -> tuple[subprocess.Popen, str]:
-    command = [sys.executable, "-m", "refinezoo.export.testing", folder]
+    command = [sys.executable, "-m", "refinezoo.export.serving.testing", folder]
     command += ["--port", "0", "--rest-port", "0", "--workers", str(workers)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     line = server.stdout.readline()
@@ -91,8 +91,8 @@ def requests(side: int) -> list[bytes]:
     import cv2
 
     from refinezoo.data import read_image
-    from refinezoo.export.png import encode_png
-    from refinezoo.export.warmup import packaged_photos
+    from refinezoo.export.checks.photos import packaged_photos
+    from refinezoo.export.serving.png import encode_png
 
     return [encode_png(cv2.resize(read_image(path), (side, side))) for path in packaged_photos(8)]
 

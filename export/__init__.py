@@ -3,17 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from refinezoo.export.client import ServingClient, ServingError
-    from refinezoo.export.exported import load_exported
-    from refinezoo.export.folder import send_folder
-    from refinezoo.export.parity import ParityReport, check_saved_model
+    from refinezoo.export.checks.parity import ParityReport, check_saved_model
+    from refinezoo.export.formats.litert import litert
+    from refinezoo.export.formats.onnx import onnx
+    from refinezoo.export.formats.openvino import openvino
+    from refinezoo.export.formats.saved_model import saved_model
     from refinezoo.export.report import export_formats
-    from refinezoo.export.servable import saved_model
-    from refinezoo.export.serving_config import serve_config
-    from refinezoo.export.session_loader import SavedModelSession, SessionError
-    from refinezoo.export.to_litert import litert
-    from refinezoo.export.to_onnx import onnx
-    from refinezoo.export.to_openvino import openvino
+    from refinezoo.export.runtimes.exported import load_exported
+    from refinezoo.export.runtimes.session import SavedModelSession, SessionError
+    from refinezoo.export.serving.client import ServingClient
+    from refinezoo.export.serving.config import serve_config
+    from refinezoo.export.serving.folder import send_folder
+    from refinezoo.export.serving.transport import ServingError
 
 __all__ = [
     "ParityReport",
@@ -33,20 +34,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ParityReport": "parity",
-    "SavedModelSession": "session_loader",
-    "ServingClient": "client",
-    "ServingError": "client",
-    "SessionError": "session_loader",
-    "check_saved_model": "parity",
+    "ParityReport": "checks.parity",
+    "SavedModelSession": "runtimes.session",
+    "ServingClient": "serving.client",
+    "ServingError": "serving.transport",
+    "SessionError": "runtimes.session",
+    "check_saved_model": "checks.parity",
     "export_formats": "report",
-    "litert": "to_litert",
-    "load_exported": "exported",
-    "onnx": "to_onnx",
-    "openvino": "to_openvino",
-    "saved_model": "servable",
-    "send_folder": "folder",
-    "serve_config": "serving_config",
+    "litert": "formats.litert",
+    "load_exported": "runtimes.exported",
+    "onnx": "formats.onnx",
+    "openvino": "formats.openvino",
+    "saved_model": "formats.saved_model",
+    "send_folder": "serving.folder",
+    "serve_config": "serving.config",
 }
 
 

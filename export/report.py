@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.export.checks.measure import Measured, measure, refined
+from refinezoo.export.checks.photos import fitted, labelled_photos, real_frames
+from refinezoo.export.checks.quality import psnr, relative_change
+from refinezoo.export.formats.edge_graph import image_sizes
+from refinezoo.export.registry import FORMATS
+from refinezoo.export.runtimes.exported import Exported, load_exported
+from refinezoo.export.runtimes.opening import is_saved_model
+from refinezoo.export.signatures.kind import kind_of
 from refinezoo.files import atomic_path
 from refinezoo.refinement.fingerprint import weights_sha256
-
-from .edge_graph import image_sizes
-from .exported import Exported, load_exported
-from .formats import FORMATS
-from .measure import Measured, measure, refined
-from .quality import fitted, labelled_photos, psnr, real_frames, relative_change
-from .runtimes import is_saved_model
-from .signatures import kind_of
 
 THREADS = (1, 2)
 _PARITY_FRAMES = 8
@@ -65,7 +65,7 @@ def export_formats(
         model: a model of refinezoo.
         name: its name in the folder.
         out: folder of all models.
-        formats: names of `refinezoo.export.formats.FORMATS`.
+        formats: names of `refinezoo.export.registry.FORMATS`.
         variants: of these only those variants ("float32", "float16", "dynamic", "int8", "bf16");
             None is all.
         image_size: of the edge formats; see `export.litert`.

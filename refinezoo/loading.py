@@ -27,7 +27,7 @@ def load(
     Raises:
         RefinezooError: unknown name, missing or changed weights, a broken config or file.
     """
-    from refinezoo.export.runtimes import is_exported
+    from refinezoo.export.runtimes.opening import is_exported
 
     if not is_exported(name_or_path):
         return zoo.load(name_or_path, weights, root=root)
@@ -36,6 +36,6 @@ def load(
             f"an exported file has its weights inside, received weights={weights!r}. "
             "Leave weights out."
         )
-    from refinezoo.export.exported import load_exported
+    from refinezoo.export.runtimes.exported import load_exported
 
     return load_exported(name_or_path)

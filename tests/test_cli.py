@@ -230,7 +230,7 @@ def test_export_calls_the_named_format(monkeypatch, tmp_path):
 
 
 def test_export_shows_the_table_of_formats():
-    from refinezoo.export.formats import FORMATS, format_table
+    from refinezoo.export.registry import FORMATS, format_table
 
     shown = run("export", "--help-formats")
     assert shown.exit_code == 0 and shown.stdout.strip() == format_table()

@@ -75,7 +75,7 @@ def start() -> None:
 def load(name: str) -> Any:
     """The model of a zoo name, a preset folder or an exported file."""
     import refinezoo
-    from refinezoo.export.runtimes import is_exported
+    from refinezoo.export.runtimes.opening import is_exported
 
     if not is_exported(name):
         refinezoo.zoo.find(name)  # a wrong name is told before Keras starts

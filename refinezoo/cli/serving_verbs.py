@@ -11,7 +11,7 @@ from refinezoo.cli.app import app, load, parse_size, start, worded
 
 def _show_formats(asked: bool) -> None:
     if asked:
-        from refinezoo.export.formats import format_table
+        from refinezoo.export.registry import format_table
 
         print(format_table())
         raise typer.Exit()
@@ -84,7 +84,7 @@ def serve_config(
 ) -> None:
     """Write TF Serving's configuration for a folder of models, compose file and manifests."""
     with worded():
-        from refinezoo.export.serving_config import parse_labels, serve_config
+        from refinezoo.export.serving.config import parse_labels, serve_config
 
         for path in serve_config(models, out, latest=latest, labels=parse_labels(label or [])):
             print(path)

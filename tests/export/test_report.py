@@ -7,7 +7,7 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export
-from refinezoo.export.formats import FORMATS, format_table
+from refinezoo.export.registry import FORMATS, format_table
 
 DOCS = Path(__file__).parents[2] / "docs/export.md"
 
@@ -72,7 +72,7 @@ def test_a_variant_that_no_format_has_is_named(tmp_path):
 
 
 def test_measuring_reports_the_last_words_of_the_process(tmp_path):
-    from refinezoo.export.measure import measure
+    from refinezoo.export.checks.measure import measure
 
     with pytest.raises(RefinezooError, match="measuring .*missing.tflite failed.*found none"):
         measure(tmp_path / "missing.tflite", np.zeros((4, 4, 3), np.uint8), threads=1)

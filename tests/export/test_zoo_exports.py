@@ -11,7 +11,8 @@ import pytest
 
 import refinezoo
 from refinezoo import export, presets, zoo
-from refinezoo.export import servable
+from refinezoo.export.formats import saved_model
+from refinezoo.export.signatures.info import model_info
 from refinezoo.schema import Kind
 
 pytestmark = pytest.mark.tensorflow
@@ -39,7 +40,7 @@ class Shared:
         key = (entry.class_name, json.dumps(entry.config))
         if key != self.key:
             self.model, self.key = refinezoo.load(name), key
-            self.functions = servable.build_signatures(self.model, 400_000)
+            self.functions = saved_model.build_signatures(self.model, 400_000)
         elif entry.weights is not None:
             path = zoo._weights_folder(None) / entry.weights.file
             presets.load_weights(presets.preset_network(self.model), path)
@@ -55,8 +56,8 @@ def shared():
 @pytest.mark.parametrize("name", entries())
 def test_an_entry_equals_keras_in_the_session_loader(name, shared, photos, tmp_path):
     model, functions = shared.take(name)
-    info = servable.model_info(model, name, 1)
-    servable.write_signatures(model, tmp_path, info, functions)
+    info = model_info(model, name, 1)
+    saved_model.write_signatures(model, tmp_path, info, functions)
     own = getattr(model, "image_size", None)
     height, width = SIZES.get(info["kind"]) or (own if isinstance(own, tuple) else (own, own))
     image = np.pad(photos[2], [(0, 300), (0, 300), (0, 0)], mode="reflect")[:height, :width]

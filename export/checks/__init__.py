@@ -1,0 +1,1 @@
+"""What an exported file keeps of its model, and how fast it is."""

@@ -1,0 +1,91 @@
+"""Latency and peak memory of one exported file, in a process that does nothing else.
+
+`python -m refinezoo.export.checks.measure` is that process: neither Keras nor TensorFlow's Python
+is imported, so its peak memory is that of the runtime, the file and one image.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Latencies of one image in milliseconds, peak resident memory of the process in MB."""
+
+    p50_ms: float
+    p95_ms: float
+    peak_mb: float
+
+
+def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Measured:
+    """Runs an exported file `runs` times after two warm-up runs.
+
+    Args:
+        path: the file or version folder.
+        image: uint8 `[H, W, 3]`, of a size the file takes.
+        threads: CPU threads of the runtime.
+        runs: timed runs; fewer if they take longer than 20 s in all.
+
+    Raises:
+        RefinezooError: the process failed; with its last words.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "image.npy"
+        np.save(file, image)
+        request = {"path": str(path), "image": str(file), "threads": threads, "runs": runs}
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, json.dumps(request)], capture_output=True, text=True
+        )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise RefinezooError(f"measuring {path} failed: {last[0]}")
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def main(request: str) -> None:
+    """Prints the measurement as JSON."""
+    from refinezoo.export.runtimes.exported import load_exported
+
+    asked = json.loads(request)
+    image = np.load(asked["image"])
+    exported = load_exported(asked["path"], threads=asked["threads"])
+    run = partial(refined, exported) if hasattr(exported, "refine") else exported.predict
+    for _ in range(2):
+        run(image)
+    times: list[float] = []
+    while len(times) < asked["runs"] and sum(times) < 20.0:
+        start = time.perf_counter()
+        run(image)
+        times.append(time.perf_counter() - start)
+    p50, p95 = np.percentile(np.array(times) * 1e3, [50, 95])
+    print(json.dumps({"p50_ms": float(p50), "p95_ms": float(p95), "peak_mb": _peak_mb()}))
+
+
+def refined(refiner: Any, image: np.ndarray) -> np.ndarray:
+    """An image refined; a refiner that sees depth gets a flat depth map, 1 m."""
+    if not getattr(refiner, "use_depth", False):
+        return refiner.refine(image)
+    return refiner.refine_rgbd(image[None], np.ones((1, *image.shape[:2], 1), np.float32))[0][0]
+
+
+def _peak_mb() -> float:
+    # Not getrusage: a child starts with the peak of the process that it was forked from.
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise RefinezooError("expected VmHWM in /proc/self/status; peak memory is read on Linux only.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

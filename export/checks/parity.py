@@ -1,0 +1,76 @@
+"""Does an exported model give the pixels of the Keras model, in the loader it is served with?"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+from refinezoo.export.runtimes.session import SavedModelSession
+from refinezoo.export.serving.png import decode_png, encode_png
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """The largest difference seen, and how alike the images are.
+
+    Attributes:
+        max_abs_error: largest absolute difference, in levels of 255.
+        psnr: peak signal-to-noise ratio over all pixels, in dB; infinite when equal.
+        images: how many images were compared, on each signature.
+        signatures: what was run.
+    """
+
+    max_abs_error: int
+    psnr: float
+    images: int
+    signatures: tuple[str, ...]
+
+
+def check_saved_model(
+    folder: str | os.PathLike, model: Any, images: Sequence[np.ndarray], *, threads: int | None = 1
+) -> ParityReport:
+    """Runs a refiner's servable in TensorFlow's C++ session loader and compares with `refine`.
+
+    Args:
+        folder: the version folder.
+        model: the refiner it was made from.
+        images: uint8 `[H, W, 3]` each; sizes may differ. All go in one `serving_default` request
+            as PNG, and one by one through `tensor`.
+        threads: CPU threads of the session.
+
+    Returns:
+        The report over both signatures.
+
+    Raises:
+        RefinezooError: no images, no refiner, or an output of another size than its input.
+        SessionError: the loader refused the model or a request.
+    """
+    images = [np.asarray(image) for image in images]
+    if not hasattr(model, "refine"):
+        raise RefinezooError(
+            f"expected a refiner to compare with, received {type(model).__name__}. Compare a "
+            "detector's predict with SavedModelSession(folder).run('tensor', images=images)."
+        )
+    if not images:
+        raise RefinezooError("expected at least one image to compare, received none.")
+    expected = [np.asarray(model.refine(image[None]))[0] for image in images]
+    with SavedModelSession(folder, threads=threads) as session:
+        replies = session.run(image_bytes=[encode_png(image) for image in images])["image_bytes"]
+        received = [decode_png(reply) for reply in replies]
+        received += [session.run("tensor", images=image[None])["images"][0] for image in images]
+    errors = []
+    for wanted, given in zip(expected * 2, received, strict=True):
+        if wanted.shape != given.shape:
+            raise RefinezooError(f"expected an output of {wanted.shape}, received {given.shape}.")
+        errors.append(np.abs(wanted.astype(np.int16) - given).ravel())
+    error = np.concatenate(errors)
+    mean_square = float(np.mean(np.square(error, dtype=np.float64)))
+    return ParityReport(
+        max_abs_error=int(error.max()),
+        psnr=float("inf") if mean_square == 0 else 10 * float(np.log10(255**2 / mean_square)),
+        images=len(images),
+        signatures=("serving_default", "tensor"),
+    )

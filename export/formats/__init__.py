@@ -1,0 +1,1 @@
+"""Writers of each format: SavedModel, LiteRT, ONNX, OpenVINO."""

@@ -1,0 +1,227 @@
+"""LiteRT (`.tflite`) files: float, float16 weights, dynamic range or int8, builtin operators only.
+
+int8 is selective. Convolutions, 99 % of the work, and what only moves or clips values between them
+are integers; normalisation, residual sums and colour arithmetic stay float, because there eight
+bits cost 15 to 40 dB (measured on the zoo's CycleGANs: 15 dB all integers, 54 dB like this).
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.export.checks.photos import fitted, real_frames
+from refinezoo.export.checks.quality import QualityGate, dataset_path
+from refinezoo.export.formats.edge_graph import (
+    Size,
+    checked_path,
+    converting,
+    edge_info,
+    image_sizes,
+    write_edge_graph,
+)
+from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder
+from refinezoo.export.formats.through_tensorflow import through_tensorflow
+from refinezoo.export.runtimes.opening import INFO_NAME, needs, signature_name
+from refinezoo.files import atomic_path
+
+QUANTIZE = ("float16", "dynamic", "int8")
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+_INTEGER = {
+    *_CONVOLUTIONS,
+    "RELU",
+    "LEAKY_RELU",
+    "MAX_POOL_2D",
+    "PAD",
+    "MIRROR_PAD",
+    "TILE",
+    "DEPTH_TO_SPACE",
+}
+
+
+def litert(
+    model: Any,
+    path: str | os.PathLike,
+    image_size: Any = None,
+    quantize: Literal["float16", "dynamic", "int8"] | None = None,
+    calibration: Sequence[np.ndarray] | None = None,
+    *,
+    evaluation: Any = None,
+    force: bool = False,
+) -> Path:
+    """Writes `model` as a LiteRT file that needs no Flex delegate.
+
+    Each size is a signature of its own over the same weights (`image_256x128`); input `images`,
+    uint8 `[1, H, W, 3]` RGB; a refiner gives `refined`, the same. The file is a zip archive as
+    well: `unzip -p FILE model_info.json` prints name, classes, value ranges and weights hash. A
+    model on the JAX backend goes through a TensorFlow process of its own.
+
+    Args:
+        model: a refiner, detector or depth model.
+        path: the file, `.tflite`; replaced if it exists.
+        image_size: a side, (height, width) or a list of these, pixels; None is the size the model
+            was trained at.
+        quantize: None is float32; `"float16"` halves the file; `"dynamic"` stores int8 weights
+            and measures activations while it runs; `"int8"` fixes them by `calibration`.
+        calibration: uint8 `[H, W, 3]` each, of what the model will see. Every fourth is held out
+            to measure the quality. None takes the packaged real photos.
+        evaluation: `CocoDataset`, or its folder, to measure a detector's AP50 on; None takes the
+            packaged photos.
+        force: write a quantised file even if it lost too much (`export.checks.quality`).
+
+    Returns:
+        The file.
+
+    Raises:
+        RefinezooError: bad arguments, a model that LiteRT's builtins cannot express, or a
+            quantised model below the quality gate; it says what was reached.
+    """
+    path = checked_path(path, ".tflite")
+    if quantize is not None and quantize not in QUANTIZE:
+        raise RefinezooError(
+            f"expected quantize as None or one of {', '.join(QUANTIZE)}, received {quantize!r}."
+            + did_you_mean(str(quantize), QUANTIZE)
+        )
+    sizes = image_sizes(model, image_size, several=True)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return through_tensorflow(
+            "litert",
+            model,
+            path,
+            frames=calibration,
+            image_size=[list(s) for s in sizes],
+            quantize=quantize,
+            evaluation=dataset_path(evaluation),
+            force=force,
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        with converting("LiteRT"):
+            # TensorFlow's calibrator crashes on loops (2.21).
+            write_edge_graph(model, scratch, sizes, loops=quantize != "int8")
+        if quantize is None:
+            with converting("LiteRT"):
+                content = _converter(scratch, sizes).convert()
+            _write(path, content, edge_info(model, sizes, format="litert", quantize=None))
+            return path
+        needs("ai_edge_litert", "litert")
+        gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
+        for kept_float, convert in _attempts(model, scratch, sizes, quantize, gate.calibration):
+            with converting("LiteRT"):
+                content = convert()
+            info = edge_info(
+                model, sizes, format="litert", quantize=quantize, kept_float=kept_float
+            )
+            trial = Path(scratch) / "trial.tflite"
+            _write(trial, content, info)
+            quality = gate.measure(trial)
+            if quality.passed:
+                break
+        gate.check(quality, f'quantize="{quantize}"')
+        _write(path, content, {**info, "quality": quality.as_dict()})
+    return path
+
+
+def operators(path: str | os.PathLike) -> set[str]:
+    """Names of the operators in a LiteRT file; a Flex operator is named `Flex...`."""
+    return {name for graph in _graph_operators(Path(path).read_bytes()) for name, _ in graph}
+
+
+def _write(path: Path, content: bytes, info: dict[str, Any]) -> None:
+    # A zip archive behind the flatbuffer is how LiteRT files carry their associated files.
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(INFO_NAME, json.dumps(info, indent=1, ensure_ascii=False))
+            if info["class_names"]:
+                archive.writestr("labels.txt", "\n".join(info["class_names"]) + "\n")
+
+
+def _converter(folder: str, sizes: Sequence[Size]) -> Any:
+    import tensorflow as tf
+
+    keys = [signature_name(size) for size in sizes]
+    return tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=keys)
+
+
+def _attempts(
+    model: Any, folder: str, sizes: Sequence[Size], quantize: str, frames: list[np.ndarray]
+) -> Iterator[tuple[list[str], Callable[[], bytes]]]:
+    """Conversions to try in turn: layers that stay float, and what makes the file."""
+    import tensorflow as tf
+
+    def converter():
+        made = _converter(folder, sizes)
+        made.optimizations = [tf.lite.Optimize.DEFAULT]
+        return made
+
+    if quantize != "int8":
+        made = converter()
+        if quantize == "float16":
+            made.target_spec.supported_types = [tf.float16]
+        yield [], made.convert
+        return
+
+    def representative():
+        for size in sizes:
+            for frame in frames[:CALIBRATION_FRAMES]:
+                image = fitted(model, frame, size)[None]
+                yield signature_name(size), {"images": image}
+
+    with converting("LiteRT"):
+        made = converter()
+        made.representative_dataset = representative
+        made._experimental_calibrate_only = True
+        calibrated = made.convert()
+    graphs = [
+        [output for name, output in graph if name in _CONVOLUTIONS]
+        for graph in _graph_operators(calibrated)
+    ]
+    for kept in float_ladder(graphs):
+        yield kept, lambda kept=kept: _selective_int8(calibrated, kept)
+
+
+def _selective_int8(calibrated: bytes, kept_float: list[str]) -> bytes:
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    operator = _schema().BuiltinOperator
+    every = {name for name in vars(operator) if not name.startswith("_")}
+    return mlir_quantize(
+        calibrated, denylisted_ops=sorted(every - _INTEGER), denylisted_nodes=kept_float or None
+    )
+
+
+def _graph_operators(content: bytes) -> list[list[tuple[str, str]]]:
+    """Per subgraph the operators in order: name, name of the first output."""
+    schema = _schema()
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0].isupper()}
+    model = schema.Model.GetRootAsModel(bytearray(content), 0)
+    codes = []
+    for index in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(index)
+        custom = code.CustomCode()
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        codes.append(custom.decode() if custom else names[number])
+    graphs = []
+    for index in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(index)
+        rows = []
+        for place in range(graph.OperatorsLength()):
+            operator = graph.Operators(place)
+            output = ""
+            if operator.OutputsLength():
+                output = graph.Tensors(operator.Outputs(0)).Name().decode()
+            rows.append((codes[operator.OpcodeIndex()], output))
+        graphs.append(rows)
+    return graphs
+
+
+def _schema() -> Any:
+    return needs("tensorflow.lite.python.schema_py_generated", "tensorflow")

@@ -1,0 +1,156 @@
+"""OpenVINO IR (`.xml` and `.bin`), for Intel and AMD processors and Intel accelerators."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.export.checks.photos import fitted, real_frames
+from refinezoo.export.checks.quality import QualityGate, dataset_path
+from refinezoo.export.formats.edge_graph import (
+    Size,
+    checked_path,
+    converting,
+    edge_info,
+    image_sizes,
+    write_edge_graph,
+)
+from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder, prepared, quantized
+from refinezoo.export.formats.onnx import onnx_model
+from refinezoo.export.formats.through_tensorflow import through_tensorflow
+from refinezoo.export.runtimes.opening import INFO_KEY, needs
+from refinezoo.export.signatures.kind import kind_of
+from refinezoo.files import atomic_path
+
+PRECISIONS = ("f32", "bf16", "int8")
+
+
+def openvino(
+    model: Any,
+    path: str | os.PathLike,
+    image_size: Any = None,
+    precision: Literal["f32", "bf16", "int8"] = "f32",
+    *,
+    frames: Any = None,
+    evaluation: Any = None,
+    force: bool = False,
+) -> Path:
+    """Writes `model` as OpenVINO IR.
+
+    Inputs and outputs are those of `export.litert`; the runtime info `refinezoo` holds name,
+    classes, value ranges and weights hash as JSON. A model on the JAX backend goes through a
+    TensorFlow process of its own.
+
+    OpenVINO 2026.4 reads no graph of ours in both ways: from TensorFlow it confuses the axes of a
+    depth-to-space (upsampling), from ONNX it refuses the loop of the suppression of boxes. So
+    detectors are converted from the TensorFlow graph, all else from the ONNX graph. An int8
+    detector is converted from ONNX too, its suppression written out in eight rounds.
+
+    Args:
+        model: a refiner, detector or depth model.
+        path: the `.xml` file; the weights go to the `.bin` beside it. Both are replaced.
+        image_size: a side or (height, width), pixels; None is the size the model was trained at.
+        precision: `"bf16"` stores float16 weights and asks the runtime for bfloat16 arithmetic,
+            where the processor has it; `"int8"` computes convolutions in integers, all else in
+            float32. Both must pass the quality gate (`export.checks.quality`).
+        frames: uint8 `[H, W, 3]` each, to measure that on, and three of four of them to calibrate
+            int8; None takes the packaged real photos.
+        evaluation: `CocoDataset`, or its folder, to measure a detector's AP50 on; None takes the
+            packaged photos.
+        force: write such a file even if it lost too much.
+
+    Returns:
+        The `.xml` file.
+
+    Raises:
+        RefinezooError: bad arguments, OpenVINO is missing or cannot convert the model, or it
+            lost too much; then the error says what was reached.
+    """
+    path = checked_path(path, ".xml")
+    if precision not in PRECISIONS:
+        raise RefinezooError(
+            f"expected precision as one of {', '.join(PRECISIONS)}, received {precision!r}."
+            + did_you_mean(str(precision), PRECISIONS)
+        )
+    (size,) = image_sizes(model, image_size)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return through_tensorflow(
+            "openvino",
+            model,
+            path,
+            frames=frames,
+            frames_option="frames",
+            image_size=list(size),
+            precision=precision,
+            evaluation=dataset_path(evaluation),
+            force=force,
+        )
+    runtime = needs("openvino", "openvino")
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def write(source: Path, name: str, **said: Any) -> Path:
+            made = Path(scratch) / name
+            info = edge_info(model, [size], format="openvino", precision=precision, **said)
+            with converting("OpenVINO"):
+                converted = runtime.convert_model(source)
+                converted.set_rt_info(json.dumps(info, ensure_ascii=False), [INFO_KEY])
+                runtime.save_model(converted, made, compress_to_fp16=precision != "f32")
+            return made
+
+        if precision == "f32":
+            made = write(_float_graph(model, size, scratch), path.name)
+        else:
+            gate = QualityGate(model, real_frames(frames), evaluation, force=force)
+            for source, kept in _attempts(model, size, precision, scratch, gate.calibration):
+                quality = gate.measure(write(source, path.name, kept_float=kept))
+                if quality.passed:
+                    break
+            gate.check(quality, f'precision="{precision}"')
+            made = write(
+                source, f"measured_{path.name}", kept_float=kept, quality=quality.as_dict()
+            )
+        # The weights first: an .xml never stands beside the weights of another model.
+        for suffix in (".bin", ".xml"):
+            with atomic_path(path.with_suffix(suffix)) as temporary:
+                shutil.copyfile(made.with_suffix(suffix), temporary)
+    return path
+
+
+def _float_graph(model: Any, size: Size, scratch: str) -> Path:
+    if kind_of(model) != "detector":
+        return _onnx_graph(onnx_model(model, size), scratch)
+    with converting("OpenVINO"):
+        write_edge_graph(model, Path(scratch) / "graph", [size])
+    return Path(scratch) / "graph"
+
+
+def _onnx_graph(graph: Any, scratch: str) -> Path:
+    source = Path(scratch) / "graph.onnx"
+    source.write_bytes(graph.SerializeToString())
+    return source
+
+
+def _attempts(
+    model: Any, size: Size, precision: str, scratch: str, frames: list[np.ndarray]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Graphs to try in turn, and their convolutions that stay float."""
+    if precision == "bf16":
+        yield _float_graph(model, size, scratch), []
+        return
+    source = _onnx_graph(onnx_model(model, size, loops=False), scratch)
+    images = [fitted(model, frame, size) for frame in frames[:CALIBRATION_FRAMES]]
+    with converting("OpenVINO"):
+        source, given = source.with_stem("prepared"), source
+        names = prepared(given, source)
+    for kept in float_ladder([names]):
+        with converting("OpenVINO"):
+            made = quantized(source, source.with_stem("int8"), images, kept)
+        yield made, kept

@@ -1,0 +1,1 @@
+"""Around TF Serving: client, warm-up, configuration, a server for tests."""

@@ -1,0 +1,1 @@
+"""What a model of each kind signs: the entry points of its graph."""

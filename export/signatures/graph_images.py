@@ -1,0 +1,236 @@
+"""Image handling inside a served graph: checked decoding, encoding, padding to a stride.
+
+Every refusal is an InvalidArgument error of that one request; nothing is decoded before the size
+written in the file's header passed the limit.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_PNG_HEADER_BYTES = 24  # magic, IHDR length and name, width, height
+MM_PER_METRE = 1000.0
+GREY = 128  # of the bars of a letterbox
+_NO_IMAGE = "expected the bytes of a JPEG or PNG image"
+
+
+def batch_of_images() -> "tf.TensorSpec":
+    """The spec of `images`, uint8 `[B, H, W, 3]`."""
+    import tensorflow as tf
+
+    return tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+
+
+def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Decodes one JPEG or PNG of any size: grey and palette become RGB, alpha is dropped.
+
+    Args:
+        image_bytes: string scalar.
+        max_image_pixels: height x width allowed, compared with the header before decoding.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB. EXIF orientation is not applied, 16-bit PNGs lose their low byte.
+    """
+    import tensorflow as tf
+
+    size = tf.strings.length(image_bytes)
+    check = tf.debugging.Assert(size > 0, [f"{_NO_IMAGE}, received zero bytes."])
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+    is_png = _starts_with(image_bytes, _PNG_MAGIC)
+    is_jpeg = _starts_with(image_bytes, _JPEG_MAGIC)
+    check = tf.debugging.Assert(
+        tf.logical_or(is_jpeg, tf.logical_and(is_png, size > _PNG_HEADER_BYTES)),
+        [f"{_NO_IMAGE}, received other or truncated content; bytes:", size],
+    )
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+
+    height, width = tf.cond(is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes))
+    with tf.control_dependencies([_check_size(height, width, max_image_pixels)]):
+        image_bytes = tf.identity(image_bytes)
+    image = tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(image_bytes, channels=3),
+        # The accurate transform is what OpenCV and Pillow use: equal pixels on both sides.
+        lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"),
+    )
+    image.set_shape([None, None, 3])
+    return image
+
+
+def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Refuses uint8 `[B, H, W, 3]` batches without pixels, or with more than the limit in all."""
+    import tensorflow as tf
+
+    batch, height, width, _ = tf.unstack(tf.shape(images, out_type=tf.int64))
+    with tf.control_dependencies([_check_size(batch * height, width, max_image_pixels)]):
+        return tf.identity(images)
+
+
+def decode_depth(depth_mm_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Decodes one 16-bit grey PNG in millimetres, string scalar, to float32 `[H, W, 1]`, metres."""
+    import tensorflow as tf
+
+    expected = "expected depth_mm_bytes as a 16-bit grey PNG in millimetres, received"
+    size = tf.strings.length(depth_mm_bytes)
+    is_png = tf.logical_and(_starts_with(depth_mm_bytes, _PNG_MAGIC), size > _PNG_HEADER_BYTES + 1)
+    check = tf.debugging.Assert(is_png, [f"{expected} other content; bytes:", size])
+    with tf.control_dependencies([check]):
+        depth_mm_bytes = tf.identity(depth_mm_bytes)
+    kind = tf.io.decode_raw(tf.strings.substr(depth_mm_bytes, _PNG_HEADER_BYTES, 2), tf.uint8)
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all(kind == tf.constant([16, 0], tf.uint8)),
+            [f"{expected} a PNG of bits, colour type:", kind],
+        ),
+        _check_size(*_png_size(depth_mm_bytes), max_image_pixels),
+    ]
+    with tf.control_dependencies(checks):
+        depth = tf.io.decode_png(tf.identity(depth_mm_bytes), channels=1, dtype=tf.uint16)
+    depth.set_shape([None, None, 1])
+    # In float64: TensorFlow multiplies by 1 / 1000 instead, and a last bit may change the noise,
+    # which is drawn from a hash of the picture.
+    return tf.cast(tf.cast(depth, tf.float64) / MM_PER_METRE, tf.float32)
+
+
+def check_depth(depth_m: "tf.Tensor", images: "tf.Tensor") -> "tf.Tensor":
+    """Refuses `[B, H, W, 1]` of another size than the images, negative, NaN or infinite."""
+    import tensorflow as tf
+
+    sizes = tf.shape(depth_m)[:3], tf.shape(images)[:3]
+    checks = [
+        tf.debugging.Assert(
+            tf.reduce_all(sizes[0] == sizes[1]),
+            ["expected depth of the images' number and size, received depth, images:", *sizes],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(tf.logical_and(depth_m >= 0.0, tf.math.is_finite(depth_m))),
+            ["expected depth in metres, 0 = no surface, received negative or infinite values"],
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.identity(depth_m)
+
+
+def check_count(image_bytes: "tf.Tensor", most: int) -> "tf.Tensor":
+    """Refuses requests of more than `most` images, which would be decoded into one batch."""
+    import tensorflow as tf
+
+    count = tf.size(image_bytes)
+    check = tf.debugging.Assert(
+        count <= most, [f"expected at most {most} images in one request, received", count]
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(image_bytes)
+
+
+def mirror_to_stride(images: "tf.Tensor", stride: int, least: int) -> "tf.Tensor":
+    """Mirrors `[B, H, W, C]` below and to the right up to a multiple of `stride`, at least `least`.
+
+    The padding of `Refiner.refine`; the mirroring repeats, so that a 1 x 1 image also fits.
+    """
+    import tensorflow as tf
+
+    for axis in (1, 2):
+        size = images.shape[axis]
+        if size is not None and size >= least and size % stride == 0:
+            continue  # known to fit when traced: the edge formats need no gather
+        size = tf.shape(images)[axis]
+        target = (tf.maximum(size, least) + stride - 1) // stride * stride
+        place = tf.range(target) % (2 * size)
+        index = tf.minimum(place, 2 * size - 1 - place)
+        images = tf.gather(images, index, axis=axis)
+    return images
+
+
+def resize_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Warps uint8 `[B, H, W, 3]` to `[B, side, side, 3]` as `Detector.prepare` does with OpenCV.
+
+    Area averaging where both sides shrink, else bilinear; rounded to uint8 again.
+    """
+    import tensorflow as tf
+
+    return tf.ensure_shape(resized(images, side, side), [None, side, side, 3])
+
+
+def letterbox_to_square(images: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Places uint8 `[B, H, W, 3]` in a grey `[B, side, side, 3]` as `Detector.prepare` does."""
+    import tensorflow as tf
+
+    high, wide, top, left = tf.unstack(_placement(tf.shape(images)[None, 1:3], side)[0])
+    inside = resized(images, high, wide)
+    bars = [[0, 0], [top, side - high - top], [left, side - wide - left], [0, 0]]
+    square = tf.pad(inside, bars, constant_values=GREY)
+    return tf.ensure_shape(square, [None, side, side, 3])
+
+
+def out_of_letterbox(boxes: "tf.Tensor", sizes: "tf.Tensor", side: int) -> "tf.Tensor":
+    """Boxes `[B, N, 4]`, fractions of the square, in pixels of images of `sizes` int32 `[B, 2]`."""
+    import tensorflow as tf
+
+    place = tf.cast(_placement(sizes, side), tf.float32)[:, None]
+    offset = tf.gather(place, [3, 2, 3, 2], axis=-1)
+    inside = tf.gather(place, [1, 0, 1, 0], axis=-1)
+    own = tf.cast(tf.gather(sizes, [1, 0, 1, 0], axis=1), tf.float32)[:, None]
+    return (boxes * float(side) - offset) * (own / inside)
+
+
+def _placement(sizes: "tf.Tensor", side: int) -> "tf.Tensor":
+    """`refinezoo.data.letterbox.placement` of sizes int32 `[B, 2]`: height, width, top, left."""
+    import tensorflow as tf
+
+    longest = tf.reduce_max(sizes, axis=1, keepdims=True)
+    inside = tf.maximum(1, (2 * sizes * side + longest) // (2 * longest))
+    return tf.concat([inside, (side - inside) // 2], axis=1)
+
+
+def resized(images: "tf.Tensor", high: "tf.Tensor | int", wide: "tf.Tensor | int") -> "tf.Tensor":
+    """Scales uint8 `[B, H, W, 3]`: area averages where both sides shrink, else bilinear."""
+    import tensorflow as tf
+
+    shape = tf.shape(images)
+    pixels = tf.cast(images, tf.float32)
+    scaled = tf.cond(
+        tf.logical_and(shape[1] >= high, shape[2] >= wide),
+        lambda: tf.image.resize(pixels, [high, wide], method="area"),
+        lambda: tf.image.resize(pixels, [high, wide], method="bilinear"),
+    )
+    return tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)
+
+
+def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":
+    import tensorflow as tf
+
+    pixels = height * width
+    return tf.debugging.Assert(
+        tf.logical_and(pixels > 0, pixels <= max_image_pixels),
+        [f"expected 1 to {max_image_pixels} pixels, received rows, columns:", height, width],
+    )
+
+
+def _starts_with(image_bytes: "tf.Tensor", magic: bytes) -> "tf.Tensor":
+    import tensorflow as tf
+
+    size = tf.minimum(tf.strings.length(image_bytes), len(magic))
+    return tf.equal(tf.strings.substr(image_bytes, 0, size), magic)
+
+
+def _jpeg_size(image_bytes: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    import tensorflow as tf
+
+    shape = tf.io.extract_jpeg_shape(image_bytes, output_type=tf.int32)
+    return tf.cast(shape[0], tf.int64), tf.cast(shape[1], tf.int64)
+
+
+def _png_size(image_bytes: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    import tensorflow as tf
+
+    header = tf.io.decode_raw(tf.strings.substr(image_bytes, 16, 8), tf.uint8)
+    header = tf.cast(header, tf.int64)
+    powers = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    width = tf.reduce_sum(header[:4] * powers)
+    return tf.reduce_sum(header[4:8] * powers), width

@@ -1,0 +1,269 @@
+"""Every registered class as a LiteRT, ONNX and OpenVINO file, in the runtime of that format."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo import RefinezooError, export, presets, zoo
+
+pytestmark = pytest.mark.tensorflow
+SUFFIX = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
+SIDE = 32
+
+
+def answers(model, image):
+    """What a user gets from a model or an exported file, by name."""
+    if hasattr(model, "refine"):
+        return {"refined": model.refine(image[None])[0]}
+    if hasattr(model, "predict_depth"):
+        return {"depth_m": np.asarray(model.predict_depth(image[None]))[0]}
+    if hasattr(model, "predict_probability"):
+        return {"probability": model.predict_probability(image[None])[0]}
+    if hasattr(model, "predict_ranges"):
+        return {"ranges_m": model.predict_ranges(image[None])[0]}
+    if hasattr(model, "segment"):
+        return {"class_ids": model.segment(image[None])[0]}
+    return {key: rows[0] for key, rows in model.predict(image[None]).items()}
+
+
+def assert_same(wanted, given):
+    for key, value in wanted.items():
+        assert given[key].shape == value.shape and given[key].dtype == value.dtype, key
+        if key == "class_ids":
+            assert len(np.unique(value)) > 1 and (given[key] != value).mean() < 0.005  # ties
+            continue
+        scale = {"refined": 1, "boxes": 0.02, "count": 0, "classes": 0}.get(key, 1e-4)
+        np.testing.assert_allclose(given[key].astype("f8"), value, atol=scale, rtol=1e-4)
+
+
+def image_for(model, frames):
+    from refinezoo.export.checks.photos import fitted
+    from refinezoo.export.formats.edge_graph import image_sizes
+
+    return fitted(model, frames[0], image_sizes(model, None)[0])
+
+
+@pytest.mark.parametrize("name", sorted(presets.REGISTRY))
+def test_litert_equals_keras_without_flex(needed, name, models, frames, tmp_path):
+    needed("litert")
+    model = models(name)
+    size = None if getattr(model, "image_size", None) else SIDE
+    path = export.litert(model, tmp_path / "model.tflite", size)
+    from refinezoo.export.formats.litert import operators
+
+    found = operators(path)
+    assert found and not [op for op in found if op.startswith("Flex") or not op.isupper()]
+    exported = refinezoo.load(path)
+    image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
+    assert_same(answers(model, image), answers(exported, image))
+
+
+@pytest.mark.parametrize("name", [row["name"] for row in zoo.list_models(kind="refiner")])
+def test_the_zoos_refiners_equal_keras_without_flex(needed, name, photos, tmp_path):
+    needed("litert")
+    model = refinezoo.load(name)
+    path = export.litert(model, tmp_path / "model.tflite", SIDE)
+    from refinezoo.export.formats.litert import operators
+
+    assert not [op for op in operators(path) if op.startswith("Flex") or not op.isupper()]
+    image = photos[2][:SIDE, :SIDE]
+    assert_same(answers(model, image), answers(refinezoo.load(path), image))
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "openvino"])
+@pytest.mark.parametrize(
+    "name", ["CycleGANForegroundBackground", "DeepLabV2", "FDA", "PVANET", "SSD300", "YOLOv3"]
+)
+def test_onnx_and_openvino_equal_keras(needed, format_name, name, models, frames, tmp_path):
+    needed(format_name)
+    model = models(name)
+    size = None if getattr(model, "image_size", None) else SIDE
+    path = getattr(export, format_name)(model, tmp_path / f"m{SUFFIX[format_name]}", size)
+    exported = refinezoo.load(path)
+    assert exported.info["format"] == format_name
+    image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
+    assert_same(answers(model, image), answers(exported, image))
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == sorted(
+        {".bin", path.suffix} if format_name == "openvino" else {path.suffix}
+    )
+
+
+def test_onnx_loses_no_pixel_of_a_resized_map(needed, models, frames, tmp_path):
+    needed("onnx")
+    model = models("DeepLabV2")  # at half the size 7 cells, which become 13 again
+    exported = refinezoo.load(export.onnx(model, tmp_path / "m.onnx", (104, 104)))
+    image = np.tile(frames[0], (2, 2, 1))[:104, :104]
+    assert (model.segment(image) != exported.segment(image)).mean() < 0.001
+
+
+def test_saved_models_load_like_the_other_formats(refiner, refiner_folder, photos):
+    exported = refinezoo.load(refiner_folder)
+    assert np.abs(exported.refine(photos[1]).astype(int) - refiner.refine(photos[1])).max() <= 1
+    half = exported.refine(photos[1], strength=0.5).astype(int)
+    assert np.abs(half - refiner.refine(photos[1], strength=0.5)).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def several_sizes(needed, models, tmp_path_factory):
+    needed("litert")
+    path = tmp_path_factory.mktemp("litert") / "sizes.tflite"
+    return export.litert(models("CycleGAN"), path, [(32, 32), (30, 41)])
+
+
+def test_sizes_of_one_file_share_their_weights(models, several_sizes, frames, tmp_path):
+    model = models("CycleGAN")
+    exported = refinezoo.load(several_sizes)
+    assert exported.sizes == [(32, 32), (30, 41)]
+    for height, width in exported.sizes:  # 30 x 41 is padded inside, as Refiner.refine does
+        image = frames[0][:height, :width]
+        assert_same(answers(model, image), answers(exported, image))
+    single = export.litert(model, tmp_path / "one.tflite", 32)
+    weights = 4 * model.inference_network.count_params()
+    assert several_sizes.stat().st_size < 1.9 * single.stat().st_size
+    assert several_sizes.stat().st_size < weights + 60_000
+    with pytest.raises(RefinezooError, match="32 x 32, 30 x 41.*received 31 x 32.*image_size="):
+        exported.refine(frames[0][:31, :32])
+
+
+def test_the_file_says_what_it_is(models, several_sizes):
+    from refinezoo.refinement.fingerprint import model_settings, weights_sha256
+
+    with zipfile.ZipFile(several_sizes) as archive:
+        info = json.loads(archive.read("model_info.json"))
+    assert info["kind"] == "refiner" and info["class"] == "CycleGAN"
+    assert info["weights_sha256"] == weights_sha256(models("CycleGAN"))
+    assert info["inputs"]["images"]["range"] == [0, 255]
+    settings = model_settings(refinezoo.load(several_sizes))  # of a manifest
+    assert settings["weights_sha256"] == info["weights_sha256"]
+    assert settings["config"]["sizes"] == [[32, 32], [30, 41]]
+
+
+def test_labels_lie_in_a_detectors_file(needed, models, tmp_path):
+    needed("litert")
+    path = export.litert(models("SSD300"), tmp_path / "d.tflite", quantize=None)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.read("labels.txt").decode().split() == ["milk", "juice"]
+    exported = refinezoo.load(path)
+    assert exported.class_names == ["milk", "juice"]
+    mixed = [np.full((50, 80, 3), 90, np.uint8), np.full((64, 64, 3), 9, np.uint8)]
+    wanted, given = models("SSD300").predict(mixed), exported.predict(mixed)
+    np.testing.assert_allclose(given["boxes"], wanted["boxes"], atol=0.02)
+
+
+def test_letterboxed_files_answer_in_pixels_of_pictures_of_any_shape(needed, models, tmp_path):
+    needed("litert")
+    model = models("YOLOv3")
+    exported = refinezoo.load(export.litert(model, tmp_path / "d.tflite"))
+    assert exported.info["inputs"]["images"]["placing"] == "letterbox"
+    random = np.random.default_rng(0)
+    sizes = [(50, 80), (97, 41), (64, 64)]
+    mixed = [random.integers(0, 255, (*size, 3), np.uint8) for size in sizes]
+    wanted, given = model.predict(mixed), exported.predict(mixed)
+    assert (wanted["count"] > 0).all()
+    np.testing.assert_array_equal(given["classes"], wanted["classes"])
+    np.testing.assert_allclose(given["boxes"], wanted["boxes"], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, p: export.litert(m, p / "m.tflit"), "ends in .tflite.*Use '.*m.tflite'"),
+        (lambda m, p: export.onnx(m, p / "m.tflite"), "ends in .onnx"),
+        (lambda m, p: export.openvino(m, p / "m"), "ends in .xml"),
+        (lambda m, p: export.litert(m, p / "m.tflite", 32, "int4"), "received 'int4'"),
+        (lambda m, p: export.openvino(m, p / "m.xml", 32, "fp16"), "bf16, int8, received 'fp16'"),
+        (lambda m, p: export.litert(m, p / "m.tflite", 0), "1 to 8192 pixels, received 0"),
+        (lambda m, p: export.litert(m, p / "m.tflite", (1, 2, 3)), "expected image_size"),
+        (lambda m, p: export.onnx(m, p / "m.onnx", [32, 64]), "expected one image_size"),
+        (
+            lambda m, p: export.litert(m, p / "m.tflite", 32, "int8", []),
+            "at least one calibration frame",
+        ),
+        (
+            lambda m, p: export.litert(m, p / "m.tflite", 32, "int8", [np.zeros((8, 8), "u1")]),
+            r"calibration frames as uint8 RGB .* received uint8 \[8, 8\] at index 0",
+        ),
+    ],
+)
+def test_wrong_arguments_are_worded(needed, call, message, models, tmp_path):
+    needed("litert")
+    with pytest.raises(RefinezooError, match=message):
+        call(models("CycleGAN"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_detectors_take_their_own_size_only(models, tmp_path):
+    with pytest.raises(RefinezooError, match="sees 64 x 64 pixels.*Leave image_size out"):
+        export.litert(models("SSD300"), tmp_path / "d.tflite", 128)
+
+
+def test_foreign_and_broken_files_are_worded(several_sizes, tmp_path):
+    missing = tmp_path / "missing.tflite"
+    with pytest.raises(RefinezooError, match="found none"):
+        refinezoo.load(missing)
+    for suffix in (".tflite", ".onnx", ".xml"):
+        broken = tmp_path / f"broken{suffix}"
+        broken.write_bytes(several_sizes.read_bytes()[:1000])
+        with pytest.raises(RefinezooError, match="truncated|not installed"):
+            refinezoo.load(broken)
+    with pytest.raises(RefinezooError, match="weights=None.*Leave weights out"):
+        refinezoo.load(several_sizes, weights=None)
+    exported = refinezoo.load(several_sizes)
+    with pytest.raises(RefinezooError, match="received float32"):
+        exported.refine(np.zeros((32, 32, 3), "float32"))
+    with pytest.raises(RefinezooError, match="seed 0"):
+        exported.refine(np.zeros((32, 32, 3), np.uint8), seed=3)
+
+
+def test_missing_runtimes_are_named(monkeypatch):
+    from refinezoo.export.runtimes.opening import needs
+
+    with pytest.raises(RefinezooError, match=r"no_such.*pip install 'refinezoo\[litert\]'"):
+        needs("no_such_runtime", "litert")
+
+
+def test_files_run_without_keras_and_tensorflow(several_sizes):
+    script = (
+        "import sys, numpy as np, refinezoo\n"
+        f"refiner = refinezoo.load({str(several_sizes)!r})\n"
+        "print(refiner.refine(np.zeros((32, 32, 3), np.uint8)).shape)\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "(32, 32, 3)" in done.stdout
+
+
+JAX_EXPORT = """
+import sys
+import numpy as np, refinezoo
+from refinezoo.refiners import CycleGAN
+random = np.random.default_rng(0)
+refiner = CycleGAN(image_size=32, width=4, blocks=1)
+image = random.integers(0, 256, (32, 32, 3), np.uint8)
+for weight in refiner.inference_network.trainable_weights:
+    weight.assign(random.normal(0, 0.1, weight.shape).astype("float32"))
+exported = refinezoo.load(refinezoo.export.litert(refiner, sys.argv[1] + "/r.tflite", 32))
+difference = np.abs(refiner.refine(image).astype(int) - exported.refine(image))
+print(difference.max(), (difference > 0).mean())
+"""
+
+
+def test_jax_models_export_with_equal_outputs(needed, tmp_path):
+    needed("litert")
+    done = subprocess.run(
+        [sys.executable, "-c", JAX_EXPORT, str(tmp_path)],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    level, share = map(float, done.stdout.split()[-2:])
+    # Floats within 1e-4 of [-1, 1] round to other levels in at most 2 x 1e-4 x 127.5 of the pixels.
+    assert level <= 1 and share < 0.0255

@@ -1,0 +1,170 @@
+"""Compressed files and the gate that they must pass."""
+
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo import RefinezooError, export
+
+pytestmark = pytest.mark.tensorflow
+
+
+FORMATS = {"litert": (".tflite", "quantize"), "openvino": (".xml", "precision")}
+VARIANTS = [
+    ("litert", "float16"),
+    ("litert", "dynamic"),
+    ("litert", "int8"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+]
+
+
+@pytest.fixture(scope="module")
+def small_refiner(strong_weights):
+    """As the zoo's: without instance norm, which would blow up the noise of random weights."""
+    from refinezoo.refiners import CycleGAN
+
+    options = {"normalised": False, "residual": True, "upsampling": "resize"}
+    return strong_weights(CycleGAN(image_size=32, width=4, blocks=1, **options))
+
+
+def write(format_name, model, folder, size=None, variant=None, frames=None, **options):
+    suffix, option = FORMATS[format_name]
+    options |= {option: variant} if variant else {}
+    options |= {{"litert": "calibration", "openvino": "frames"}[format_name]: frames}
+    return getattr(export, format_name)(model, folder / f"q{suffix}", size, **options)
+
+
+@pytest.mark.parametrize(("format_name", "variant"), VARIANTS)
+def test_compressed_refiners_pass_the_gate(
+    format_name, variant, needed, small_refiner, frames, tmp_path
+):
+    needed(format_name)
+    path = write(format_name, small_refiner, tmp_path, 32, variant, frames)
+    exported = refinezoo.load(path)
+    quality = exported.info["quality"]
+    assert quality["passed"] and quality["value"] >= 35
+    assert exported.info[FORMATS[format_name][1]] == variant
+    image = frames[0][:32, :32]
+    error = np.abs(small_refiner.refine(image).astype(int) - exported.refine(image))
+    assert 0 < error.max() < 40  # it is compressed, and close
+    assert {file.stem for file in tmp_path.iterdir()} == {"q"}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "variant", "share"),
+    [("litert", "int8", 0.7), ("openvino", "int8", 0.4), ("openvino", "bf16", 0.6)],
+)
+def test_compressed_files_are_smaller(format_name, variant, share, needed, tmp_path, frames):
+    needed(format_name)
+    from refinezoo.refiners import CycleGAN
+
+    model = CycleGAN(image_size=32, width=24, blocks=1)
+
+    def size(*arguments, **options):
+        path = write(format_name, model, tmp_path, *arguments, **options)
+        return sum(file.stat().st_size for file in path.parent.glob("q.[!x]*"))
+
+    full = size(32)
+    assert size(32, variant, frames, force=True) < share * full
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_gate_refuses_and_says_what_was_reached(
+    format_name, needed, small_refiner, frames, monkeypatch, tmp_path
+):
+    needed(format_name)
+    from refinezoo.export.checks import quality
+    from refinezoo.export.formats import litert, openvino
+
+    monkeypatch.setattr(quality, "LEAST_PSNR", 500.0)
+    attempts = []
+    module, name = {"litert": (litert, "_selective_int8"), "openvino": (openvino, "quantized")}[
+        format_name
+    ]
+    quantise = getattr(module, name)
+
+    def counted(*arguments):
+        attempts.append(len(arguments[-1]))
+        return quantise(*arguments)
+
+    monkeypatch.setattr(module, name, counted)
+    arguments = (format_name, small_refiner, tmp_path, 32, "int8", frames)
+    with pytest.raises(RefinezooError, match=r"reached PSNR dB \d+.* \(limit 500\).*force=True"):
+        write(*arguments)
+    # Then the last, also the first, the last quarter and half of its convolutions in float.
+    assert attempts == [0, 1, 2, 2, 4]
+    assert list(tmp_path.iterdir()) == []
+    info = refinezoo.load(write(*arguments, force=True)).info
+    assert not info["quality"]["passed"] and len(info["kept_float"]) == attempts[-1]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_int8_without_convolutions_is_refused(format_name, needed, models, frames, tmp_path):
+    needed(format_name)
+    with pytest.raises(RefinezooError, match="no convolution.*float16"):
+        write(format_name, models("Reinhard"), tmp_path, 32, "int8", frames)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, frames, tmp_path):
+    from refinezoo.export.checks.quality import QualityGate
+
+    gate = QualityGate(models("SSD300"), frames)
+    assert gate.dataset is None  # the packaged photos show no milk
+    with pytest.raises(RefinezooError, match="expected labelled photos.*evaluation="):
+        gate.check(gate.without_photos(), "quantize='int8'")
+
+
+def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_path):
+    from refinezoo.export.checks import quality
+    from refinezoo.export.checks.photos import packaged_photos
+
+    class Stand:
+        def __init__(self, ap50):
+            self.ap50 = ap50
+
+        class_names, decode = ["milk"], None
+
+        def evaluate_coco(self, dataset):
+            assert len(dataset) == 62
+            return {"AP50": self.ap50}
+
+    monkeypatch.setattr(quality, "load_exported", Stand)
+    gate = quality.QualityGate(Stand(0.5), frames, packaged_photos(1)[0].parents[1])
+    assert gate.measure(0.495).passed and not gate.measure(0.48).passed
+    with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled photos"):
+        gate.check(gate.measure(0.48), "quantize='int8'")
+
+
+def labelled(monkeypatch):
+    from refinezoo.export.checks import quality
+    from refinezoo.export.checks.photos import packaged_photos
+
+    monkeypatch.setattr(quality, "_ap50", lambda *_: 0.5)
+    return packaged_photos(1)[0].parents[1]
+
+
+def test_int8_detectors_suppress_without_a_loop(needed, models, frames, monkeypatch, tmp_path):
+    needed("litert")
+    from refinezoo.export.formats.litert import operators
+
+    path = write(
+        "litert", models("SSD300"), tmp_path, None, "int8", frames, evaluation=labelled(monkeypatch)
+    )
+    assert "WHILE" not in operators(path)
+    assert_close(models("SSD300"), path, frames)
+
+
+@pytest.mark.parametrize("name", ["SSD300", "YOLOv3"])
+def test_int8_detectors_in_openvino(name, needed, models, frames, monkeypatch, tmp_path):
+    needed("openvino")
+    evaluation = labelled(monkeypatch)
+    path = write("openvino", models(name), tmp_path, None, "int8", frames, evaluation=evaluation)
+    assert_close(models(name), path, frames)
+
+
+def assert_close(model, path, frames):
+    wanted, given = model.predict(frames[0]), refinezoo.load(path).predict(frames[0])
+    assert given["count"][0] > 0
+    assert 0 < np.abs(given["scores"] - wanted["scores"]).max() < 0.2
