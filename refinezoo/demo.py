@@ -6,7 +6,6 @@ Everything comes from the package: products, distractors, real test photos, pret
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import sha256, write_json
+from refinezoo.files import own_folder, remove_folder, sha256, write_json
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 REFINER = "cyclegan_fgbg"
@@ -84,8 +83,9 @@ def run(
         refiner_model = _loaded(refiner)
         from refinezoo.refinement import refine_dataset
 
-        refine_dataset(synthetic, out / "refined", refiner_model, seed=seed, progress=False)
-        annotations = _same_annotations(synthetic, out / "refined")
+        refined = own_folder(out / "refined")
+        refine_dataset(synthetic, refined, refiner_model, seed=seed, progress=False)
+        annotations = _same_annotations(synthetic, refined)
     steps.say(f"  annotations carried over byte for byte (sha256 {annotations[:12]}...)")
 
     with steps("load the pretrained detectors"):
@@ -210,7 +210,7 @@ def _cleared(out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     (out / MARK).touch()
     for name in FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
+        remove_folder(out / name)
     for name in FILES:
         (out / name).unlink(missing_ok=True)
     return out
@@ -276,7 +276,7 @@ def _exported(refiner: Any, name: str, synthetic: Path, out: Path) -> dict[str, 
     from refinezoo.data import list_images, read_image
     from refinezoo.export import check_saved_model, saved_model
 
-    folder = saved_model(refiner, out / "servable" / name / "1", overwrite=True)
+    folder = saved_model(refiner, own_folder(out / "servable") / name / "1", overwrite=True)
     images = [read_image(path) for path in list_images(synthetic / "images")[:4]]
     images.append(images[0][:61, :83])  # no multiple of the stride
     report = check_saved_model(folder, refiner, images)

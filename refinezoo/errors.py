@@ -5,7 +5,23 @@ from collections.abc import Iterable
 
 
 class RefinezooError(ValueError):
-    """Bad input: the message says what was expected, what came, and the remedy."""
+    """Bad input: the message says what was expected, what came, and the remedy.
+
+    Names of files may hold anything; what would steer a terminal is shown escaped.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, and bytes of names that are no UTF-8, escaped."""
+    return "".join(
+        char
+        if char.isprintable() or char in "\n\t\xa0\u3000"
+        else char.encode("unicode_escape").decode()
+        for char in text
+    )
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -1,73 +1,193 @@
-"""Atomic writing and checksums: a file or folder is either there in full or not at all."""
+"""Writes in full or not at all, and removes only what refinezoo itself made.
 
-import fcntl
+What is written is made in a hidden workshop beside its place and moved there by one rename. A lock
+holds the workshop while its process lives; what a killed process left in one is cleared by the next
+that writes there, or by `sweep`. Folders that may be replaced or deleted as a whole carry a stamp.
+"""
+
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
+from refinezoo.workshop import (
+    LOCK,
+    MARKS,
+    NAME,
+    REPLACED,
+    STAMP,
+    clear,
+    exchanged,
+    hold,
+    leave,
+    workshop,
+)
+
+_STAMPED = (
+    "Made by refinezoo, which replaces or deletes this folder as a whole. "
+    "Keep nothing of your own in it.\n"
+)
+_REMEDIES = {
+    errno.ENOSPC: "Make room, or write to another disk; then run it again.",
+    errno.EDQUOT: "Make room, or write to another disk; then run it again.",
+    errno.EROFS: "Give a folder that can be written to.",
+    errno.EACCES: "Give a folder that you may write to.",
+    errno.EPERM: "Give a folder that you may write to.",
+    errno.ENOTDIR: "A file is in the way; give another path.",
+    errno.EEXIST: "A file is in the way; give another path.",
+    errno.ENAMETOOLONG: "Give a shorter name.",
+}
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; renamed onto it on success, deleted on failure.
-
-    The suffix is kept, so that writers which choose a format by suffix work.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(f".tmp{path.suffix}", f".{path.stem}.", path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked_folder(folder: str | os.PathLike, busy: str) -> Iterator[None]:
-    """Holds a folder for this process; the lock ends with the process, however it ends.
+    """Yields a temporary path of the same name; renamed onto `path` on success, else deleted.
 
     Raises:
-        RefinezooError: with the words `busy`, another process holds it.
+        RefinezooError: the disk is full, or `path` cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RefinezooError(busy) from None
-        yield
+    path = Path(path)
+    with _worded(path), workshop(path) as place:
+        yield place / path.name
+        os.replace(place / path.name, path)
 
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields a temporary folder beside `path`; it replaces `path` on success, else is deleted."""
+    """Yields a new folder, with our stamp; it takes the place of `path` on success.
+
+    Raises:
+        RefinezooError: `path` holds what refinezoo did not make, or cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    _check_ours(path)
+    with _worded(path), workshop(path) as place:
+        made = place / path.name
+        made.mkdir()
+        _stamp(made)
+        yield made
+        _check_ours(path)
+        if not path.exists():
+            os.rename(made, path)
+        elif not exchanged(made, path):
+            (place / REPLACED).mkdir()
+            os.rename(path, place / REPLACED / path.name)
+            os.rename(made, path)
+
+
+def own_folder(path: str | os.PathLike) -> Path:
+    """The folder, made and stamped unless it was; `remove_folder` may delete it later.
+
+    Raises:
+        RefinezooError: it holds what refinezoo did not make, or cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(".tmp", f".{path.name}.", path.parent))
+    _check_ours(path)
+    with _worded(path):
+        path.mkdir(parents=True, exist_ok=True)
+        _stamp(path)
+    return path
+
+
+def remove_folder(path: str | os.PathLike) -> None:
+    """Deletes a folder that carries our stamp; one that is not there is deleted already.
+
+    Raises:
+        RefinezooError: it holds what refinezoo did not make.
+    """
+    path = Path(path)
+    _check_ours(path)
+    if path.exists():
+        with _worded(path), workshop(path) as place:
+            os.rename(path, place / path.name)
+
+
+def sweep(folder: str | os.PathLike) -> int:
+    """Clears what killed processes left in a folder and those below it; returns how many."""
+    swept = 0
+    for parent, names, _ in os.walk(folder):
+        for name in filter(NAME.fullmatch, names):
+            place = Path(parent, name)
+            with suppress(OSError):  # being deleted by its owner, or not ours to delete
+                if (lock := hold(place / STAMP)) is not None:
+                    clear(place)
+                    leave(place, lock)
+                    swept += 1
+    return swept
+
+
+@contextmanager
+def locked_folder(folder: str | os.PathLike, busy: str) -> Iterator[None]:
+    """Holds a folder for this process and sweeps it; the lock ends with the process.
+
+    Raises:
+        RefinezooError: with the words `busy`, another process holds it; or it cannot be written.
+    """
+    folder = Path(folder)
+    made = not folder.exists()
+    with _worded(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = hold(folder / LOCK)
+    if lock is None:
+        raise RefinezooError(busy)
     try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
-        if path.exists():
-            retired = Path(tempfile.mkdtemp(".old", f".{path.name}.", path.parent))
-            os.replace(path, retired / "old")
-            os.replace(temporary, path)
-            shutil.rmtree(retired)
-        else:
-            os.replace(temporary, path)
+        sweep(folder)
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / LOCK).unlink(missing_ok=True)
+        os.close(lock)
+        if made and not any(folder.iterdir()):  # a call that failed early leaves nothing
+            folder.rmdir()
+
+
+def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
+    """Raises a RefinezooError unless the disk of `folder` has `needed` bytes free."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise RefinezooError(
+            f"expected {_megabytes(needed)} free for {purpose} in {str(folder)!r}, received "
+            f"{_megabytes(free)}. {_REMEDIES[errno.ENOSPC]}"
+        )
+
+
+def contained(name: str | os.PathLike, root: str | os.PathLike) -> Path:
+    """`root / name` for a name that came from a file: it stays in `root`, links resolved.
+
+    Raises:
+        RefinezooError: it leads out of `root`.
+    """
+    path, base = Path(root, name), os.path.realpath(root)
+    odd = os.path.isabs(name) or "\0" in str(name)
+    if odd or not os.path.realpath(path).startswith(base.rstrip("/") + "/"):
+        raise RefinezooError(
+            f"expected a path inside {str(root)!r}, received {str(name)!r}, which leads out of it. "
+            "Correct the file that names it, or put the files themselves where links are."
+        )
+    return path
+
+
+def plain_name(text: str, what: str) -> str:
+    """`text`, if it can name a file or folder and nothing else.
+
+    Raises:
+        RefinezooError: it is empty, a path, or holds characters that names should not.
+    """
+    if len(text) > 60 or not re.fullmatch(r"\w(?:[\w .+=-]*[\w+])?", text):
+        raise RefinezooError(
+            f"{what}: expected a plain name (letters, digits, and _ - + = . within it), received "
+            f"{text[:100]!r}."
+        )
+    return text
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
@@ -79,14 +199,43 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 def sha256(path: str | os.PathLike) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def is_filled(folder: Path) -> bool:
+    """Whether a folder holds more than our stamp and lock."""
+    return any(path.name not in MARKS for path in folder.iterdir())
+
+
+def _check_ours(path: Path) -> None:
+    if path.is_dir():
+        if is_filled(path) and not (path / STAMP).is_file():
+            raise RefinezooError(
+                f"expected a new folder, or one that refinezoo made, received {str(path)!r}, which "
+                "holds other files; replacing it would delete them. Give another folder."
+            )
+    elif os.path.lexists(path):
+        raise RefinezooError(f"expected a folder, received the file {str(path)!r}.")
+
+
+def _stamp(folder: Path) -> None:
+    (folder / STAMP).write_text(_STAMPED, encoding="utf-8")
+
+
+@contextmanager
+def _worded(path: Path) -> Iterator[None]:
+    """Words what the file system refuses."""
+    try:
+        yield
+    except OSError as error:
+        if (remedy := _REMEDIES.get(error.errno or 0)) is None:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        raise RefinezooError(
+            f"cannot write {str(path)!r}: {os.strerror(error.errno or 0)}{where}. {remedy}"
+        ) from error
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from refinezoo.errors import RefinezooError
+from refinezoo.workshop import MARKS
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 RENDER_FOLDERS = frozenset(
@@ -66,7 +67,7 @@ def find_renders(source: str | os.PathLike) -> Layout:
     files = sorted(
         PurePosixPath(path.relative_to(root)).as_posix()
         for path in root.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name not in MARKS
     )
     read = ((name, _read_coco(root / name)) for name in files if name.lower().endswith(".json"))
     documents = {name: document for name, document in read if document}

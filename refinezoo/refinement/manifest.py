@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import sha256, write_json
+from refinezoo.files import is_filled, sha256, write_json
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
@@ -33,7 +33,7 @@ class Manifest:
         self.journal = out / JOURNAL
         self.rows: dict[str, dict[str, Any]] = {}
         earlier, rows = self._read()
-        if earlier is None and not overwrite and out.is_dir() and any(out.iterdir()):
+        if earlier is None and not overwrite and out.is_dir() and is_filled(out):
             raise RefinezooError(
                 f"expected a new or empty folder for the refined dataset, {str(out)!r} holds files "
                 "that no earlier run put there. Name another folder, or pass overwrite=True."

@@ -1,6 +1,5 @@
 """`compose_scenes`: from product cut-outs to a COCO dataset of synthetic scenes."""
 
-import itertools
 import json
 import multiprocessing
 import os
@@ -164,7 +163,7 @@ def compose_scenes(
     """
     statistics = LayoutStatistics.read(statistics)
     _check(count, image_size, layout, camera, seed, workers)
-    out = _claimed(Path(out))
+    out = Path(out)
     arguments = (products, distractors, image_size, layout, camera, seed, statistics, backgrounds)
     composer = Composer(*arguments)
     parameters = {
@@ -261,21 +260,3 @@ def _check(count, image_size, layout, camera, seed, workers) -> None:
                 f"expected {name} to be one of {', '.join(known)}, received {value!r}."
                 + did_you_mean(value, known)
             )
-
-
-def _claimed(out: Path) -> Path:
-    """Refuses to replace a folder that was not composed by refinezoo."""
-    if out.is_dir() and any(out.iterdir()):
-        listing = out / "annotations.json"
-        head = ""
-        if listing.is_file():
-            with open(listing, encoding="utf-8", errors="replace") as file:
-                head = "".join(itertools.islice(iter(lambda: file.read(64), ""), 4))
-        if WRITTEN_BY not in head:
-            raise RefinezooError(
-                f"expected a new or empty folder to compose into, received {out}, which holds "
-                "other files. Choose another folder or delete it."
-            )
-    elif out.exists() and not out.is_dir():
-        raise RefinezooError(f"expected a folder to compose into, received the file {out}.")
-    return out

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,7 +18,8 @@ from refinezoo.data.street.forest import ForestWorld
 from refinezoo.data.street.scene import Frame
 from refinezoo.data.street.streets import StreetScene
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_path, locked_folder, write_json
+from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
+from refinezoo.workshop import MARKS
 
 WRITTEN_BY = "frames rendered by refinezoo"
 FARTHEST_M = 65.535  # what 16 bits of millimetres can say
@@ -86,8 +86,9 @@ def render_street(
     busy = f"expected to render into {out} alone, but another process is rendering there."
     with locked_folder(out, busy):
         records = out / _RECORDS
-        for name in ("images", "masks", "depth", _RECORDS):
+        for name in ("images", "masks", "depth"):
             (out / name).mkdir(exist_ok=True)
+        own_folder(records)
         write_json(records / "parameters.json", parameters)
         missing = [k for k in range(count) if not (records / f"{k:06d}.json").is_file()]
         done: Iterator = _rendered(missing, (out, image_size, seed, mode), workers)
@@ -111,8 +112,7 @@ def render_street(
         with atomic_path(out / "annotations.json") as temporary:
             text = json.dumps(document, separators=(",", ":"))
             temporary.write_text(text + "\n", encoding="utf-8")
-        shutil.rmtree(records)
-    (out / ".lock").unlink()
+        remove_folder(records)
     return out
 
 
@@ -212,7 +212,7 @@ def _finished(out: Path, parameters: dict) -> bool:
             found = info["parameters"] if info["description"] == WRITTEN_BY else None
         elif begun.is_file():
             found = json.loads(begun.read_text(encoding="utf-8"))
-        elif not any(p.is_file() and p.name != ".lock" for p in out.rglob("*")):
+        elif not any(p.is_file() and p.name not in MARKS for p in out.rglob("*")):
             return False
     except (KeyError, TypeError, ValueError):
         pass
