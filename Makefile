@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # What is written with keras.ops alone, and so must pass on JAX too.
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
-	tests/tasks tests/metrics tests/test_presets.py tests/test_zoo.py)
+	tests/tasks tests/metrics tests/models tests/zoo)
 
 .PHONY: help venv demo test test-tensorflow test-jax lint format wheel lock clean
 

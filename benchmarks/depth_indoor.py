@@ -28,13 +28,13 @@ import numpy as np
 from refinezoo.data.arrays import ArrayBatches, UnpairedArrays
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.data.depth import AugmentedBatches, read_depth_folder
+from refinezoo.experiments.compare.recipe import files_fingerprint, hardware, versions
+from refinezoo.experiments.compare.results import markdown_table, rows
 from refinezoo.files import atomic_path, write_json
 from refinezoo.metrics.depth import depth_metrics
-from refinezoo.presets import load_preset
+from refinezoo.models.presets import load_preset
 from refinezoo.refiners import T2Net
-from refinezoo.studies.recipe import files_fingerprint, hardware, versions
-from refinezoo.studies.results import markdown_table, rows
-from refinezoo.tasks.depth import DepthUNet
+from refinezoo.tasks.depth.depth_unet import DepthUNet
 from refinezoo.training import StopOnNaN
 
 SIZE = (96, 128)

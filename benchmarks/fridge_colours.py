@@ -18,9 +18,9 @@ import numpy as np
 
 from refinezoo import load
 from refinezoo.data import list_images, read_image, write_image
+from refinezoo.experiments.compare.run_arm import main as run_arm
+from refinezoo.experiments.compare.tasks import Detection
 from refinezoo.files import write_json
-from refinezoo.studies.run_arm import main as run_arm
-from refinezoo.studies.tasks import Detection
 
 HERE = Path(__file__).parent
 STUDY, OUT = Path("runs/studies/fridge"), Path("runs/fridge_colours")

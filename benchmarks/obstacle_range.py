@@ -24,13 +24,13 @@ import keras
 import numpy as np
 
 from refinezoo.data.arrays import ArrayBatches
-from refinezoo.data.street import ForestWorld
+from refinezoo.experiments.compare.recipe import hardware, versions
+from refinezoo.experiments.compare.results import markdown_table, rows
 from refinezoo.files import atomic_path, write_json
 from refinezoo.refiners import Reinhard
-from refinezoo.studies.recipe import hardware, versions
-from refinezoo.studies.results import markdown_table, rows
-from refinezoo.tasks.flight import simulate_flight
-from refinezoo.tasks.obstacle_range import ObstacleRange, sector_ranges
+from refinezoo.scenes.street import ForestWorld
+from refinezoo.tasks.obstacle_range.flight import simulate_flight
+from refinezoo.tasks.obstacle_range.obstacle_range import ObstacleRange, sector_ranges
 from refinezoo.training import StopOnNaN
 
 ARMS = ("synthetic", "transport", "real")

@@ -24,11 +24,11 @@ import numpy as np
 from refinezoo.data import list_images
 from refinezoo.data.arrays import ArrayBatches, UnpairedArrays
 from refinezoo.data.pose import load_pose_views, photographed, split_views
+from refinezoo.experiments.compare.recipe import files_fingerprint, hardware, versions
+from refinezoo.experiments.compare.results import markdown_table, rows
 from refinezoo.files import write_json
 from refinezoo.refiners import PixelDA
-from refinezoo.studies.recipe import files_fingerprint, hardware, versions
-from refinezoo.studies.results import markdown_table, rows
-from refinezoo.tasks.pose import PoseTower
+from refinezoo.tasks.pose.pose_tower import PoseTower
 from refinezoo.training import SampleGrid, StopOnNaN
 
 HERE = Path(__file__).parent

@@ -16,9 +16,9 @@ from pathlib import Path
 import keras
 
 from refinezoo.data.coco import CocoDataset
-from refinezoo.data.compose import compose_scenes
+from refinezoo.experiments.compare.training import MixedBatches, optimizer, steps_per_epoch, train
 from refinezoo.files import write_json
-from refinezoo.studies.training import MixedBatches, optimizer, steps_per_epoch, train
+from refinezoo.scenes.compose import compose_scenes
 from refinezoo.tasks import detection
 from refinezoo.tasks.detection import Augmentation, DetectionBatches
 from refinezoo.tasks.detection.anchors import find_anchors

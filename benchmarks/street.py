@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from refinezoo.data.images import encode_image, list_images, read_mask
-from refinezoo.data.street import CLASS_NAMES, StreetScene
+from refinezoo.experiments.compare.recipe import hardware
 from refinezoo.files import write_json
-from refinezoo.studies.recipe import hardware
+from refinezoo.scenes.street import CLASS_NAMES, StreetScene
 
 FLOOR_BYTES = 3 + 1 + 4 + 4  # RGB, class, depth and instance of a pixel
 

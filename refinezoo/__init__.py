@@ -13,10 +13,9 @@ from refinezoo.errors import RefinezooError
 if TYPE_CHECKING:
     import refinezoo.export as export
     from refinezoo import data, refiners, tasks
-    from refinezoo.loading import load
+    from refinezoo.experiments.compare import compare_downstream
     from refinezoo.refinement import refine_dataset
-    from refinezoo.studies import compare_downstream
-    from refinezoo.zoo import info, list_models
+    from refinezoo.zoo import info, list_models, load
 
 __version__ = "0.1.0"
 
@@ -34,13 +33,13 @@ __all__ = [
 ]
 
 _FUNCTIONS = {
-    "compare_downstream": "refinezoo.studies",
+    "compare_downstream": "refinezoo.experiments.compare",
     "info": "refinezoo.zoo",
     "list_models": "refinezoo.zoo",
-    "load": "refinezoo.loading",
+    "load": "refinezoo.zoo",
     "refine_dataset": "refinezoo.refinement",
 }
-_MODULES = ("data", "export", "losses", "metrics", "presets", "refiners", "tasks", "zoo")
+_MODULES = ("data", "export", "losses", "metrics", "models", "refiners", "scenes", "tasks", "zoo")
 
 
 def __getattr__(name: str) -> Any:

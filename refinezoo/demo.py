@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import own_folder, remove_folder, sha256, write_json
+from refinezoo.files import ASSETS, own_folder, remove_folder, sha256, write_json
 
-ASSETS = Path(__file__).resolve().parent / "assets"
 REFINER = "cyclegan_fgbg"
 # Zoo name -> what the detector was trained on. The first two are the point of the demo.
 DETECTORS = {
@@ -66,7 +65,7 @@ def run(
     out = _cleared(Path(out))
 
     with steps(f"compose {count} scenes of fridge products, with boxes and masks"):
-        from refinezoo.data.compose import compose_scenes
+        from refinezoo.scenes.compose import compose_scenes
 
         synthetic = Path(
             compose_scenes(
@@ -108,8 +107,8 @@ def run(
         export = _exported(refiner_model, _name(refiner), synthetic, out)
     steps.say(f"  {export['words']}")
 
+    from refinezoo.experiments.compare.recipe import hardware, versions
     from refinezoo.refinement.fingerprint import weights_sha256
-    from refinezoo.studies.recipe import hardware, versions
 
     results: dict[str, Any] = {
         "study": "demo",
@@ -304,8 +303,8 @@ def _report(
     out: Path,
 ) -> None:
     from refinezoo.data import list_images, read_image
+    from refinezoo.experiments.compare.page import show_detections
     from refinezoo.report import Page, Pair
-    from refinezoo.studies.page import show_detections
 
     recipe = results["recipe"]
     page = Page(

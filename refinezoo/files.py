@@ -45,6 +45,8 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "Give a shorter name.",
 }
 
+ASSETS = Path(__file__).resolve().parent / "assets"  # pictures that come with the package
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:

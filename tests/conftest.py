@@ -52,7 +52,7 @@ def tiny_class(monkeypatch):
 
     import keras
 
-    from refinezoo import presets
+    from refinezoo.models import presets
 
     class Tiny(keras.Model):
         def __init__(self, *, filters=4, channels=3):

@@ -150,7 +150,7 @@ def test_demo_calls_the_package(calls, monkeypatch, tmp_path):
 
 
 def test_compare_calls_the_package(calls, tmp_path):
-    recorded = calls("refinezoo.studies", "compare_downstream")
+    recorded = calls("refinezoo.experiments.compare", "compare_downstream")
     result = run("compare", "study.yaml", "--jobs", 2, "--data", tmp_path)
     assert result.exit_code == 0, result.output
     ((study,), keywords) = recorded[0]
@@ -158,7 +158,7 @@ def test_compare_calls_the_package(calls, tmp_path):
 
 
 def test_compose_calls_the_package_with_packaged_products(calls, tmp_path):
-    recorded = calls("refinezoo.data.compose", "compose_scenes", tmp_path)
+    recorded = calls("refinezoo.scenes.compose", "compose_scenes", tmp_path)
     result = run("compose", tmp_path / "scenes", "--count", 3, "--layout", "tray", "--seed", 5)
     assert result.exit_code == 0, result.output
     ((products, out, count), keywords) = recorded[0]
@@ -168,7 +168,7 @@ def test_compose_calls_the_package_with_packaged_products(calls, tmp_path):
 
 
 def test_street_calls_the_package(calls, tmp_path):
-    recorded = calls("refinezoo.data.street", "render_street", tmp_path)
+    recorded = calls("refinezoo.scenes.street", "render_street", tmp_path)
     result = run("street", tmp_path, "--count", 3, "--size", "64x96", "--mode", "forest")
     assert result.exit_code == 0 and f"3 frames: {tmp_path}" in result.output
     ((out, count), keywords) = recorded[0]
@@ -179,7 +179,7 @@ def test_street_calls_the_package(calls, tmp_path):
 
 
 def test_interrupt_says_how_to_resume(calls, tmp_path):
-    calls("refinezoo.studies", "compare_downstream", KeyboardInterrupt())
+    calls("refinezoo.experiments.compare", "compare_downstream", KeyboardInterrupt())
     result = run("compare", "study.yaml")
     assert result.exit_code == 130
     assert "Run the same command again to resume" in result.stderr

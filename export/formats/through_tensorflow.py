@@ -46,7 +46,7 @@ def through_tensorflow(
     Raises:
         RefinezooError: the model's class has no preset, or the export failed; with its last words.
     """
-    from refinezoo.presets import save_to_preset
+    from refinezoo.models.presets import save_to_preset
 
     with tempfile.TemporaryDirectory() as scratch:
         preset = save_to_preset(model, Path(scratch) / "preset", half=False)
@@ -78,7 +78,7 @@ def through_tensorflow(
 def main(request: str) -> None:
     """Loads the preset and calls the export function."""
     import refinezoo.export
-    from refinezoo.presets import load_preset
+    from refinezoo.models.presets import load_preset
 
     asked = json.loads(request)
     options = asked["options"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
 from refinezoo.export.runtimes.opening import open_runtime
+from refinezoo.models.images import checked_images
 
 
 def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:

@@ -69,14 +69,14 @@ def compose(
 ) -> None:
     """Compose synthetic scenes with exact boxes and masks from product cut-outs."""
     with worded():
-        from refinezoo.data.compose import compose_scenes
+        from refinezoo.files import ASSETS
+        from refinezoo.scenes.compose import compose_scenes
 
-        assets = Path(__file__).parents[1] / "assets"
         folder = compose_scenes(
-            products or assets / "products",
+            products or ASSETS / "products",
             out,
             count,
-            distractors=distractors or (None if products else assets / "distractors"),
+            distractors=distractors or (None if products else ASSETS / "distractors"),
             image_size=image_size,
             layout=layout,
             camera=camera,
@@ -96,7 +96,7 @@ def street(
 ) -> None:
     """Render streets, or a forest, with exact masks, depth and boxes; run again to resume."""
     with worded("Run the same command again to resume; finished frames are kept."):
-        from refinezoo.data.street import render_street
+        from refinezoo.scenes.street import render_street
 
         folder = render_street(
             out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers

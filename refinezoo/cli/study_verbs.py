@@ -15,11 +15,12 @@ def train(
 ) -> None:
     """Train a refiner on your renders and photos; run again to resume."""
     with worded("Run the same command again to resume from the last checkpoint."):
-        from refinezoo import trainer, training_config
+        from refinezoo.experiments.train import read_config
+        from refinezoo.experiments.train import train as run
 
-        checked = training_config.read(config, overrides or [])
+        checked = read_config(config, overrides or [])
         start()
-        preset = trainer.train(checked)
+        preset = run(checked)
         print(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
 
 
@@ -32,7 +33,7 @@ def compare(
 ) -> None:
     """Measure the downstream gain: arms x seeds, table, plots and page; run again to resume."""
     with worded("Run the same command again to resume; finished trainings are kept."):
-        from refinezoo.studies import compare_downstream
+        from refinezoo.experiments.compare import compare_downstream
 
         start()
         compare_downstream(study, jobs=jobs, data=data, out=out)

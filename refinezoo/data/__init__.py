@@ -1,4 +1,4 @@
-"""Reading, pairing, augmenting and composing image data.
+"""Reading, pairing and augmenting image data.
 
 Everything is imported on first use: `import refinezoo.data` loads neither Keras nor OpenCV.
 """
@@ -17,19 +17,16 @@ _HOMES = {
     "UnpairedArrays": "arrays",
     "CocoDataset": "coco",
     "ImageRecord": "coco",
-    "LayoutStatistics": "compose",
-    "compose_scenes": "compose",
     "FollowEpoch": "pairing",
     "UnpairedImages": "pairing",
     "unpaired": "pairing",
     "unpaired_tf_dataset": "pairing_tf",
     "load_digits": "digits",
-    "render_street": "street",
     "list_images": "images",
     "read_image": "images",
     "write_image": "images",
 }
-_MODULES = ("augmentation", "coco", "compose", "images", "masks", "street")
+_MODULES = ("augmentation", "coco", "images", "masks")
 __all__ = sorted(_HOMES)
 
 

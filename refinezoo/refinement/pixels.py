@@ -37,6 +37,7 @@ def read_render(path: Path) -> Render:
 
     conversions = []
     try:
+        image: Image.Image
         with Image.open(path) as image:
             if getattr(image, "n_frames", 1) > 1:
                 raise RefinezooError(f"expected one picture in {path}, received an animation.")

@@ -211,7 +211,7 @@ def _contrast_kept(
     source: np.ndarray, refined: np.ndarray, region: np.ndarray, ring: np.ndarray
 ) -> float:
     before, after = (
-        np.linalg.norm(lab[region].mean(axis=0) - lab[ring].mean(axis=0))
+        float(np.linalg.norm(lab[region].mean(axis=0) - lab[ring].mean(axis=0)))
         for lab in (source, refined)
     )
-    return float(min(1.0, (after + _CONTRAST_FLOOR) / (before + _CONTRAST_FLOOR)))
+    return min(1.0, (after + _CONTRAST_FLOOR) / (before + _CONTRAST_FLOOR))

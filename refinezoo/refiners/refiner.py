@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
+from refinezoo.models.images import checked_images, pad_to_multiple
 
 
 class Refiner:
@@ -55,7 +55,7 @@ class Refiner:
 
     def save_to_preset(self, folder):
         """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo import presets
+        from refinezoo.models import presets
 
         return presets.save_to_preset(self, folder)
 
@@ -65,20 +65,3 @@ def unpack(inputs):
     if isinstance(inputs, dict):
         return inputs["images"], inputs["seed"]
     return inputs, keras.ops.zeros((keras.ops.shape(inputs)[0],), "int32")
-
-
-def pad_to_multiple(images, multiple, least=0):
-    """Mirrors rows and columns below and to the right until H and W are multiples of `multiple`.
-
-    At least `least` pixels and two multiples, so that the network's own reflection padding fits.
-    """
-
-    def missing(size):
-        wanted = max(size, least, 4 * multiple if multiple > 1 else 1)
-        return -(-wanted // multiple) * multiple - size
-
-    rows, columns = missing(images.shape[1]), missing(images.shape[2])
-    if not rows and not columns:
-        return images
-    # "symmetric" repeats as often as needed, so that 1 px images work too.
-    return np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="symmetric")

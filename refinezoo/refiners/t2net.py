@@ -24,7 +24,7 @@ from refinezoo.networks.t2net_discriminators import (
 )
 from refinezoo.networks.t2net_translator import t2net_translator
 from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.tasks.depth import (
+from refinezoo.tasks.depth.depth_unet import (
     DepthPredictor,
     DepthUNet,
     check_metres,

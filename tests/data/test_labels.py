@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from refinezoo import trainer, training_config
 from refinezoo.data import unpaired, write_image
 from refinezoo.data.labels import read_labels
 from refinezoo.data.pairing_tf import unpaired_tf_dataset
 from refinezoo.errors import RefinezooError
+from refinezoo.experiments.train import config as training_config
+from refinezoo.experiments.train import run as trainer
 
 
 @pytest.fixture

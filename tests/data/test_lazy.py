@@ -18,7 +18,7 @@ def test_import_loads_neither_keras_nor_opencv():
 def test_names_and_modules():
     from refinezoo import data
 
-    assert callable(data.unpaired) and callable(data.compose_scenes)
+    assert callable(data.unpaired) and callable(data.read_image)
     assert data.masks.grabcut_mask and set(data.__all__) <= set(dir(data))
     with pytest.raises(AttributeError, match="no attribute 'pears'"):
         data.pears  # noqa: B018

@@ -4,17 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from refinezoo.data import (
-    CocoDataset,
-    FollowEpoch,
-    compose_scenes,
-    unpaired,
-    unpaired_tf_dataset,
-    write_image,
-)
+from refinezoo.data import CocoDataset, FollowEpoch, unpaired, unpaired_tf_dataset, write_image
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.data.pairing import UnpairedSampler
 from refinezoo.errors import RefinezooError
+from refinezoo.scenes import compose_scenes
 
 
 def numbered(count, side=24, start=0):

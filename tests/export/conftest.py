@@ -181,7 +181,7 @@ def frames(photos):
 @pytest.fixture(scope="session")
 def models(photos):
     """Class name -> tiny model, made once."""
-    from refinezoo import presets
+    from refinezoo.models import presets
 
     made = {}
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo import export, presets, zoo
+from refinezoo import export, zoo
 from refinezoo.export.formats import saved_model
 from refinezoo.export.signatures.info import model_info
-from refinezoo.schema import Kind
+from refinezoo.models import presets
+from refinezoo.zoo.entry import Kind
 
 pytestmark = pytest.mark.tensorflow
 

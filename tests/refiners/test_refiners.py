@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
+from refinezoo.models.images import pad_to_multiple
 from refinezoo.refiners import (
     FDA,
     CycleGAN,
@@ -13,7 +14,6 @@ from refinezoo.refiners import (
     Reinhard,
     SimGAN,
 )
-from refinezoo.refiners.refiner import pad_to_multiple
 
 TINY = {"width": 4, "blocks": 1, "image_size": 32, "pool_size": 2}
 REFINERS = {

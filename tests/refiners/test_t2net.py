@@ -10,7 +10,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import smoothness_loss
 from refinezoo.refiners import T2Net
 from refinezoo.refiners import t2net as method
-from refinezoo.tasks.depth import DepthUNet
+from refinezoo.tasks.depth.depth_unet import DepthUNet
 
 SIZE = 96
 

@@ -8,8 +8,8 @@ import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.pose import angle_error_degrees
 from refinezoo.refiners import PixelDA
-from refinezoo.tasks.classification import Classifier
-from refinezoo.tasks.pose import PoseTower
+from refinezoo.tasks.classification.classifier import Classifier
+from refinezoo.tasks.pose.pose_tower import PoseTower
 
 NAMES = ["dark", "grey", "bright"]
 

@@ -9,7 +9,7 @@ from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.tasks import depth as task
-from refinezoo.tasks.depth import DepthUNet, check_metres
+from refinezoo.tasks.depth.depth_unet import DepthUNet, check_metres
 
 SIZE = 96
 

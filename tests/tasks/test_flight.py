@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from refinezoo.data.street import ForestWorld
 from refinezoo.errors import RefinezooError
-from refinezoo.tasks.flight import choose_heading, simulate_flight
-from refinezoo.tasks.obstacle_range import sector_headings, sector_ranges
+from refinezoo.scenes.street import ForestWorld
+from refinezoo.tasks.obstacle_range.flight import choose_heading, simulate_flight
+from refinezoo.tasks.obstacle_range.obstacle_range import sector_headings, sector_ranges
 
 SIZE = (32, 128)  # the band around the horizon is all that the truth needs
 

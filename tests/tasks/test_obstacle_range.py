@@ -9,7 +9,11 @@ from refinezoo.data.arrays import ArrayBatches
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.obstacle_range import log_range_huber
 from refinezoo.networks.obstacle_range import obstacle_range_network
-from refinezoo.tasks.obstacle_range import ObstacleRange, sector_headings, sector_ranges
+from refinezoo.tasks.obstacle_range.obstacle_range import (
+    ObstacleRange,
+    sector_headings,
+    sector_ranges,
+)
 
 SIZE = (32, 64)
 

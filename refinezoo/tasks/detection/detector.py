@@ -131,7 +131,7 @@ class Detector(keras.Model):
 
     def save_to_preset(self, folder):
         """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo import presets
+        from refinezoo.models import presets
 
         return presets.save_to_preset(self, folder)
 

@@ -33,7 +33,7 @@ from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.frozen import split_at
 from refinezoo.tasks.detection.nms import multiclass_nms
 from refinezoo.tasks.detection.proposals import RATIOS, SCALES, Proposals
-from refinezoo.tasks.detection.pvanet_training import (
+from refinezoo.tasks.detection.pvanet_objectives import (
     StagesAbove,
     TwoStageTraining,
     authors_optimizer,

@@ -17,10 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+from refinezoo.models.images import checked_images
 from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
 from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
@@ -264,7 +264,7 @@ class DeepLabV2(keras.Model):
 
     def save_to_preset(self, folder):
         """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo import presets
+        from refinezoo.models import presets
 
         return presets.save_to_preset(self, folder)
 

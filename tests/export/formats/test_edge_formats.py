@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo import RefinezooError, export, presets, zoo
+from refinezoo import RefinezooError, export, zoo
+from refinezoo.models import presets
 
 pytestmark = pytest.mark.tensorflow
 SUFFIX = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}

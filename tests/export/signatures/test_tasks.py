@@ -28,7 +28,7 @@ def scenes():
 
 
 def test_depth_in_metres_and_millimetres(scenes, tmp_path):
-    from refinezoo.tasks.depth import DepthUNet
+    from refinezoo.tasks.depth.depth_unet import DepthUNet
 
     model = DepthUNet(width=2, max_depth=131.07)  # untrained: around 65.535 m, the PNG's last
     folder = export.saved_model(model, tmp_path / "depth/1", warmup_images=())
@@ -63,7 +63,7 @@ def test_t2net_refines_and_predicts_depth(scenes, tmp_path):
 
 
 def test_obstacle_ranges(scenes, tmp_path):
-    from refinezoo.tasks.obstacle_range import ObstacleRange
+    from refinezoo.tasks.obstacle_range.obstacle_range import ObstacleRange
 
     model = ObstacleRange(image_size=(32, 64), sectors=4, width=0.25)
     folder = export.saved_model(model, tmp_path / "ranges/1", warmup_images=())
@@ -81,8 +81,8 @@ def test_obstacle_ranges(scenes, tmp_path):
 
 @pytest.mark.parametrize("pose", [False, True])
 def test_classes_and_poses(pose, scenes, tmp_path):
-    from refinezoo.tasks.classification import Classifier
-    from refinezoo.tasks.pose import PoseTower
+    from refinezoo.tasks.classification.classifier import Classifier
+    from refinezoo.tasks.pose.pose_tower import PoseTower
 
     kind = PoseTower if pose else Classifier
     keras.utils.set_random_seed(0)

@@ -1,6 +1,0 @@
-"""The scene composer: synthetic scenes with exact labels from product cut-outs."""
-
-from refinezoo.data.compose.scenes import ComposedScene, Composer, compose_scenes
-from refinezoo.data.compose.statistics import LayoutStatistics
-
-__all__ = ["ComposedScene", "Composer", "LayoutStatistics", "compose_scenes"]

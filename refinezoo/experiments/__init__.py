@@ -1,0 +1,1 @@
+"""Whole runs: `train` a model, `compare` what a refiner gains downstream."""

@@ -1,0 +1,362 @@
+"""The sets a study trains on: composed and refined once, then reused until their recipe changes."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.experiments.compare.recipe import (
+    dataset_fingerprint,
+    files_fingerprint,
+    model_fingerprint,
+    recipe_hash,
+)
+from refinezoo.experiments.compare.schema import DigitsSection, RefinerSection, StreetSection, Study
+from refinezoo.files import ASSETS, write_json
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """A set on disk with the hash of its content.
+
+    COCO: `annotations` is the file, `images` the folder. Digits: `annotations` is the file of the
+    digits, `images` the folder of photos (or of the digits), `details` the rest. Masks:
+    `annotations` is the folder of masks, beside that of the images.
+    """
+
+    name: str
+    annotations: Path
+    images: Path
+    fingerprint: str
+    made_from: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def located(self) -> dict[str, Any]:
+        """The set as a training's spec names it, with whole paths."""
+        return {
+            "name": self.name,
+            "annotations": str(self.annotations.resolve()),
+            "images": str(self.images.resolve()),
+            **self.details,
+        }
+
+
+class Preparation:
+    """Composes, refines and checks the sets of one study, in one folder."""
+
+    def __init__(self, study: Study, out: Path, root: Path, say: Callable[[str], None]) -> None:
+        self.study, self.folder, self.root, self.say = study, out / "data", root, say
+
+    def sets(self) -> dict[str, PreparedSet]:
+        """Every set that some arm trains on, by name."""
+        wanted = [name for arm in self.study.arms.values() for name in arm.sets]
+        for name, section in self.study.refiners.items():
+            if name in wanted and section.fit is not None:
+                _adaptable(name, section.fit["class"])
+        prepared: dict[str, PreparedSet] = {}
+        if any(name != "real" for name in wanted):
+            prepared["synthetic"] = self.synthetic()
+        for name in self.study.refiners:
+            if name in wanted:
+                make = self.adapting if self.study.refiners[name].adapt else self.refined
+                prepared[name] = make(name, prepared["synthetic"])
+        if "real" in wanted:
+            prepared["real"] = self.real("train")
+        return prepared
+
+    def test(self) -> PreparedSet:
+        """The labelled real test set."""
+        return self.real("test")
+
+    def real(self, split: str) -> PreparedSet:
+        """A split of the real photos, where it lies."""
+        if (digits := self.study.real.digits) is not None:
+            return self.digits("real", digits, digits.measured_on if split == "test" else split)
+        if (masks := self.study.real.masks) is not None:
+            name = "real" if split == "train" else f"real_{split}"
+            return self.masks(name, masks[split], f"real.masks.{split}")  # type: ignore[index]
+        source = self.path(getattr(self.study.real, split), f"real.{split}")
+        images = self.images_of(source, self.study.real.images)
+        name = "real" if split == "train" else f"real_{split}"
+        return PreparedSet(name, source, images, dataset_fingerprint(source, images))
+
+    def synthetic(self) -> PreparedSet:
+        """The synthetic scenes: composed with a stamp, or read from where they lie."""
+        section = self.study.synthetic
+        if section.digits is not None:
+            return self.digits("synthetic", section.digits, "train")
+        if section.coco is not None:
+            source = self.path(section.coco, "synthetic.coco")
+            source = source / "annotations.json" if source.is_dir() else source
+            images = self.images_of(source, None)
+            return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
+        if section.masks is not None:
+            return self.masks("synthetic", section.masks, "synthetic.masks")
+        if section.street is not None:
+            return self.streets(section.street)
+        from refinezoo.scenes.compose import compose_scenes
+
+        arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
+        known = [
+            name
+            for name in inspect.signature(compose_scenes).parameters
+            if name not in ("out", "progress", "workers")
+        ]
+        for name in arguments:
+            if name not in known:
+                raise RefinezooError(
+                    f"synthetic.compose.{name} is not an argument of compose_scenes "
+                    f"({', '.join(known)}).{did_you_mean(name, known)}"
+                )
+        recipe: dict[str, Any] = {"compose": dict(arguments)}
+        for name in ("products", "distractors", "statistics"):
+            value = arguments.get(name)
+            if isinstance(value, str):
+                path = (
+                    ASSETS / name
+                    if value == "package"
+                    else self.path(value, f"synthetic.compose.{name}")
+                )
+                files = (
+                    [path]
+                    if path.is_file()
+                    else sorted(file for file in path.rglob("*") if file.is_file())
+                )
+                recipe[f"{name}_sha256"] = files_fingerprint(files)
+                arguments[name] = path
+
+        def make(folder: Path) -> None:
+            products, count = arguments.pop("products"), arguments.pop("count", 2000)
+            self.say(f"synthetic: composing {count} scenes")
+            compose_scenes(products, folder, count, progress=False, **arguments)
+
+        return self.stamped("synthetic", recipe, make)
+
+    def streets(self, section: StreetSection) -> PreparedSet:
+        """Rendered streets with their masks."""
+        from refinezoo.scenes.street.dataset import RENDERER, render_street
+
+        recipe = {"street": section.model_dump(mode="json"), "renderer": RENDERER}
+
+        def make(folder: Path) -> None:
+            self.say(f"synthetic: rendering {section.count} streets")
+            render_street(folder, **section.model_dump(), progress=False)
+
+        return self.stamped("synthetic", recipe, make, annotations="masks", resumes=True)
+
+    def masks(self, name: str, value: str, key: str) -> PreparedSet:
+        """A folder with `images/` and `masks/`, where it lies."""
+        source = self.path(value, key)
+        masks, images = source / "masks", source / "images"
+        if missing := [folder.name for folder in (images, masks) if not folder.is_dir()]:
+            raise RefinezooError(
+                f"{key}: expected a folder with images/ and masks/, received {value!r} without "
+                f"{'/ and '.join(missing)}/."
+            )
+        return PreparedSet(name, masks, images, dataset_fingerprint(masks, images))
+
+    def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
+        """The synthetic scenes through one refiner, annotations carried over."""
+        section = self.study.refiners[name]
+        recipe: dict[str, Any] = {
+            "source": synthetic.fingerprint,
+            "settings": section.model_dump(exclude_none=True),
+        }
+        refiner = None
+        if section.fit is None:
+            refiner = self.preset(str(section.preset))
+            recipe["model"] = model_fingerprint(refiner)
+        else:
+            recipe["unlabelled"] = files_fingerprint(self.unlabelled())
+
+        def make(folder: Path) -> None:
+            from refinezoo.refinement import refine_dataset
+
+            self.say(f"{name}: refining {synthetic.name}")
+            refine_dataset(
+                synthetic.annotations.parent,
+                folder,
+                refiner or self.fitted(name, section, synthetic),
+                strength=section.strength,
+                progress=False,
+            )
+
+        return self.stamped(
+            name,
+            recipe,
+            make,
+            annotations=synthetic.annotations.name,
+            images=os.path.relpath(synthetic.images, synthetic.annotations.parent),
+            resumes=True,
+        )
+
+    def digits(self, key: str, section: DigitsSection, split: str) -> PreparedSet:
+        """A split of digits, where they lie."""
+        from refinezoo.data import list_images
+
+        source = self.path(section.file, f"{key}.digits.file")
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        settings = {"split": split, "image_size": section.image_size, "seed": section.seed}
+        images, with_photos = source.parent, section.photos is not None
+        if section.photos is not None:
+            whole = "train" if split == "validation" else split
+            if whole not in section.photos:
+                raise RefinezooError(
+                    f"{key}.digits.photos: expected a folder for {whole}, received folders for "
+                    f"{', '.join(section.photos)} only."
+                )
+            images = self.path(section.photos[whole], f"{key}.digits.photos.{whole}")
+            files += list_images(images)
+        fingerprint = recipe_hash([files_fingerprint(files), settings])
+        name = key if split == "train" else f"{key}_{split}"
+        details = {"digits": {**settings, "with_photos": with_photos}}
+        return PreparedSet(name, source, images, fingerprint, {"digits": settings}, details)
+
+    def adapting(self, name: str, synthetic: PreparedSet) -> PreparedSet:
+        """The synthetic set with the unlabelled real one and the method that brings them near."""
+        adapt = self.study.refiners[name].adapt
+        real = self.real("train")
+        made_from = {"adapt": adapt, "source": synthetic.fingerprint, "target": real.fingerprint}
+        details = {**synthetic.details, "adapt": adapt, "unlabelled": real.located()}
+        return PreparedSet(
+            name,
+            synthetic.annotations,
+            synthetic.images,
+            recipe_hash(made_from),
+            made_from,
+            details,
+        )
+
+    def preset(self, name: str) -> Any:
+        """The refiner of a preset folder below the data root or here, or of the zoo."""
+        from refinezoo import load
+
+        for folder in (self.root / name, Path(name)):
+            if folder.is_dir():
+                return load(folder)
+        return load(name)
+
+    def fitted(self, name: str, section: RefinerSection, synthetic: PreparedSet) -> Any:
+        """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
+        import cv2
+
+        from refinezoo.data import list_images, read_image
+
+        settings = dict(section.fit or {})
+        refiner = _adaptable(name, settings.pop("class"))(**settings)
+        side = int((self.study.synthetic.compose or {}).get("image_size", 128))
+        size = (side, side)
+        if self.study.model.task == "segmentation":
+            height, width = self.study.model.config["image_size"]
+            size = (int(width), int(height))
+        photos = (
+            cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA)
+            for path in self.unlabelled()
+        )
+        refiner.adapt(photos, renders=map(read_image, list_images(synthetic.images)))
+        return refiner
+
+    def unlabelled(self) -> list[Path]:
+        """The unlabelled real photos, in a fixed order."""
+        from refinezoo.data import list_images
+
+        if not self.study.real.unlabelled:
+            raise RefinezooError(
+                "expected real.unlabelled (folders or patterns of photos), which a refiner with "
+                "fit adapts to; received none."
+            )
+        paths: list[Path] = []
+        for entry in self.study.real.unlabelled:
+            if glob.has_magic(entry):
+                found = sorted(Path(path) for path in glob.glob(str(self.root / entry)))
+                if not found:
+                    raise RefinezooError(f"real.unlabelled: no file matches {entry!r}.")
+                paths.extend(found)
+            else:
+                paths.extend(list_images(self.path(entry, "real.unlabelled")))
+        return paths
+
+    def stamped(
+        self,
+        name: str,
+        recipe: dict[str, Any],
+        make: Callable[[Path], None],
+        annotations: str = "annotations.json",
+        images: str = "images",
+        *,
+        resumes: bool = False,
+    ) -> PreparedSet:
+        """Makes a set unless its stamp says that it was made by this very recipe.
+
+        `resumes` says that `make` goes on with what an interrupted call of it left.
+        """
+        folder, stamp = self.folder / name, self.folder / f"{name}.recipe.json"
+        wanted = recipe_hash(recipe)
+        found = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
+        same = found.get("hash") == wanted
+        if same and found["fingerprint"] and folder.is_dir():
+            self.say(f"{name}: unchanged, reused")
+            return PreparedSet(
+                name, folder / annotations, folder / images, found["fingerprint"], recipe
+            )
+        if not (same and resumes):
+            shutil.rmtree(folder, ignore_errors=True)
+        stamped = {"hash": wanted, "fingerprint": None, "recipe": recipe}
+        write_json(stamp, stamped)
+        make(folder)
+        fingerprint = dataset_fingerprint(folder / annotations, folder / images)
+        write_json(stamp, {**stamped, "fingerprint": fingerprint})
+        return PreparedSet(name, folder / annotations, folder / images, fingerprint, recipe)
+
+    def path(self, value: str, key: str) -> Path:
+        """A path of the study file, relative to the data root."""
+        path = self.root / value
+        if not path.exists():
+            raise RefinezooError(
+                f"{key}: expected an existing path, received {value!r}, which is not below the "
+                f"data root {str(self.root)!r}. Correct the file, or give the root with --data."
+            )
+        return path
+
+    def images_of(self, annotations: Path, images: str | None) -> Path:
+        """The image folder of a COCO file: as given, else images/ beside it, else its folder."""
+        if images is not None:
+            return self.path(images, "real.images")
+        beside = annotations.parent / "images"
+        return beside if beside.is_dir() else annotations.parent
+
+
+def _adaptable(name: str, class_name: str) -> Any:
+    """The class of a refiner that a study can fit.
+
+    Raises:
+        RefinezooError: there is none of that name, or it has to be trained.
+    """
+    import refinezoo.refiners as refiners
+
+    known = {
+        word: kind
+        for word, kind in vars(refiners).items()
+        if hasattr(kind, "adapt") and not hasattr(kind, "players")
+    }
+    if class_name not in known:
+        raise RefinezooError(
+            f"refiners.{name}.fit.class: expected a refiner that learns nothing "
+            f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes as a "
+            f"preset: run refinezoo train first.{did_you_mean(class_name, known)}"
+        )
+    return known[class_name]
+
+
+def described(prepared: PreparedSet) -> dict[str, Any]:
+    """A prepared set for the record, without paths of this machine."""
+    facts = asdict(prepared)
+    return {"name": facts["name"], "sha256": facts["fingerprint"], **facts["made_from"]}

@@ -1,0 +1,91 @@
+"""Trains and measures one arm with one seed: what each process of a study runs.
+
+Run as `python -m refinezoo.experiments.compare.run_arm FOLDER`; FOLDER/spec.json says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from refinezoo.experiments.compare.recipe import versions
+from refinezoo.experiments.compare.scheduler import PARENT_VARIABLE
+from refinezoo.files import write_json
+
+
+def main(folder: str | os.PathLike) -> dict[str, Any]:
+    """Trains what `folder/spec.json` says; writes detections, preset and, last, result.json.
+
+    Returns:
+        What result.json says: hash, arm, seed, metrics, seconds, steps, loss, parameters.
+    """
+    end_with_parent()
+    folder = Path(folder)
+    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+
+    import keras
+
+    from refinezoo.experiments.compare.tasks import task_named
+    from refinezoo.experiments.compare.training import train
+
+    keras.config.set_dtype_policy(spec["training"]["precision"])
+    keras.utils.set_random_seed(int(spec["seed"]))
+    task = task_named(spec["model"]["task"])
+    model, mixed = task.prepare(spec)
+    started = time.monotonic()
+    backup = folder / f"backup_{spec['hash'][:12]}"
+    loss = train(task.trained_part(model), mixed, spec["training"], backup)
+    seconds = time.monotonic() - started
+    metrics, predictions = task.evaluate(model, spec["test"])
+    if predictions is not None:
+        write_json(folder / "detections.json", predictions)
+    task.save(model, folder / "preset")
+    result = {
+        "hash": spec["hash"],
+        "arm": spec["arm"],
+        "seed": spec["seed"],
+        "metrics": metrics,
+        "seconds": round(seconds, 1),
+        "steps": spec["training"]["steps"],
+        "loss": loss,
+        "parameters": int(model.count_params()),
+        "backend": keras.backend.backend(),
+        "versions": versions(),
+    }
+    write_json(folder / "result.json", result)
+    shutil.rmtree(backup, ignore_errors=True)
+    print(
+        f"{spec['arm']}, seed {spec['seed']}: "
+        + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()),
+        flush=True,
+    )
+    return result
+
+
+def end_with_parent() -> None:
+    """Ends this process when the study that started it is gone, so that none trains on alone."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None:
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(0.5)
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    from refinezoo.errors import RefinezooError
+
+    try:
+        main(sys.argv[1])
+    except RefinezooError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,261 @@
+"""What a study's YAML file may say, and worded errors for what it may not."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from refinezoo.config import Strict, read_yaml, validate
+from refinezoo.errors import did_you_mean
+
+RESERVED_SETS = ("real", "synthetic")
+
+
+class DataSection(Strict):
+    """Where relative paths of the file start: `root`, or the `data` argument of the run."""
+
+    root: str | None = None
+
+
+class DigitsSection(Strict):
+    """Digits by `refinezoo.data.digits.load_digits`; with `photos` MNIST-M, per split a folder.
+
+    `measured_on: validation` measures the arms on 1,000 digits of train, to choose a recipe.
+    """
+
+    file: str
+    measured_on: Literal["test", "validation"] = "test"
+    photos: dict[Literal["train", "test"], str] | None = None
+    image_size: int = Field(28, ge=8)
+    seed: int = Field(0, ge=0)
+
+
+class StreetSection(Strict):
+    """Street frames by `refinezoo.scenes.street.render_street`."""
+
+    count: int = Field(2000, gt=0)
+    image_size: tuple[int, int] = (240, 320)
+    seed: int = Field(0, ge=0)
+
+
+class SyntheticSection(Strict):
+    """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits.
+
+    Or, for segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`.
+    """
+
+    compose: dict[str, Any] | None = None
+    coco: str | None = None
+    digits: DigitsSection | None = None
+    masks: str | None = None
+    street: StreetSection | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> SyntheticSection:
+        ways = [self.compose, self.coco, self.digits, self.masks, self.street]
+        if ways.count(None) != len(ways) - 1:
+            raise ValueError("expected exactly one of compose, coco, digits, masks and street")
+        return self
+
+
+class RealSection(Strict):
+    """The real sets: COCO files for train, val and test, and unlabelled photos for refiners.
+
+    Or `digits`, whose standard splits are train (without labels for refiners) and test. Or, for
+    segmentation, `masks`: per split a folder with `images/` and `masks/`.
+    """
+
+    train: str | None = None
+    val: str | None = None
+    test: str | None = None
+    images: str | None = None
+    unlabelled: list[str] = Field(default_factory=list)
+    digits: DigitsSection | None = None
+    masks: dict[Literal["train", "test"], str] | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RealSection:
+        if [self.test, self.digits, self.masks].count(None) != 2:
+            raise ValueError("expected exactly one of test, digits and masks")
+        if self.masks is not None and "test" not in self.masks:
+            raise ValueError("expected masks to name a folder for test")
+        return self
+
+    def has_train(self) -> bool:
+        """Whether there are labelled photos to train on."""
+        return bool(self.train or self.digits or "train" in (self.masks or {}))
+
+
+class RefinerSection(Strict):
+    """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos.
+
+    Or `adapt`, a class such as PixelDA whose training makes refiner and downstream model together:
+    such an arm trains it anew with each seed.
+    """
+
+    preset: str | None = None
+    fit: dict[str, Any] | None = None
+    adapt: dict[str, Any] | None = None
+    strength: float = Field(1.0, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RefinerSection:
+        if [self.preset, self.fit, self.adapt].count(None) != 2:
+            raise ValueError("expected exactly one of preset, fit and adapt")
+        for key, section in (("fit", self.fit), ("adapt", self.adapt)):
+            if section is not None and "class" not in section:
+                raise ValueError(f"expected {key} to name a class, as in {key}: {{class: Name}}")
+        return self
+
+
+class ModelSection(Strict):
+    """The downstream model that every arm trains, from scratch or from the weights of `init`.
+
+    `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
+    has of the same name and shape is taken over.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str
+    class_: str = Field(alias="class")
+    config: dict[str, Any] = Field(default_factory=dict)
+    task: str = "detection"
+    init: str | None = None
+
+
+class TrainingSection(Strict):
+    """The training that every arm gets: equal steps, the last weights, no look at the test set.
+
+    `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
+    rest trains on the stored features of `pictures` augmented pictures of each set.
+    """
+
+    steps: int = Field(gt=0)
+    batch_size: int = Field(16, gt=0)
+    optimizer: str = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: int = Field(0, ge=0)
+    schedule: str = "cosine"
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    ema: float | None = Field(None, gt=0, lt=1)
+    augmentation: Any = True
+    freeze: str | None = None
+    pictures: int = Field(8000, gt=0)
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    backup_every: int = Field(100, gt=0)
+
+    @field_validator("schedule")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        if value not in ("cosine", "constant"):
+            raise ValueError(
+                f"expected cosine or constant.{did_you_mean(value, ('cosine', 'constant'))}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _warmup_fits(self) -> TrainingSection:
+        if self.warmup >= self.steps:
+            raise ValueError(f"expected warmup below steps={self.steps}, received {self.warmup}")
+        return self
+
+
+class ArmSection(Strict):
+    """One arm: the sets it trains on and the share of each batch that each set fills."""
+
+    sets: list[str] = Field(min_length=1)
+    mix: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _mix_names_sets(self) -> ArmSection:
+        if len(set(self.sets)) != len(self.sets):
+            raise ValueError(f"expected each set once, received {self.sets}")
+        for name, share in self.mix.items():
+            if name not in self.sets:
+                raise ValueError(f"expected mix to name sets of the arm, received {name!r}")
+            if not 0 < share < 1:
+                raise ValueError(f"expected a mix share between 0 and 1, received {share}")
+        rest = len(self.sets) - len(self.mix)
+        total = sum(self.mix.values())
+        if (rest == 0 and abs(total - 1) > 1e-6 and self.mix) or (rest > 0 and total >= 1):
+            raise ValueError(f"expected mix shares that leave each set a part, they sum to {total}")
+        return self
+
+    def shares(self) -> dict[str, float]:
+        """The fraction of each batch per set; what `mix` leaves open is divided evenly."""
+        rest = [name for name in self.sets if name not in self.mix]
+        left = 1.0 - sum(self.mix.values())
+        return {name: self.mix.get(name, left / max(1, len(rest))) for name in self.sets}
+
+
+class Study(Strict):
+    """A whole study: data, refiners, one downstream model, arms, seeds and metrics."""
+
+    study: str = Field(min_length=1)
+    out: str | None = None
+    data: DataSection = Field(default_factory=DataSection)
+    synthetic: SyntheticSection
+    real: RealSection
+    refiners: dict[str, RefinerSection] = Field(default_factory=dict)
+    model: ModelSection
+    training: TrainingSection
+    arms: dict[str, ArmSection] = Field(min_length=1)
+    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    metrics: list[str] = Field(default_factory=lambda: ["AP50", "AP"], min_length=1)
+    gains: list[tuple[str, str]] | None = None
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _short_arms(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            str(name): {"sets": arm} if isinstance(arm, list) else arm
+            for name, arm in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Study:
+        known = [*RESERVED_SETS, *self.refiners]
+        for name in self.refiners:
+            if name in RESERVED_SETS:
+                raise ValueError(f"a refiner may not be called {name!r}: that names a set")
+        for arm, section in self.arms.items():
+            if not arm.strip() or "/" in arm or arm.startswith("."):
+                raise ValueError(f"expected an arm name that can be a folder, received {arm!r}")
+            for name in section.sets:
+                if name not in known:
+                    raise ValueError(
+                        f"arm {arm!r} asks for the set {name!r}; known sets: {', '.join(known)}."
+                        + did_you_mean(name, known)
+                    )
+                if name == "real" and not self.real.has_train():
+                    raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
+                if name in self.refiners and self.refiners[name].adapt and len(section.sets) > 1:
+                    raise ValueError(
+                        f"arm {arm!r} mixes {name!r}, which trains a model of its own, with other "
+                        "sets: give it an arm of its own"
+                    )
+        for pair in self.gains or []:
+            for name in pair:
+                if name not in self.arms:
+                    raise ValueError(
+                        f"gains name the unknown arm {name!r}.{did_you_mean(name, self.arms)}"
+                    )
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"expected different seeds, received {self.seeds}")
+        return self
+
+
+def read_study(path: str | os.PathLike) -> Study:
+    """Reads and checks a study's YAML file.
+
+    Raises:
+        RefinezooError: the file is missing, is not YAML, or says something the schema does not
+            know; every problem is named with its place in the file.
+    """
+    return validate(Study, read_yaml(path), str(path))

@@ -1,0 +1,101 @@
+"""What `refinezoo train CONFIG.yaml key=value ...` may be told."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from refinezoo.config import Strict, read_yaml, validate
+from refinezoo.errors import RefinezooError
+
+
+class TrainingConfig(Strict):
+    """One training run of a refiner.
+
+    Paths are relative to the folder in which the command runs.
+    """
+
+    refiner: str = Field(description="a class of refinezoo.refiners, for example CycleGAN")
+    arguments: dict[str, Any] = Field(default={}, description="of its constructor")
+    synthetic: str = Field(description="folder of renders, or of a COCO dataset")
+    real: str | list[str] = Field(
+        description="unlabelled real photos: folders or patterns such as photos/train_*.jpg"
+    )
+    colours: str | list[str] | None = Field(
+        default=None, description="photos whose colour statistics are kept; as `real` by default"
+    )
+    labels: str | None = Field(
+        default=None,
+        description="CSV file of the renders' classes and rotations, for PixelDA "
+        "(file,class or file,class,qw,qx,qy,qz)",
+    )
+    masks: Literal["grabcut"] | None = Field(
+        default=None, description="where foreground masks come from when no folder holds them"
+    )
+    image_size: int = Field(default=128, ge=16, description="side of the training crops, pixels")
+    crop: str = Field(default="random", description="how crops are cut (refinezoo.data.unpaired)")
+    augment: bool = True
+    batch_size: int = Field(default=1, ge=1)
+    steps: int | None = Field(
+        default=None, ge=1, description="optimizer steps in all; refiners that only adapt need none"
+    )
+    steps_per_epoch: int = Field(default=200, ge=1, description="most steps between checkpoints")
+    samples: int = Field(default=4, ge=0, description="renders in the sample grids")
+    guards: bool = Field(
+        default=True, description="stop at collapse, colour flip or an idle discriminator"
+    )
+    tensorboard: bool | None = Field(
+        default=None,
+        description="losses and sample grids for TensorBoard; on by default if TensorFlow trains",
+    )
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        default="float32", description="of the computation; weights stay float32"
+    )
+    seed: int = Field(default=0, ge=0)
+    out: str = Field(description="folder of the run; an unfinished run there is resumed")
+
+
+def read_config(
+    path: str | os.PathLike, overrides: list[str] | tuple[str, ...] = ()
+) -> TrainingConfig:
+    """The checked config of a YAML file.
+
+    Args:
+        path: the YAML file.
+        overrides: `"key=value"`, the value in YAML; dots reach inside: `"arguments.width=24"`.
+
+    Raises:
+        RefinezooError: names each wrong field and its remedy.
+    """
+    values = read_yaml(path)
+    if values is None:
+        values = {}
+    for override in overrides:
+        _apply(values, override)
+    return validate(TrainingConfig, values, str(Path(path)))
+
+
+def _apply(values: Any, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise RefinezooError(
+            f"expected overrides as key=value, received {override!r}. For example: "
+            "steps=2000 arguments.width=24."
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RefinezooError(
+            f"expected a YAML value after {key}=, received {text!r}. Put it in quotes."
+        ) from None
+    *folders, last = key.strip().split(".")
+    for folder in folders:
+        values = values.setdefault(folder, {}) if isinstance(values, dict) else None
+    if not isinstance(values, dict):
+        raise RefinezooError(
+            f"expected {'.'.join(folders) or 'the config'} to hold keys, to set {key} in it; "
+            "it holds a single value."
+        )
+    values[last] = value

@@ -1,0 +1,306 @@
+"""`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
+
+import glob
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from refinezoo.config import read_yaml
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.train.config import TrainingConfig
+from refinezoo.files import atomic_path, locked_folder, write_json
+from refinezoo.models.presets import model_class
+
+GUARDED = 8  # renders that the guards watch
+
+
+def train(config: TrainingConfig, *, progress: bool = True) -> Path:
+    """Trains the refiner that `config` names; run again after an interruption, it goes on.
+
+    The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
+    `samples/` (grids of renders above their refinement), `tensorboard/` (both, on TensorFlow),
+    `backup/` (the last checkpoint, until the run is done), `preset/` (what `refinezoo.load` reads)
+    and `summary.json` (minutes, hardware). Guards end it where a GAN has failed.
+
+    Args:
+        config: see `refinezoo.experiments.train.config`.
+        progress: whether Keras prints its progress bar.
+
+    Returns:
+        The preset folder.
+
+    Raises:
+        RefinezooError: bad data or config, a loss that is no number, or a folder that holds
+            another run.
+    """
+    out = Path(config.out)
+    preset = out / "preset"
+    busy = f"another training is running in {out}. Wait for it, or give another out=."
+    with locked_folder(out, busy):
+        _claim(config, out)
+        if not ((out / "summary.json").is_file() and preset.is_dir()):
+            started = time.monotonic()
+            with _precision(config.precision):
+                refiner = _build(config)
+                _adapt(refiner, config)
+                if hasattr(refiner, "players"):
+                    _fit(refiner, config, out, progress)
+                refiner.save_to_preset(preset)
+            write_json(out / "summary.json", _summary(started))
+        # Last: without a summary, a kill before this resumes from the backup.
+        shutil.rmtree(out / "backup", ignore_errors=True)
+    return preset
+
+
+@contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Keras' global dtype policy during a training; models keep the one they were built with."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _build(config: TrainingConfig) -> Any:
+    import keras
+
+    cls: Any = model_class(config.refiner)
+    if not hasattr(cls, "refine"):
+        raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
+    keras.utils.set_random_seed(config.seed)
+    arguments = dict(config.arguments)
+    if config.labels is not None:
+        from refinezoo.data.labels import read_labels
+
+        arguments.setdefault("class_names", read_labels(config.labels).class_names)
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise RefinezooError(
+            f"arguments: {config.refiner} does not take them: {error}. "
+            f"See help(refinezoo.refiners.{config.refiner})."
+        ) from None
+
+
+def _adapt(refiner: Any, config: TrainingConfig) -> None:
+    """Gives statistics of the real photos, and of the renders, to refiners that keep some."""
+    if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
+        return
+    from refinezoo.data import read_image
+
+    photos = map(read_image, _photos(config.colours or config.real))
+    renders = map(read_image, _photos(config.synthetic))
+    refiner.adapt(photos, seed=config.seed, renders=renders)
+
+
+def _photos(sources: str | list[str]) -> list[Path]:
+    """The photos of folders, COCO folders and patterns, in order."""
+    from refinezoo.data import list_images
+
+    photos: list[Path] = []
+    for source in [sources] if isinstance(sources, str) else sources:
+        folder = Path(source)
+        if folder.is_dir() or not glob.has_magic(source):
+            photos += list_images(folder / "images" if (folder / "images").is_dir() else folder)
+            continue
+        found = sorted(Path(path) for path in glob.glob(source))
+        if not found:
+            raise RefinezooError(
+                f"expected photos that match {source!r}, received none. Correct the pattern."
+            )
+        photos += found
+    return photos
+
+
+def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
+    import keras
+
+    from refinezoo.training import SampleGrid, StopOnNaN
+
+    if config.steps is None:
+        raise RefinezooError(
+            f"steps: expected the number of training steps of {config.refiner}, received none. "
+            "Add steps: 4000, say."
+        )
+    epochs = -(-config.steps // config.steps_per_epoch)
+    per_epoch = -(-config.steps // epochs)
+    data = _data(config, per_epoch)
+    refiner.compile()
+    log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
+    # A resumed run goes on where the interrupted one was in the stream of images.
+    place = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
+    )
+    stop = StopOnNaN()
+    callbacks = [place, stop, log]
+    on_board = keras.backend.backend() == "tensorflow"
+    if config.tensorboard is not None:
+        on_board = config.tensorboard
+    board = str(out / "tensorboard") if on_board else None
+    renders = _renders(data, max(config.samples, GUARDED * config.guards))
+    if config.samples:
+        shown = renders[: config.samples]
+        callbacks.append(SampleGrid(shown, out / "samples", tensorboard=board))
+    if board:
+        callbacks.append(keras.callbacks.TensorBoard(board, write_graph=False))
+    guards = _guards(renders[:GUARDED]) if config.guards else []
+    callbacks += guards
+
+    def keep(epoch: int, logs: Any) -> None:
+        kept = _save_checkpoint(refiner, out / "backup", epoch + 1)
+        for watch in (stop, *guards):
+            watch.checkpoint = kept
+
+    # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
+    callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
+    done = _load_checkpoint(refiner, out / "backup")
+    for watch in (stop, *guards):
+        watch.checkpoint = next(
+            iter(_checkpoints(out / "backup")), "none yet (one is kept after each epoch)"
+        )
+    try:
+        refiner.fit(
+            data,
+            epochs=epochs,
+            initial_epoch=done,
+            callbacks=callbacks,
+            verbose="auto" if progress else 0,
+            shuffle=False,
+        )
+    finally:
+        if log.csv_file:  # Keras leaves it open when training stops with an error
+            log.csv_file.close()
+
+
+def _renders(data: Any, count: int) -> list[Any]:
+    """The first `count` renders that the training sees."""
+    renders: list[Any] = []
+    for index in range(len(data)):
+        if len(renders) >= count:
+            break
+        renders += list(data[index]["synthetic"]["image"])
+    return renders[:count]
+
+
+def _guards(renders: list[Any]) -> list[Any]:
+    """What watches for the usual failures of GANs."""
+    from refinezoo.training import StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
+
+    return [StopOnCollapse(renders), StopOnColourFlip(renders), StopOnIdleDiscriminator()]
+
+
+def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> Path:
+    """Keeps weights and optimizer after `epochs`; the count is the name, so both change at once.
+
+    Keras' `BackupAndRestore` writes over its only file, which a kill can leave torn.
+    """
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / "unfinished.weights.h5"
+    refiner.save_weights(unfinished)
+    kept = folder / f"epoch_{epochs:05d}.weights.h5"
+    os.replace(unfinished, kept)
+    for older in _checkpoints(folder)[1:]:
+        older.unlink()
+    return kept
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, the newest first."""
+    return sorted(folder.glob("epoch_*.weights.h5"), reverse=True)
+
+
+def _load_checkpoint(refiner: Any, folder: Path) -> int:
+    """Restores the last checkpoint; how many epochs it has behind it, 0 without one."""
+    kept = _checkpoints(folder)
+    if not kept:
+        return 0
+    try:
+        refiner.load_weights(kept[0])
+    except (OSError, ValueError, KeyError) as error:
+        raise RefinezooError(
+            f"cannot resume from {kept[0]}: {error}. Delete {folder} to start again."
+        ) from None
+    return int(kept[0].name[len("epoch_") :].split(".")[0])
+
+
+def _data(config: TrainingConfig, steps: int) -> Any:
+    from refinezoo import data
+
+    settings: dict[str, Any] = {}
+    if config.masks == "grabcut":
+        from refinezoo.data.masks import grabcut_mask
+
+        settings["masks"] = grabcut_mask
+    return data.unpaired(
+        config.synthetic,
+        _photos(config.real),
+        image_size=config.image_size,
+        batch_size=config.batch_size,
+        crop=config.crop,
+        augment=config.augment,
+        seed=config.seed,
+        steps=steps,
+        labels=config.labels,
+        **settings,
+    )
+
+
+def _claim(config: TrainingConfig, out: Path) -> None:
+    """Writes the resolved config, or checks that the folder holds a run of the same one.
+
+    A call that failed before it trained, say for a mistake in the config, left no run.
+    """
+    values = config.model_dump()
+    path = out / "config.yaml"
+    if path.is_file() and _holds_a_run(out):
+        before = read_yaml(path)
+        before = before if isinstance(before, dict) else {}
+        defaults = {name: field.default for name, field in TrainingConfig.model_fields.items()}
+        before = {**defaults, **before}  # a run of an older version lacks newer keys
+        changed = sorted(
+            key for key in {*values, *before} - {"out"} if values.get(key) != before.get(key)
+        )
+        if changed:
+            raise RefinezooError(
+                f"{out} holds a run with another config (differs in {', '.join(changed)}). "
+                "Give another out=, or the config of that run to resume it."
+            )
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _holds_a_run(out: Path) -> bool:
+    log = out / "log.csv"  # made empty when training starts
+    return (
+        bool(_checkpoints(out / "backup"))
+        or (out / "preset").is_dir()
+        or (out / "summary.json").is_file()
+        or (log.is_file() and log.stat().st_size > 0)
+    )
+
+
+def _summary(started: float) -> dict[str, Any]:
+    import keras
+
+    import refinezoo
+
+    return {
+        "minutes_of_the_last_call": round((time.monotonic() - started) / 60, 2),
+        "hardware": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "refinezoo": refinezoo.__version__,
+    }

@@ -1,0 +1,1 @@
+"""The contract of every model: its registered class, its preset, its weights."""

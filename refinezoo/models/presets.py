@@ -1,0 +1,111 @@
+"""A model on disk: `config.json` and `model.weights.h5`, read back without running foreign code."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from refinezoo.config import Strict, validate
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_folder, write_json
+from refinezoo.models.registry import REGISTRY, build, model_class
+from refinezoo.models.weights import WEIGHTS_FILE, Weights, check_weights, load_weights, save_half
+
+FORMAT = 1
+CONFIG_FILE = "config.json"
+
+
+class Preset(Strict):
+    """What `config.json` of a preset holds."""
+
+    format: Literal[1]
+    class_name: str = Field(alias="class")
+    config: dict[str, Any]
+    refinezoo_version: str = ""
+    weights: Weights | None = None
+
+
+def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) -> Path:
+    """Writes `model` as a preset folder, in full or not at all.
+
+    Args:
+        model: an instance of a class in `REGISTRY`; the weights of its `preset_network`, or else
+            of its `inference_network`, are kept (not the optimizer, critics or pools).
+        folder: where to write; an older preset there is replaced.
+        half: store the weights as float16. Loaded models compute in float32 all the same.
+
+    Returns:
+        The folder.
+    """
+    name = type(model).__name__
+    if name not in REGISTRY or not issubclass(type(model), model_class(name)):
+        raise RefinezooError(
+            f"expected an instance of one of {', '.join(sorted(REGISTRY))}, received {name}. "
+            "Add the class to refinezoo.models.presets.REGISTRY to give it presets."
+        )
+    from refinezoo import __version__
+
+    base = ("dtype", "name", "trainable")  # of keras.Model, not of the method
+    config = {key: value for key, value in model.get_config().items() if key not in base}
+    try:
+        json.dumps(config)
+    except TypeError as error:
+        raise RefinezooError(
+            f"{name}.get_config() must hold only what JSON can say, but: {error}."
+        ) from None
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).exists():
+        raise RefinezooError(
+            f"{folder} holds files that are not a preset; replacing it would delete them. "
+            "Give a new folder."
+        )
+    with atomic_folder(folder) as temporary:
+        record = None
+        network = preset_network(model)
+        if network.weights:
+            record = save_half(network, temporary / WEIGHTS_FILE, half=half)
+        write_json(
+            temporary / CONFIG_FILE,
+            {
+                "format": FORMAT,
+                "class": name,
+                "config": config,
+                "refinezoo_version": __version__,
+                "weights": record,
+            },
+        )
+    return folder
+
+
+def load_preset(folder: str | os.PathLike, weights: str | None = "pretrained") -> Any:
+    """The model of a preset folder; `weights=None` leaves it untrained."""
+    folder = Path(folder)
+    preset = read_preset(folder)
+    model = build(preset.class_name, preset.config, str(folder / CONFIG_FILE))
+    if weights is not None and preset.weights is not None:
+        path = folder / preset.weights.file
+        check_weights(path, preset.weights)
+        load_weights(preset_network(model), path)
+    return model
+
+
+def preset_network(model: Any) -> Any:
+    """The network whose weights a preset holds: PixelDA's has its task model beside the refiner."""
+    return getattr(model, "preset_network", None) or model.inference_network
+
+
+def read_preset(folder: str | os.PathLike) -> Preset:
+    """The checked `config.json` of a preset folder."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise RefinezooError(
+            f"expected a preset folder with {CONFIG_FILE}, received {Path(folder)} without one. "
+            "Write one with model.save_to_preset(folder)."
+        )
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RefinezooError(f"{path}: not valid JSON ({error}). Write the preset anew.") from None
+    return validate(Preset, values, str(path))

@@ -1,0 +1,6 @@
+"""The scene composer: synthetic scenes with exact labels from product cut-outs."""
+
+from refinezoo.scenes.compose.scenes import ComposedScene, Composer, compose_scenes
+from refinezoo.scenes.compose.statistics import LayoutStatistics
+
+__all__ = ["ComposedScene", "Composer", "LayoutStatistics", "compose_scenes"]

@@ -1,0 +1,262 @@
+"""`compose_scenes`: from product cut-outs to a COCO dataset of synthetic scenes."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from refinezoo.data.images import encode_image
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_folder
+from refinezoo.scenes.compose.annotate import annotations, halve_labels, visible_shares
+from refinezoo.scenes.compose.camera import wide_angle_map
+from refinezoo.scenes.compose.canvas import Canvas
+from refinezoo.scenes.compose.cutouts import read_distractors, read_products
+from refinezoo.scenes.compose.layouts import LAYOUTS, Scene
+from refinezoo.scenes.compose.light import light
+from refinezoo.scenes.compose.statistics import LayoutStatistics
+from refinezoo.scenes.compose.walls import Goods
+
+CAMERAS = ("mixed", "pinhole", "wide_angle")
+WRITTEN_BY = "synthetic scenes composed by refinezoo"
+
+
+@dataclass
+class ComposedScene:
+    """A scene before it is written.
+
+    Attributes:
+        image: uint8 [H, W, 3] RGB.
+        foreground_mask: uint8 [H, W], 255 = a labelled large product (not the hand).
+        background: uint8 [H, W, 3], the scene without the labelled products, or None.
+        annotations: COCO annotations without ids.
+        layout: hand_held, shelf or tray.
+        half_angle: of the wide-angle lens, 0 for a pinhole camera.
+    """
+
+    image: np.ndarray
+    foreground_mask: np.ndarray
+    background: np.ndarray | None
+    annotations: list[dict]
+    layout: str
+    half_angle: int
+
+
+class Composer:
+    """Draws scene number k of a seed; the same k and seed give the same scene anywhere."""
+
+    def __init__(
+        self,
+        products: str | os.PathLike,
+        distractors: str | os.PathLike | None,
+        image_size: int,
+        layout: str,
+        camera: str,
+        seed: int,
+        statistics: LayoutStatistics,
+        backgrounds: bool,
+    ) -> None:
+        self.products, self.categories = read_products(products)
+        self.goods = Goods(self.products, read_distractors(distractors))
+        self.image_size = image_size
+        self.layout = layout
+        self.camera = camera
+        self.seed = seed
+        self.statistics = statistics
+        self.backgrounds = backgrounds
+
+    def scene(self, index: int) -> ComposedScene:
+        """Scene number `index`."""
+        canvas, name, half_angle = self._drawn(index, frozenset())
+        shares = visible_shares(canvas.labels, canvas.instances)
+        image, labels = self._taken(index, canvas, half_angle)
+        rows = annotations(labels, canvas.instances, shares, self.statistics, index + 1, 0)
+        large = [row["instance"] for row in rows if not row["iscrowd"]]
+        background = None
+        if self.backgrounds:
+            empty, _, _ = self._drawn(index, frozenset(large))
+            background, _ = self._taken(index, empty, half_angle)
+        mask = np.isin(labels, large).astype(np.uint8) * 255
+        return ComposedScene(image, mask, background, rows, name, half_angle)
+
+    def _drawn(self, index: int, hidden: frozenset) -> tuple[Canvas, str, int]:
+        rng = np.random.default_rng([self.seed, index])
+        name = self.layout
+        if name == "mixed":
+            shares = np.array(self.statistics.mixture)
+            name = str(rng.choice(list(LAYOUTS), p=shares / shares.sum()))
+        wide = self.camera == "wide_angle" or (
+            self.camera == "mixed" and (name == "tray" or rng.random() < 0.1)
+        )
+        half_angle = 5 * int(rng.integers(8, 13) if name == "tray" else rng.integers(5, 9))
+        half_angle = half_angle if wide else 0
+        # Every block of len(products) scenes shows each product once as the large one.
+        block, place = divmod(index, len(self.products))
+        order = np.random.default_rng([self.seed, 1 << 40, block]).permutation(len(self.products))
+        side = 2 * self.image_size
+        canvas = Canvas(side, side, hidden=hidden)
+        chosen = self.products[order[place]]
+        LAYOUTS[name](Scene(rng, canvas, self.goods, chosen, self.statistics, half_angle))
+        return canvas, name, half_angle
+
+    def _taken(self, index: int, canvas: Canvas, half_angle: int) -> tuple[np.ndarray, np.ndarray]:
+        """Lens, pixel grid and light: the picture and its label map."""
+        pixels, labels = canvas.pixels, canvas.labels
+        if half_angle:
+            maps = wide_angle_map(2 * self.image_size, half_angle)
+            pixels = cv2.remap(pixels, *maps, cv2.INTER_LINEAR)
+            labels = cv2.remap(labels, *maps, cv2.INTER_NEAREST)
+        size = (self.image_size, self.image_size)
+        image = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        rng = np.random.default_rng([self.seed, index, 1])
+        return light(rng, image), halve_labels(labels)
+
+
+def compose_scenes(
+    products: str | os.PathLike,
+    out: str | os.PathLike,
+    count: int,
+    *,
+    distractors: str | os.PathLike | None = None,
+    image_size: int = 128,
+    layout: str = "mixed",
+    camera: str = "mixed",
+    seed: int = 0,
+    statistics: LayoutStatistics | dict | str | os.PathLike | None = None,
+    backgrounds: bool = False,
+    progress: bool = True,
+    workers: int = 1,
+) -> Path:
+    """Composes synthetic scenes with exact boxes and masks, written as a COCO dataset.
+
+    The same arguments give the same bytes. Every instance of a product is annotated with the box,
+    mask, area and visible share of what is seen of it; those too small or too hidden to be learnt
+    (`min_labelled_area`, `min_labelled_visibility`) carry `iscrowd: 1`. The foreground mask is the
+    union of the others; a drawn hand belongs to the background.
+
+    Args:
+        products: folder of RGBA cut-outs, with `classes.json` or one category per file.
+        out: the dataset's folder; an earlier composed dataset there is replaced.
+        count: number of scenes.
+        distractors: folder of RGBA cut-outs of goods without labels.
+        image_size: side of the square pictures in pixels, 16 or more.
+        layout: "hand_held", "shelf", "tray" or "mixed" (shares: `statistics.mixture`).
+        camera: "pinhole", "wide_angle" (equidistant fisheye), or "mixed": every tray and a tenth
+            of the others in wide angle.
+        seed: of everything random.
+        statistics: `LayoutStatistics`, a dict or JSON file of some of its fields; None = defaults.
+        backgrounds: also write `backgrounds/`, each scene without its labelled products.
+        progress: show a progress bar.
+        workers: processes.
+
+    Returns:
+        `out`, holding annotations.json, images/, foreground_masks/ and perhaps backgrounds/.
+
+    Raises:
+        RefinezooError: unreadable cut-outs, an impossible argument, or `out` holds other things.
+    """
+    statistics = LayoutStatistics.read(statistics)
+    _check(count, image_size, layout, camera, seed, workers)
+    out = Path(out)
+    arguments = (products, distractors, image_size, layout, camera, seed, statistics, backgrounds)
+    composer = Composer(*arguments)
+    parameters = {
+        "products": Path(products).name,
+        "count": count,
+        "distractors": Path(distractors).name if distractors is not None else None,
+        "image_size": image_size,
+        "layout": layout,
+        "camera": camera,
+        "seed": seed,
+        "statistics": statistics.model_dump(mode="json"),
+        "backgrounds": backgrounds,
+    }
+    document: dict = {
+        "info": {"description": WRITTEN_BY, "parameters": parameters},
+        "images": [],
+        "annotations": [],
+        "categories": composer.categories,
+    }
+    with atomic_folder(out) as folder:
+        for name in ("images", "foreground_masks", *(["backgrounds"] if backgrounds else [])):
+            (folder / name).mkdir()
+        written = _written(composer, arguments, folder, count, workers)
+        if progress:
+            from rich.progress import track
+
+            written = track(written, "composing scenes", total=count)
+        for image, rows in written:
+            document["images"].append(image)
+            for row in rows:
+                document["annotations"].append({**row, "id": len(document["annotations"]) + 1})
+        text = json.dumps(document, separators=(",", ":"))
+        (folder / "annotations.json").write_text(text + "\n", encoding="utf-8")
+    return out
+
+
+def _written(composer, arguments, folder: Path, count: int, workers: int) -> Iterator[tuple]:
+    if workers == 1:
+        yield from (_write(composer, folder, index) for index in range(count))
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy TensorFlow's locks
+    with ProcessPoolExecutor(workers, context, _start, (arguments, folder)) as pool:
+        yield from pool.map(_work, range(count), chunksize=16)
+
+
+_worker: dict = {}
+
+
+def _start(arguments: tuple, folder: Path) -> None:
+    cv2.setNumThreads(1)
+    _worker.update(composer=Composer(*arguments), folder=folder)
+
+
+def _work(index: int) -> tuple:
+    return _write(_worker["composer"], _worker["folder"], index)
+
+
+def _write(composer: Composer, folder: Path, index: int) -> tuple[dict, list[dict]]:
+    scene = composer.scene(index)
+    name = f"{index:06d}.png"
+    (folder / "images" / name).write_bytes(encode_image(scene.image))
+    (folder / "foreground_masks" / name).write_bytes(encode_image(scene.foreground_mask))
+    if scene.background is not None:
+        (folder / "backgrounds" / name).write_bytes(encode_image(scene.background))
+    record = {
+        "id": index + 1,
+        "file_name": name,
+        "width": composer.image_size,
+        "height": composer.image_size,
+        "layout": scene.layout,
+        "half_angle": scene.half_angle,
+    }
+    rows = [{k: v for k, v in row.items() if k != "instance"} for row in scene.annotations]
+    return record, rows
+
+
+def _check(count, image_size, layout, camera, seed, workers) -> None:
+    for name, value, low in (
+        ("count", count, 1),
+        ("image_size", image_size, 16),
+        ("seed", seed, 0),
+        ("workers", workers, 1),
+    ):
+        if int(value) != value or value < low:
+            raise RefinezooError(
+                f"expected {name} to be a whole number >= {low}, received {value}."
+            )
+    for name, value, known in (
+        ("layout", layout, ("mixed", *LAYOUTS)),
+        ("camera", camera, CAMERAS),
+    ):
+        if value not in known:
+            raise RefinezooError(
+                f"expected {name} to be one of {', '.join(known)}, received {value!r}."
+                + did_you_mean(value, known)
+            )

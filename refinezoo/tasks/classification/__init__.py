@@ -1,0 +1,5 @@
+"""Image classification."""
+
+from refinezoo.tasks.classification.classifier import Classifier
+
+__all__ = ["Classifier"]

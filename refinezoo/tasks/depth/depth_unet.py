@@ -1,0 +1,287 @@
+"""Monocular depth: the U-Net of T2Net alone, and what T2Net shares with it.
+
+    L = lambda_task L_t + lambda_smoothness L_s
+
+Trained on synthetic pairs it is T2Net's baseline `all-synthetic`, on refined ones `separate`, on
+real ones `all-real`. Reference: Zheng et al. 2018, arXiv 1808.01454.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from refinezoo.data.depth import resize_depth
+from refinezoo.errors import RefinezooError
+from refinezoo.losses.depth import ORDERS, depth_task_loss, smoothness_loss
+from refinezoo.metrics.depth import depth_metrics
+from refinezoo.models.images import checked_images, pad_to_multiple
+from refinezoo.networks.depth_unet import LEAST, STRIDE, depth_unet
+from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
+from refinezoo.training.alternating import to_float
+
+
+class DepthPredictor:
+    """Mixin of models with a `depth_inference`: images in [-1, 1] to depth in metres."""
+
+    def predict_depth(self, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
+        """Depth of images of any size; T2Net looks at the raw photo, its translator rests.
+
+        Args:
+            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB.
+            batch_size: images per pass.
+
+        Returns:
+            float32 `[B, H, W, 1]` or `[H, W, 1]`, metres, between 0 and `max_depth`.
+
+        Raises:
+            RefinezooError: for other images.
+        """
+        single, stack = np.ndim(images) == 3, checked_images(images)
+        (count, height, width), maps = stack.shape[:3], []
+        batch_size = min(batch_size, count)
+        # Whole batches only: a smaller last one would be compiled anew.
+        filling = np.zeros((-count % batch_size, *stack.shape[1:]), "uint8")
+        stack = np.concatenate([stack, filling])
+        for start in range(0, len(stack), batch_size):
+            part = pad_to_multiple(stack[start : start + batch_size], STRIDE, LEAST)
+            metres = self.depth_inference.predict_on_batch(part.astype("float32") / 127.5 - 1.0)
+            maps.append(np.asarray(metres, "float32")[:, :height, :width])
+        depth = np.concatenate(maps)[:count]
+        return depth[0] if single else depth
+
+    def evaluate_depth(
+        self,
+        images: np.ndarray,
+        depth_m: np.ndarray,
+        *,
+        min_depth: float = 1e-3,
+        max_depth: float | None = None,
+        crop: tuple[float, float, float, float] | None = None,
+        batch_size: int = 8,
+    ) -> dict[str, float]:
+        """abs_rel, sq_rel, rmse, rmse_log, delta1 to 3 on labelled images.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`.
+            depth_m: `[B, h, w, 1]`, metres, 0 or NaN = missing; of another size than the images,
+                predictions are scaled to it bilinearly.
+            min_depth: metres, see `metrics.depth.depth_metrics`.
+            max_depth: metres; None is the model's.
+            crop: as `metrics.depth.depth_metrics`.
+            batch_size: images per pass.
+        """
+        predicted, truth = self.predict_depth(images, batch_size), np.asarray(depth_m)
+        if truth.ndim == 4 and truth.shape[1:3] != predicted.shape[1:3]:
+            predicted = resize_depth(predicted, *truth.shape[1:3])
+        return depth_metrics(
+            predicted, truth, min_depth=min_depth, max_depth=max_depth or self.max_depth, crop=crop
+        )
+
+
+@keras.saving.register_keras_serializable("refinezoo")
+class DepthUNet(DepthPredictor, AlternatingModel):
+    """T2Net's depth network, trained by itself on images with depth.
+
+    `fit(images, depth_m)` and `evaluate(images, depth_m)` take arrays, uint8 `[B, H, W, 3]` and
+    metres `[B, H, W, 1]` with 0 or NaN = missing, or anything that yields such pairs; `predict`
+    gives metres. `evaluate` gives the losses, `evaluate_depth` the field's metrics.
+
+    Args:
+        width: filters of the first layer (64 in the paper).
+        max_depth: metres that the network can say: 8 indoor, 80 outdoor. Farther counts as that.
+        lambda_task: weight of L_t.
+        lambda_smoothness: weight of L_s.
+        smoothness_order: which scale weighs most in L_s, see `losses.depth.smoothness_loss`.
+        learning_rate: of Adam in `compile()`.
+        decay_steps: `(constant, linear)`: steps at that rate, then steps in which it falls to 0;
+            None keeps the rate.
+
+    Example:
+        >>> model = DepthUNet(width=16)
+        >>> model.compile()
+        >>> model.fit(images, depth_m, batch_size=6, epochs=10)
+        >>> model.evaluate_depth(photos, true_depth_m)["abs_rel"]
+    """
+
+    stride = STRIDE
+
+    def __init__(
+        self,
+        *,
+        width=64,
+        max_depth=8.0,
+        lambda_task=100.0,
+        lambda_smoothness=0.1,
+        smoothness_order="coarse_first",
+        learning_rate=1e-4,
+        decay_steps=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_settings(max_depth, smoothness_order)
+        self.settings = {
+            "width": width,
+            "max_depth": max_depth,
+            "lambda_task": lambda_task,
+            "lambda_smoothness": lambda_smoothness,
+            "smoothness_order": smoothness_order,
+            "learning_rate": learning_rate,
+            "decay_steps": decay_steps,
+        }
+        self.max_depth, self.smoothness_order = max_depth, smoothness_order
+        self.learning_rate, self.decay_steps = learning_rate, decay_steps
+        self.depth_network = depth_unet(width=width)
+        self.inference_network = self.depth_inference = in_metres(self.depth_network, max_depth)
+        self.track_losses({"task": lambda_task, "smoothness": lambda_smoothness})
+        self.built = True
+
+    def call(self, images, training=False):
+        """uint8 or float in [-1, 1] `[B, H, W, 3]`, sides multiples of 16, to metres."""
+        return self.depth_inference(to_float(images), training=training)
+
+    def predict(self, images, batch_size=8, **kwargs):
+        """Depth in metres of images of any size; see `predict_depth`."""
+        return self.predict_depth(images, batch_size)
+
+    def players(self):
+        """The network alone."""
+        return {"depth": Player((self.depth_network,))}
+
+    def turns(self):
+        """One gradient step."""
+        return [Turn((Objective(self.depth_loss, (self.depth_network,)),))]
+
+    def default_optimizers(self):
+        """Adam, as the published code trains this network alone."""
+        rate = self.learning_rate
+        if self.decay_steps:
+            rate = ConstantThenLinear(rate, *self.decay_steps)
+        return {"depth": keras.optimizers.Adam(rate, epsilon=1e-8)}
+
+    def depth_loss(self, batch, outputs):
+        """L_t and L_s of the four outputs."""
+        _, *maps = self.depth_network(batch["image"], training=outputs["training"])
+        return {
+            "task": depth_task_loss(maps, batch["depth_m"], self.max_depth),
+            "smoothness": smoothness_loss(maps, batch["image"], self.smoothness_order),
+        }, {}
+
+    def check_keys(self, data):
+        """Refuses what is not `(images, depth_m)`."""
+        images, depth, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if depth is None or isinstance(images, dict):
+            raise RefinezooError(
+                "expected batches (images, depth_m), uint8 [B, H, W, 3] and metres [B, H, W, 1], "
+                f"received {'no depth_m' if depth is None else 'a dictionary'}. Call "
+                "fit(images, depth_m), or yield such pairs."
+            )
+
+    def check_batch(self, data):
+        """`(images, depth_m)` as float32; sizes that do not fit are named."""
+        self.check_keys(data)
+        images, depth, _ = keras.utils.unpack_x_y_sample_weight(data)
+        batch = {"image": to_float(images), "depth_m": ops.convert_to_tensor(depth)}
+        check_sizes(batch)
+        return batch
+
+    def check_values(self, batch):
+        """Refuses sizes that do not fit, and depth that is not in metres or missing altogether."""
+        if isinstance(batch, (tuple, list)) and len(batch) > 1:
+            check_sizes({"image": batch[0], "depth_m": batch[1]})
+            check_metres(batch[1], self.max_depth)
+
+    def save_to_preset(self, folder):
+        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+        from refinezoo.models import presets
+
+        return presets.save_to_preset(self, folder)
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}
+
+
+def in_metres(network: keras.Model, max_depth: float) -> keras.Model:
+    """The full-size output of a `depth_unet` as metres, `[B, H, W, 3]` to `[B, H, W, 1]`."""
+    images = keras.Input((None, None, 3), name="images")
+    finest = network(images)[-1]
+    metres = layers.Rescaling(max_depth / 2, max_depth / 2, dtype="float32")(finest)
+    return keras.Model(images, metres, name="depth")
+
+
+def check_settings(max_depth: float, order: str) -> None:
+    """Refuses a range or an order that means nothing."""
+    if not max_depth > 0:
+        raise RefinezooError(f"expected max_depth > 0 metres, received {max_depth}.")
+    if order not in ORDERS:
+        raise RefinezooError(
+            f"expected smoothness_order {' or '.join(map(repr, ORDERS))}, received {order!r}."
+        )
+
+
+def check_sizes(batch: dict[str, Any]) -> None:
+    """Refuses images that the U-Net cannot halve, and depth of another shape."""
+    image, depth = (tuple(batch[key].shape) for key in ("image", "depth_m"))
+    check_size(image[1:3])
+    if len(depth) != 4 or depth[1:] != (*image[1:3], 1):
+        raise RefinezooError(
+            f"expected depth_m [B, {image[1]}, {image[2]}, 1] like its images, received "
+            f"{list(depth)}. "
+            + (
+                "Add the last axis: depth_m[..., None]."
+                if len(depth) == 3
+                else "Scale it, nearest neighbour, to the images' size."
+            )
+        )
+
+
+def check_size(size: tuple[int | None, ...]) -> None:
+    """Refuses a training height or width that is no multiple of 16 or below 96."""
+    if any(side is not None and (side % STRIDE or side < LEAST) for side in size):
+        raise RefinezooError(
+            f"expected training images whose sides are multiples of {STRIDE} and at least {LEAST} "
+            f"px, received {' x '.join(map(str, size))} (height x width). Scale or crop them; "
+            "predict_depth takes any size."
+        )
+
+
+def check_metres(depth_m: Any, max_depth: float) -> None:
+    """Refuses labels that are not metres: counts of a file, millimetres, shares of a range, holes.
+
+    Args:
+        depth_m: array of any shape.
+        max_depth: metres, the range of the model.
+
+    Raises:
+        RefinezooError: says which unit it looks like and what to multiply it with.
+    """
+    depth = np.asarray(depth_m)
+    if depth.dtype.kind not in "f":
+        raise RefinezooError(
+            f"expected depth_m as float metres, received {depth.dtype}. 16-bit depth files hold "
+            "steps, mostly millimetres: read them with refinezoo.data.depth.read_depth(path, "
+            "unit_m=0.001)."
+        )
+    known = depth[np.isfinite(depth) & (depth > 0)]
+    if not known.size:
+        raise RefinezooError(
+            "expected depth_m with known pixels, received only holes (0, negative or NaN)."
+        )
+    median = float(np.median(known))
+    if median > max_depth:
+        readings = [
+            f"{median / steps:g} m if these are {unit} (divide by {steps})"
+            for unit, steps in (("centimetres", 100), ("millimetres", 1000))
+            if 0.05 * max_depth <= median / steps <= max_depth
+        ]
+        raise RefinezooError(
+            f"expected depth_m in metres up to max_depth={max_depth:g}, received a median of "
+            f"{median:g}: {' or '.join([*readings, 'raise max_depth if it is right'])}."
+        )
+    if float(known.max()) <= 1.0 and max_depth > 4.0:
+        raise RefinezooError(
+            f"expected depth_m in metres up to max_depth={max_depth:g}, received at most "
+            f"{float(known.max()):g}: it looks scaled to 0..1. Multiply by the range it was "
+            "divided by, or lower max_depth if the scene is that near."
+        )

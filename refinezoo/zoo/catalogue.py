@@ -1,0 +1,177 @@
+"""The entries of `zoo_configs/`: finding, listing and adding them."""
+
+import fnmatch
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from refinezoo.config import read_yaml, validate
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_path
+from refinezoo.models.presets import read_preset
+from refinezoo.models.weights import check_weights
+from refinezoo.zoo.entry import Kind, ZooEntry
+
+MAX_WEIGHTS_BYTES = 5_000_000
+KINDS: tuple[str, ...] = Kind.__args__  # type: ignore[attr-defined]
+
+
+def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooEntry | Path:
+    """What `load` would load: an entry of the zoo, or the path of a preset folder.
+
+    Loads no weights and starts no Keras, so that a wrong name is told at once.
+    """
+    if isinstance(name_or_folder, str) and name_or_folder in _names(root):
+        return _entry(name_or_folder, root)
+    folder = Path(name_or_folder)
+    if folder.is_dir():
+        read_preset(folder)
+        return folder
+    raise _unknown(str(name_or_folder), root)
+
+
+def list_models(
+    pattern: str = "*", kind: str | None = None, *, root: Path | None = None
+) -> list[dict[str, Any]]:
+    """The zoo's entries, by name: only those whose weights are there.
+
+    Args:
+        pattern: a shell pattern for the names, for example `"cyclegan*"`.
+        kind: one of refiner, detector, segmenter, depth, pose, range, classifier; None for all.
+        root: where the zoo's configs lie; the package's own by default.
+
+    Returns:
+        One dict an entry: name, kind, summary, class, weights_bytes, weights_sha256, licence
+        and results (a list of dicts; each number has its recipe in `info(name)`).
+    """
+    if kind is not None and kind not in KINDS:
+        raise RefinezooError(
+            f"expected a kind of model, received {kind!r}.{did_you_mean(kind, KINDS)} "
+            f"Kinds: {', '.join(KINDS)}."
+        )
+    rows = []
+    for name in fnmatch.filter(_names(root), pattern):
+        entry = _entry(name, root)
+        if kind not in (None, entry.kind) or not _is_complete(entry, root):
+            continue
+        rows.append(
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "summary": entry.summary,
+                "class": entry.class_name,
+                "weights_bytes": entry.weights.bytes if entry.weights else 0,
+                "weights_sha256": entry.weights.sha256 if entry.weights else None,
+                "licence": entry.licence,
+                "results": [result.model_dump(exclude_defaults=True) for result in entry.results],
+            }
+        )
+    return rows
+
+
+def info(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> dict[str, Any]:
+    """Everything known of one model, without loading it.
+
+    Args:
+        name_or_folder: a name of `list_models()`, or a folder written by `save_to_preset`.
+        root: where the zoo's configs lie; the package's own by default.
+
+    Returns:
+        Of a zoo entry: config, weights, data, recipe, results, limits. Of a preset folder what
+        its `config.json` says: class, config, weights.
+
+    Raises:
+        RefinezooError: unknown name, or a broken config.
+    """
+    found = find(name_or_folder, root=root)
+    known = read_preset(found) if isinstance(found, Path) else found
+    return known.model_dump(by_alias=True)
+
+
+def add_entry(
+    preset_folder: str | os.PathLike, values: dict[str, Any], *, root: Path | None = None
+) -> Path:
+    """Takes a trained preset into the zoo.
+
+    Args:
+        preset_folder: what `save_to_preset` wrote.
+        values: the entry's other fields (see `refinezoo.zoo.entry.ZooEntry`); `class`, `config`
+            and `weights` come from the preset.
+        root: where the zoo's configs lie; the package's own by default.
+
+    Returns:
+        The YAML file. The weights lie in `weights/NAME.weights.h5` beside it.
+    """
+    root = _root(root)
+    preset_folder = Path(preset_folder)
+    preset = read_preset(preset_folder)
+    name = values.get("name", "")
+    filled = {**values, "class": preset.class_name, "config": preset.config, "weights": None}
+    if preset.weights is not None:
+        source = preset_folder / preset.weights.file
+        check_weights(source, preset.weights)
+        filled["weights"] = {**preset.weights.model_dump(), "file": f"{name}.weights.h5"}
+        if preset.weights.bytes > MAX_WEIGHTS_BYTES:
+            raise RefinezooError(
+                f"expected at most {MAX_WEIGHTS_BYTES} bytes of weights in the package, received "
+                f"{preset.weights.bytes}. Train a narrower width, or store float16 (half=True)."
+            )
+    entry = validate(ZooEntry, filled, f"zoo entry {name!r}")
+    if entry.weights is not None:
+        with atomic_path(root / "weights" / entry.weights.file) as temporary:
+            shutil.copyfile(source, temporary)
+    path = root / f"{entry.name}.yaml"
+    text = yaml.safe_dump(
+        entry.model_dump(by_alias=True, exclude_unset=True),
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _root(root: Path | None) -> Path:
+    if root is not None:
+        return Path(root)
+    import refinezoo.zoo_configs
+
+    return Path(next(iter(refinezoo.zoo_configs.__path__)))
+
+
+def _names(root: Path | None) -> list[str]:
+    return sorted(path.stem for path in _root(root).glob("*.yaml"))
+
+
+def _entry(name: str, root: Path | None) -> ZooEntry:
+    path = _root(root) / f"{name}.yaml"
+    entry = validate(ZooEntry, read_yaml(path), str(path))
+    if entry.name != name:
+        raise RefinezooError(
+            f"{path}: expected name: {name} (the file's own name), received {entry.name}."
+        )
+    return entry
+
+
+def weights_folder(root: Path | None) -> Path:
+    """Where the weights of the entries lie."""
+    return _root(root) / "weights"
+
+
+def _is_complete(entry: ZooEntry, root: Path | None) -> bool:
+    if entry.weights is None:
+        return True
+    path = weights_folder(root) / entry.weights.file
+    return path.is_file() and path.stat().st_size == entry.weights.bytes
+
+
+def _unknown(name: str, root: Path | None) -> RefinezooError:
+    names = _names(root)
+    return RefinezooError(
+        f"expected a zoo name or a preset folder, received {name!r}, which is neither."
+        f"{did_you_mean(name, names)} In the zoo: {', '.join(names) or '(nothing)'}."
+    )

@@ -1,0 +1,159 @@
+"""The study of digits: source-only, adapted and target-only towers, on toy digits."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import refinezoo
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.compare import run_arm, study
+from refinezoo.experiments.compare.prepare import Preparation
+from refinezoo.experiments.compare.schema import read_study
+from refinezoo.experiments.compare.tasks import task_named
+
+
+def write_digits(path, shift, count=40):
+    """Digit k is a bright bar in row 2 + k; the domains differ in brightness."""
+    labels = np.arange(count) % 10
+    images = np.zeros((count, 16, 16), np.uint8)
+    images[np.arange(count), labels + 2, 2:14] = 250 - shift
+    arrays = {}
+    for split in ("train", "test"):
+        arrays |= {f"x_{split}": images, f"y_{split}": labels}
+    np.savez(path, **arrays)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A study file over toy digits and its reader."""
+    write_digits(tmp_path / "source.npz", 0)
+    write_digits(tmp_path / "target.npz", 120)
+    adapt = {"class": "PixelDA", "width": 4, "blocks": 1}
+    content = {
+        "study": "toy_digits",
+        "synthetic": {"digits": {"file": "source.npz", "image_size": 16}},
+        "real": {"digits": {"file": "target.npz", "image_size": 16}},
+        "refiners": {"refined": {"adapt": adapt}},
+        "model": {
+            "name": "tower",
+            "task": "classification",
+            "class": "Classifier",
+            "config": {"image_size": 16, "tower": "mnist", "width": 0.25},
+        },
+        "training": {"steps": 4, "batch_size": 4, "augmentation": False, "backup_every": 2},
+        "arms": {"synthetic": ["synthetic"], "refined": ["refined"], "real": ["real"]},
+        "metrics": ["accuracy"],
+    }
+
+    def read(**changes):
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump({**content, **changes}))
+        return read_study(tmp_path / "study.yaml")
+
+    return tmp_path, read
+
+
+def training_of(tmp_path, read, arm, seed=0):
+    preparation = Preparation(read, tmp_path / "out", tmp_path, lambda line: None)
+    sets, test = preparation.sets(), preparation.test()
+    return study._training(read, tmp_path / "out", arm, seed, sets, test)
+
+
+def test_each_arm_leaves_an_accuracy_and_a_preset_that_loads(world):
+    tmp_path, read = world
+    kinds = {}
+    for arm in ("synthetic", "refined"):
+        folder = training_of(tmp_path, read(), arm).folder
+        result = run_arm.main(folder)
+        assert result["metrics"].keys() == {"accuracy"}
+        assert 0.0 <= result["metrics"]["accuracy"] <= 1.0 and np.isfinite(result["loss"])
+        model = refinezoo.load(folder / "preset")
+        kinds[arm] = type(model).__name__
+        assert not (folder / "detections.json").exists()
+        if arm == "refined":
+            images = np.zeros((2, 16, 16, 3), "uint8")
+            assert model.refine(images).shape == images.shape
+            assert model.predict_labels(images).shape == (2,)
+    assert kinds == {"synthetic": "Classifier", "refined": "PixelDA"}
+
+
+def test_no_label_of_the_target_reaches_the_adaptation(world):
+    tmp_path, read = world
+    spec = json.loads((training_of(tmp_path, read(), "refined").folder / "spec.json").read_text())
+    assert spec["sets"][0]["unlabelled"]["digits"]["split"] == "train"
+    model, batches = task_named("classification").prepare(spec)
+    batch = batches[0]
+    assert set(batch["synthetic"]) == {"image", "label"} and set(batch["real"]) == {"image"}
+    assert batch["real"]["image"].max() == 130 and batch["synthetic"]["image"].max() == 250
+    assert model.settings["tower_width"] == 0.25 and model.settings["image_size"] == 16
+
+
+def test_a_recipe_can_be_chosen_on_train_digits(world):
+    tmp_path, read = world
+    target = {"file": "target.npz", "image_size": 16, "measured_on": "validation"}
+    chosen = training_of(tmp_path, read(real={"digits": target}), "refined")
+    spec = json.loads((chosen.folder / "spec.json").read_text())
+    assert spec["test"]["digits"]["split"] == "validation"
+    assert spec["sets"][0]["unlabelled"]["digits"]["split"] == "train"
+
+
+def test_a_tower_learns_the_toy_digits(world):
+    tmp_path, read = world
+    training = {
+        "steps": 160,
+        "batch_size": 20,
+        "learning_rate": 0.003,
+        "augmentation": False,
+        "backup_every": 160,
+    }
+    folder = training_of(tmp_path, read(training=training), "real").folder
+    assert run_arm.main(folder)["metrics"]["accuracy"] > 0.9
+
+
+def test_a_changed_method_repeats_only_its_own_arm(world):
+    tmp_path, read = world
+
+    def hashes(**changes):
+        return {
+            arm: json.loads(
+                (training_of(tmp_path, read(**changes), arm).folder / "spec.json").read_text()
+            )["hash"]
+            for arm in ("synthetic", "refined", "real")
+        }
+
+    before = hashes()
+    after = hashes(refiners={"refined": {"adapt": {"class": "PixelDA", "width": 8}}})
+    assert before["refined"] != after["refined"]
+    assert {arm for arm in before if before[arm] == after[arm]} == {"synthetic", "real"}
+
+
+def test_mistakes_are_named(world):
+    tmp_path, read = world
+    task = task_named("classification")
+    with pytest.raises(RefinezooError, match="Did you mean 'Classifier'"):
+        task.check({"class": "Clasifier"}, {})
+    with pytest.raises(RefinezooError, match="freeze, augmentation, init"):
+        task.check({"class": "Classifier", "init": "x"}, {"freeze": "conv", "augmentation": True})
+    photos = {"file": "target.npz", "image_size": 16, "photos": {"test": "."}}
+    with pytest.raises(RefinezooError, match="expected a folder for train"):
+        training_of(tmp_path, read(real={"digits": photos}), "real")
+    with pytest.raises(RefinezooError, match="synthetic.digits.file: expected an existing path"):
+        training_of(tmp_path, read(synthetic={"digits": {"file": "none.npz"}}), "real")
+    for adapt, words in (
+        ({"class": "PixelDa"}, "Did you mean 'PixelDA'"),
+        ({"class": "PixelDA", "depth": 3}, "PixelDA does not take these"),
+    ):
+        changed = read(refiners={"refined": {"adapt": adapt}})
+        folder = training_of(tmp_path, changed, "refined").folder
+        with pytest.raises(RefinezooError, match=words):
+            task.prepare(json.loads((folder / "spec.json").read_text()))
+
+
+def test_coco_sets_are_refused(world, toy):
+    tmp_path, read = world
+    toy.write_world(tmp_path)
+    changed = read(synthetic={"coco": "synthetic"}, refiners={}, arms={"synthetic": ["synthetic"]})
+    folder = training_of(tmp_path, changed, "synthetic").folder
+    with pytest.raises(RefinezooError, match="expected digits for classification"):
+        run_arm.main(folder)

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+import refinezoo
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.compare import run_arm, study
+from refinezoo.experiments.compare.prepare import Preparation
+from refinezoo.experiments.compare.schema import read_study
+from refinezoo.experiments.compare.tasks import task_named
+
+
+@pytest.fixture
+def spec_folder(toy, tmp_path):
+    """The folder of one training of the toy study, real and synthetic mixed, ready to run."""
+    toy.write_world(tmp_path / "data")
+    read = read_study(toy.write_study(tmp_path / "study.yaml"))
+    preparation = Preparation(read, tmp_path / "out", tmp_path / "data", lambda line: None)
+    training = study._training(
+        read, tmp_path / "out", "real+synthetic", 1, preparation.sets(), preparation.test()
+    )
+    return training.folder
+
+
+def test_one_arm_leaves_result_detections_and_a_preset_that_loads(spec_folder):
+    result = run_arm.main(spec_folder)
+    spec = json.loads((spec_folder / "spec.json").read_text())
+    assert result == json.loads((spec_folder / "result.json").read_text())
+    assert result["hash"] == spec["hash"] and result["steps"] == 4
+    assert (result["arm"], result["seed"]) == ("real+synthetic", 1)
+    assert {"AP", "AP50", "AP75"} == set(result["metrics"])
+    assert all(0 <= value <= 1 for value in result["metrics"].values())
+    detections = json.loads((spec_folder / "detections.json").read_text())
+    assert {row["category_id"] for row in detections} <= {3, 7}
+    assert {row["image_id"] for row in detections} <= {1, 2, 3, 4}
+    detector = refinezoo.load(spec_folder / "preset")
+    assert detector.class_names == ["square", "disc"] and detector.image_size == 64
+    assert sorted(path.name for path in spec_folder.iterdir()) == [
+        "detections.json",
+        "preset",
+        "result.json",
+        "spec.json",
+    ]
+
+
+def test_half_of_each_batch_is_real_and_classes_follow_the_test_set(spec_folder):
+    spec = json.loads((spec_folder / "spec.json").read_text())
+    detector, mixed = task_named("detection").prepare(spec)
+    assert [part.batch_size for part in mixed.parts] == [2, 2]
+    assert [len(part.dataset) for part in mixed.parts] == [6, 8]
+    images, targets = mixed[0]
+    assert images.shape == (4, 64, 64, 3) and len(targets) == 4
+    assert detector.class_names == ["square", "disc"]
+
+
+def test_augmentation_is_a_switch_or_a_mapping():
+    task = task_named("detection")
+    model = {"class": "SSD300"}
+    for value in (True, False, {"flip": 0.5, "min_ious": [None, 0.5]}):
+        task.check(model, {"augmentation": value})
+    with pytest.raises(RefinezooError, match="true, false or a mapping"):
+        task.check(model, {"augmentation": "strong"})

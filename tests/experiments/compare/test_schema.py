@@ -1,0 +1,85 @@
+import pytest
+import yaml
+
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.compare.schema import Study, read_study
+
+
+def test_short_and_long_arms_mean_the_same(toy, tmp_path):
+    content = toy.study(
+        arms={
+            "a": ["real", "synthetic"],
+            "b": {"sets": ["real", "synthetic"], "mix": {"real": 0.25}},
+        }
+    )
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content))
+    read = read_study(path)
+    assert read.arms["a"].shares() == {"real": 0.5, "synthetic": 0.5}
+    assert read.arms["b"].shares() == {"real": 0.25, "synthetic": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trainng": {}}, r"trainng: unknown key. Did you mean 'training'\?"),
+        (
+            {"training": {"steps": 4, "bach_size": 2}},
+            r"training.bach_size: unknown key. Did you mean 'batch_size'\?",
+        ),
+        ({"training": {"steps": 0}}, r"training.steps: .*greater than 0, received 0"),
+        ({"training": {"steps": 4, "warmup": 4}}, "warmup below steps=4"),
+        ({"training": {"steps": 4, "schedule": "cosin"}}, "Did you mean 'cosine'"),
+        ({"arms": {"a": ["syntetic"]}}, r"set 'syntetic'.*Did you mean 'synthetic'\?"),
+        ({"arms": {"a/b": ["synthetic"]}}, "can be a folder"),
+        (
+            {"arms": {"a": {"sets": ["real", "synthetic"], "mix": {"refined": 0.5}}}},
+            "mix to name sets of the arm",
+        ),
+        ({"arms": {"a": {"sets": ["real"], "mixx": {}}}}, "Did you mean 'mix'"),
+        ({"synthetic": {}}, "exactly one of compose, coco, digits, masks and street"),
+        ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset, fit and adapt"),
+        (
+            {"refiners": {"refined": {"preset": "x", "strength": 2}}},
+            "refiners.refined.strength: .*at most 1.0, received 2",
+        ),
+        ({"refiners": {"r": {"fit": {"photos": 3}}}}, "name a class"),
+        ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
+        ({"seeds": [1, 1]}, "different seeds"),
+        ({"model": {"name": "x", "clas": "SSD300"}}, "Did you mean 'class'"),
+        ({"real": {"train": "x"}}, "real: expected exactly one of test, digits and masks"),
+        ({"refiners": {"r": {"adapt": {"width": 3}}}}, "adapt to name a class"),
+        (
+            {
+                "refiners": {"refined": {"adapt": {"class": "PixelDA"}}},
+                "arms": {"a": ["real", "refined"]},
+            },
+            "'refined', which trains a model of its own",
+        ),
+    ],
+)
+def test_what_the_schema_does_not_know_is_named(toy, tmp_path, changes, words):
+    path = toy.write_study(tmp_path / "study.yaml", **changes)
+    with pytest.raises(RefinezooError, match=words):
+        read_study(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: [", "not valid YAML"), ("- a", "a mapping"), ("", "a mapping")]
+)
+def test_what_is_not_a_mapping_is_named(toy, tmp_path, text, words):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(RefinezooError, match=words):
+        read_study(path)
+
+
+def test_missing_file_is_named(toy, tmp_path):
+    with pytest.raises(RefinezooError, match="received no file there"):
+        read_study(tmp_path / "none.yaml")
+
+
+def test_arm_of_real_photos_needs_real_train(toy):
+    content = toy.study(real={"test": "test/annotations.json"})
+    with pytest.raises(ValueError, match="give real.train"):
+        Study.model_validate(content)

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo import zoo
+from refinezoo.errors import RefinezooError
+from refinezoo.models import presets
+
+VALUES = {
+    "name": "tiny",
+    "kind": "refiner",
+    "summary": "A model of the tests.",
+    "licence": "Apache-2.0",
+    "recipe": {
+        "command": "make tiny",
+        "hardware": "2 CPU cores",
+        "minutes": 0.1,
+        "date": "2026-11-23",
+    },
+    "results": [
+        {"dataset": "d", "split": "test", "metric": "AP50", "rule": "COCO", "value": 0.5, "n": 3}
+    ],
+}
+
+
+@pytest.fixture
+def tiny_zoo(tiny_class, tmp_path):
+    """A zoo of one entry, and the model that went into it."""
+    model = tiny_class(filters=3)
+    folder = presets.save_to_preset(model, tmp_path / "preset")
+    zoo.add_entry(folder, VALUES, root=tmp_path / "zoo")
+    return tmp_path / "zoo", model
+
+
+def test_an_added_entry_loads_with_its_weights(tiny_zoo):
+    root, model = tiny_zoo
+    batch = np.ones((1, 8, 8, 3), "float32")
+    expected = np.asarray(model(batch))
+    np.testing.assert_allclose(np.asarray(zoo.load("tiny", root=root)(batch)), expected, atol=2e-3)
+    untrained = zoo.load("tiny", weights=None, root=root)
+    assert untrained.get_config() == model.get_config()
+    assert not np.allclose(np.asarray(untrained(batch)), expected, atol=2e-3)
+
+
+def test_list_and_info(tiny_zoo):
+    root, _ = tiny_zoo
+    (row,) = zoo.list_models("ti*", kind="refiner", root=root)
+    path = root / "weights" / "tiny.weights.h5"
+    assert row["weights_bytes"] == path.stat().st_size
+    assert row["weights_sha256"] == refinezoo.files.sha256(path)
+    assert row["class"] == "Tiny" and row["results"][0]["value"] == 0.5
+    assert zoo.list_models("x*", root=root) == []
+    assert zoo.list_models(kind="depth", root=root) == []
+    assert zoo.info("tiny", root=root)["recipe"]["command"] == "make tiny"
+
+
+def test_nothing_is_listed_that_cannot_be_loaded(tiny_zoo):
+    root, _ = tiny_zoo
+    (root / "weights" / "tiny.weights.h5").unlink()
+    assert zoo.list_models(root=root) == []
+    with pytest.raises(RefinezooError, match="no file there"):
+        zoo.load("tiny", root=root)
+
+
+def test_tampered_weights_name_both_hashes(tiny_zoo):
+    root, _ = tiny_zoo
+    expected = zoo.info("tiny", root=root)["weights"]["sha256"]
+    path = root / "weights" / "tiny.weights.h5"
+    path.write_bytes(path.read_bytes()[:-10] + b"0123456789")
+    received = refinezoo.files.sha256(path)
+    with pytest.raises(RefinezooError, match=f"sha256 {expected}.*sha256 {received}"):
+        zoo.load("tiny", root=root)
+
+
+def test_unknown_names(tiny_zoo):
+    root, _ = tiny_zoo
+    for call in (zoo.load, zoo.info):
+        with pytest.raises(RefinezooError, match="Did you mean 'tiny'"):
+            call("tinny", root=root)
+    with pytest.raises(RefinezooError, match="Did you mean 'detector'"):
+        zoo.list_models(kind="detectr", root=root)
+    with pytest.raises(RefinezooError, match='expected weights="pretrained" or None'):
+        zoo.load("tiny", weights="imagenet", root=root)
+
+
+def test_a_preset_folder_loads_by_path(tiny_class, tmp_path):
+    folder = presets.save_to_preset(tiny_class(filters=2), tmp_path / "mine")
+    assert refinezoo.load(folder).filters == 2
+    assert refinezoo.load(str(folder), weights=None).filters == 2
+    told = zoo.info(folder)
+    assert told["class"] == "Tiny" and told["config"]["filters"] == 2
+    assert told["weights"]["bytes"] == (folder / "model.weights.h5").stat().st_size
+
+
+def test_a_wrong_entry_writes_nothing(tiny_class, tmp_path):
+    folder = presets.save_to_preset(tiny_class(), tmp_path / "preset")
+    with pytest.raises(RefinezooError, match="licence"):
+        zoo.add_entry(folder, {"name": "x", "kind": "refiner", "summary": "s"}, root=tmp_path / "z")
+    assert not (tmp_path / "z").exists()
+
+
+def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "MAX_WEIGHTS_BYTES", 100)
+    folder = presets.save_to_preset(tiny_class(), tmp_path / "preset")
+    with pytest.raises(RefinezooError, match="at most 100 bytes"):
+        zoo.add_entry(folder, VALUES, root=tmp_path / "z")
+
+
+NAMES = [row["name"] for row in zoo.list_models()]
+
+
+def test_every_config_of_the_package_is_listed():
+    assert NAMES == sorted(path.stem for path in zoo._root(None).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_loads_and_keeps_its_word(name):
+    model = refinezoo.load(name)
+    entry = refinezoo.info(name)
+    assert type(model).__name__ == entry["class"]
+    assert entry["limits"] and entry["data"] and entry["licence"]
+    for result in entry["results"]:
+        assert entry["recipe"]["command"] and np.isfinite(result["value"])
+    if entry["weights"]:
+        assert entry["weights"]["bytes"] <= zoo.MAX_WEIGHTS_BYTES
+        assert entry["weights"]["dtype"] == "float16"
+
+
+@pytest.mark.parametrize("name", [row["name"] for row in zoo.list_models(kind="refiner")])
+def test_every_refiner_keeps_the_size_and_changes_the_picture(name, rng):
+    renders = rng.integers(0, 255, (2, 45, 51, 3), dtype=np.uint8)
+    refiner = refinezoo.load(name)
+    refined = refiner.refine(renders, seed=0)
+    assert refined.shape == renders.shape and refined.dtype == np.uint8
+    assert not np.array_equal(refined, renders)
+    np.testing.assert_array_equal(refiner.refine(renders, strength=0.0, seed=0), renders)
+    np.testing.assert_array_equal(refiner.refine(renders, seed=0), refined)
