@@ -14,6 +14,7 @@ from refinezoo import export, zoo
 from refinezoo.export.formats import saved_model
 from refinezoo.export.signatures.info import model_info
 from refinezoo.models import presets
+from refinezoo.zoo import catalogue
 from refinezoo.zoo.entry import Kind
 
 pytestmark = pytest.mark.tensorflow
@@ -43,7 +44,7 @@ class Shared:
             self.model, self.key = refinezoo.load(name), key
             self.functions = saved_model.build_signatures(self.model, 400_000)
         elif entry.weights is not None:
-            path = zoo._weights_folder(None) / entry.weights.file
+            path = catalogue.weights_folder(None) / entry.weights.file
             presets.load_weights(presets.preset_network(self.model), path)
         self.model.zoo_name = name
         return self.model, self.functions

@@ -5,6 +5,7 @@ import refinezoo
 from refinezoo import zoo
 from refinezoo.errors import RefinezooError
 from refinezoo.models import presets
+from refinezoo.zoo import catalogue
 
 VALUES = {
     "name": "tiny",
@@ -100,7 +101,7 @@ def test_a_wrong_entry_writes_nothing(tiny_class, tmp_path):
 
 
 def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
-    monkeypatch.setattr(zoo, "MAX_WEIGHTS_BYTES", 100)
+    monkeypatch.setattr(catalogue, "MAX_WEIGHTS_BYTES", 100)
     folder = presets.save_to_preset(tiny_class(), tmp_path / "preset")
     with pytest.raises(RefinezooError, match="at most 100 bytes"):
         zoo.add_entry(folder, VALUES, root=tmp_path / "z")
@@ -110,7 +111,7 @@ NAMES = [row["name"] for row in zoo.list_models()]
 
 
 def test_every_config_of_the_package_is_listed():
-    assert NAMES == sorted(path.stem for path in zoo._root(None).glob("*.yaml"))
+    assert NAMES == sorted(path.stem for path in catalogue._root(None).glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,7 +123,7 @@ def test_every_entry_loads_and_keeps_its_word(name):
     for result in entry["results"]:
         assert entry["recipe"]["command"] and np.isfinite(result["value"])
     if entry["weights"]:
-        assert entry["weights"]["bytes"] <= zoo.MAX_WEIGHTS_BYTES
+        assert entry["weights"]["bytes"] <= catalogue.MAX_WEIGHTS_BYTES
         assert entry["weights"]["dtype"] == "float16"
 
 
