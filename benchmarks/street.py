@@ -18,7 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from refinezoo.data.images import encode_image, list_images, read_mask
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import encode_image
+from refinezoo.data.mask_files import read_class_ids
 from refinezoo.experiments.compare.recipe import hardware
 from refinezoo.files import write_json
 from refinezoo.scenes.street import CLASS_NAMES, StreetScene
@@ -74,7 +76,7 @@ def main() -> None:
         "date": date.today().isoformat(),
     }
     if options.masks:
-        real = shares(read_mask(path) for path in list_images(options.masks))
+        real = shares(read_class_ids(path) for path in list_images(options.masks))
         result["real_share"] = dict(zip(CLASS_NAMES, real.round(4).tolist(), strict=True))
         # The folder's place on this machine says nothing to others.
         result["command"] = "python benchmarks/street.py --masks camvid/train/masks"

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.images import list_images, read_image
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.client import ServingClient
 from refinezoo.export.serving.png import encode_png

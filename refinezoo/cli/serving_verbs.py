@@ -48,7 +48,8 @@ def export(
     """Export a model; EXPORT.md says what each file lost and how fast it is."""
     with worded():
         import refinezoo
-        from refinezoo.data.images import list_images, read_image
+        from refinezoo.data.formats import list_images
+        from refinezoo.data.images import read_image
 
         if format == "saved_model" and out.name.isdigit():  # the version folder itself
             refinezoo.export.saved_model(load(name), out)

@@ -10,9 +10,9 @@ _HOMES = {
     "ArrayBatches": "arrays",
     "AugmentedBatches": "depth",
     "SegmentationAugmentation": "segmentation",
-    "read_class_ids": "segmentation",
+    "read_class_ids": "mask_files",
     "read_segmentation_folder": "segmentation",
-    "read_depth": "depth",
+    "read_depth": "depth_files",
     "read_depth_folder": "depth",
     "UnpairedArrays": "arrays",
     "CocoDataset": "coco",
@@ -22,11 +22,12 @@ _HOMES = {
     "unpaired": "pairing",
     "unpaired_tf_dataset": "pairing_tf",
     "load_digits": "digits",
-    "list_images": "images",
+    "list_images": "formats",
+    "recognise": "formats",
     "read_image": "images",
     "write_image": "images",
 }
-_MODULES = ("augmentation", "coco", "images", "masks")
+_MODULES = ("augmentation", "coco", "formats", "images", "masks")
 __all__ = sorted(_HOMES)
 
 

@@ -1,24 +1,22 @@
-"""Reading COCO detection sets, with every defect worded or counted."""
+"""Detection sets in memory, from COCO files and every format that has boxes."""
 
-import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from refinezoo.data.coco_file import CocoFile, Id, locate, picture_folders, read_coco
+from refinezoo.data.decode import Header, read_header
 from refinezoo.data.images import read_image
+from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _log = logging.getLogger(__name__)
-_SECTIONS = {
-    "images": ("id", "file_name", "width", "height"),
-    "annotations": ("image_id", "category_id"),
-    "categories": ("id", "name"),
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class ImageRecord:
         ignore_regions: float32 [M, 4], xywh; unlabelled objects of any class may stand there.
     """
 
-    id: int
+    id: Id
     path: Path
     width: int
     height: int
@@ -52,19 +50,19 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class CocoDataset:
-    """A COCO detection set in memory; pictures are read on demand.
+    """A detection set in memory; pictures are read on demand.
 
     Attributes:
         records: one per picture, in the file's order.
         class_names: K names, sorted by category id.
         category_ids: K COCO ids, ascending; `category_ids[label]` leads back.
-        json_path: the file (the first one's after `concat`).
+        json_path: the file (the first one's after `concat`), or the folder of another format.
         counts: how many boxes were clipped, dropped, ... when loading.
     """
 
     records: list[ImageRecord]
     class_names: list[str]
-    category_ids: list[int]
+    category_ids: list[Id]
     json_path: Path
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -72,42 +70,43 @@ class CocoDataset:
     def load(
         cls, source: str | os.PathLike, image_folder: str | os.PathLike | None = None
     ) -> "CocoDataset":
-        """Loads a COCO file, or a folder that holds `annotations.json` and `images/`.
+        """Loads a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO, ...).
 
         Boxes that leave the picture are clipped, boxes without area are dropped; both are counted
-        in `counts` and logged. Pictures without objects are kept.
+        in `counts` and logged. Pictures without objects are kept. Every picture's size is compared
+        with what the annotations say: where EXIF turns a picture, the one of its two sizes that
+        they give decides how it is read.
 
         Args:
             source: annotations file or dataset folder.
-            image_folder: where the pictures are; by default `images/` beside the file, else
-                the file's own folder.
+            image_folder: where the pictures are; by default beside the file, in `images/` or in
+                folders named after it, there or one folder up.
 
         Raises:
-            RefinezooError: no COCO file, incomplete rows, missing pictures, unknown
-                categories, doubled ids.
+            RefinezooError: no boxes, rows without a meaning, missing pictures or ones of another
+                size, unknown categories, doubled ids.
         """
         path = Path(source)
-        path = path / "annotations.json" if path.is_dir() else path
-        document = _document(path)
-        if image_folder is None:
-            beside = path.parent / "images"
-            image_folder = beside if beside.is_dir() else path.parent
-        categories = sorted((int(row["id"]), str(row["name"])) for row in document["categories"])
-        labels = {number: k for k, (number, _) in enumerate(categories)}
-        images = _images(document["images"], Path(image_folder), path)
-        counts: Counter = Counter()
-        boxes = _boxes(document["annotations"], images, labels, path, counts)
-        records = [_record(images[number], boxes.get(number, [])) for number in images]
-        counts["images_without_objects"] = sum(not len(record.labels) for record in records)
-        if counts["clipped"] or counts["dropped_without_area"]:
-            _log.warning(
-                "%s: %d boxes clipped to their picture, %d without area dropped",
-                path,
-                counts["clipped"],
-                counts["dropped_without_area"],
-            )
-        names = [name for _, name in categories]
-        return cls(records, names, [number for number, _ in categories], path, dict(counts))
+        if path.is_dir() and not (path / "annotations.json").is_file():
+            from refinezoo.data.formats import recognise
+
+            layout = recognise(path)
+            document = layout.format.document(layout)
+            if document is None:
+                raise RefinezooError(
+                    f"expected a dataset with boxes (COCO, VOC, YOLO), received {path}, recognised "
+                    f"as {layout.format.title}. Give the annotations file itself."
+                )
+            coco = read_coco(document)
+            coco.path = str(path)
+            files = {
+                number: path / row["file_name"] for number, row in coco.checked().images.items()
+            }
+        else:
+            path = path / "annotations.json" if path.is_dir() else path
+            coco = read_coco(path).checked()
+            files = _located(coco, path, image_folder)
+        return _loaded(coco, files, path)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -119,14 +118,42 @@ class CocoDataset:
             RefinezooError: unreadable, or another size than the annotation file says.
         """
         record = self.records[index]
-        image = read_image(record.path)
+        image = read_image(record.path, (record.width, record.height))
         if image.shape[:2] != (record.height, record.width):
             raise RefinezooError(
-                f"{record.path}: expected {record.width} x {record.height} pixels as "
-                f"{self.json_path} says, received {image.shape[1]} x {image.shape[0]}. "
-                "Boxes would not fit; restore the picture or correct the file."
+                _other_size(record.path, (record.width, record.height), image.shape[1::-1])
             )
         return image
+
+    def document(self) -> dict[str, list[dict[str, Any]]]:
+        """The set as a COCO document, of which `coco_average_precision` takes the truth."""
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for record in self.records:
+            images.append(
+                {
+                    "id": record.id,
+                    "file_name": record.path.name,
+                    "width": record.width,
+                    "height": record.height,
+                    "ignore_regions": record.ignore_regions.tolist(),
+                }
+            )
+            rows = zip(record.boxes_xywh.tolist(), record.labels, record.crowd, strict=True)
+            for box, label, crowd in rows:
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": record.id,
+                        "category_id": self.category_ids[label],
+                        "bbox": box,
+                        "area": box[2] * box[3],
+                        "iscrowd": int(crowd),
+                    }
+                )
+        pairs = zip(self.category_ids, self.class_names, strict=True)
+        categories = [{"id": number, "name": name} for number, name in pairs]
+        return {"images": images, "annotations": annotations, "categories": categories}
 
     def subset(self, indices: Sequence[int]) -> "CocoDataset":
         """The dataset of some records, in the given order."""
@@ -157,74 +184,48 @@ class CocoDataset:
         )
 
 
-def _document(path: Path) -> dict:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RefinezooError(f"expected a COCO file, received {path}: {error.strerror}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RefinezooError(
-            f"{path}: expected COCO JSON, received broken text ({error})."
-        ) from None
-    if not isinstance(document, dict) or any(key not in document for key in _SECTIONS):
-        keys = list(document) if isinstance(document, dict) else type(document).__name__
-        raise RefinezooError(
-            f"{path}: expected a COCO file with {', '.join(_SECTIONS)}, received {keys}."
-        )
-    for section, keys in _SECTIONS.items():
-        for place, row in enumerate(document[section]):
-            lacking = [key for key in keys if not isinstance(row, dict) or row.get(key) is None]
-            if lacking:
-                raise RefinezooError(
-                    f"{path}: expected {', '.join(keys)} in every row of {section}, received row "
-                    f"{place} (id {row.get('id') if isinstance(row, dict) else None}) without "
-                    f"{', '.join(lacking)}. Correct or remove that row."
-                )
-    return document
+def _located(coco: CocoFile, path: Path, image_folder: str | os.PathLike | None) -> dict[Id, Path]:
+    """The file of each picture.
 
-
-def _images(rows: list[dict], folder: Path, path: Path) -> dict[int, dict]:
-    images, missing = {}, []
-    for row in rows:
-        file = folder / row["file_name"]
-        if row["id"] in images:
-            raise RefinezooError(
-                f"{path}: expected different image ids, received {row['id']} twice."
-            )
-        if not file.is_file():
+    Raises:
+        RefinezooError: names of files that are not there, or outside of the dataset.
+    """
+    if image_folder is not None:
+        tree, folders = read_tree(image_folder), ["."]
+    else:
+        above = path.parent.name.lower() in ("annotations", "labels", "annotation", "coco")
+        root = path.parent.parent if above else path.parent
+        tree = read_tree(root)
+        folders = picture_folders(path.relative_to(root).as_posix())
+    files, missing = {}, []
+    for number, row in coco.images.items():
+        try:
+            found = locate(row["file_name"], folders, tree.find, tree.root)
+        except RefinezooError as error:
+            raise RefinezooError(f"{path} {error}") from None
+        if found is None:
             missing.append(row["file_name"])
-        images[row["id"]] = {**row, "path": file}
+        else:
+            files[number] = tree.root / found
     if missing:
         raise RefinezooError(
-            f"{path}: expected {len(rows)} pictures in {folder}, {len(missing)} are missing: "
-            f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
-            "image_folder, or remove these entries from the file."
+            f"{path}: expected {len(coco.images)} pictures in {tree.root}, {len(missing)} are "
+            f"missing: {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the "
+            "right image_folder, or remove these entries from the file."
         )
-    return images
+    return files
 
 
-def _boxes(rows, images, labels, path: Path, counts: Counter) -> dict[int, list[tuple]]:
-    found: dict[int, list[tuple]] = {}
-    for row in rows:
-        if row["category_id"] not in labels:
-            raise RefinezooError(
-                f"{path}: annotation {row.get('id')} has category_id {row['category_id']}; "
-                f"expected one of the file's categories {sorted(labels)}."
-            )
-        if row["image_id"] not in images:
-            raise RefinezooError(
-                f"{path}: annotation {row.get('id')} belongs to image_id {row['image_id']}, which "
-                "is not among the file's images."
-            )
-        box = np.asarray(row.get("bbox", ()), np.float64)
-        if box.shape != (4,) or not np.isfinite(box).all():
-            raise RefinezooError(
-                f"{path}: annotation {row.get('id')}: expected bbox [x, y, width, height] in "
-                f"pixels, received {row.get('bbox')}."
-            )
-        image = images[row["image_id"]]
-        low = np.clip(box[:2], 0, (image["width"], image["height"]))
-        high = np.clip(box[:2] + box[2:], 0, (image["width"], image["height"]))
+def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:
+    labels = {number: k for k, number in enumerate(coco.categories)}
+    counts: Counter[str] = Counter(coco.counts)
+    sizes = {number: _size(files[number], row) for number, row in coco.images.items()}
+    found: dict[Id, list[tuple]] = {}
+    for row in coco.annotations:
+        limits = sizes[row["image_id"]]
+        box = np.asarray(row["bbox"], np.float64)
+        low = np.clip(box[:2], 0, limits)
+        high = np.clip(box[:2] + box[2:], 0, limits)
         if (high <= low).any():
             counts["dropped_without_area"] += 1
             continue
@@ -232,29 +233,63 @@ def _boxes(rows, images, labels, path: Path, counts: Counter) -> dict[int, list[
         counts["clipped"] += int(
             max(np.abs(low - box[:2]).max(), np.abs(high - box[:2] - box[2:]).max()) > 0.5
         )
-        found.setdefault(row["image_id"], []).append(
-            (
-                [*low, *(high - low)],
-                labels[row["category_id"]],
-                bool(row.get("iscrowd", 0)),
-                bool(row.get("truncated", False)),
-                float(row.get("visibility", 1.0)),
-            )
+        entry = (
+            [*low, *(high - low)],
+            labels[row["category_id"]],
+            bool(row["iscrowd"]),
+            row["truncated"],
+            row["visibility"],
         )
-    return found
+        found.setdefault(row["image_id"], []).append(entry)
+    records = [
+        _record(number, files[number], sizes[number], row, found.get(number, []))
+        for number, row in coco.images.items()
+    ]
+    counts["images_without_objects"] = sum(not len(record.labels) for record in records)
+    if counts["clipped"] or counts["dropped_without_area"]:
+        _log.warning(
+            "%s: %d boxes clipped to their picture, %d without area dropped",
+            path,
+            counts["clipped"],
+            counts["dropped_without_area"],
+        )
+    return CocoDataset(
+        records, list(coco.categories.values()), list(coco.categories), path, dict(counts)
+    )
 
 
-def _record(image: dict, rows: list[tuple]) -> ImageRecord:
+def _size(file: Path, row: dict[str, Any]) -> tuple[int, int]:
+    """The picture's width and height as its annotations mean it."""
+    header: Header = read_header(file)
+    if row["width"] is None or row["height"] is None:
+        return header.upright
+    size = row["width"], row["height"]
+    if size not in (header.upright, header.stored):
+        raise RefinezooError(_other_size(file, size, header.upright))
+    return size
+
+
+def _other_size(path: Path, expected: tuple[int, int], received: tuple[int, ...]) -> str:
+    return (
+        f"{path}: expected {expected[0]} x {expected[1]} pixels as its annotations say, received "
+        f"{received[0]} x {received[1]}. Boxes would not fit; restore the picture or correct the "
+        "annotations."
+    )
+
+
+def _record(
+    number: Id, path: Path, size: tuple[int, int], image: dict[str, Any], rows: list[tuple]
+) -> ImageRecord:
     boxes, labels, crowd, truncated, visibility = zip(*rows, strict=True) if rows else ([],) * 5
     return ImageRecord(
-        id=image["id"],
-        path=image["path"],
-        width=int(image["width"]),
-        height=int(image["height"]),
+        id=number,
+        path=path,
+        width=size[0],
+        height=size[1],
         boxes_xywh=np.asarray(boxes, np.float32).reshape(-1, 4),
         labels=np.asarray(labels, np.int64),
         crowd=np.asarray(crowd, bool),
         truncated=np.asarray(truncated, bool),
         visibility=np.asarray(visibility, np.float32),
-        ignore_regions=np.asarray(image.get("ignore_regions") or [], np.float32).reshape(-1, 4),
+        ignore_regions=np.asarray(image["ignore_regions"], np.float32).reshape(-1, 4),
     )

@@ -10,46 +10,11 @@ import keras
 import numpy as np
 
 from refinezoo.data.augmentation import Record, resize
-from refinezoo.data.images import list_images, read_image, read_mask
+from refinezoo.data.depth_files import DEPTH_SUFFIXES, read_depth
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import read_image
+from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
-
-
-def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
-    """Reads a depth map: a 16-bit PNG in steps of `unit_m`, or a `.npy` in metres.
-
-    Args:
-        path: the file.
-        unit_m: metres per step of an integer file; 0.001 for millimetres, 0.01 for Virtual KITTI.
-
-    Returns:
-        float32 [H, W, 1], metres, 0 = missing (NaN and infinite values become 0).
-
-    Raises:
-        RefinezooError: the file is unreadable, no depth map, or has 8 bits.
-    """
-    path = Path(path)
-    if path.suffix == ".npy":
-        try:
-            depth = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
-    else:
-        depth = read_mask(path)
-    if depth.dtype == np.uint8:
-        raise RefinezooError(
-            f"{path}: expected depth of 16 bits or more, received 8 bits, whose steps are too "
-            "coarse to be depth in metres. Export the depth buffer as 16-bit PNG or float .npy."
-        )
-    if depth.ndim == 2:
-        depth = depth[..., None]
-    if depth.ndim != 3 or depth.shape[2] != 1:
-        raise RefinezooError(
-            f"{path}: expected a depth map [H, W], received {list(depth.shape)}. "
-            "A coloured depth picture cannot be turned back into metres."
-        )
-    scale = unit_m if depth.dtype.kind in "iu" else 1.0
-    metres = depth.astype(np.float32) * np.float32(scale)
-    return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
 
 
 def read_depth_folder(
@@ -59,7 +24,7 @@ def read_depth_folder(
     unit_m: float = 0.001,
     stems: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads `folder/images/STEM.*` with `folder/depth/STEM.png` or `.npy` into memory.
+    """Reads `folder/images/STEM.*` with `folder/depth/STEM.*` (see `read_depth`) into memory.
 
     Args:
         folder: holds `images/` and `depth/`.
@@ -83,12 +48,15 @@ def read_depth_folder(
             f"expected frames {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
             "none of that name."
         )
-    records = []
+    records, depths = [], read_tree(folder / "depth")
     for path in paths:
-        files = [folder / "depth" / f"{path.stem}{suffix}" for suffix in (".png", ".npy")]
-        file = next((file for file in files if file.is_file()), None)
-        if file is None:
-            raise RefinezooError(f"expected the depth map {files[0]} of {path}, received no file.")
+        name = depths.with_stem(path.stem, DEPTH_SUFFIXES)
+        if name is None:
+            raise RefinezooError(
+                f"expected the depth map {folder / 'depth' / path.stem} "
+                f"({', '.join(DEPTH_SUFFIXES)}) of {path}, received no file."
+            )
+        file = depths.root / name
         record = {"image": read_image(path), "depth_m": read_depth(file, unit_m)}
         if record["image"].shape[:2] != record["depth_m"].shape[:2]:
             raise RefinezooError(

@@ -1,58 +1,102 @@
-"""Reading any picture as uint8 RGB, writing it atomically, listing a folder."""
+"""Pictures as uint8 RGB: read whatever the file format, written atomically."""
 
 import logging
 import os
-import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, decode
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+JPEG_QUALITY = 95
 MATTE = 128  # what shows through transparent pixels
-
-# What ends a JPEG's segment of compressed data: no stuffed zero, restart, fill byte.
-_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+_KEEPS_ALPHA = ("PNG", "WEBP", "TIFF", "TGA")
 
 _log = logging.getLogger(__name__)
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture as RGB, whatever its format.
+@dataclass(frozen=True)
+class Picture:
+    """A picture file as RGB.
 
-    Grey and palette pictures become RGB, CMYK JPEG is converted, 16-bit values are divided by 257,
-    transparent pixels are laid over mid-grey (128), and the EXIF orientation is applied.
+    Attributes:
+        rgb: uint8 [H, W, 3], 0 to 255.
+        alpha: uint8 [H, W], 255 = opaque; None where the file has none.
+        format: of the file, e.g. "PNG".
+        conversions: what was done to get there, in words; empty for 8-bit RGB.
+    """
+
+    rgb: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    conversions: tuple[str, ...]
+
+    def flattened(self) -> np.ndarray:
+        """uint8 [H, W, 3]: transparent pixels laid over mid-grey (128).
+
+        An alpha that is the same everywhere tells nothing (game engines save opaque frames with
+        alpha 0): the colours are taken as they are.
+        """
+        if self.alpha is None or self.alpha.min() == self.alpha.max():
+            return self.rgb
+        alpha = self.alpha[..., None].astype(np.uint16)
+        return ((self.rgb * alpha + MATTE * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def read_picture(path: str | os.PathLike, size: tuple[int, int] | None = None) -> Picture:
+    """Reads a picture as RGB and its transparency, whatever its format.
+
+    Grey, palette and CMYK become RGB, 16-bit values are divided by 257, and the EXIF orientation
+    is applied.
 
     Args:
-        path: PNG, JPEG, BMP, WebP, TIFF or PNM file.
+        path: a file of `IMAGE_SUFFIXES`, or of such content.
+        size: width and height that annotations give; see `refinezoo.data.decode.decode`.
+
+    Raises:
+        RefinezooError: missing, empty, truncated, no picture, or values without a stated range
+            (float, 32 bits).
+    """
+    found = decode(path, size=size)
+    values, conversions = found.values, list(found.conversions)
+    if found.palette is not None:
+        values = found.palette[values]
+        values = values if values[..., 3].min() < 255 else values[..., :3]
+        conversions.append("palette to RGB")
+    values = _eight_bit(Path(path), values, conversions)
+    if values.ndim == 2 or values.shape[2] == 2:
+        values = values[..., None] if values.ndim == 2 else values
+        values = np.concatenate([values[..., :1]] * 3 + [values[..., 1:]], axis=2)
+        conversions.append("grey to RGB")
+    alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
+    return Picture(
+        np.ascontiguousarray(values[..., :3]), alpha, found.header.format, tuple(conversions)
+    )
+
+
+def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Reads a picture as RGB: `read_picture`, transparent pixels laid over mid-grey (128).
+
+    Args:
+        path: a picture file, e.g. PNG, JPEG, BMP, WebP, TIFF, PNM or TGA.
+        size: width and height that annotations give; see `refinezoo.data.decode.decode`.
 
     Returns:
         uint8 [H, W, 3], RGB, 0 to 255.
 
     Raises:
-        RefinezooError: the file is missing, empty, truncated or no picture.
+        RefinezooError: as `read_picture`.
     """
-    path = Path(path)
-    data = _bytes(path)
-    _refuse_truncated(path, data)
-    buffer = np.frombuffer(data, np.uint8)
-    image = _decode(buffer, cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise RefinezooError(
-            f"{path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received {len(data)} bytes "
-            "that do not decode. Replace or delete the file."
-        )
-    if image.ndim == 3 and image.shape[2] == 4:
-        return _over_grey(path, _eight_bit(path, image))
-    # A second decoding: IMREAD_UNCHANGED ignores the EXIF orientation.
-    colour = _decode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    colour = image if colour is None else colour
-    if colour.ndim == 2:
-        colour = cv2.cvtColor(colour, cv2.COLOR_GRAY2BGR)
-    return cv2.cvtColor(_eight_bit(path, colour), cv2.COLOR_BGR2RGB)
+    picture = read_picture(path, size)
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        uniform = picture.alpha.min() == picture.alpha.max()
+        words = "alpha is the same everywhere and left out" if uniform else "laid over grey"
+        _log.info("%s: transparent pixels: %s", path, words)
+    return picture.flattened()
 
 
 def read_rgba(path: str | os.PathLike) -> np.ndarray:
@@ -61,35 +105,17 @@ def read_rgba(path: str | os.PathLike) -> np.ndarray:
     Raises:
         RefinezooError: the file is truncated, does not decode or has no alpha channel.
     """
-    path = Path(path)
-    data = _bytes(path)
-    _refuse_truncated(path, data)
-    image = _decode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 3 or image.shape[2] != 4:
-        received = "bytes that do not decode" if image is None else f"shape {list(image.shape)}"
+    picture = read_picture(path)
+    if picture.alpha is None:
         raise RefinezooError(
-            f"{path}: expected an RGBA cut-out (PNG with transparency), received {received}. "
+            f"{path}: expected an RGBA cut-out (PNG with transparency), received a picture "
+            f"{list(picture.rgb.shape)} without. "
             "Cut the object out of its background and save it as PNG with an alpha channel."
         )
-    return cv2.cvtColor(_eight_bit(path, image), cv2.COLOR_BGRA2RGBA)
+    return np.dstack([picture.rgb, picture.alpha])
 
 
-def read_mask(path: str | os.PathLike) -> np.ndarray:
-    """Reads a one-channel mask without changing its values: [H, W], as stored.
-
-    Raises:
-        RefinezooError: the file is truncated or does not decode.
-    """
-    path = Path(path)
-    data = _bytes(path)
-    _refuse_truncated(path, data)
-    mask = _decode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if mask is None:
-        raise RefinezooError(f"{path}: expected a mask picture, received bytes that do not decode.")
-    return mask if mask.ndim == 2 else mask[..., 0]
-
-
-def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> Path:
+def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = JPEG_QUALITY) -> Path:
     """Writes a picture atomically; the suffix chooses the format.
 
     Args:
@@ -110,7 +136,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -
             f"expected an image uint8 [H, W, 3] or [H, W], received {image.dtype} "
             f"{list(image.shape)}. Convert with np.clip(image, 0, 255).astype('uint8')."
         )
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
+    if not format_of(path.suffix):
         raise RefinezooError(
             f"{path}: expected one of the suffixes {', '.join(IMAGE_SUFFIXES)}, "
             f"received {path.suffix!r}."
@@ -120,103 +146,81 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -
     return path
 
 
-def encode_image(image: np.ndarray, suffix: str = ".png", quality: int = 95) -> bytes:
-    """The bytes of a picture file: RGB, RGBA or grey uint8 in, the format of `suffix` out."""
+def format_of(suffix: str) -> str:
+    """The format that a suffix names, as Pillow calls it; an empty text for any other suffix."""
+    return next((name for name, known in SUFFIXES.items() if suffix.lower() in known), "")
+
+
+def check_writable(suffix: str) -> str:
+    """The format of a suffix, or a format's own name, as Pillow calls it.
+
+    Raises:
+        RefinezooError: it cannot be written.
+    """
+    name = format_of(suffix) or {"MPO": "JPEG"}.get(suffix, suffix)
+    if name not in SUFFIXES:
+        raise RefinezooError(
+            f"expected a picture format that can be written ({', '.join(IMAGE_SUFFIXES)}), "
+            f"received {suffix!r}. Convert these pictures to PNG or JPEG."
+        )
+    return name
+
+
+def encode_image(image: np.ndarray, suffix: str = ".png", quality: int = JPEG_QUALITY) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        image: uint8 [H, W, 3] RGB, [H, W, 4] RGBA or [H, W] grey; alpha is left out where the
+            format has none.
+        suffix: what decides the format; or a format as Pillow calls it.
+        quality: of JPEG and WebP.
+
+    Raises:
+        RefinezooError: a format that cannot be written, or a picture too large for it.
+    """
+    name = check_writable(suffix)
+    if image.ndim == 3 and image.shape[2] == 4 and name not in _KEEPS_ALPHA:
+        image = image[..., :3]
+    try:
+        return _encoded(np.ascontiguousarray(image), name, quality)
+    except (OSError, ValueError, cv2.error) as error:
+        raise RefinezooError(
+            f"a picture of {list(image.shape)} could not be written as {name}: {error}."
+        ) from None
+
+
+def _encoded(image: np.ndarray, name: str, quality: int) -> bytes:
+    if name in ("PPM", "TGA", "JPEG2000"):  # OpenCV writes them in part or not at all
+        import io
+
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, format=name)
+        return file.getvalue()
     if image.ndim == 3:
         code = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
         image = cv2.cvtColor(image, code)
     options = {
-        ".png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
-        ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
-    }.get(suffix.lower(), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imencode(suffix, image, options)[1].tobytes()
+        "PNG": [cv2.IMWRITE_PNG_COMPRESSION, 1],
+        "WEBP": [cv2.IMWRITE_WEBP_QUALITY, quality],
+        "JPEG": [cv2.IMWRITE_JPEG_QUALITY, quality],
+    }.get(name, [])
+    done, content = cv2.imencode(SUFFIXES[name][0], image, options)
+    if not done:
+        raise ValueError("OpenCV refuses it")
+    return content.tobytes()
 
 
-def list_images(folder: str | os.PathLike) -> list[Path]:
-    """The pictures of a folder (not of its sub-folders), sorted by name.
-
-    Raises:
-        RefinezooError: the folder is missing or holds no picture.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise RefinezooError(f"expected a folder of pictures, received {folder}: no such folder.")
-    paths = sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
-    if not paths:
-        nested = " It has an images/ folder: give that." if (folder / "images").is_dir() else ""
-        raise RefinezooError(
-            f"expected pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}, received none.{nested}"
-        )
-    return paths
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RefinezooError(
-            f"expected a picture file, received {path}: {error.strerror}."
-        ) from None
-    if not data:
-        raise RefinezooError(f"{path}: expected a picture, received a file of zero bytes.")
-    return data
-
-
-def _decode(buffer: np.ndarray, flags: int) -> np.ndarray | None:
-    try:
-        return cv2.imdecode(buffer, flags) if buffer.size else None
-    except cv2.error:
-        return None
-
-
-def _refuse_truncated(path: Path, data: bytes) -> None:
-    """OpenCV fills what a cut file lacks with grey; a training set must not contain that."""
-    whole = True
-    if data[:2] == b"\xff\xd8":
-        whole = _jpeg_ends(data)
-    elif data[:8] == b"\x89PNG\r\n\x1a\n":
-        whole = b"IEND" in data
-    elif data[:4] == b"RIFF":
-        whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    if not whole:
-        raise RefinezooError(
-            f"{path}: expected a whole picture, received a truncated file ({len(data)} bytes "
-            "without the end marker). Copy it again or delete it."
-        )
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether a JPEG reaches its end marker; phones append megabytes (motion photos) to it.
-
-    Segments are skipped by their length, since the preview in EXIF has an end marker of its own.
-    """
-    place = 2
-    while marker := _JPEG_MARKER.search(data, place):
-        if marker[1] == b"\xd9":
-            return True
-        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return False
-
-
-def _eight_bit(path: Path, image: np.ndarray) -> np.ndarray:
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype == np.uint16:
-        _log.info("%s: 16 bits per channel divided by 257", path)
-        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def _eight_bit(path: Path, values: np.ndarray, conversions: list[str]) -> np.ndarray:
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype == bool:
+        return values.astype(np.uint8) * 255
+    if values.dtype == np.uint16:
+        conversions.append("16-bit to 8-bit")
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     raise RefinezooError(
-        f"{path}: expected 8 or 16 bits per channel, received {image.dtype}. "
-        "Save it as an 8-bit picture (a float picture has no stated range)."
+        f"{path}: expected 8 or 16 bits per channel, received {values.dtype}. "
+        "Save it as an 8-bit picture (a float or 32-bit picture has no stated range)."
     )
-
-
-def _over_grey(path: Path, image: np.ndarray) -> np.ndarray:
-    alpha = image[..., 3:].astype(np.uint16)
-    if alpha.min() < 255:
-        _log.info("%s: transparent pixels laid over grey %d", path, MATTE)
-    colour = (image[..., :3] * alpha + MATTE * (255 - alpha) + 127) // 255
-    return cv2.cvtColor(colour.astype(np.uint8), cv2.COLOR_BGR2RGB)

@@ -242,10 +242,10 @@ def as_foreground_mask(
     """Any usual mask as float32 [height, width, 1], 1 = object.
 
     Args:
-        mask: [H, W] or [H, W, 1], 0 = background. Bool: as it is. Whole numbers whose largest is
-            not 255 or 65535 are ids of instances or classes: all above 0 is object. Whole numbers
-            up to 255 or 65535, and floats, are coverage, soft at the edges: what exceeds half of
-            the largest value is object.
+        mask: [H, W] or [H, W, 1], 0 = background. Bool: as it is. Floats, and whole numbers up to
+            255 or 65535, are coverage, soft at the edges: what exceeds half of the largest value
+            is object. Other whole numbers are ids of classes or instances, and so are values that
+            fill areas beside 255 (void of PASCAL VOC): all above 0 is object.
         height: of the picture.
         width: of the picture.
         resize: bring another size to the picture's (nearest, logged) instead of refusing it.
@@ -259,9 +259,8 @@ def as_foreground_mask(
         mask = mask[..., 0]
     if mask.ndim != 2 or mask.size == 0:
         raise RefinezooError(f"{name}: expected a mask [H, W], received {list(mask.shape)}.")
-    largest = mask.max()
-    coverage = mask.dtype.kind == "f" or largest in (255, 65535)
-    binary = (mask > (max(largest, 0) / 2 if coverage else 0)).astype(np.float32)
+    threshold = max(mask.max(), 0) / 2 if _is_coverage(mask) else 0
+    binary = (mask > threshold).astype(np.float32)
     if binary.shape != (height, width):
         sizes = f"{mask.shape[1]} x {mask.shape[0]} for a picture of {width} x {height}"
         if not resize:
@@ -278,6 +277,21 @@ def as_foreground_mask(
             name,
         )
     return binary[..., None]
+
+
+def _is_coverage(mask: np.ndarray) -> bool:
+    """Whether values between 0 and the largest are soft edges, and no ids, which fill areas."""
+    if mask.dtype.kind == "f":
+        return True
+    if (largest := mask.max()) not in (255, 65535):
+        return False
+    between = (mask > 0) & (mask < largest)
+    if not between.any():
+        return True
+    values = mask.astype(np.float32)
+    flat = np.ones((3, 3), np.uint8)
+    inside = cv2.erode(values, flat) == cv2.dilate(values, flat)
+    return float(inside[between].mean()) < 0.1
 
 
 def looks_inverted(mask: np.ndarray) -> bool:

@@ -3,14 +3,20 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from refinezoo.data.depth import read_depth
-from refinezoo.data.images import IMAGE_SUFFIXES, list_images, read_image, read_mask
+from refinezoo.data.coco import CocoDataset
+from refinezoo.data.depth_files import read_depth
+from refinezoo.data.formats import list_images, recognise
+from refinezoo.data.formats.base import beside
+from refinezoo.data.images import read_image
+from refinezoo.data.mask_files import read_foreground_mask
 from refinezoo.data.masks import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
@@ -25,8 +31,8 @@ class Pictures:
     A picture is kept no larger than training needs: its shorter side is at most `short_side`.
 
     Args:
-        source: folder of pictures; COCO folder (with `images/`) or annotations file; `CocoDataset`;
-            array uint8 [N, H, W, 3]; or a list of files, folders or arrays [H, W, 3].
+        source: folder of pictures or of a dataset in any known layout; COCO file; `CocoDataset`;
+            pattern; array uint8 [N, H, W, 3]; or a list of files, folders or arrays [H, W, 3].
         masks: makes a foreground mask of a picture that has no mask file.
         short_side: pixels.
         budget: bytes of memory for decoded pictures; beyond that they are read when needed.
@@ -46,13 +52,14 @@ class Pictures:
         resize_masks: bool,
         domain: str,
     ) -> None:
-        self.items = _items(source, domain)
+        found = _found(source, domain)
+        self.items, self.sizes, self.depth_unit_m = found.items, found.sizes, found.depth_unit_m
         self.masks = masks
         self.short_side = short_side
         self.resize_masks = resize_masks
         self.domain = domain
-        self.mask_files = self._beside("foreground_masks", (".png",), masks is not None)
-        self.depth_files = self._beside("depth", (".png", ".npy"))
+        self.mask_files = self._complete(found.labels, "foreground_mask", masks is not None)
+        self.depth_files = self._complete(found.labels, "depth")
         first = self._load(0)
         self.keys = tuple(first)
         weight = sum(array.nbytes for array in first.values()) * len(self.items)
@@ -81,19 +88,19 @@ class Pictures:
 
     def _load(self, index: int) -> dict[str, np.ndarray]:
         item, mask, depth = self.items[index], self.mask_files[index], self.depth_files[index]
-        image = read_image(item) if isinstance(item, Path) else item
+        image = read_image(item, self.sizes.get(item)) if isinstance(item, Path) else item
         height, width = image.shape[:2]
         found = {"image": image}
         if mask is not None:
-            found["foreground_mask"] = as_foreground_mask(
-                read_mask(mask), height, width, resize=self.resize_masks, name=str(mask)
+            found["foreground_mask"] = read_foreground_mask(
+                mask, height, width, resize=self.resize_masks
             )[..., 0].astype(np.uint8)
         elif self.masks is not None:
             found["foreground_mask"] = as_foreground_mask(
                 self.masks(image), height, width, name=f"the mask made for {_name(item)}"
             )[..., 0].astype(np.uint8)
         if depth is not None:
-            found["depth_m"] = read_depth(depth)[..., 0]
+            found["depth_m"] = read_depth(depth, self.depth_unit_m)[..., 0]
             if found["depth_m"].shape != (height, width):
                 raise RefinezooError(
                     f"expected depth of the size of its image, {height} x {width}, received "
@@ -108,54 +115,87 @@ class Pictures:
             key: cv2.resize(array, size, interpolation=modes[key]) for key, array in found.items()
         }
 
-    def _beside(
-        self, folder: str, suffixes: tuple[str, ...], made: bool = False
+    def _complete(
+        self, labels: dict[str, dict[Path, Path]], kind: str, made: bool = False
     ) -> list[Path | None]:
-        """The file of each picture in `folder`, for all or none unless the rest can be `made`."""
-        files = [_file_beside(item, folder, suffixes) for item in self.items]
+        """The label file of each picture, for all or none unless the rest can be `made`."""
+        known = labels.get(kind, {})
+        files = [known.get(item) if isinstance(item, Path) else None for item in self.items]
         without = sum(file is None for file in files)
         if not made and 0 < without < len(files):
-            remedy = (
-                "or pass masks=refinezoo.data.masks.grabcut_mask"
-                if folder == "foreground_masks"
-                else "or move that folder away"
-            )
+            folder, remedy = {
+                "foreground_mask": (
+                    "foreground_masks/",
+                    "or pass masks=refinezoo.data.masks.grabcut_mask (masks: grabcut)",
+                ),
+                "depth": ("depth/", "or move that folder away"),
+            }[kind]
             raise RefinezooError(
-                f"expected a file in {folder}/ for every {self.domain} picture, {without} of "
+                f"expected a file in {folder} for every {self.domain} picture, {without} of "
                 f"{len(files)} have none, e.g. {_name(self.items[files.index(None)])}. Add the "
                 f"files, {remedy}."
             )
         return files
 
 
-def _items(source: Any, domain: str) -> list[Path | np.ndarray]:
+@dataclass
+class _Found:
+    """The pictures of a source, and what is known of the files among them."""
+
+    items: list[Path | np.ndarray] = field(default_factory=list)
+    labels: dict[str, dict[Path, Path]] = field(default_factory=dict)
+    sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    depth_unit_m: float = 0.001
+
+    def add_dataset(self, path: Path) -> None:
+        layout = recognise(path)
+        self.items += layout.pictures()
+        self.depth_unit_m = layout.depth_unit_m
+        for name in layout.renders:
+            if size := layout.size(name):
+                self.sizes[path / name] = size
+        for kind, files in layout.labels.items():
+            known = self.labels.setdefault(kind, {})
+            known.update({path / name: path / file for name, file in files.items()})
+
+    def add_coco(self, dataset: Any) -> None:
+        self.items += [record.path for record in dataset.records]
+        self.sizes |= {record.path: (record.width, record.height) for record in dataset.records}
+
+    def add(self, path: Path) -> None:
+        if path.is_dir():
+            self.add_dataset(path)
+        elif path.suffix.lower() == ".json":
+            self.add_coco(CocoDataset.load(path))
+        else:
+            self.items += list_images(path)
+
+
+def _found(source: Any, domain: str) -> _Found:
+    found = _Found()
     if isinstance(source, str | os.PathLike):
-        return list(_listed(Path(source)))
-    if hasattr(source, "records"):
-        return [record.path for record in source.records]
-    if isinstance(source, Sequence) or isinstance(source, np.ndarray):
-        items: list[Path | np.ndarray] = []
+        found.add(Path(source))
+    elif hasattr(source, "records"):
+        found.add_coco(source)
+    elif isinstance(source, Sequence) or isinstance(source, np.ndarray):
         for item in source:
             if isinstance(item, str | os.PathLike):
-                path = Path(item)
-                picture = path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()
-                items.extend([path] if picture else _listed(path))
+                found.add(Path(item))
             else:
-                items.append(_checked(item, domain))
-        if items:
-            return items
-    raise RefinezooError(
-        f"expected {domain} pictures as a folder, a COCO set, a list of files or uint8 arrays, "
-        f"received {'an empty list' if isinstance(source, list) else type(source).__name__}."
-    )
-
-
-def _listed(path: Path) -> list[Path]:
-    if path.is_file() and path.suffix.lower() == ".json":
-        from refinezoo.data.coco import CocoDataset
-
-        return [record.path for record in CocoDataset.load(path).records]
-    return list_images(path / "images" if (path / "images").is_dir() else path)
+                found.items.append(_checked(item, domain))
+    if not found.items:
+        raise RefinezooError(
+            f"expected {domain} pictures as a folder, a COCO set, a list of files or uint8 arrays, "
+            f"received {'an empty list' if isinstance(source, list) else type(source).__name__}."
+        )
+    files = [item for item in found.items if isinstance(item, Path)]
+    for kind, known in beside(files).items():
+        found.labels[kind] = known | found.labels.get(kind, {})
+    depth = found.labels["depth"]
+    if any(file.suffix.lower() == ".exr" for file in depth.values()) and not find_spec("OpenEXR"):
+        _log.warning("depth in OpenEXR is not read: `pip install OpenEXR` to train with it")
+        found.labels["depth"] = {}
+    return found
 
 
 def _checked(array: Any, domain: str) -> np.ndarray:
@@ -166,18 +206,6 @@ def _checked(array: Any, domain: str) -> np.ndarray:
             f"{list(array.shape)}. refinezoo.data.read_image converts grey, RGBA and 16-bit files."
         )
     return array
-
-
-def _file_beside(item: Path | np.ndarray, folder: str, suffixes: tuple[str, ...]) -> Path | None:
-    """`folder/NAME.*` beside `images/` or inside the pictures' folder."""
-    if isinstance(item, np.ndarray):
-        return None
-    files = (
-        parent / folder / f"{item.stem}{suffix}"
-        for parent in (item.parent.parent, item.parent)
-        for suffix in suffixes
-    )
-    return next((file for file in files if file.is_file()), None)
 
 
 def _name(item: Path | np.ndarray) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from refinezoo.data.images import list_images, read_image
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 
 KEYS = ("rgb", "mask", "depth_mm", "label", "names", "quat_wxyz")

@@ -8,49 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from refinezoo.data.augmentation import Record, crop, flip, photometric, resize
-from refinezoo.data.images import list_images, read_image
+from refinezoo.data.decode import IMAGE_SUFFIXES
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import read_image
+from refinezoo.data.mask_files import Colours, read_class_ids
+from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
 
 _MEAN_RGB = (123, 117, 104)  # what lies beside a picture: DeepLab subtracts it, and sees zeros
-
-
-def read_class_ids(path: str | os.PathLike) -> np.ndarray:
-    """Reads a mask whose values are class ids: a grey PNG, or a palette PNG as PASCAL VOC has.
-
-    Args:
-        path: the file.
-
-    Returns:
-        uint8 [H, W]; of a palette PNG the indices, not the colours.
-
-    Raises:
-        RefinezooError: the file does not decode, shows colours, or holds ids above 255.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            lossy, ids = image.format in ("JPEG", "WEBP"), np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise RefinezooError(f"{path}: expected a mask, but it cannot be read: {error}.") from None
-    if lossy:
-        raise RefinezooError(
-            f"{path}: expected a PNG of class ids, received a lossy format, which changes them. "
-            "Export the masks as PNG."
-        )
-    if ids.ndim == 3 and (ids[..., :3] == ids[..., :1]).all():
-        ids = ids[..., 0]  # grey, saved as RGB
-    if ids.ndim != 2:
-        raise RefinezooError(
-            f"{path}: expected class ids [H, W], received colours {list(ids.shape)}. Save the "
-            "index of each pixel's class as a grey or palette PNG."
-        )
-    if ids.max(initial=0) > 255 or ids.min(initial=0) < 0:
-        raise RefinezooError(
-            f"{path}: expected class ids 0 to 255, received {ids.min()} to {ids.max()}. Instance "
-            "masks (Cityscapes, KITTI) hold class and number: keep the class."
-        )
-    return ids.astype(np.uint8)
 
 
 def read_segmentation_folder(
@@ -58,14 +23,16 @@ def read_segmentation_folder(
     image_size: tuple[int, int] | None = None,
     *,
     stems: Collection[str] | None = None,
+    colours: Colours | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads `folder/images/STEM.*` with `folder/masks/STEM.png` into memory.
+    """Reads `folder/images/STEM.*` with `folder/masks/STEM.*` into memory.
 
     Args:
         folder: holds `images/` and `masks/`.
         image_size: height and width to scale to (images by area, masks by nearest); None keeps
             the files' size, which must then be one.
         stems: names of the pictures to read, without suffix; None is all.
+        colours: of coloured masks, the class id of each RGB colour.
 
     Returns:
         `image` uint8 [N, H, W, 3] and `class_ids` uint8 [N, H, W], in the order of the names.
@@ -81,12 +48,14 @@ def read_segmentation_folder(
             f"expected pictures {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
             "none of that name."
         )
-    records = []
+    records, masks = [], read_tree(folder / "masks")
     for path in paths:
-        file = folder / "masks" / f"{path.stem}.png"
-        if not file.is_file():
+        name = masks.with_stem(path.stem, IMAGE_SUFFIXES)
+        if name is None:
+            file = folder / "masks" / f"{path.stem}.png"
             raise RefinezooError(f"expected the mask {file} of {path}, received no file.")
-        record = {"image": read_image(path), "class_ids": read_class_ids(file)[..., None]}
+        file = masks.root / name
+        record = {"image": read_image(path), "class_ids": read_class_ids(file, colours)[..., None]}
         if record["image"].shape[:2] != record["class_ids"].shape[:2]:
             raise RefinezooError(
                 f"expected a mask of the size of its image, received {path} "

@@ -1,9 +1,10 @@
 """Refining a labelled dataset: annotations carried over, a manifest, a gate, resume."""
 
+from refinezoo.data.formats import Layout
 from refinezoo.refinement.dataset import refine_dataset
 from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.layout import Layout, find_renders
+from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.summary import Summary
 

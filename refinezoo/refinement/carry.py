@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from refinezoo.data.formats import Layout
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, sha256
-from refinezoo.refinement.layout import Layout
 
 
 def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
@@ -23,9 +23,8 @@ def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
             with atomic_path(target) as temporary:
                 temporary.write_bytes(source.read_bytes())
         rows.append({"file": name, "sha256": digest})
-    for folder in layout.root.rglob("*"):
-        if folder.is_dir():
-            (out / folder.relative_to(layout.root)).mkdir(parents=True, exist_ok=True)
+    for folder in layout.tree.folders:
+        (out / folder).mkdir(parents=True, exist_ok=True)
     return rows
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, sha256
 from refinezoo.refinement.carry import carry_over, check_apart, check_names, some
@@ -22,7 +23,6 @@ from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest, sweep
-from refinezoo.refinement.pixels import JPEG_QUALITY, read_render
 from refinezoo.refinement.run import Job, Run, Strength
 from refinezoo.refinement.summary import Summary
 
@@ -205,7 +205,7 @@ def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
     judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"]["score"])
     pairs = []
     for row in judged[:_WORST]:
-        job = Job(row["file"], row["source_sha256"], read_render(run.layout.root / row["file"]))
+        job = Job(row["file"], row["source_sha256"], run.picture(row["file"]))
         height, width = job.rgb.shape[:2]
         if isinstance(run.strength, tuple):
             job.mask = read_foreground_mask(run.layout, job.name, width, height)

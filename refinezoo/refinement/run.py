@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.formats import Layout
+from refinezoo.data.images import Picture, check_writable, encode_image, read_picture
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
 from refinezoo.refinement.labels import read_boxes, read_foreground_mask, read_render_depth
-from refinezoo.refinement.layout import Layout
 from refinezoo.refinement.manifest import Manifest
-from refinezoo.refinement.pixels import Render, encode, read_render
 
 Strength = float | tuple[float, float]
 
@@ -26,7 +26,7 @@ class Job:
 
     name: str
     source_sha256: str
-    render: Render | None = None
+    render: Picture | None = None
     mask: np.ndarray | None = None
     depth_m: np.ndarray | None = None
     error: str = ""
@@ -100,7 +100,7 @@ class Run:
             return job
         split = isinstance(self.strength, tuple)
         try:
-            job.render = read_render(path)
+            job.render = self.picture(name)
             height, width = job.rgb.shape[:2]
             if self.gate or split:
                 job.mask = read_foreground_mask(self.layout, name, width, height)
@@ -143,11 +143,33 @@ class Run:
         if action == "dropped":
             return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}
         pixels = refined if share == 1.0 else blend(job.rgb, refined, share)
-        alpha, conversions = (
-            (job.render.alpha, job.render.conversions) if job.render else (None, ())
-        )
-        content = encode(pixels, alpha, Path(job.name).suffix)
-        return content, row | {"conversions": list(conversions)}
+        conversions = list(job.render.conversions) if job.render else []
+        return self._encoded(job, pixels), row | {"conversions": conversions}
+
+    def picture(self, name: str) -> Picture:
+        """A render's pixels, in the orientation that its labels fit.
+
+        Raises:
+            RefinezooError: unreadable, of another size than its annotations say, or of a format
+                that cannot be written back.
+        """
+        size = self.layout.size(name)
+        picture = read_picture(self.layout.root / name, size)
+        height, width = picture.rgb.shape[:2]
+        if self.layout.size_is_stated(name) and size != (width, height):
+            raise RefinezooError(
+                f"{name}: expected {size[0]} x {size[1]} pixels as its annotations say, received "
+                f"{width} x {height}. Labels would not fit; restore the picture or correct them."
+            )
+        check_writable(Path(name).suffix or picture.format)
+        return picture
+
+    def _encoded(self, job: Job, pixels: np.ndarray) -> bytes:
+        if job.render is None:
+            raise RuntimeError(f"{job.name} was not read")
+        if job.render.alpha is not None:
+            pixels = np.dstack([pixels, job.render.alpha])
+        return encode_image(pixels, Path(job.name).suffix or job.render.format)
 
     def failure(self, job: Job) -> dict[str, Any]:
         """The row of an image that could not be read."""

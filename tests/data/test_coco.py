@@ -75,7 +75,7 @@ def test_broken_annotations(tmp_path, row, words):
 
 @pytest.mark.parametrize(
     ("section", "key"),
-    [("images", key) for key in ("id", "file_name", "width", "height")]
+    [("images", key) for key in ("id", "file_name")]
     + [("annotations", key) for key in ("image_id", "category_id")]
     + [("categories", key) for key in ("id", "name")],
 )
@@ -84,12 +84,12 @@ def test_incomplete_rows_are_named(tmp_path, section, key):
     document = json.loads((folder / "annotations.json").read_text())
     del document[section][0][key]
     (folder / "annotations.json").write_text(json.dumps(document))
-    with pytest.raises(RefinezooError, match=rf"row of {section}, received row 0 .*without {key}"):
+    with pytest.raises(RefinezooError, match=rf"row 0 of {section} .*without {key}"):
         CocoDataset.load(folder)
 
 
 def test_no_coco_file(tmp_path):
-    with pytest.raises(RefinezooError, match="No such file"):
+    with pytest.raises(RefinezooError, match="found no renders"):
         CocoDataset.load(tmp_path)
     (tmp_path / "annotations.json").write_text("{")
     with pytest.raises(RefinezooError, match="broken text"):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from refinezoo.data import list_images, read_image, write_image
-from refinezoo.data.images import read_mask, read_rgba
+from refinezoo.data.decode import decode
+from refinezoo.data.images import read_rgba
 from refinezoo.errors import RefinezooError
 
 
@@ -82,7 +83,11 @@ def test_truncated_files_are_refused(tmp_path, suffix, kept):
         read_image(path)
 
 
-@pytest.mark.parametrize(("read", "channels"), [(read_rgba, (4,)), (read_mask, ())])
+def stored(path):
+    return decode(path).values
+
+
+@pytest.mark.parametrize(("read", "channels"), [(read_rgba, (4,)), (stored, ())])
 def test_truncated_cut_outs_and_masks_are_refused(tmp_path, read, channels):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, *channels), np.uint8)
     path = write_image(tmp_path / "a.png", noise)
@@ -135,7 +140,7 @@ def test_write_image_refuses_floats_and_leaves_nothing(tmp_path, picture):
 def test_list_images(tmp_path, picture):
     with pytest.raises(RefinezooError, match="no such folder"):
         list_images(tmp_path / "none")
-    with pytest.raises(RefinezooError, match="received none"):
+    with pytest.raises(RefinezooError, match="found no renders"):
         list_images(tmp_path)
     for name in ("b.png", "a.JPG", "c.txt", ".hidden.png"):
         (tmp_path / name).touch()

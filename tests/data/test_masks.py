@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from refinezoo.data.images import list_images, read_image, read_rgba
+from refinezoo.data.formats import list_images
+from refinezoo.data.images import read_image, read_rgba
 from refinezoo.data.masks import (
     BackgroundTemplates,
     as_foreground_mask,

@@ -52,7 +52,7 @@ def test_masks_that_hold_no_class_ids_are_refused(tmp_path, rng):
     with pytest.raises(RefinezooError, match="received 26001 to 26001"):
         read_class_ids(tmp_path / "x.png")
     (tmp_path / "y.png").write_bytes(b"no picture")
-    with pytest.raises(RefinezooError, match="cannot be read"):
+    with pytest.raises(RefinezooError, match="do not decode"):
         read_class_ids(tmp_path / "y.png")
 
 

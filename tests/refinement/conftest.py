@@ -85,7 +85,11 @@ def coco(tmp_path):
     np.save(root / "depth.npy", np.ones((4, 4), np.float32))
     (root / "notes").mkdir()
     (root / "notes" / "read me.txt").write_text("ours")
-    document = {"images": images, "annotations": annotations, "categories": [{"id": 7}]}
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 7, "name": "carton"}],
+    }
     (root / "annotations.json").write_text(json.dumps(document, indent=3))
     return root
 

@@ -7,7 +7,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 from refinezoo.refinement.labels import read_boxes, read_foreground_mask
 
-PICTURE = np.full((40, 80, 3), 90, np.uint8)
+PICTURE = np.random.default_rng(0).integers(0, 255, (40, 80, 3), np.uint8)
 DEPTH = np.full((40, 80), 3000, np.uint16)
 
 

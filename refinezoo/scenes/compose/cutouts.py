@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from refinezoo.data.images import list_images, read_rgba
+from refinezoo.data.images import read_rgba
+from refinezoo.data.tree import pictures_in
 from refinezoo.errors import RefinezooError
 
 
@@ -120,7 +121,7 @@ def read_products(folder: str | os.PathLike) -> tuple[list[Cutout], list[dict]]:
                 f"received something else ({type(error).__name__}: {error})."
             ) from None
     else:
-        rows = [(k, path.stem, path.name) for k, path in enumerate(list_images(folder), 1)]
+        rows = [(k, path.stem, path.name) for k, path in enumerate(pictures_in(folder), 1)]
     rows.sort()
     ids = [row[0] for row in rows]
     if not rows or len(set(ids)) != len(ids):
@@ -138,4 +139,4 @@ def read_distractors(folder: str | os.PathLike | None) -> list[Cutout]:
     """Cut-outs without labels; none for None."""
     if folder is None:
         return []
-    return [read_cutout(path, None, path.stem) for path in list_images(folder)]
+    return [read_cutout(path, None, path.stem) for path in pictures_in(folder)]

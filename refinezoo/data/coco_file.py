@@ -1,0 +1,369 @@
+"""One reader of COCO files as people have them, for training, measuring, refining and checking.
+
+What has one meaning is read (text for numbers, nulls, backslashes, a byte order mark); what has
+none is a problem in words. Annotation ids are ours, 1 upwards: pycocotools takes 0 for "no match".
+"""
+
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from refinezoo.errors import RefinezooError
+
+Id = int | str
+_SECTIONS = ("images", "annotations", "categories")
+_TRUE, _FALSE = {"1", "true", "yes"}, {"", "0", "false", "no", "none", "null"}
+
+
+@dataclass
+class CocoFile:
+    """A COCO file with one type for each thing.
+
+    Attributes:
+        path: of the file, or "annotations" for a document from memory.
+        images: by id, rows `id`, `file_name` (as written), `width` and `height` (int, or None
+            where the file does not say), `ignore_regions`.
+        annotations: rows `id` (1 to N), `image_id`, `category_id`, `bbox` (four floats, xywh,
+            pixels), `area`, `iscrowd` (0 or 1), `truncated`, `visibility`, `segmentation`.
+        categories: names by id, sorted by id.
+        problems: rows that have no meaning, in words; such boxes and pictures are left out.
+        counts: what was changed, by what.
+    """
+
+    path: str
+    images: dict[Id, dict[str, Any]] = field(default_factory=dict)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    categories: dict[Id, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def checked(self) -> "CocoFile":
+        """Itself.
+
+        Raises:
+            RefinezooError: the first of its problems.
+        """
+        if self.problems:
+            more = f" ({len(self.problems) - 1} more rows like it)" if self.problems[1:] else ""
+            raise RefinezooError(f"{self.path}: {self.problems[0]}{more}")
+        return self
+
+    def document(self) -> dict[str, list[dict[str, Any]]]:
+        """The file as pycocotools takes it."""
+        return {
+            "images": list(map(dict, self.images.values())),
+            "annotations": list(map(dict, self.annotations)),
+            "categories": [{"id": key, "name": name} for key, name in self.categories.items()],
+        }
+
+
+def read_coco(source: str | os.PathLike | dict[str, Any]) -> CocoFile:
+    """Reads and normalises a COCO file, or such a document.
+
+    Raises:
+        RefinezooError: no JSON, or no COCO. Rows without a meaning become `problems`.
+    """
+    if isinstance(source, dict):
+        return _normalised("annotations", source)
+    path = Path(source)
+    return _normalised(str(path), read_json(path))
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file, whatever its Unicode encoding.
+
+    Raises:
+        RefinezooError: no such file, or broken text.
+    """
+    try:
+        return json.loads(path.read_bytes())  # detects UTF-8, -16 and -32
+    except OSError as error:
+        raise RefinezooError(f"expected a COCO file, received {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise RefinezooError(
+            f"{path}: expected COCO JSON, received broken text ({error})."
+        ) from None
+
+
+def is_coco(document: Any) -> bool:
+    """Whether a document is COCO: `images`, whose rows have a `file_name`."""
+    images = document.get("images") if isinstance(document, dict) else None
+    rows = list(images.values()) if isinstance(images, dict) else images
+    return (
+        isinstance(rows, list)
+        and ("annotations" in document or "categories" in document)
+        and any(isinstance(row, dict) and isinstance(row.get("file_name"), str) for row in rows)
+    )
+
+
+def _normalised(path: str, document: Any) -> CocoFile:
+    coco = CocoFile(path)
+    if not isinstance(document, dict) or any(key not in document for key in _SECTIONS):
+        keys = list(document)[:10] if isinstance(document, dict) else type(document).__name__
+        words = (
+            f"expected a COCO file with {', '.join(_SECTIONS)}, received {keys}. "
+            "Results of a detector are no annotations."
+        )
+        if not isinstance(document, dict) or "images" not in document:
+            raise RefinezooError(f"{path}: {words}")
+        coco.problems.append(words)
+    for section, read in (
+        ("categories", _category),
+        ("images", _image),
+        ("annotations", _annotation),
+    ):
+        _read_rows(coco, document.get(section), section, read)
+    coco.categories = dict(
+        sorted(coco.categories.items(), key=lambda item: (isinstance(item[0], str), item[0]))
+    )
+    return coco
+
+
+def _read_rows(
+    coco: CocoFile, rows: Any, section: str, read: Callable[[CocoFile, dict], str]
+) -> None:
+    if isinstance(rows, dict):  # keyed by id
+        rows = list(rows.values())
+    if rows is not None and not isinstance(rows, list):
+        raise RefinezooError(
+            f"{coco.path}: expected a list of {section}, received {type(rows).__name__}."
+        )
+    for place, row in enumerate(rows or []):
+        number = row.get("id") if isinstance(row, dict) else None
+        where = f"row {place} of {section} (id {number!r:.40})"
+        try:
+            if not isinstance(row, dict):
+                raise _Meaningless(f"received {row!r:.80}")
+            lacks = read(coco, row)
+        except _Meaningless as error:
+            lacks = str(error)
+        if lacks:
+            coco.problems.append(f"{where}: {lacks}. Correct or remove that row.")
+
+
+class _Meaningless(RefinezooError):  # noqa: N818
+    """A row that cannot be read; says what was expected."""
+
+
+def _category(coco: CocoFile, row: dict) -> str:
+    number, name = _id(row, "id"), row.get("name")
+    if not isinstance(name, (str, int, float)):
+        coco.categories.setdefault(number, str(number))
+        return f"expected a name, received it without name ({name!r:.40})"
+    if coco.categories.setdefault(number, str(name)) != str(name):
+        return f"expected different ids, received {number!r} twice"
+    return ""
+
+
+def _image(coco: CocoFile, row: dict) -> str:
+    number = _id(row, "id")
+    name = row.get("file_name")
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        raise _Meaningless(f"expected a file_name, received it without file_name ({name!r:.40})")
+    width, height = (_side(row, key) for key in ("width", "height"))
+    regions = row.get("ignore_regions") or []
+    if not isinstance(regions, list):
+        raise _Meaningless(f"expected ignore_regions [[x, y, w, h], ...], received {regions!r:.80}")
+    entry = {
+        "id": number,
+        "file_name": name,
+        "width": width,
+        "height": height,
+        "ignore_regions": [_box(region) for region in regions],
+    }
+    earlier = coco.images.setdefault(number, entry)
+    if earlier["file_name"] != name:
+        return (
+            f"expected different image ids, received {number} twice: {earlier['file_name']} and "
+            f"{name}"
+        )
+    coco.counts["doubled_images"] += earlier is not entry
+    return ""
+
+
+def _annotation(coco: CocoFile, row: dict) -> str:
+    image_id, category_id = (_id(row, key) for key in ("image_id", "category_id"))
+    if image_id not in coco.images:
+        raise _Meaningless(
+            f"belongs to image_id {row['image_id']!r}, which is not among the file's images"
+        )
+    segmentation = row.get("segmentation")
+    box = row.get("bbox")
+    if box in (None, [], {}):
+        box = _bounds(segmentation)
+        coco.counts["boxes_from_segmentation"] += box is not None
+    box = _box(box)
+    area = _number(row.get("area"))
+    coco.annotations.append(
+        {
+            "id": len(coco.annotations) + 1,
+            "image_id": image_id,
+            "category_id": category_id,
+            "bbox": box,
+            "area": area if area is not None and area >= 0 else abs(box[2] * box[3]),
+            "iscrowd": int(_flag(row, "iscrowd")),
+            "truncated": _flag(row, "truncated"),
+            "visibility": 1.0 if (seen := _number(row.get("visibility"))) is None else seen,
+            "segmentation": segmentation if isinstance(segmentation, (list, dict)) else [],
+        }
+    )
+    if category_id not in coco.categories:
+        return (
+            f"has category_id {row['category_id']!r}; expected one of the file's categories "
+            f"{list(coco.categories)[:10]}"
+        )
+    return ""
+
+
+def _id(row: dict, key: str) -> Id:
+    """An id as int where it is a whole number, however written; else the text itself."""
+    value = row.get(key)
+    if value is None:
+        raise _Meaningless(f"expected {key}, received it without {key}")
+    return whole_or_text(value, key)
+
+
+def whole_or_text(value: Any, key: str = "id") -> Id:
+    """`7`, `7.0` and `"7"` are one id; `"img7"` is another.
+
+    Raises:
+        RefinezooError: neither a whole number nor text.
+    """
+    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}\s*", value):
+        return int(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    if isinstance(number, (int, float)) and not isinstance(number, bool):
+        if math.isfinite(number) and number == int(number):
+            return int(number)
+    raise _Meaningless(f"expected {key} to be a whole number or text, received {value!r:.60}")
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, also of text; None where there is none."""
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _side(row: dict, key: str) -> int | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    number = _number(value)
+    if number is None or number < 1 or number != int(number):
+        raise _Meaningless(f"expected {key} in pixels, received {value!r:.40}")
+    return int(number)
+
+
+def _flag(row: dict, key: str) -> bool:
+    value = row.get(key)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in _TRUE | _FALSE:
+            return word in _TRUE
+    elif value is None or isinstance(value, (bool, int, float)):
+        return bool(value)
+    raise _Meaningless(f"expected {key} to be 0 or 1, received {value!r:.40}")
+
+
+def _box(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        keys = ("x", "y", "width", "height") if "width" in value else ("x", "y", "w", "h")
+        value = [value.get(key) for key in keys]
+    numbers = [_number(side) for side in value] if isinstance(value, (list, tuple)) else []
+    if len(numbers) != 4 or None in numbers:
+        raise _Meaningless(f"expected bbox [x, y, width, height] in pixels, received {value!r:.80}")
+    return [float(side) for side in numbers if side is not None]
+
+
+def _bounds(segmentation: Any) -> list[float] | None:
+    """The box around polygons or a run-length mask; None where there is nothing."""
+    if isinstance(segmentation, dict):
+        from pycocotools import mask
+
+        try:
+            rle = segmentation
+            if isinstance(rle.get("counts"), list):
+                rle = mask.frPyObjects(rle, *rle["size"])
+            return [float(side) for side in mask.toBbox(rle)]
+        except Exception as error:  # pycocotools raises whatever its C code meets
+            raise _Meaningless(f"expected a run-length mask, but {error}") from None
+    points = [
+        number
+        for polygon in segmentation or []
+        if isinstance(polygon, list) and len(polygon) % 2 == 0
+        for number in map(_number, polygon)
+    ]
+    if len(points) < 6 or None in points:
+        return None
+    xs, ys = points[::2], points[1::2]
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]  # type: ignore[type-var]
+
+
+def picture_folders(document: str) -> list[str]:
+    """Where the pictures of a COCO file may lie, nearest first; POSIX, below the dataset's root.
+
+    Also `images/`, and folders named after the file: `train2017/` of `instances_train2017.json`.
+    """
+    path = PurePosixPath(document)
+    splits = [part for part in re.split(r"[_.]", path.stem) if part]
+    folders = []
+    for parent in dict.fromkeys((path.parent, path.parent.parent, PurePosixPath("."))):
+        for middle in ("", "images"):
+            base = parent / middle
+            folders += [base, *(base / split for split in splits)]
+    return [folder.as_posix() for folder in dict.fromkeys(folders)]
+
+
+def locate(
+    file_name: str, folders: Sequence[str], find: Callable[[str], str | None], root: Path
+) -> str | None:
+    """The picture that a COCO row names, as a POSIX path below the root; None where there is none.
+
+    Args:
+        file_name: as written, with either slash, absolute or not.
+        folders: where it may lie, nearest first.
+        find: the file of a path below the root, if it is there.
+        root: the dataset's folder.
+
+    Raises:
+        RefinezooError: the name leads out of the root.
+    """
+    name = file_name.strip().replace("\\", "/")
+    whole = re.match(r"([A-Za-z]:)?/|file://", name)
+    if whole:
+        try:
+            inside = Path(name).relative_to(root.resolve()).as_posix()
+        except ValueError:
+            # Written on another machine: what of the path exists here.
+            parts = [part for part in PurePosixPath(name[whole.end() :]).parts if part != "/"]
+            tails = ["/".join(parts[place:]) for place in range(len(parts)) if ".." not in parts]
+        else:
+            return find(inside)
+    else:
+        first, _, rest = name.removeprefix("./").partition("/")
+        tails = [name, rest] if first.lower() == root.name.lower() and rest else [name]
+    outside = bool(whole)
+    for tail in tails:
+        up = ".." in PurePosixPath(tail).parts
+        for folder in folders[:1] if up else folders:  # from the file's own folder alone
+            path = os.path.normpath(os.path.join(folder, tail)).replace(os.sep, "/")
+            outside = outside or path.startswith("..")
+            if found := find(path):
+                return found
+    if outside:
+        raise RefinezooError(
+            f"names {file_name!r}, which is outside the dataset {str(root)!r}. Expected paths "
+            "below it."
+        )
+    return None

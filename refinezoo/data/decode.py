@@ -1,0 +1,285 @@
+"""Decodes any picture file to the values it stores; what they mean is its reader's affair."""
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+
+# Pillow's name of a format and its suffixes. Only these decoders run: Pillow has others that start
+# programs (PostScript), or that hold no photo.
+SUFFIXES = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "TGA": (".tga",),
+    "JPEG2000": (".jp2",),
+}
+IMAGE_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000")
+_DECODERS = (*SUFFIXES, "GIF")  # JPEG's opens MPO, of drones and phones, too
+PIXEL_LIMIT = 1 << 27  # 134 million, 0.4 GB as RGB
+_LIMIT_VARIABLE = "REFINEZOO_MAX_PIXELS"
+_ORIENTATION = 0x0112
+# EXIF orientation -> how the stored rows and columns become the upright picture.
+_TURNS = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+# What ends a JPEG's segment of compressed data: no stuffed zero, restart, fill byte.
+_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture file says of itself before its pixels are decoded.
+
+    Attributes:
+        format: as Pillow calls it, e.g. "JPEG".
+        stored: width and height of the stored pixels.
+        orientation: of EXIF, 1 to 8; 1 is upright.
+    """
+
+    format: str
+    stored: tuple[int, int]
+    orientation: int
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height as a viewer shows the picture."""
+        return self.stored[::-1] if self.orientation >= 5 else self.stored
+
+    def turns(self, size: tuple[int, int] | None) -> bool:
+        """Whether a reader that expects `size` (width, height) sees the picture turned upright.
+
+        Annotations of another size than the upright one, but of that of the stored pixels, were
+        made by a tool that ignores EXIF.
+        """
+        if self.orientation == 1:
+            return False
+        return size is None or size == self.upright or size != self.stored
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The stored values of a picture file.
+
+    Attributes:
+        values: [H, W], or [H, W, C] with 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; bool,
+            uint8, uint16, int32 or float32. Of a palette file the indices.
+        palette: uint8 [K, 4], RGBA, of a palette file; else None.
+        scale: what Pillow multiplied grey values of 2 or 4 bits by; else 1.
+        header: of the file.
+        turned: whether `values` were turned upright.
+        conversions: what decoding changed, in words.
+    """
+
+    values: np.ndarray
+    palette: np.ndarray | None
+    scale: int
+    header: Header
+    turned: bool
+    conversions: tuple[str, ...]
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """Format, size and orientation of a picture file, without decoding its pixels.
+
+    Raises:
+        RefinezooError: no picture, or more pixels than the limit.
+    """
+    path = Path(path)
+    with _worded(path):
+        with open(path, "rb") as file, _opened(file) as image:
+            return _header(path, image)
+
+
+def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> Decoded:
+    """Decodes a picture file.
+
+    At most `PIXEL_LIMIT` pixels; the environment variable REFINEZOO_MAX_PIXELS sets another limit.
+
+    Args:
+        path: the file; its content decides the format, not its name.
+        size: width and height that annotations give. The EXIF orientation is applied, unless the
+            stored pixels have this size and the upright ones have not.
+
+    Raises:
+        RefinezooError: no file, no picture, an animation, truncated, or over the limit.
+    """
+    path = Path(path)
+    with _worded(path):
+        data = path.read_bytes()
+        if not data:
+            raise RefinezooError(f"{path}: expected a picture, received a file of zero bytes.")
+        with _opened(io.BytesIO(data)) as image:
+            header = _header(path, image)
+            _refuse_truncated(path, data)
+            if header.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise RefinezooError(
+                    f"{path}: expected one picture, received an animation or several pages. "
+                    "Save the picture that you mean as a file of its own."
+                )
+            values, palette, scale, conversions = _values(image, data)
+    turned = header.turns(size)
+    if turned:
+        values = np.ascontiguousarray(_TURNS[header.orientation](values))
+        conversions = ("EXIF orientation applied", *conversions)
+    elif header.orientation != 1:
+        conversions = ("pixels as stored, which the annotations fit; not as EXIF", *conversions)
+    return Decoded(values, palette, scale, header, turned, conversions)
+
+
+def pixel_limit() -> int:
+    """The largest number of pixels that is decoded.
+
+    Raises:
+        RefinezooError: REFINEZOO_MAX_PIXELS is no number.
+    """
+    text = os.environ.get(_LIMIT_VARIABLE, "")
+    if not text:
+        return PIXEL_LIMIT
+    if not text.isdigit() or not int(text):
+        raise RefinezooError(f"{_LIMIT_VARIABLE}: expected a number of pixels, received {text!r}.")
+    return int(text)
+
+
+def _opened(file: Any) -> Any:
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None:  # ours is checked in words, before anything is decoded
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, pixel_limit())
+    return Image.open(file, formats=_DECODERS)
+
+
+def _header(path: Path, image: Any) -> Header:
+    width, height = image.size
+    if width * height > (limit := pixel_limit()):
+        raise RefinezooError(
+            f"{path}: expected at most {limit:,} pixels, received {width} x {height}. Scale it "
+            f"down, or allow more: {_LIMIT_VARIABLE}={width * height}."
+        )
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block says nothing; the picture may be whole
+        orientation = 1
+    return Header(image.format, (width, height), orientation if orientation in _TURNS else 1)
+
+
+def _values(image: Any, data: bytes) -> tuple[np.ndarray, np.ndarray | None, int, tuple[str, ...]]:
+    """The values of an open picture, its palette, what grey was multiplied by, conversions."""
+    mode, bits = image.mode, _bits(image, data)
+    if bits == 16 and mode in ("RGB", "RGBA", "LA"):  # Pillow would keep the upper eight
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is None or pixels.dtype != np.uint16:
+            raise ValueError("its 16-bit colours do not decode")
+        if pixels.ndim == 3:
+            order = [2, 1, 0, 3][: pixels.shape[2]]
+            pixels = pixels[..., order]
+        return np.ascontiguousarray(pixels), None, 1, ()
+    if mode == "P":
+        image.load()
+        return np.array(image), _palette(image), 1, ()
+    if "transparency" in image.info and mode in ("L", "RGB", "1"):
+        return np.array(image.convert("RGBA")), None, 1, ()
+    if mode in ("1", "L", "LA", "RGB", "RGBA"):
+        return np.array(image), None, {2: 85, 4: 17}.get(bits, 1) if mode == "L" else 1, ()
+    if mode.startswith("I;16"):
+        return np.array(image).astype(np.uint16), None, 1, ()
+    if mode in ("I", "F"):
+        deep = np.array(image)
+        # Pillow opens PNM of more than 8 bits as int32.
+        return (deep.astype(np.uint16) if image.format == "PPM" else deep), None, 1, ()
+    if mode in ("PA", "La", "RGBa"):
+        return np.array(image.convert("RGBA")), None, 1, ()
+    return np.array(image.convert("RGB")), None, 1, (f"{mode} to RGB",)
+
+
+def _palette(image: Any) -> np.ndarray:
+    """The colours of a palette file: uint8 [256, 4]; entries that it lacks are black."""
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:, 3] = 255
+    known = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    colours[: len(known)] = known
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        colours[transparent, 3] = 0
+    elif isinstance(transparent, bytes):
+        colours[: len(transparent), 3] = np.frombuffer(transparent, np.uint8)
+    return colours
+
+
+def _bits(image: Any, data: bytes) -> int:
+    """Bits per channel where Pillow's mode hides them; 0 where it does not matter."""
+    if image.format == "PNG":
+        return data[24]
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (0,)))
+    return 0
+
+
+class _worded:  # noqa: N801
+    """Puts whatever a decoder raises on a broken file into words."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, Exception) or isinstance(error, RefinezooError):
+            return
+        if isinstance(error, OSError) and error.errno is not None:
+            raise RefinezooError(
+                f"expected a picture file, received {self.path}: {error.strerror}."
+            ) from None
+        words = str(error) if "cannot identify" not in str(error) else "no decoder knows it"
+        raise RefinezooError(
+            f"{self.path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received bytes that "
+            f"do not decode ({words}). Replace or delete the file."
+        ) from None
+
+
+def _refuse_truncated(path: Path, data: bytes) -> None:
+    """A training set must not contain what a decoder fills a cut file with."""
+    whole = True
+    if data[:2] == b"\xff\xd8":
+        whole = _jpeg_ends(data)
+    elif data[:8] == b"\x89PNG\r\n\x1a\n":
+        whole = b"IEND" in data
+    elif data[:4] == b"RIFF":
+        whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    if not whole:
+        raise RefinezooError(
+            f"{path}: expected a whole picture, received a truncated file ({len(data)} bytes "
+            "without the end marker). Copy it again or delete it."
+        )
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether a JPEG reaches its end marker; phones append megabytes (motion photos) to it.
+
+    Segments are skipped by their length, since the preview in EXIF has an end marker of its own.
+    """
+    place = 2
+    while marker := _JPEG_MARKER.search(data, place):
+        if marker[1] == b"\xd9":
+            return True
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return False

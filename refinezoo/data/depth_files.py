@@ -1,0 +1,125 @@
+"""Depth files as renderers and cameras write them: float32 metres, 0 = missing."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.decode import decode, pixel_limit
+from refinezoo.errors import RefinezooError
+
+DEPTH_SUFFIXES = (".png", ".npy", ".npz", ".exr", ".tiff", ".tif", ".pfm")
+
+
+def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
+    """Reads a depth map: whole numbers (PNG, TIFF of 16 bits) in steps of `unit_m`, or metres.
+
+    Args:
+        path: `.png` or `.tiff` of whole numbers; `.npy`, `.npz`, `.exr`, `.pfm` or a float `.tiff`
+            in metres. `.exr` needs `pip install OpenEXR`.
+        unit_m: metres per step of an integer file; 0.001 for millimetres, 0.01 for Virtual KITTI.
+
+    Returns:
+        float32 [H, W, 1], metres, 0 = missing (NaN and infinite values become 0).
+
+    Raises:
+        RefinezooError: the file is unreadable, no depth map, colour-coded, or has 8 bits.
+    """
+    path = Path(path)
+    read = {".npy": _npy, ".npz": _npz, ".exr": _exr, ".pfm": _pfm}.get(path.suffix.lower())
+    depth = np.asarray(read(path) if read else decode(path).values)
+    if depth.ndim == 3 and depth.shape[2] in (3, 4) and depth.dtype == np.uint16:
+        if (depth[..., :3] == depth[..., :1]).all():
+            depth = depth[..., 0]  # grey, saved as RGB
+    if depth.ndim == 3 and depth.shape[2] > 1 and depth.dtype.kind in "uib":
+        raise RefinezooError(
+            f"{path}: expected a depth map [H, W], received {list(depth.shape)} {depth.dtype}, "
+            "colours. A coloured depth picture cannot be turned back into metres; export the depth "
+            "buffer as 16-bit grey PNG or float .npy."
+        )
+    if depth.dtype in (np.uint8, np.int8, bool):
+        raise RefinezooError(
+            f"{path}: expected depth of 16 bits or more, received 8 bits, whose steps are too "
+            "coarse to be depth in metres. Export the depth buffer as 16-bit PNG or float .npy."
+        )
+    if depth.ndim == 2:
+        depth = depth[..., None]
+    if depth.ndim != 3 or depth.shape[2] != 1 or depth.dtype.kind not in "iuf":
+        raise RefinezooError(
+            f"{path}: expected a depth map [H, W], received {list(depth.shape)} {depth.dtype}. "
+            "Save one number a pixel."
+        )
+    scale = unit_m if depth.dtype.kind in "iu" else 1.0
+    metres = depth.astype(np.float32) * np.float32(scale)
+    return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
+
+
+def _npy(path: Path) -> np.ndarray:
+    return _loaded(path)
+
+
+def _npz(path: Path) -> np.ndarray:
+    arrays = _loaded(path)
+    try:
+        with arrays:
+            names = arrays.files
+            name = next((n for n in names if n.lower().startswith("depth")), names[0])
+            if len(names) > 1 and not name.lower().startswith("depth"):
+                raise RefinezooError(
+                    f"{path}: expected an array called depth, received {', '.join(names[:5])}. "
+                    "Save the depth under that name."
+                )
+            if arrays.zip.getinfo(f"{name}.npy").file_size > 8 * pixel_limit():
+                raise RefinezooError(f"{path}: expected a depth map, received a larger array.")
+            return arrays[name]
+    except RefinezooError:
+        raise
+    except Exception as error:  # a broken archive raises whatever zipfile and zlib meet
+        raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except Exception as error:  # NumPy parses the header as Python and raises what that does
+        raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
+
+
+def _exr(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise RefinezooError(f"expected a depth map, received {path}: no such file.")
+    try:
+        import OpenEXR
+    except ImportError:
+        raise RefinezooError(
+            f"{path}: expected depth, received OpenEXR, which needs `pip install OpenEXR`. Or "
+            "export .npy in metres or 16-bit PNG in millimetres."
+        ) from None
+    try:
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            channels = {name: channel.pixels for name, channel in file.channels().items()}
+    except Exception as error:  # OpenEXR raises its own classes
+        raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
+    names = [name for name in channels if name.rsplit(".", 1)[-1].upper() in ("Z", "V", "Y", "R")]
+    names.sort(key=lambda name: "ZVYR".index(name.rsplit(".", 1)[-1].upper()))
+    if not names:
+        raise RefinezooError(
+            f"{path}: expected a channel Z, V, Y or R, received {', '.join(channels)}."
+        )
+    return channels[names[0]]
+
+
+def _pfm(path: Path) -> np.ndarray:
+    """Portable float map: a header of three words, rows from the bottom."""
+    try:
+        data = path.read_bytes()
+        kind, sizes, scale, body = data.split(b"\n", 3)
+        width, height = (int(side) for side in sizes.split())
+        order = "<" if float(scale) < 0 else ">"
+        if kind.strip() != b"Pf" or len(body) < 4 * width * height or min(width, height) < 1:
+            raise ValueError("it is no grey PFM of that size")
+        values = np.frombuffer(body[: 4 * width * height], order + "f4")
+    except (OSError, ValueError) as error:
+        raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
+    return values.reshape(height, width)[::-1].astype(np.float32)

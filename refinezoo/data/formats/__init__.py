@@ -1,0 +1,132 @@
+"""Dataset formats, one file each, and the recogniser that every verb uses.
+
+A new format is one file here with a class under `@dataset_format`; nothing else names it.
+"""
+
+import glob
+import importlib
+import os
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from refinezoo.data.decode import IMAGE_SUFFIXES
+from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import is_picture, matching, read_tree
+from refinezoo.errors import RefinezooError, did_you_mean
+
+__all__ = [
+    "DatasetFormat",
+    "Layout",
+    "Paired",
+    "dataset_format",
+    "formats",
+    "list_images",
+    "recognise",
+]
+
+
+def formats() -> list[DatasetFormat]:
+    """All registered formats, in the order in which they are asked."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return sorted(FORMATS.values(), key=lambda kind: (kind.order, kind.name))
+
+
+def recognise(
+    source: str | os.PathLike,
+    *,
+    images: str | Sequence[str] | None = None,
+    format: str | None = None,
+) -> Layout:
+    """Sorts a dataset tree into pictures, their labels and the rest.
+
+    Args:
+        source: the dataset's folder.
+        images: patterns below it (`rgb/**/*.png`) that decide which files are the pictures.
+        format: the name of a format, where the recogniser should not choose.
+
+    Raises:
+        RefinezooError: no such folder or format, no pictures in it, or annotations that cannot be
+            read.
+    """
+    tree = read_tree(source)
+    kind = _named(format) if format else next(kind for kind in formats() if kind.claims(tree))
+    layout = kind.read(tree)
+    if images is not None:
+        _choose(layout, [images] if isinstance(images, str) else list(images))
+    chosen = set(layout.renders)
+    layout.carried = [name for name in tree.files if name not in chosen]
+    if not layout.renders and not layout.missing:
+        raise RefinezooError(
+            f"found no renders in {str(source)!r} ({len(tree.files)} files). Expected images named "
+            "by a COCO file, or in a folder called images/, JPEGImages/ or rgb/, or directly in "
+            f"it; of {', '.join(IMAGE_SUFFIXES)}."
+        )
+    owned = {file for files in layout.labels.values() for file in files.values()}
+    stems = {os.path.basename(os.path.splitext(name)[0]) for name in chosen}
+    layout.unknown = [
+        name
+        for name in tree.pictures
+        if name not in chosen | owned and os.path.basename(os.path.splitext(name)[0]) not in stems
+    ]
+    return layout
+
+
+def list_images(source: str | os.PathLike) -> list[Path]:
+    """The pictures of a folder, dataset, COCO file or pattern, in a fixed order.
+
+    A folder is read as every verb reads it: with its sub-folders, without hidden files, and
+    without what its format or its names call labels.
+
+    Args:
+        source: a folder; a COCO file; one picture; or a pattern, in which `**` is any number of
+            folders.
+
+    Raises:
+        RefinezooError: nothing there, no pictures, or labels that may be among them.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return recognise(path).pictures()
+    if path.is_file():
+        if path.suffix.lower() == ".json":
+            from refinezoo.data.coco import CocoDataset
+
+            return [record.path for record in CocoDataset.load(path).records]
+        return [path]
+    if glob.has_magic(str(source)):
+        return matching(str(source))
+    raise RefinezooError(f"expected a folder of pictures, received {source}: no such folder.")
+
+
+def _named(name: str) -> DatasetFormat:
+    known = {kind.name: kind for kind in formats()}
+    if name not in known:
+        raise RefinezooError(
+            f"expected a dataset format of {', '.join(known)}, received {name!r}."
+            + did_you_mean(name, known)
+        )
+    return known[name]
+
+
+def _choose(layout: Layout, patterns: list[str]) -> None:
+    """Makes the files that match the pictures; their labels stay, others are looked for."""
+    root = layout.root
+    found = {
+        Path(name).as_posix()
+        for pattern in patterns
+        for name in glob.glob(pattern, root_dir=root, recursive=True)
+        if is_picture(name)
+    }
+    layout.renders = sorted(found & layout.tree.names)
+    layout.doubtful, layout.mixed = "", False
+    if not layout.renders:
+        raise RefinezooError(
+            f"expected pictures that match {', '.join(patterns)} in {str(root)!r}, received none. "
+            "Patterns are relative to the dataset; **/ stands for any number of folders."
+        )
+    for kind, files in layout.labels.items():
+        layout.labels[kind] = {name: file for name, file in files.items() if name in found}
+    add_siblings(layout.tree, layout)

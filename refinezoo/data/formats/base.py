@@ -1,0 +1,164 @@
+"""What a dataset format is, and the registry that all verbs recognise datasets by."""
+
+import itertools
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refinezoo.data.decode import IMAGE_SUFFIXES
+from refinezoo.data.depth_files import DEPTH_SUFFIXES
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import Tree, read_tree
+
+FORMATS: dict[str, "DatasetFormat"] = {}
+
+RENDER_FOLDERS = frozenset(
+    "images image jpegimages rgb renders render imgs img color colour frames".split()
+)
+# Folders beside the pictures' and what a file of the picture's name in them is.
+SIBLINGS = {
+    "foreground_mask": (("foreground_masks", "foreground_mask"), IMAGE_SUFFIXES),
+    "class_ids": (("masks", "mask", "segmentationclass"), IMAGE_SUFFIXES),
+    "depth": (("depth", "depths"), DEPTH_SUFFIXES),
+}
+
+
+class DatasetFormat(ABC):
+    """One way to lay out a dataset. Registered by `@dataset_format`, found by `recognise`.
+
+    Attributes:
+        name: one word, e.g. "coco".
+        title: for the table of layouts.
+        example: paths of one picture and its labels, for the table.
+        order: formats are asked in this order; the surest signs come first.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    example: ClassVar[str]
+    order: ClassVar[int] = 50
+
+    @abstractmethod
+    def claims(self, tree: Tree) -> bool:
+        """Whether the tree is laid out this way."""
+
+    @abstractmethod
+    def read(self, tree: Tree) -> Layout:
+        """The tree's pictures and labels; `recognise` fills in what is carried."""
+
+    def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
+        """The labelled boxes of a picture, [x1, y1, x2, y2] in pixels."""
+        return []
+
+    def document(self, layout: Layout) -> dict[str, Any] | None:
+        """The labelled boxes of all pictures as COCO has them; None where there are none."""
+        return None
+
+
+def dataset_format(cls: type[DatasetFormat]) -> type[DatasetFormat]:
+    """Registers a dataset format under its `name`."""
+    FORMATS[cls.name] = cls()
+    return cls
+
+
+class Paired(DatasetFormat):
+    """A format whose paths alone say which label belongs to which picture.
+
+    Attributes:
+        picture: pattern of a picture's path, with named groups.
+        labels: per kind of label the paths that it may have, with those groups in braces.
+        depth_unit_m: metres per step of an integer depth file.
+    """
+
+    picture: ClassVar[str]
+    labels: ClassVar[dict[str, tuple[str, ...]]]
+    depth_unit_m: ClassVar[float] = 0.001
+    order = 20
+
+    def claims(self, tree: Tree) -> bool:
+        """Whether a picture with one of its labels is there."""
+        return any(any(self._labels(tree, match)) for match in self._matches(tree))
+
+    def read(self, tree: Tree) -> Layout:
+        """The pictures that match, with their labels."""
+        layout = Layout(tree, self, depth_unit_m=self.depth_unit_m)
+        for match in self._matches(tree):
+            name = match.string
+            layout.renders.append(name)
+            for kind, file in self._labels(tree, match):
+                layout.labels.setdefault(kind, {})[name] = file
+        return layout
+
+    def _matches(self, tree: Tree) -> Iterator[re.Match[str]]:
+        pattern = re.compile(self.picture, re.IGNORECASE)
+        return filter(None, map(pattern.fullmatch, tree.pictures))
+
+    def _labels(self, tree: Tree, match: re.Match[str]) -> Iterator[tuple[str, str]]:
+        groups = {key: value or "" for key, value in match.groupdict().items()}
+        for kind, templates in self.labels.items():
+            found = (tree.find(template.format(**groups)) for template in templates)
+            if file := next(filter(None, found), None):
+                yield kind, file
+
+
+def add_siblings(tree: Tree, layout: Layout) -> None:
+    """Finds masks and depth of the pictures in folders beside theirs; see `SIBLINGS`."""
+    for kind, (folders, suffixes) in SIBLINGS.items():
+        known = layout.labels.setdefault(kind, {})
+        for name in layout.renders:
+            if name not in known and (file := sibling(tree, name, folders, suffixes)):
+                known[name] = file
+    layout.labels = {kind: files for kind, files in layout.labels.items() if files}
+
+
+def sibling(
+    tree: Tree, name: str, folders: tuple[str, ...], suffixes: tuple[str, ...]
+) -> str | None:
+    """The file of a picture's name in a folder beside that of the pictures, or inside it."""
+    *parents, file = name.split("/")
+    stem = file.rsplit(".", 1)[0]
+    renders = [i for i, part in enumerate(parents) if part.lower() in RENDER_FOLDERS]
+    for folder in folders:
+        places = [[*parents, folder]]
+        if parents:
+            places.append([*parents[:-1], folder])
+        if renders:
+            head, tail = parents[: renders[-1]], parents[renders[-1] + 1 :]
+            places = [[*head, folder, *tail], [*head, folder], *places]
+        for place in places:
+            found = tree.with_stem("/".join([*place, stem]), suffixes)
+            if found and found != name:
+                return found
+    return None
+
+
+def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
+    """Per kind of `SIBLINGS` the label file of each picture that has one, wherever pictures lie."""
+    trees: dict[Path, Tree | None] = {}
+    found: dict[str, dict[Path, Path]] = {kind: {} for kind in SIBLINGS}
+    for path in paths:
+        renders = [p for p in path.parents if p.name.lower() in RENDER_FOLDERS][:1]
+        below = [(p.parent, path.relative_to(p)) for p in renders]
+        places = [*below, (path.parent, Path(path.name)), (path.parent.parent, Path(path.name))]
+        for kind, (folders, suffixes) in SIBLINGS.items():
+            for folder, (parent, name) in itertools.product(folders, places):
+                where = parent / folder
+                if where not in trees:
+                    trees[where] = read_tree(where) if where.is_dir() else None
+                tree = trees[where]
+                file = tree and tree.with_stem(name.with_suffix("").as_posix(), suffixes)
+                if tree and file:
+                    found[kind].setdefault(path, tree.root / file)
+    return found
+
+
+def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:
+    """float32 [N, 4], xyxy in pixels, clipped to the picture; boxes without area left out."""
+    boxes = np.asarray(rows, np.float32).reshape(-1, 4)
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    return boxes[(boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)]

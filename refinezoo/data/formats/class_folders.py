@@ -1,0 +1,39 @@
+"""Class folders: the folder's name is the picture's class."""
+
+from pathlib import PurePosixPath
+
+from refinezoo.data.formats.base import RENDER_FOLDERS, dataset_format
+from refinezoo.data.formats.evidence import names_labels
+from refinezoo.data.formats.folders import Folders
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import Tree
+
+
+@dataset_format
+class ClassFolders(Folders):
+    """`CLASS/NAME.png` or `SPLIT/CLASS/NAME.png`: nothing but pictures, two classes or more."""
+
+    name = "class_folders"
+    title = "class folders"
+    example = "train/cat/0001.png, train/dog/0001.png"
+    order = 90
+
+    def claims(self, tree: Tree) -> bool:
+        """Whether all pictures lie in folders of one depth, none of which says what it holds."""
+        places = {PurePosixPath(name).parent for name in tree.pictures}
+        parts = {part for place in places for part in place.parts}
+        depths = {len(place.parts) for place in places}
+        return (
+            len({place.name for place in places}) >= 2
+            and len(depths) == 1
+            and depths <= {1, 2}
+            and not any(part.lower() in RENDER_FOLDERS or names_labels(part) for part in parts)
+        )
+
+    def read(self, tree: Tree) -> Layout:
+        """All pictures, each with its class; doubtful where some look like labels."""
+        layout = super().read(tree)
+        layout.details["classes"] = {
+            name: PurePosixPath(name).parent.name for name in layout.renders
+        }
+        return layout

@@ -1,0 +1,121 @@
+"""COCO: a JSON file names the pictures, wherever they lie."""
+
+from typing import Any
+
+from refinezoo.data.coco_file import (
+    CocoFile,
+    is_coco,
+    locate,
+    picture_folders,
+    read_coco,
+    read_json,
+)
+from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import Tree
+from refinezoo.errors import RefinezooError
+
+
+@dataset_format
+class Coco(DatasetFormat):
+    """One or more COCO files: of BlenderProc, BOP, Unity's converter, CVAT, Roboflow, ..."""
+
+    name = "coco"
+    title = "COCO"
+    example = "annotations.json, images/0001.png"
+    order = 10
+
+    def claims(self, tree: Tree) -> bool:
+        """Whether a JSON file of the tree is COCO."""
+        return bool(self._documents(tree))
+
+    def read(self, tree: Tree) -> Layout:
+        """The pictures that the files name, with their boxes and sizes.
+
+        Raises:
+            RefinezooError: a name outside of the tree.
+        """
+        layout = Layout(tree, self)
+        boxes: dict[str, list[list[float]]] = {}
+        sizes: dict[str, tuple[int, int]] = {}
+        missing: dict[str, None] = {}
+        files: list[tuple[CocoFile, dict]] = []
+        for name, document in self._documents(tree).items():
+            coco = read_coco(document)
+            coco.path = str(tree.root / name)
+            folders, found = picture_folders(name), {}
+            for number, row in coco.images.items():
+                try:
+                    file = locate(row["file_name"], folders, tree.find, tree.root)
+                except RefinezooError as error:
+                    raise RefinezooError(f"{coco.path} {error}") from None
+                if file is None:
+                    missing[row["file_name"]] = None
+                    continue
+                found[number] = file
+                boxes.setdefault(file, [])
+                if row["width"] and row["height"]:
+                    sizes[file] = row["width"], row["height"]
+            for row in coco.annotations:
+                if row["image_id"] in found and not row["iscrowd"]:
+                    x, y, w, h = row["bbox"]
+                    boxes[found[row["image_id"]]].append([x, y, x + w, y + h])
+            if coco.problems:
+                layout.notes.append(
+                    f"{len(coco.problems)} rows of {name} are not understood: {coco.problems[0]}"
+                )
+            files.append((coco, found))
+        layout.renders, layout.missing = sorted(boxes), list(missing)
+        layout.details = {"boxes": boxes, "sizes": sizes, "files": files}
+        spare = sum(
+            name.split("/")[0].lower() in RENDER_FOLDERS and name not in boxes
+            for name in tree.pictures
+        )
+        if spare:
+            layout.notes.append(f"{spare} images that no COCO file names are carried unrefined")
+        add_siblings(tree, layout)
+        return layout
+
+    def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
+        """Those of the COCO files, but for crowds."""
+        return layout.details["boxes"].get(name, [])
+
+    def document(self, layout: Layout) -> dict[str, Any] | None:
+        """The tree's only COCO file, its names made paths below the root.
+
+        Raises:
+            RefinezooError: several files, or pictures that are missing.
+        """
+        files = layout.details["files"]
+        if len(files) > 1:
+            names = ", ".join(coco.path for coco, _ in files[:5])
+            raise RefinezooError(
+                f"expected one COCO file in {str(layout.root)!r}, received {len(files)}: {names}. "
+                "Give one of these files instead of the folder."
+            )
+        coco, found = files[0]
+        if layout.missing:
+            raise RefinezooError(
+                f"{coco.path}: {len(layout.missing)} pictures are missing: "
+                f"{', '.join(layout.missing[:3])}. Restore them, or remove these entries."
+            )
+        document = coco.checked().document()
+        for row in document["images"]:
+            row["file_name"] = found[row["id"]]
+        return document
+
+    def _documents(self, tree: Tree) -> dict[str, Any]:
+        """The tree's COCO files, read once."""
+        if (kept := tree.__dict__.get("_coco")) is None:
+            kept = {}
+            for name in tree.files:
+                if not name.lower().endswith(".json"):
+                    continue
+                content = (tree.root / name).read_bytes()
+                if b"file_name" not in content.replace(b"\0", b""):
+                    continue
+                document = read_json(tree.root / name)
+                if is_coco(document):
+                    kept[name] = document
+            tree.__dict__["_coco"] = kept
+        return kept

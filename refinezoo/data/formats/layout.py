@@ -1,0 +1,166 @@
+"""What was recognised in a dataset tree: pictures, their labels, and what is neither."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from refinezoo.data.decode import read_header
+from refinezoo.data.tree import Tree
+from refinezoo.errors import RefinezooError
+
+if TYPE_CHECKING:
+    from refinezoo.data.formats.base import DatasetFormat
+
+_SHOWN = 6
+
+
+@dataclass
+class Layout:
+    """A dataset tree, sorted.
+
+    Attributes:
+        tree: all its files.
+        format: how it was recognised.
+        renders: POSIX paths below the root of the pictures, which refining repaints.
+        labels: per kind ("foreground_mask", "class_ids", "depth", ...) the label file of a picture.
+        carried: all other files.
+        unknown: those of the carried that are pictures and belong to nothing known.
+        doubtful: words why label pictures may be among the renders; empty where none can be.
+        mixed: whether those stand beside others that are surely pictures.
+        missing: pictures that annotations name and the tree lacks.
+        notes: what was assumed, in words.
+        depth_unit_m: metres per step of an integer depth file.
+        details: what the format keeps for itself.
+    """
+
+    tree: Tree
+    format: DatasetFormat
+    renders: list[str] = field(default_factory=list)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    carried: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    doubtful: str = ""
+    mixed: bool = False
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    depth_unit_m: float = 0.001
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The tree's folder."""
+        return self.tree.root
+
+    @property
+    def kind(self) -> str:
+        """The format's name."""
+        return self.format.name
+
+    def label(self, kind: str, name: str) -> Path | None:
+        """The label file of a picture, if it has one."""
+        file = self.labels.get(kind, {}).get(name)
+        return None if file is None else self.root / file
+
+    def size(self, name: str) -> tuple[int, int] | None:
+        """Width and height that its annotations, or else its masks, give a picture, if they do."""
+        if name in (known := self.details.get("sizes", {})):
+            return known[name]
+        for kind in ("foreground_mask", "class_ids", "instance_ids"):
+            if (file := self.label(kind, name)) is not None:
+                try:
+                    return read_header(file).upright
+                except RefinezooError:
+                    return None
+        return None
+
+    def size_is_stated(self, name: str) -> bool:
+        """Whether annotations, not only masks, give a picture's size."""
+        return name in self.details.get("sizes", {})
+
+    def boxes(self, name: str, width: int, height: int) -> np.ndarray:
+        """The labelled boxes of a picture: float32 [N, 4], xyxy, pixels, clipped."""
+        from refinezoo.data.formats.base import as_boxes
+
+        return as_boxes(self.format.boxes(self, name, width, height), width, height)
+
+    def pictures(self) -> list[Path]:
+        """The files of `renders`.
+
+        Raises:
+            RefinezooError: labels may be among them, or annotations name pictures that are not
+                there.
+        """
+        if self.doubtful and self.mixed:
+            raise RefinezooError(
+                f"expected pictures in {self.root}, received what may be labels: {self.doubtful}. "
+                "Give the folder of the pictures alone, or a pattern such as 'rgb/**/*.png'."
+            )
+        if self.missing:
+            raise RefinezooError(
+                f"{self.root}: {len(self.missing)} pictures that annotations name are missing: "
+                f"{', '.join(self.missing[:3])}. Restore them."
+            )
+        return [self.root / name for name in self.renders]
+
+    def describe(self) -> str:
+        """What is repainted, what belongs to it, what is carried and what is not known."""
+        lines = [f"{self.format.title}: {len(self.renders)} pictures to refine"]
+        lines += [f"  {row}" for row in _summed(self.renders)]
+        for kind, files in self.labels.items():
+            lines.append(f"{kind}: of {len(files)} pictures")
+            lines += [f"  {row}" for row in _summed(files.values())]
+        rest = sorted({*self.carried} - {*self.unknown})
+        lines.append(f"carried as they are: {len(rest)} files")
+        lines += [f"  {row}" for row in _summed(rest)]
+        if self.unknown:
+            lines.append(f"not known, carried as they are: {len(self.unknown)} pictures")
+            lines += [f"  {row}" for row in _summed(self.unknown)]
+        if self.missing:
+            lines.append(f"missing: {len(self.missing)} pictures that annotations name")
+        lines += [f"note: {note}" for note in (*self.tree.notes, *self.notes)]
+        return "\n".join(lines)
+
+
+def coco_document(
+    layout: Layout, objects: dict[str, list[dict[str, Any]]], classes: list[str]
+) -> dict[str, Any]:
+    """A COCO document of boxes per picture; ids count from 1, sizes are the files'.
+
+    Args:
+        layout: of the dataset.
+        objects: per picture rows `category` (index into `classes`), `xyxy` (pixels) and further
+            keys of COCO annotations.
+        classes: names.
+    """
+    images, annotations = [], []
+    for number, (name, rows) in enumerate(objects.items(), start=1):
+        width, height = layout.size(name) or read_header(layout.root / name).upright
+        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        for row in rows:
+            x1, y1, x2, y2 = row["xyxy"]
+            more = {key: value for key, value in row.items() if key not in ("category", "xyxy")}
+            annotations.append(
+                {
+                    "image_id": number,
+                    "category_id": row["category"] + 1,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    **more,
+                }
+            )
+    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def _summed(names: Any) -> list[str]:
+    """Files by folder and suffix, the most first: `images/*.png: 8`."""
+    counts = Counter(
+        f"{os.path.dirname(name)}/*{os.path.splitext(name)[1]}".lstrip("/") for name in names
+    )
+    rows = [f"{pattern}: {count}" for pattern, count in counts.most_common(_SHOWN)]
+    return rows + ([f"and {len(counts) - _SHOWN} more folders"] if len(counts) > _SHOWN else [])

@@ -1,0 +1,126 @@
+"""PASCAL VOC: an XML file a picture."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.evidence import in_label_folder
+from refinezoo.data.formats.layout import Layout, coco_document
+from refinezoo.data.tree import Tree
+from refinezoo.errors import RefinezooError
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataset_format
+class Voc(DatasetFormat):
+    """`JPEGImages/NAME.jpg` with `Annotations/NAME.xml`, or both in one folder (Roboflow).
+
+    Corners are taken as written, from 0; files that count from 1 are half a pixel off. Difficult
+    objects are ignored in training and measuring, as VOC's own evaluation does.
+    """
+
+    name = "voc"
+    title = "PASCAL VOC"
+    example = "JPEGImages/0001.jpg, Annotations/0001.xml"
+    order = 30
+
+    def claims(self, tree: Tree) -> bool:
+        """Whether pictures have XML files of their name."""
+        return any(PurePosixPath(name).suffix.lower() == ".xml" for name in tree.files) and bool(
+            self._annotated(tree)
+        )
+
+    def read(self, tree: Tree) -> Layout:
+        """The annotated pictures, and all others of the same folders."""
+        layout = Layout(tree, self)
+        annotations = self._annotated(tree)
+        folders = {PurePosixPath(name).parent for name in annotations}
+        layout.renders = [
+            name
+            for name in tree.pictures
+            if PurePosixPath(name).parent in folders and not in_label_folder(name)
+        ]
+        layout.labels["annotations"] = annotations
+        sizes: dict[str, tuple[int, int]] = {}
+        for name, file in annotations.items():
+            try:
+                root = _parsed(tree.root / file)
+            except RefinezooError as error:
+                layout.notes.append(str(error))
+                continue
+            size = [root.findtext(f"size/{side}", "0") for side in ("width", "height")]
+            if all(side.strip().isdigit() and int(side) for side in size):
+                sizes[name] = int(size[0]), int(size[1])
+        layout.details["sizes"] = sizes
+        add_siblings(tree, layout)
+        return layout
+
+    def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
+        """Those of the picture's XML file."""
+        file = layout.label("annotations", name)
+        try:
+            return [box for _, box, _ in _objects(file)] if file else []
+        except RefinezooError:
+            return []
+
+    def document(self, layout: Layout) -> dict[str, Any] | None:
+        """All boxes; classes are numbered by their sorted names, from 1.
+
+        Raises:
+            RefinezooError: an XML file that cannot be read.
+        """
+        found = {name: layout.label("annotations", name) for name in layout.renders}
+        rows = {name: _objects(file) if file else [] for name, file in found.items()}
+        classes = sorted({label for objects in rows.values() for label, _, _ in objects})
+        return coco_document(
+            layout,
+            {
+                name: [
+                    {"category": classes.index(label), "xyxy": box, **more}
+                    for label, box, more in objects
+                ]
+                for name, objects in rows.items()
+            },
+            classes,
+        )
+
+    def _annotated(self, tree: Tree) -> dict[str, str]:
+        found = {}
+        for name in tree.pictures:
+            if in_label_folder(name):
+                continue
+            file = sibling(tree, name, ("annotations",), (".xml",)) or tree.with_stem(
+                name.rsplit(".", 1)[0], (".xml",)
+            )
+            if file:
+                found[name] = file
+        return found
+
+
+def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
+    """Name, corners and flags of each object of an XML file."""
+    found = []
+    for place, item in enumerate(_parsed(path).iter("object")):
+        box = item.find("bndbox")
+        try:
+            corners = [float(box.findtext(corner, "")) for corner in _CORNERS]  # type: ignore
+        except (AttributeError, ValueError):
+            raise RefinezooError(
+                f"{path}: expected bndbox with {', '.join(_CORNERS)} in object {place}, received "
+                "none or no numbers. Correct or remove it."
+            ) from None
+        flags = {
+            "iscrowd": int((item.findtext("difficult") or "0").strip() == "1"),
+            "truncated": (item.findtext("truncated") or "0").strip() == "1",
+        }
+        found.append(((item.findtext("name") or "object").strip(), corners, flags))
+    return found
+
+
+def _parsed(path: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+        raise RefinezooError(f"{path}: expected a VOC annotation, but {error}.") from None

@@ -1,0 +1,196 @@
+"""YOLO: a text file a picture, sizes as shares of the picture's."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from refinezoo.data.decode import read_header
+from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.evidence import in_label_folder
+from refinezoo.data.formats.layout import Layout, coco_document
+from refinezoo.data.tree import Tree
+from refinezoo.errors import RefinezooError
+
+_NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt", "val.txt")
+_SAMPLES = 300
+
+
+@dataset_format
+class Yolo(DatasetFormat):
+    """`images/NAME.*` with `labels/NAME.txt`, or both in one folder (Darknet).
+
+    A line is a class and then: x, y, w, h (a box); with a fifth number, its confidence; x, y, w, h
+    and keypoints (a pose; `kpt_shape` of data.yaml says so, else lines of one length whose points
+    all lie in the box of the first four numbers); or x, y, x, y, x, y, ... (a polygon).
+    Reference: https://docs.ultralytics.com/datasets/
+    """
+
+    name = "yolo"
+    title = "YOLO (boxes, polygons, pose)"
+    example = "images/train/0001.jpg, labels/train/0001.txt, data.yaml"
+    order = 40
+
+    def claims(self, tree: Tree) -> bool:
+        """Whether pictures have text files of numbers under their name."""
+        labels = self._labelled(tree)
+        return any(_rows(tree.root / file) is not None for file in list(labels.values())[:_SAMPLES])
+
+    def read(self, tree: Tree) -> Layout:
+        """The labelled pictures, and all others in folders of such."""
+        layout = Layout(tree, self)
+        labels = self._labelled(tree)
+        folders = {name.rpartition("/")[0] for name in labels}
+        layout.renders = [
+            name
+            for name in tree.pictures
+            if name.rpartition("/")[0] in folders and not in_label_folder(name)
+        ]
+        layout.labels["annotations"] = labels
+        layout.details = _settings(tree)
+        if (poses := layout.details["poses"]) is None:
+            files = list(labels.values())
+            step = max(1, len(files) // _SAMPLES)
+            rows = [_rows(tree.root / file) or [] for file in files[::step]]
+            poses = _look_like_poses([row[1:] for some in rows for row in some])
+            if poses:
+                layout.notes.append("numbers after the boxes are taken for keypoints")
+        layout.details["poses"] = poses
+        add_siblings(tree, layout)
+        return layout
+
+    def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
+        """Those of the picture's text file; lines that are no numbers are left out."""
+        return [
+            [side * scale for side, scale in zip(box, (width, height) * 2, strict=True)]
+            for _, box in self._objects(layout, name)
+        ]
+
+    def document(self, layout: Layout) -> dict[str, Any] | None:
+        """All boxes; class k has the id k + 1.
+
+        Raises:
+            RefinezooError: a class without a name in data.yaml.
+        """
+        names = layout.details["names"]
+        found = {name: self._objects(layout, name) for name in layout.renders}
+        largest = max((label for rows in found.values() for label, _ in rows), default=-1)
+        if names and largest >= len(names):
+            raise RefinezooError(
+                f"expected classes 0 to {len(names) - 1}, as {layout.details['file']} names "
+                f"{len(names)}, received class {largest}. Add its name, or correct the labels."
+            )
+        names = names or [f"class {number}" for number in range(largest + 1)]
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for name, objects in found.items():
+            width, height = read_header(layout.root / name).upright
+            rows[name] = [
+                {
+                    "category": label,
+                    "xyxy": [s * k for s, k in zip(box, (width, height) * 2, strict=True)],
+                }
+                for label, box in objects
+            ]
+        return coco_document(layout, rows, names)
+
+    def _objects(self, layout: Layout, name: str) -> list[tuple[int, list[float]]]:
+        """Class and xyxy, as shares of the picture's size, of each line."""
+        file = layout.label("annotations", name)
+        found = []
+        for label, *values in (_rows(file) or []) if file else []:
+            if box := _box(values, layout.details["poses"]):
+                found.append((int(label), box))
+        return found
+
+    def _labelled(self, tree: Tree) -> dict[str, str]:
+        texts = [name for name in tree.files if name.lower().endswith(".txt")]
+        if not any(name.rsplit("/", 1)[-1].lower() not in _NOT_LABELS for name in texts):
+            return {}
+        found = {}
+        for name in tree.pictures:
+            if in_label_folder(name):
+                continue
+            file = sibling(tree, name, ("labels",), (".txt",)) or tree.with_stem(
+                name.rsplit(".", 1)[0], (".txt",)
+            )
+            if file:
+                found[name] = file
+        return found
+
+
+def _rows(path: Path) -> list[list[float]] | None:
+    """The lines that are numbers, of 5 or more; None of a file without such that is not empty."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except OSError:
+        return None
+    found = []
+    for line in filter(str.strip, lines):
+        try:
+            values = [float(word) for word in line.split()]
+        except ValueError:
+            continue
+        if len(values) >= 5 and all(map(math.isfinite, values)) and values[0] >= 0:
+            found.append(values)
+    return found if found or not any(map(str.strip, lines)) else None
+
+
+def _box(values: list[float], poses: bool) -> list[float] | None:
+    """[x1, y1, x2, y2] of what follows the class on a line."""
+    if len(values) in (4, 5) or poses:
+        x, y, w, h = values[:4]
+        return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+    if len(values) >= 6 and len(values) % 2 == 0:
+        xs, ys = values[0::2], values[1::2]
+        return [min(xs), min(ys), max(xs), max(ys)]
+    return None
+
+
+def _look_like_poses(rows: Iterable[list[float]]) -> bool:
+    """Whether lines of one length hold a box and points, or points with visibility, inside it."""
+    lines = [row for row in rows if len(row) > 5]
+    if not lines or len({len(row) for row in lines}) > 1:
+        return False
+    values = np.array(lines)
+    points, size = values[:, 4:], values.shape[1] - 4
+    for step in (3, 2):
+        if size % step:
+            continue
+        grid = points.reshape(len(points), -1, step)
+        x, y, w, h = (values[:, k, None] for k in range(4))
+        seen = (grid[..., :2] > 0).any(axis=-1)
+        inside = (np.abs(grid[..., 0] - x) <= 0.55 * w) & (np.abs(grid[..., 1] - y) <= 0.55 * h)
+        if step == 3 and not np.isin(grid[..., 2], (0, 1, 2)).all():
+            continue
+        if inside[seen].mean() > 0.9 if seen.any() else False:
+            return True
+    return bool(size % 2)  # no polygon has an odd number of numbers
+
+
+def _settings(tree: Tree) -> dict[str, Any]:
+    """Class names and whether lines are poses, of data.yaml, dataset.yaml or classes.txt."""
+    settings: dict[str, Any] = {"names": [], "poses": None, "file": ""}
+    for name in tree.files:
+        low = name.lower()
+        if "/" not in name and low.endswith((".yaml", ".yml")):
+            try:
+                content = yaml.safe_load((tree.root / name).read_text(encoding="utf-8-sig"))
+            except (OSError, ValueError, yaml.YAMLError):
+                continue
+            if not isinstance(content, dict) or "names" not in content:
+                continue
+            names = content["names"]
+            if isinstance(names, dict):
+                names = [names[key] for key in sorted(names, key=lambda key: int(key))]
+            if isinstance(names, list):
+                settings.update(names=[str(word) for word in names], file=name)
+            settings["poses"] = True if content.get("kpt_shape") else None
+            return settings
+        if low.rsplit("/", 1)[-1] in ("classes.txt", "obj.names"):
+            text = (tree.root / name).read_text(encoding="utf-8-sig", errors="replace")
+            words = [line.strip() for line in text.splitlines() if line.strip()]
+            settings.update(names=words, file=name)
+    return settings
