@@ -169,16 +169,20 @@ def _opened(file: Any) -> Any:
 
 def _header(path: Path, image: Any) -> Header:
     width, height = image.size
-    if width * height > (limit := pixel_limit()):
-        raise RefinezooError(
-            f"{path}: expected at most {limit:,} pixels, received {width} x {height}. Scale it "
-            f"down, or allow more: {_LIMIT_VARIABLE}={width * height}."
-        )
+    if width * height > pixel_limit():
+        raise RefinezooError(_too_large(path, f"{width} x {height}", width * height))
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a broken EXIF block says nothing; the picture may be whole
         orientation = 1
     return Header(image.format, (width, height), orientation if orientation in _TURNS else 1)
+
+
+def _too_large(path: Path, received: str, needed: int) -> str:
+    return (
+        f"{path}: expected at most {pixel_limit():,} pixels, received {received}. Scale it down, "
+        f"or allow more: {_LIMIT_VARIABLE}={needed}."
+    )
 
 
 def _values(image: Any, data: bytes) -> tuple[np.ndarray, np.ndarray | None, int, tuple[str, ...]]:
@@ -249,6 +253,8 @@ class _worded:  # noqa: N801
             raise RefinezooError(
                 f"expected a picture file, received {self.path}: {error.strerror}."
             ) from None
+        if "decompression bomb" in str(error) and (count := re.search(r"(\d+) pixels", str(error))):
+            raise RefinezooError(_too_large(self.path, f"{int(count[1]):,}", int(count[1])))
         words = str(error) if "cannot identify" not in str(error) else "no decoder knows it"
         raise RefinezooError(
             f"{self.path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received bytes that "

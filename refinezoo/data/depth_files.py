@@ -1,6 +1,7 @@
 """Depth files as renderers and cameras write them: float32 metres, 0 = missing."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,33 +57,34 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
 
 
 def _npy(path: Path) -> np.ndarray:
-    return _loaded(path)
+    return _loaded(path, lambda array: array)
 
 
 def _npz(path: Path) -> np.ndarray:
-    arrays = _loaded(path)
+    return _loaded(path, lambda arrays: _named_depth(path, arrays))
+
+
+def _named_depth(path: Path, arrays: Any) -> np.ndarray:
+    names = arrays.files
+    name = next((name for name in names if name.lower().startswith("depth")), None)
+    if name is None and len(names) != 1:
+        raise RefinezooError(
+            f"{path}: expected an array called depth, received {', '.join(names[:5])}. Save the "
+            "depth under that name."
+        )
+    name = name or names[0]
+    if arrays.zip.getinfo(f"{name}.npy").file_size > 8 * pixel_limit():
+        raise RefinezooError(f"{path}: expected a depth map, received a larger array.")
+    return arrays[name]
+
+
+def _loaded(path: Path, read: Callable[[Any], np.ndarray]) -> np.ndarray:
     try:
-        with arrays:
-            names = arrays.files
-            name = next((n for n in names if n.lower().startswith("depth")), names[0])
-            if len(names) > 1 and not name.lower().startswith("depth"):
-                raise RefinezooError(
-                    f"{path}: expected an array called depth, received {', '.join(names[:5])}. "
-                    "Save the depth under that name."
-                )
-            if arrays.zip.getinfo(f"{name}.npy").file_size > 8 * pixel_limit():
-                raise RefinezooError(f"{path}: expected a depth map, received a larger array.")
-            return arrays[name]
+        with open(path, "rb") as file:
+            return read(np.load(file, allow_pickle=False))
     except RefinezooError:
         raise
-    except Exception as error:  # a broken archive raises whatever zipfile and zlib meet
-        raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        return np.load(path, allow_pickle=False)
-    except Exception as error:  # NumPy parses the header as Python and raises what that does
+    except Exception as error:  # a broken header raises whatever NumPy and zipfile meet in it
         raise RefinezooError(f"{path}: expected a depth map, but {error}.") from None
 
 

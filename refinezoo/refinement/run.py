@@ -144,6 +144,8 @@ class Run:
             return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}
         pixels = refined if share == 1.0 else blend(job.rgb, refined, share)
         conversions = list(job.render.conversions) if job.render else []
+        if job.render and job.render.alpha is not None:
+            conversions.append("alpha carried unchanged")
         return self._encoded(job, pixels), row | {"conversions": conversions}
 
     def picture(self, name: str) -> Picture:

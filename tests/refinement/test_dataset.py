@@ -79,7 +79,7 @@ def test_strength_per_region_needs_masks(coco, tmp_path, brighter):
 
 def test_mask_of_another_size_is_named(coco, tmp_path, brighter, write):
     write(coco / "foreground_masks/scene_3.png", np.zeros((9, 9), np.uint8))
-    with pytest.raises(RefinezooError, match="48.*received 9x9"):
+    with pytest.raises(RefinezooError, match="received 9 x 9"):
         refine(coco, tmp_path / "out", brighter, gate=Gate())
     assert len(rows(tmp_path / "out")) == 5
 
@@ -196,7 +196,7 @@ def test_corrupt_image_is_named_after_the_others_are_done(coco, tmp_path, bright
     summary = refine(coco, out, brighter, on_error="skip")
     assert (summary.refined, summary.resumed, len(summary.failed)) == (3, 3, 2)
     bad.write_bytes(whole)
-    write(coco / "images/scene_2.png", scene(2)[0])
+    write(coco / "images/scene_2.png", scene(2, 51, 67)[0])
     assert refine(coco, out, brighter).refined == 5
 
 

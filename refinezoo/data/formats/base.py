@@ -72,11 +72,13 @@ class Paired(DatasetFormat):
         picture: pattern of a picture's path, with named groups.
         labels: per kind of label the paths that it may have, with those groups in braces.
         depth_unit_m: metres per step of an integer depth file.
+        only_labelled: a path is a picture's only if there is a label for it.
     """
 
     picture: ClassVar[str]
     labels: ClassVar[dict[str, tuple[str, ...]]]
     depth_unit_m: ClassVar[float] = 0.001
+    only_labelled: ClassVar[bool] = False
     order = 20
 
     def claims(self, tree: Tree) -> bool:
@@ -87,9 +89,10 @@ class Paired(DatasetFormat):
         """The pictures that match, with their labels."""
         layout = Layout(tree, self, depth_unit_m=self.depth_unit_m)
         for match in self._matches(tree):
-            name = match.string
-            layout.renders.append(name)
-            for kind, file in self._labels(tree, match):
+            name, found = match.string, dict(self._labels(tree, match))
+            if found or not self.only_labelled:
+                layout.renders.append(name)
+            for kind, file in found.items():
                 layout.labels.setdefault(kind, {})[name] = file
         return layout
 

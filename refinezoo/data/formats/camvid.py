@@ -18,3 +18,4 @@ class CamVid(Paired):
         "class_colours": ("{top}LabeledApproved_full/{frame}_L.png",),
         "class_ids": ("{top}{split}annot/{frame}.png",),
     }
+    only_labelled = True

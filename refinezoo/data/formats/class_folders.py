@@ -8,6 +8,8 @@ from refinezoo.data.formats.folders import Folders
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree
 
+_SPLITS = frozenset("train training trainval val valid validation test testing dev".split())
+
 
 @dataset_format
 class ClassFolders(Folders):
@@ -27,6 +29,7 @@ class ClassFolders(Folders):
             len({place.name for place in places}) >= 2
             and len(depths) == 1
             and depths <= {1, 2}
+            and not {part.lower() for part in parts} <= _SPLITS
             and not any(part.lower() in RENDER_FOLDERS or names_labels(part) for part in parts)
         )
 
