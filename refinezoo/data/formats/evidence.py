@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from refinezoo.data.decode import LOSSY, decode
+from refinezoo.data.decode import LOSSY, SUFFIXES, decode
 from refinezoo.data.formats.base import RENDER_FOLDERS
 from refinezoo.errors import RefinezooError
 
@@ -25,6 +25,7 @@ LABEL_WORDS = frozenset(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDS = re.compile(r".{2,}(masks?|annots?|labels?|depth|normals?|seg|segmentations?)$")
 _SAMPLES = 5
+_LOSSY_SUFFIXES = (*SUFFIXES["JPEG"], *SUFFIXES["JPEG2000"])
 
 
 def words(name: str) -> list[str]:
@@ -53,6 +54,8 @@ def label_like(path: str | os.PathLike) -> bool:
 
     Labels have few values in flat areas, are grey of 16 bits or float, or unit normals.
     """
+    if os.fspath(path).lower().endswith(_LOSSY_SUFFIXES):
+        return False
     try:
         found = decode(path)
     except RefinezooError:
