@@ -79,8 +79,8 @@ class CocoDataset:
 
         Args:
             source: annotations file or dataset folder.
-            image_folder: where the pictures are; by default beside the file, in `images/` or in
-                folders named after it, there or one folder up.
+            image_folder: where the pictures are, there or in `images/` or in folders named after
+                the file (`train2017/`); by default the file's folder or the one above.
 
         Raises:
             RefinezooError: no boxes, rows without a meaning, missing pictures or ones of another
@@ -105,7 +105,13 @@ class CocoDataset:
         else:
             path = path / "annotations.json" if path.is_dir() else path
             coco = read_coco(path).checked()
-            files = _located(coco, path, image_folder)
+            files, missing = locate_pictures(coco, path, image_folder)
+            if missing:
+                raise RefinezooError(
+                    f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
+                    f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
+                    "image_folder, or remove these entries from the file."
+                )
         return _loaded(coco, files, path)
 
     def __len__(self) -> int:
@@ -125,8 +131,12 @@ class CocoDataset:
             )
         return image
 
+    def truth(self) -> Any:
+        """What `coco_average_precision` takes as annotations: the COCO file, else `document()`."""
+        return self.json_path if self.json_path.is_file() else self.document()
+
     def document(self) -> dict[str, list[dict[str, Any]]]:
-        """The set as a COCO document, of which `coco_average_precision` takes the truth."""
+        """The set as a COCO document; boxes are as in `records`."""
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []
         for record in self.records:
@@ -184,36 +194,42 @@ class CocoDataset:
         )
 
 
-def _located(coco: CocoFile, path: Path, image_folder: str | os.PathLike | None) -> dict[Id, Path]:
-    """The file of each picture.
+def dataset_root(annotations: Path) -> Path:
+    """The folder of the dataset of a COCO file: its own, or the one above `annotations/`."""
+    above = annotations.parent.name.lower() in ("annotations", "annotation", "labels", "coco")
+    return annotations.parent.parent if above else annotations.parent
+
+
+def locate_pictures(
+    coco: CocoFile, path: Path, image_folder: str | os.PathLike | None = None
+) -> tuple[dict[Id, Path], list[str]]:
+    """The file of each picture of a COCO file, and the names of those that are not there.
+
+    Args:
+        coco: the file's content.
+        path: where it lies.
+        image_folder: where the pictures lie; by default the dataset's folder.
 
     Raises:
-        RefinezooError: names of files that are not there, or outside of the dataset.
+        RefinezooError: a name leads out of the dataset.
     """
-    if image_folder is not None:
-        tree, folders = read_tree(image_folder), ["."]
-    else:
-        above = path.parent.name.lower() in ("annotations", "labels", "annotation", "coco")
-        root = path.parent.parent if above else path.parent
-        tree = read_tree(root)
-        folders = picture_folders(path.relative_to(root).as_posix())
-    files, missing = {}, []
+    root = dataset_root(path) if image_folder is None else Path(image_folder)
+    tree = read_tree(root)
+    try:
+        place = path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        place = path.name
+    folders, files, missing = picture_folders(place), {}, []
     for number, row in coco.images.items():
         try:
-            found = locate(row["file_name"], folders, tree.find, tree.root)
+            found = locate(row["file_name"], folders, tree.find, root)
         except RefinezooError as error:
             raise RefinezooError(f"{path} {error}") from None
         if found is None:
             missing.append(row["file_name"])
         else:
-            files[number] = tree.root / found
-    if missing:
-        raise RefinezooError(
-            f"{path}: expected {len(coco.images)} pictures in {tree.root}, {len(missing)} are "
-            f"missing: {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the "
-            "right image_folder, or remove these entries from the file."
-        )
-    return files
+            files[number] = root / found
+    return files, missing
 
 
 def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:

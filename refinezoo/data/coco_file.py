@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -63,16 +64,20 @@ class CocoFile:
         }
 
 
-def read_coco(source: str | os.PathLike | dict[str, Any]) -> CocoFile:
+def read_coco(source: str | os.PathLike | dict[str, Any], *, pictures: bool = True) -> CocoFile:
     """Reads and normalises a COCO file, or such a document.
+
+    Args:
+        source: the file, or its content.
+        pictures: whether every image needs a `file_name`.
 
     Raises:
         RefinezooError: no JSON, or no COCO. Rows without a meaning become `problems`.
     """
     if isinstance(source, dict):
-        return _normalised("annotations", source)
+        return _normalised("annotations", source, pictures)
     path = Path(source)
-    return _normalised(str(path), read_json(path))
+    return _normalised(str(path), read_json(path), pictures)
 
 
 def read_json(path: Path) -> Any:
@@ -102,7 +107,7 @@ def is_coco(document: Any) -> bool:
     )
 
 
-def _normalised(path: str, document: Any) -> CocoFile:
+def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
     coco = CocoFile(path)
     if not isinstance(document, dict) or any(key not in document for key in _SECTIONS):
         keys = list(document)[:10] if isinstance(document, dict) else type(document).__name__
@@ -115,7 +120,7 @@ def _normalised(path: str, document: Any) -> CocoFile:
         coco.problems.append(words)
     for section, read in (
         ("categories", _category),
-        ("images", _image),
+        ("images", partial(_image, pictures=pictures)),
         ("annotations", _annotation),
     ):
         _read_rows(coco, document.get(section), section, read)
@@ -161,9 +166,9 @@ def _category(coco: CocoFile, row: dict) -> str:
     return ""
 
 
-def _image(coco: CocoFile, row: dict) -> str:
+def _image(coco: CocoFile, row: dict, pictures: bool) -> str:
     number = _id(row, "id")
-    name = row.get("file_name")
+    name = row.get("file_name") if pictures else str(row.get("file_name"))
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise _Meaningless(f"expected a file_name, received it without file_name ({name!r:.40})")
     width, height = (_side(row, key) for key in ("width", "height"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refinezoo.data.coco_file import whole_or_text
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import check_detections, read_truth, with_crowd
 
@@ -73,14 +74,14 @@ def confusion(
         RefinezooError: as `coco_average_precision`.
     """
     truth = with_crowd(read_truth(annotations))
-    categories = sorted(truth["categories"], key=lambda row: row["id"])
+    categories = truth["categories"]
     place = {row["id"]: k for k, row in enumerate(categories)}
     known = {image["id"] for image in truth["images"]}
-    check_detections(detections, known, set(place))
-    chosen = known if image_ids is None else set(image_ids)
+    detections = check_detections(detections, known, place)
+    chosen = known if image_ids is None else set(map(whole_or_text, image_ids))
     if not chosen <= known:
         raise RefinezooError(
-            f"expected image_ids of the annotations, received {sorted(chosen - known)[:5]}."
+            f"expected image_ids of the annotations, received {list(chosen - known)[:5]}."
         )
     counts = np.zeros((len(place) + 1,) * 2, int)
     objects = _by_image(truth["annotations"])

@@ -5,16 +5,14 @@ Reference:
 """
 
 import contextlib
-import copy
 import io
-import json
 import math
 import os
 from collections.abc import Collection
-from pathlib import Path
 
 import numpy as np
 
+from refinezoo.data.coco_file import read_coco, whole_or_text
 from refinezoo.errors import RefinezooError
 
 
@@ -47,70 +45,37 @@ def coco_average_precision(
     if expand_ignore_regions:
         truth = with_crowd(truth)
     known = {image["id"] for image in truth["images"]}
-    chosen = known if image_ids is None else set(image_ids)
+    chosen = known if image_ids is None else set(map(whole_or_text, image_ids))
     if not chosen <= known:
         raise RefinezooError(
-            f"expected image_ids of the annotations, received {sorted(chosen - known)[:5]}."
+            f"expected image_ids of the annotations, received {list(chosen - known)[:5]}."
         )
-    categories = {category["id"]: category["name"] for category in truth["categories"]}
-    check_detections(detections, known, set(categories))
-    detections = [row for row in detections if row["image_id"] in chosen]
-    precision, recall = _evaluate(truth, detections, sorted(chosen), sorted(categories))
+    names = [category["name"] for category in truth["categories"]]
+    places = {category["id"]: k for k, category in enumerate(truth["categories"], start=1)}
+    rows = check_detections(detections, known, places)
+    rows = [row for row in rows if row["image_id"] in chosen]
+    precision, recall = _evaluate(truth, rows, chosen, places)
     return {
         "AP": _mean(precision),
         "AP50": _mean(precision[0]),
         "AP75": _mean(precision[5]),
         "AR100": _mean(recall),
         "per_class": {
-            categories[category]: {
+            name: {
                 "AP": _mean_or_none(precision[:, :, row]),
                 "AP50": _mean_or_none(precision[0, :, row]),
             }
-            for row, category in enumerate(sorted(categories))
+            for row, name in enumerate(names)
         },
     }
 
 
 def read_truth(annotations: str | os.PathLike | dict) -> dict:
-    """COCO ground truth from a file or as given, checked; `area` and `iscrowd` are filled in."""
-    if isinstance(annotations, dict):
-        truth = annotations
-    else:
-        path = Path(annotations)
-        if not path.is_file():
-            raise RefinezooError(f"expected a COCO JSON file, received {path}, which is not there.")
-        try:
-            truth = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RefinezooError(f"expected a COCO JSON file, received {path}: {error}.") from error
-    missing = [key for key in ("images", "annotations", "categories") if key not in truth]
-    if missing:
-        raise RefinezooError(
-            f"expected COCO annotations with images, annotations and categories, received none of "
-            f"{', '.join(missing)}. Pass the ground truth, not the results."
-        )
-    return {**truth, "annotations": _checked_annotations(truth)}
+    """COCO ground truth from a file or as given, checked, with ids of one type.
 
-
-def _checked_annotations(truth: dict) -> list[dict]:
-    images = {row["id"] for row in truth["images"]}
-    categories = {row["id"] for row in truth["categories"]}
-    rows = []
-    for row in truth["annotations"]:
-        for key, known in (("image_id", images), ("category_id", categories)):
-            if row.get(key) not in known:
-                raise RefinezooError(
-                    f"expected annotations with an {key} of the same file, received annotation "
-                    f"{row.get('id')} with {row.get(key)!r}. Correct or remove it."
-                )
-        box = row.get("bbox") or ()
-        if len(box) != 4 or not all(math.isfinite(side) for side in box):
-            raise RefinezooError(
-                f"expected a finite bbox [x, y, w, h] in every annotation, received {box} in "
-                f"annotation {row.get('id')}. Correct or remove it."
-            )
-        rows.append({"iscrowd": 0, "area": float(box[2]) * float(box[3]), **row})
-    return rows
+    See `refinezoo.data.coco_file.read_coco`; the annotations' own ids are replaced by 1 to N.
+    """
+    return read_coco(annotations, pictures=False).checked().document()
 
 
 def with_crowd(truth: dict) -> dict:
@@ -121,7 +86,7 @@ def with_crowd(truth: dict) -> dict:
         for row in rows
         if row.get("iscrowd")
     }
-    number = max((row["id"] for row in rows), default=0)
+    number = len(rows)
     for image in truth["images"]:
         for region in image.get("ignore_regions", ()):
             for category in truth["categories"]:
@@ -141,9 +106,17 @@ def with_crowd(truth: dict) -> dict:
     return {**truth, "annotations": rows}
 
 
-def check_detections(detections: list[dict], image_ids: set, category_ids: set) -> None:
-    """Refuses COCO results of unknown images or categories, or with NaN."""
+def check_detections(
+    detections: list[dict], image_ids: Collection, category_ids: Collection
+) -> list[dict]:
+    """The rows with ids as `read_truth` has them.
+
+    Raises:
+        RefinezooError: unknown images or categories, or NaN.
+    """
+    rows = []
     for index, row in enumerate(detections):
+        row = {**row, **{key: whole_or_text(row[key], key) for key in ("image_id", "category_id")}}
         if row["image_id"] not in image_ids:
             raise RefinezooError(
                 f"expected detections of the {len(image_ids)} annotated images, received image_id "
@@ -151,7 +124,7 @@ def check_detections(detections: list[dict], image_ids: set, category_ids: set) 
             )
         if row["category_id"] not in category_ids:
             raise RefinezooError(
-                f"expected category ids {sorted(category_ids)[:10]}, received "
+                f"expected category ids {list(category_ids)[:10]}, received "
                 f"{row['category_id']!r} in row {index}. Map class indices to the dataset's ids."
             )
         values = [*row["bbox"], row["score"]]
@@ -160,31 +133,55 @@ def check_detections(detections: list[dict], image_ids: set, category_ids: set) 
                 f"expected a finite bbox [x, y, w, h] and score, received bbox={row['bbox']}, "
                 f"score={row['score']} in row {index}. Did the training diverge?"
             )
+        rows.append(row)
+    return rows
 
 
-def _evaluate(truth: dict, detections: list[dict], image_ids: list, category_ids: list):
-    """Precision [T, R, K] and recall [T, K] at all areas and 100 detections; -1 = no object."""
+def _evaluate(
+    truth: dict, detections: list[dict], image_ids: Collection, places: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision [T, R, K] and recall [T, K] at all areas and 100 detections; -1 = no object.
+
+    pycocotools sees images and categories by number, from 1: it compares and sorts ids, and takes
+    0 for "none".
+    """
     if not detections:
         objects = {
             row["category_id"]
             for row in truth["annotations"]
-            if not row.get("iscrowd") and row["image_id"] in set(image_ids)
+            if not row["iscrowd"] and row["image_id"] in image_ids
         }
-        nothing = np.array([0.0 if category in objects else -1.0 for category in category_ids])
+        nothing = np.array([0.0 if category in objects else -1.0 for category in places])
         return np.broadcast_to(nothing, (10, 101, len(nothing))), np.stack([nothing] * 10)
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
+    numbers = {image["id"]: k for k, image in enumerate(truth["images"], start=1)}
+
+    def numbered(rows: list[dict]) -> list[dict]:
+        keys = ("id", "bbox", "area", "iscrowd", "score")
+        return [
+            {
+                **{key: row[key] for key in keys if key in row},
+                "image_id": numbers[row["image_id"]],
+                "category_id": places[row["category_id"]],
+            }
+            for row in rows
+        ]
+
+    gold = COCO()
+    gold.dataset = {
+        "info": {},
+        "images": [{"id": number} for number in numbers.values()],
+        "annotations": numbered(truth["annotations"]),
+        "categories": [{"id": place} for place in places.values()],
+    }
     with contextlib.redirect_stdout(io.StringIO()):
-        # COCOeval writes into the rows it is given.
-        gold = COCO()
-        gold.dataset = copy.deepcopy(truth)
         gold.createIndex()
-        gold.dataset.setdefault("info", {})
-        found = gold.loadRes(copy.deepcopy(detections))
+        found = gold.loadRes([{**row, "bbox": list(row["bbox"])} for row in numbered(detections)])
         evaluation = COCOeval(gold, found, "bbox")
-        evaluation.params.imgIds = image_ids
-        evaluation.params.catIds = category_ids
+        evaluation.params.imgIds = sorted(numbers[number] for number in image_ids)
+        evaluation.params.catIds = list(places.values())
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation.eval["precision"][:, :, :, 0, -1], evaluation.eval["recall"][:, :, 0, -1]

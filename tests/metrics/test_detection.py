@@ -192,23 +192,23 @@ def test_bad_detections_are_refused(change, words):
 
 
 def test_bad_annotations_are_refused(tmp_path):
-    with pytest.raises(RefinezooError, match="which is not there"):
+    with pytest.raises(RefinezooError, match="No such file"):
         coco_average_precision(tmp_path / "none.json", [])
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(RefinezooError, match="broken.json"):
         coco_average_precision(tmp_path / "broken.json", [])
-    with pytest.raises(RefinezooError, match="images, annotations and categories"):
+    with pytest.raises(RefinezooError, match="images, annotations, categories"):
         coco_average_precision({"images": []}, [])
 
 
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"category_id": 9}, "category_id of the same file.*annotation 1 with 9"),
-        ({"image_id": 9}, "image_id of the same file.*annotation 1 with 9"),
-        ({"bbox": [0, 0, float("nan"), 4]}, "finite bbox.*annotation 1"),
-        ({"bbox": None}, "finite bbox.*annotation 1"),
-        ({"bbox": [0, 0, 4]}, "finite bbox.*annotation 1"),
+        ({"category_id": 9}, "annotations .id 1.: has category_id 9"),
+        ({"image_id": 9}, "annotations .id 1.: belongs to image_id 9"),
+        ({"bbox": [0, 0, float("nan"), 4]}, "annotations .id 1.: expected bbox"),
+        ({"bbox": None}, "annotations .id 1.: expected bbox"),
+        ({"bbox": [0, 0, 4]}, "annotations .id 1.: expected bbox"),
     ],
 )
 def test_broken_annotations_are_refused(change, words):
@@ -238,3 +238,66 @@ def test_annotations_without_area_and_crowd_are_those_of_their_boxes():
     for row in truth["annotations"]:
         del row["area"], row["iscrowd"]
     assert coco_average_precision(truth, detections)["AP"] == pytest.approx(1.0)
+
+
+def _ids(truth, key, values):
+    for row, value in zip(truth["annotations"], values, strict=True):
+        row[key] = value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda truth: _ids(truth, "id", [0, 1, 2]),
+        lambda truth: _ids(truth, "id", [1, 1, 1]),
+        lambda truth: _ids(truth, "id", [None, None, None]),
+        lambda truth: _ids(truth, "id", ["a", "b", "b"]),
+        lambda truth: [row.pop("id") for row in truth["annotations"]],
+        lambda truth: _ids(truth, "area", [None, "7", -1]),
+        lambda truth: _ids(truth, "iscrowd", ["0", None, False]),
+        lambda truth: (
+            _ids(truth, "bbox", [["0", "0", "10", "10"], [20, 20, 10, 20], None])
+            or truth["annotations"][2].update(segmentation=[[5, 5, 45, 5, 45, 35, 5, 35]])
+        ),
+        lambda truth: [row.update(ignore_regions=None) for row in truth["images"]],
+        lambda truth: [
+            row.update({key: str(row[key])})
+            for rows, key in (("images", "id"), ("annotations", "image_id"))
+            for row in truth[rows]
+        ],
+        lambda truth: [
+            row.update({key: f"c-{row[key]}"})
+            for rows, key in (("categories", "id"), ("annotations", "category_id"))
+            for row in truth[rows]
+        ],
+    ],
+    ids=[
+        "ids from 0",
+        "doubled ids",
+        "null ids",
+        "text ids",
+        "no ids",
+        "areas",
+        "crowd",
+        "boxes",
+        "no regions",
+        "text image ids",
+        "text categories",
+    ],
+)
+def test_perfect_detections_score_one_whatever_the_ids(change):
+    truth = _truth()
+    change(truth)
+    boxes = [[0, 0, 10, 10], [20, 20, 10, 20], [5, 5, 40, 30]]
+    found = [
+        {"image_id": row["image_id"], "category_id": row["category_id"], "bbox": box, "score": 0.9}
+        for row, box in zip(truth["annotations"], boxes, strict=True)
+    ]
+    result = coco_average_precision(truth, found)
+    assert result["AP"] == pytest.approx(1.0) and result["AR100"] == pytest.approx(1.0)
+
+
+def test_truth_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(_truth()).encode())
+    assert coco_average_precision(path, _perfect(_truth()))["AP"] == pytest.approx(1.0)

@@ -95,7 +95,9 @@ class Preparation:
             return self.digits("synthetic", section.digits, "train")
         if section.coco is not None:
             source = self.path(section.coco, "synthetic.coco")
-            source = source / "annotations.json" if source.is_dir() else source
+            source = (
+                source / "annotations.json" if (source / "annotations.json").is_file() else source
+            )
             images = self.images_of(source, None)
             return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
         if section.masks is not None:
@@ -166,6 +168,9 @@ class Preparation:
     def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic scenes through one refiner, annotations carried over."""
         section = self.study.refiners[name]
+        beside = synthetic.annotations
+        beside = beside if beside == synthetic.images else beside.parent
+        root = Path(os.path.commonpath([beside.absolute(), synthetic.images.absolute()]))
         recipe: dict[str, Any] = {
             "source": synthetic.fingerprint,
             "settings": section.model_dump(exclude_none=True),
@@ -182,7 +187,7 @@ class Preparation:
 
             self.say(f"{name}: refining {synthetic.name}")
             refine_dataset(
-                synthetic.annotations.parent,
+                root,
                 folder,
                 refiner or self.fitted(name, section, synthetic),
                 strength=section.strength,
@@ -193,8 +198,8 @@ class Preparation:
             name,
             recipe,
             make,
-            annotations=synthetic.annotations.name,
-            images=os.path.relpath(synthetic.images, synthetic.annotations.parent),
+            annotations=os.path.relpath(synthetic.annotations, root),
+            images=os.path.relpath(synthetic.images, root),
             resumes=True,
         )
 
@@ -261,12 +266,17 @@ class Preparation:
             cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA)
             for path in self.unlabelled()
         )
-        refiner.adapt(photos, renders=map(read_image, list_images(synthetic.images)))
+        if synthetic.annotations.suffix.lower() == ".json":
+            renders = list_images(synthetic.annotations)
+        else:
+            renders = list_images(synthetic.images)
+        refiner.adapt(photos, renders=map(read_image, renders))
         return refiner
 
     def unlabelled(self) -> list[Path]:
         """The unlabelled real photos, in a fixed order."""
         from refinezoo.data import list_images
+        from refinezoo.data.tree import matching
 
         if not self.study.real.unlabelled:
             raise RefinezooError(
@@ -275,11 +285,8 @@ class Preparation:
             )
         paths: list[Path] = []
         for entry in self.study.real.unlabelled:
-            if glob.has_magic(entry):
-                found = sorted(Path(path) for path in glob.glob(str(self.root / entry)))
-                if not found:
-                    raise RefinezooError(f"real.unlabelled: no file matches {entry!r}.")
-                paths.extend(found)
+            if not (self.root / entry).exists() and glob.has_magic(entry):
+                paths.extend(matching(entry, self.root))
             else:
                 paths.extend(list_images(self.path(entry, "real.unlabelled")))
         return paths
@@ -327,11 +334,12 @@ class Preparation:
         return path
 
     def images_of(self, annotations: Path, images: str | None) -> Path:
-        """The image folder of a COCO file: as given, else images/ beside it, else its folder."""
+        """Where the pictures of a dataset lie: as given, else in its folder."""
+        from refinezoo.data.coco import dataset_root
+
         if images is not None:
             return self.path(images, "real.images")
-        beside = annotations.parent / "images"
-        return beside if beside.is_dir() else annotations.parent
+        return annotations if annotations.is_dir() else dataset_root(annotations)
 
 
 def _adaptable(name: str, class_name: str) -> Any:

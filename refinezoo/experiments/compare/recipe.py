@@ -10,6 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from refinezoo.data.coco import locate_pictures
+from refinezoo.data.coco_file import read_coco
+from refinezoo.data.tree import read_tree
 from refinezoo.files import sha256
 
 PACKAGES = (
@@ -32,18 +35,23 @@ def recipe_hash(value: Any) -> str:
 def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLike) -> str:
     """The SHA-256 over a COCO file and every image that it names (a missing image counts too).
 
-    Of a folder of masks: over its files and those of the images.
+    Of a folder of masks: over its files and those of the images. Of a dataset of another format
+    (`annotations` and `images` are one folder): over all its files.
     """
     annotations, images = Path(annotations), Path(images)
+    if annotations == images:
+        tree = read_tree(images)
+        return files_fingerprint([tree.root / name for name in tree.files])
     if annotations.is_dir():
         return files_fingerprint(
-            [p for part in (images, annotations) for p in sorted(part.iterdir())]
+            [p for part in (images, annotations) for p in sorted(part.iterdir()) if p.is_file()]
         )
+    coco = read_coco(annotations)
+    files, _ = locate_pictures(coco, annotations, images)
     digest = hashlib.sha256(annotations.read_bytes())
-    content = json.loads(annotations.read_text(encoding="utf-8"))
-    for name in sorted(str(image["file_name"]) for image in content.get("images", [])):
-        path = images / name
-        digest.update(f"{name}:{sha256(path) if path.is_file() else 'missing'}\n".encode())
+    names = ((row["file_name"], files.get(number)) for number, row in coco.images.items())
+    for name, path in sorted(names, key=lambda pair: pair[0]):
+        digest.update(f"{name}:{sha256(path) if path else 'missing'}\n".encode())
     return digest.hexdigest()
 
 

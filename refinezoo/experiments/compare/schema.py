@@ -43,7 +43,8 @@ class StreetSection(Strict):
 class SyntheticSection(Strict):
     """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits.
 
-    Or, for segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`.
+    `coco` is a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO). For
+    segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`.
     """
 
     compose: dict[str, Any] | None = None
@@ -61,7 +62,9 @@ class SyntheticSection(Strict):
 
 
 class RealSection(Strict):
-    """The real sets: COCO files for train, val and test, and unlabelled photos for refiners.
+    """The real sets: COCO files (or folders of VOC or YOLO) for train, val and test.
+
+    `unlabelled` are folders and patterns of photos, for refiners that adapt to them.
 
     Or `digits`, whose standard splits are train (without labels for refiners) and test. Or, for
     segmentation, `masks`: per split a folder with `images/` and `masks/`.

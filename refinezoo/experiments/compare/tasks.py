@@ -120,7 +120,7 @@ class Detection:
 
         dataset = _coco(test)
         detections = model.detect(dataset)
-        scores = coco_average_precision(test["annotations"], detections)
+        scores = coco_average_precision(dataset.truth(), detections)
         return {name: float(scores[name]) for name in self.metrics}, detections
 
     def save(self, model: Any, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
 
-import glob
 import os
 import platform
 import shutil
@@ -99,28 +98,17 @@ def _adapt(refiner: Any, config: TrainingConfig) -> None:
         return
     from refinezoo.data import read_image
 
-    photos = map(read_image, _photos(config.colours or config.real))
-    renders = map(read_image, _photos(config.synthetic))
+    photos = map(read_image, _pictures(config.colours or config.real))
+    renders = map(read_image, _pictures(config.synthetic))
     refiner.adapt(photos, seed=config.seed, renders=renders)
 
 
-def _photos(sources: str | list[str]) -> list[Path]:
-    """The photos of folders, COCO folders and patterns, in order."""
+def _pictures(sources: str | list[str]) -> list[Path]:
+    """The pictures of folders, datasets and patterns, in order."""
     from refinezoo.data import list_images
 
-    photos: list[Path] = []
-    for source in [sources] if isinstance(sources, str) else sources:
-        folder = Path(source)
-        if folder.is_dir() or not glob.has_magic(source):
-            photos += list_images(folder / "images" if (folder / "images").is_dir() else folder)
-            continue
-        found = sorted(Path(path) for path in glob.glob(source))
-        if not found:
-            raise RefinezooError(
-                f"expected photos that match {source!r}, received none. Correct the pattern."
-            )
-        photos += found
-    return photos
+    listed = [sources] if isinstance(sources, str) else sources
+    return [path for source in listed for path in list_images(source)]
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
@@ -244,7 +232,7 @@ def _data(config: TrainingConfig, steps: int) -> Any:
         settings["masks"] = grabcut_mask
     return data.unpaired(
         config.synthetic,
-        _photos(config.real),
+        config.real,
         image_size=config.image_size,
         batch_size=config.batch_size,
         crop=config.crop,

@@ -254,7 +254,7 @@ class Detector(keras.Model):
                 "Evaluate the parts of a concatenated dataset one by one."
             )
         return coco_average_precision(
-            dataset.json_path, self.detect(dataset, batch_size), image_ids=image_ids
+            dataset.truth(), self.detect(dataset, batch_size), image_ids=image_ids
         )
 
     def write_pictures(
