@@ -196,7 +196,8 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         text = json.dumps(value, indent=1, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # Bytes of file names that are no UTF-8 become JSON's own escapes.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def sha256(path: str | os.PathLike) -> str:

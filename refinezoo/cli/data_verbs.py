@@ -1,5 +1,6 @@
 """`demo`, `doctor`, `compose`, `street` and `refine`: pictures in and out."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -106,30 +107,101 @@ def street(
 
 @app.command()
 def refine(
-    source: Annotated[Path, typer.Argument(help="Dataset folder: COCO, VOC, YOLO, masks, images.")],
+    source: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
     out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
-    model: Annotated[str, typer.Option(help="Zoo name or preset folder.")],
+    model: Annotated[str, typer.Option(help="Zoo name or preset folder.")] = "",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 changes nothing.")] = 1.0,
+    foreground_strength: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Of objects (foreground_masks/); --strength the rest."),
+    ] = None,
     gate: Annotated[
         Literal["off", "keep", "blend", "drop"],
         typer.Option(help="What to do with images whose labels may no longer be true."),
     ] = "off",
     batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern below SOURCE of what to repaint: 'rgb/**/*.png'; repeatable."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
+    ] = False,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(help="Both finish all other images; stop then ends with 2, skip with 3."),
+    ] = "stop",
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, help="End at once when more images than this fail.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Refine again over a run with other settings.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete earlier outputs whose source is gone.")
+    ] = False,
+    resize_masks: Annotated[
+        bool, typer.Option("--resize-masks", help="Bring masks of another size to the image's.")
+    ] = False,
+    manifest_name: Annotated[str, typer.Option(help="File of what was done.")] = "manifest.json",
 ) -> None:
-    """Refine a labelled dataset; annotations are carried over byte for byte."""
+    """Refine a labelled dataset; annotations are carried over byte for byte.
+
+    Exit codes: 0 all refined, 3 some skipped, 2 refused or failed.
+    """
     with worded("Run the same command again to resume; finished images are kept."):
+        from refinezoo.errors import RefinezooError, printable
+        from refinezoo.refinement.layout import find_renders
+
+        layout = find_renders(source, images=images)
+        print(printable(layout.describe()), flush=True)
+        if dry_run:
+            return
+        if not model:
+            raise RefinezooError("expected --model, a zoo name or preset folder, received none.")
         import refinezoo
         from refinezoo.refinement import Gate
 
         refiner = load(model)
         summary = refinezoo.refine_dataset(
-            source,
+            layout,
             out,
             refiner,
-            strength=strength,
+            strength=strength if foreground_strength is None else (foreground_strength, strength),
             gate=None if gate == "off" else Gate(action=gate),
             batch_size=batch_size,
             seed=seed,
+            on_error="skip" if on_error == "skip" else "raise",
+            max_errors=max_errors,
+            overwrite=overwrite,
+            prune=prune,
+            resize_masks=resize_masks,
+            manifest_name=manifest_name,
         )
         print(summary)
+        for reason in list(summary.failed.values())[:20]:
+            print(f"refinezoo: {printable(reason)}", file=sys.stderr)
+        if summary.failed or layout.missing:
+            raise typer.Exit(3)
+
+
+@app.command()
+def check(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
+    images: Annotated[
+        list[str] | None, typer.Option(help="Pattern below DATASET of its pictures; repeatable.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hold every annotation, mask and depth map against its picture. Exit code 1: an error."""
+    with worded():
+        from refinezoo.data.check import as_text, check_dataset
+
+        report = check_dataset(dataset, images=images)
+        if as_json:
+            print_json(report)
+        else:
+            print(as_text(report))
+        if not report["ok"]:
+            raise typer.Exit(1)

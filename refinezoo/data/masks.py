@@ -265,8 +265,9 @@ def as_foreground_mask(
         sizes = f"{mask.shape[1]} x {mask.shape[0]} for a picture of {width} x {height}"
         if not resize:
             raise RefinezooError(
-                f"{name}: expected a mask of the picture's size, received {sizes}. Pass "
-                "resize_masks=True to resize it (nearest neighbour)."
+                f"{name}: expected a mask of the picture's size, received {sizes}. To "
+                "resize it (nearest neighbour): --resize-masks of refine, resize_masks: true of "
+                "train, resize_masks=True in Python."
             )
         _log.info("%s: mask resized (nearest neighbour): %s", name, sizes)
         binary = cv2.resize(binary, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)

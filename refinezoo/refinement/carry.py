@@ -1,6 +1,7 @@
 """Copies what is not refined, byte for byte, and refuses trees where that would go wrong."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
         digest = sha256(source)
         if not (target.is_file() and sha256(target) == digest):
             with atomic_path(target) as temporary:
-                temporary.write_bytes(source.read_bytes())
+                shutil.copyfile(source, temporary)
         rows.append({"file": name, "sha256": digest})
     for folder in layout.tree.folders:
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,8 @@ def check_names(layout: Layout, own: Iterable[str]) -> None:
         if name in layout.carried or name in layout.renders:
             raise RefinezooError(
                 f"the dataset has a file {name!r} of its own, which refining would write over. "
-                "Pass manifest_name='refinement.json' for a manifest, rename the file otherwise."
+                "Give --manifest-name refinement.json for a manifest (manifest_name= in Python), "
+                "rename the file otherwise."
             )
 
 

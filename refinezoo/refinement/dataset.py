@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from refinezoo import __version__
+from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, sha256
+from refinezoo.files import atomic_path, locked_folder, sha256
 from refinezoo.refinement.carry import carry_over, check_apart, check_names, some
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import model_settings
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def refine_dataset(
-    source: str | os.PathLike,
+    source: str | os.PathLike | Layout,
     out: str | os.PathLike,
     refiner: Any,
     *,
@@ -45,6 +47,10 @@ def refine_dataset(
     on_error: Literal["raise", "skip"] = "raise",
     overwrite: bool = False,
     manifest_name: str = "manifest.json",
+    images: str | Sequence[str] | None = None,
+    resize_masks: bool = False,
+    prune: bool = False,
+    max_errors: int | None = None,
 ) -> Summary:
     """Refines the renders of a dataset (COCO, VOC, YOLO, masks, depth); carries the rest over.
 
@@ -54,7 +60,7 @@ def refine_dataset(
     become 8, both counted in the manifest. A killed run resumes when it is started again.
 
     Args:
-        source: the dataset; see `find_renders` for which files are taken for renders.
+        source: the dataset, or what `find_renders` made of it.
         out: a new folder, or that of an interrupted run with the same settings.
         refiner: a model of refinezoo, or anything with `refine(images, strength=, seed=)` on uint8
             `[B, H, W, 3]` whose draws depend on the image and the seed alone. One with `use_depth`
@@ -69,6 +75,10 @@ def refine_dataset(
         on_error: `"raise"` finishes all other images, then raises; `"skip"` only lists what failed.
         overwrite: refine again where `out` holds a run with other settings.
         manifest_name: for datasets that have a `manifest.json` of their own.
+        images: patterns that decide which files are renders; see `find_renders`.
+        resize_masks: bring masks of another size to their render's (nearest).
+        prune: delete outputs of earlier runs whose source is gone; else they are only reported.
+        max_errors: stop when more images than this could not be refined.
 
     Returns:
         What was done; also in the manifest, with a row per image. With a gate the worst images are
@@ -78,7 +88,6 @@ def refine_dataset(
         RefinezooError: bad arguments, nothing to refine, `out` holds other files, or images that
             could not be read (after all others were written).
     """
-    started = time.monotonic()
     strength = _checked_strength(strength)
     if on_error not in ("raise", "skip"):
         raise RefinezooError(f"expected on_error 'raise' or 'skip', received {on_error!r}.")
@@ -90,17 +99,57 @@ def refine_dataset(
             "refinezoo.list_models(kind='refiner') names some."
         )
     out = Path(out)
-    check_apart(source, out)
-    layout = find_renders(source)
+    layout = source if isinstance(source, Layout) else find_renders(source, images=images)
+    check_apart(layout.root, out)
     check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
     if layout.missing and on_error == "raise":
         raise RefinezooError(
             f"the COCO files name {len(layout.missing)} images that are not there: "
-            f"{some(layout.missing)}. Restore them, or pass on_error='skip'."
+            f"{some(layout.missing)}. Restore them, or leave them out: --on-error skip "
+            "(on_error='skip' in Python)."
         )
-    for note in layout.notes:
+    for note in (*layout.tree.notes, *layout.notes):
         _log.warning("%s", note)
+    busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
+    with locked_folder(out, busy):
+        return _refined(
+            layout,
+            out,
+            refiner,
+            strength=strength,
+            gate=gate,
+            batch_size=batch_size,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+            on_error=on_error,
+            overwrite=overwrite,
+            manifest_name=manifest_name,
+            resize_masks=resize_masks,
+            prune=prune,
+            max_errors=max_errors,
+        )
 
+
+def _refined(
+    layout: Layout,
+    out: Path,
+    refiner: Any,
+    *,
+    strength: Strength,
+    gate: Gate | None,
+    batch_size: int,
+    seed: int,
+    workers: int | None,
+    progress: bool,
+    on_error: str,
+    overwrite: bool,
+    manifest_name: str,
+    resize_masks: bool,
+    prune: bool,
+    max_errors: int | None,
+) -> Summary:
+    started = time.monotonic()
     model = model_settings(refiner)
     settings = {
         "model": {key: value for key, value in model.items() if key != "name"},
@@ -108,6 +157,8 @@ def refine_dataset(
         "seed": seed,
         "gate": None if gate is None else asdict(gate),
         "jpeg_quality": JPEG_QUALITY,
+        "resize_masks": resize_masks,
+        "version": __version__,
     }
     settings = json.loads(json.dumps(settings))  # as it will be read back
     manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
@@ -121,20 +172,31 @@ def refine_dataset(
             return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
         return refiner.refine(images, strength=1.0, seed=seed)
 
-    run = Run(layout, refine, strength, gate, manifest, common, needs_depth)
+    run = Run(layout, refine, strength, gate, manifest, common, needs_depth, resize_masks)
     threads = workers or min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
+        errors = 0
         carried = carry_over(layout, out)
         for batch in run.batches(pool, batch_size, ahead=batch_size + threads):
-            manifest.add(_refined_rows(run, batch, out, pool))
+            rows = _refined_rows(run, batch, out, pool)
+            manifest.add(rows)
+            errors += sum(row["action"] == "failed" for row in rows)
+            if max_errors is not None and errors > max_errors:
+                raise RefinezooError(
+                    f"more than {max_errors} images could not be refined: "
+                    f"{some(row['error'] for row in rows if 'error' in row)}. Repair them and run "
+                    "it again (finished images are kept), or allow more."
+                )
             advance(len(batch))
         advance(run.resumed)
-    summary = _finish(run, out, carried, started)
+    orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
+    summary = _finish(run, out, carried, orphans, prune, started)
     if summary.failed and on_error == "raise":
         raise RefinezooError(
             f"{len(summary.failed)} of {summary.images} images could not be refined: "
             f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
-            "these and run it again (finished images are kept), or pass on_error='skip'."
+            "these and run it again (finished images are kept), or leave them out: --on-error skip "
+            "(on_error='skip' in Python)."
         )
     return summary
 
@@ -149,13 +211,24 @@ def _refined_rows(
     rows = []
     for content, row in pool.map(run.judge, batch, run.refine_batch(batch)):
         target = out / row["file"]
+        if content is None:
+            target.unlink(missing_ok=True)
+            rows.append(row)
+            continue
         with atomic_path(target) as temporary:
             temporary.write_bytes(content)
         rows.append({**row, "output_sha256": sha256(target)})
     return rows
 
 
-def _finish(run: Run, out: Path, carried: list[dict[str, str]], started: float) -> Summary:
+def _finish(
+    run: Run,
+    out: Path,
+    carried: list[dict[str, str]],
+    orphans: list[str],
+    pruned: bool,
+    started: float,
+) -> Summary:
     layout, manifest = run.layout, run.manifest
     rows = [manifest.rows[name] for name in layout.renders]
     by_action: dict[str, list[str]] = {}
@@ -181,6 +254,7 @@ def _finish(run: Run, out: Path, carried: list[dict[str, str]], started: float) 
         failed=list(failed),
         missing=layout.missing,
         carried=carried,
+        orphans=[] if pruned else orphans,
     )
     return Summary(
         out=out,
@@ -193,6 +267,8 @@ def _finish(run: Run, out: Path, carried: list[dict[str, str]], started: float) 
         failed=failed,
         resumed=run.resumed,
         carried=len(carried),
+        orphans=orphans,
+        pruned=pruned,
         conversions=conversions,
         mean_score=float(np.mean(scores)) if scores else None,
         seconds=time.monotonic() - started,
@@ -205,10 +281,12 @@ def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
     judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"]["score"])
     pairs = []
     for row in judged[:_WORST]:
-        job = Job(row["file"], row["source_sha256"], run.picture(row["file"]))
+        job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
         height, width = job.rgb.shape[:2]
         if isinstance(run.strength, tuple):
-            job.mask = read_foreground_mask(run.layout, job.name, width, height)
+            job.mask = read_foreground_mask(
+                run.layout, job.name, width, height, resize=run.resize_masks
+            )
         if run.needs_depth:
             job.depth_m = read_render_depth(run.layout, job.name, width, height)
         caption = f"{row['gate']['score']:.2f} {row['gate']['verdict']}  {row['file']}"

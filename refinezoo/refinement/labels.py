@@ -7,7 +7,7 @@ from refinezoo.data.formats import Layout
 from refinezoo.data.mask_files import read_foreground_mask as read_mask_file
 from refinezoo.errors import RefinezooError
 
-_MASKS = ("foreground_mask", "class_ids", "instance_ids")
+MASKS = ("foreground_mask", "class_ids", "instance_ids")
 
 
 def read_boxes(layout: Layout, name: str, width: int, height: int) -> np.ndarray:
@@ -31,7 +31,7 @@ def read_foreground_mask(
     Raises:
         RefinezooError: the mask cannot be read or has another size than its render.
     """
-    file = next(filter(None, (layout.label(kind, name) for kind in _MASKS)), None)
+    file = next(filter(None, (layout.label(kind, name) for kind in MASKS)), None)
     if file is None:
         return None
     return read_mask_file(file, height, width, resize=resize)[..., 0]

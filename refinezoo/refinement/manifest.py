@@ -3,11 +3,12 @@
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import is_filled, sha256, write_json
+from refinezoo.files import contained, is_filled, sha256, write_json
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
@@ -32,18 +33,20 @@ class Manifest:
         self.out, self.path, self.settings = out, out / name, settings
         self.journal = out / JOURNAL
         self.rows: dict[str, dict[str, Any]] = {}
+        self.written: set[str] = set()  # by earlier runs with these settings
         earlier, rows = self._read()
         if earlier is None and not overwrite and out.is_dir() and is_filled(out):
             raise RefinezooError(
                 f"expected a new or empty folder for the refined dataset, {str(out)!r} holds files "
-                "that no earlier run put there. Name another folder, or pass overwrite=True."
+                "that no earlier run put there. Name another folder, or give --overwrite "
+                "(overwrite=True in Python)."
             )
         if earlier is not None and earlier != settings:
             if not overwrite:
                 raise RefinezooError(
                     f"{str(out)!r} was refined with other settings: "
-                    f"{_difference(earlier, settings)}. Name another folder, or pass "
-                    "overwrite=True to refine it again."
+                    f"{_difference(earlier, settings)}. Name another folder, or give "
+                    "--overwrite (overwrite=True in Python) to refine it again."
                 )
             self._remove_outputs(rows)
         elif earlier is not None:
@@ -51,10 +54,15 @@ class Manifest:
         out.mkdir(parents=True, exist_ok=True)
         self._start_journal()
 
-    def done(self, name: str, source_sha256: str) -> bool:
-        """Whether an earlier run with these settings left this very image refined."""
+    def done(self, name: str, source_sha256: str, labels_sha256: str | None = None) -> bool:
+        """Whether an earlier run with these settings left this very image refined.
+
+        `labels_sha256` is of the labels that the output depends on.
+        """
         row = self.rows.get(name)
         if row is None or row["action"] == "failed" or row["source_sha256"] != source_sha256:
+            return False
+        if row.get("labels_sha256") != labels_sha256:
             return False
         output = self.out / name
         return output.is_file() and sha256(output) == row["output_sha256"]
@@ -64,7 +72,7 @@ class Manifest:
         with open(self.journal, "a", encoding="utf-8") as file:
             for row in rows:
                 self.rows[row["file"]] = row
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.write(json.dumps(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -87,6 +95,8 @@ class Manifest:
             if isinstance(document, dict) and document.get("format") == FORMAT:
                 settings = {key: document.get(key) for key in self.settings}
                 rows = {row["file"]: row for row in document["images"]}
+                carried = [row["file"] for row in document.get("carried", ())]
+                self.written = {*rows, *carried, *document.get("orphans", ())}
         if self.journal.is_file():
             lines = self.journal.read_text(encoding="utf-8", errors="replace").splitlines()
             for line in lines:
@@ -99,18 +109,36 @@ class Manifest:
                         settings, rows = entry["settings"], {}
                 else:
                     rows[entry["file"]] = entry
+        self.written |= set(rows)
         return settings, rows
+
+    def orphans(self, names: Iterable[str], *, prune: bool) -> list[str]:
+        """Files of earlier runs whose source is gone; `prune` deletes them.
+
+        Args:
+            names: files that the source has.
+            prune: delete them.
+
+        Raises:
+            RefinezooError: the manifest names files out of the folder.
+        """
+        gone = sorted(self.written - set(names))
+        gone = [name for name in gone if contained(name, self.out).is_file()]
+        if prune:
+            for name in gone:
+                (self.out / name).unlink()
+        return gone
 
     def _start_journal(self) -> None:
         lines = [{"settings": self.settings}, *self.rows.values()]
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
         temporary = self.journal.with_suffix(".new")
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, self.journal)
 
     def _remove_outputs(self, rows: dict[str, dict[str, Any]]) -> None:
         for name in rows:
-            (self.out / name).unlink(missing_ok=True)
+            contained(name, self.out).unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
 

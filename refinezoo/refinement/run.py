@@ -1,5 +1,7 @@
 """The steps one render goes through: read, refine in a batch, judge, encode."""
 
+import hashlib
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -14,7 +16,7 @@ from refinezoo.data.images import Picture, check_writable, encode_image, read_pi
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
-from refinezoo.refinement.labels import read_boxes, read_foreground_mask, read_render_depth
+from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.manifest import Manifest
 
 Strength = float | tuple[float, float]
@@ -26,6 +28,7 @@ class Job:
 
     name: str
     source_sha256: str
+    labels_sha256: str | None = None
     render: Picture | None = None
     mask: np.ndarray | None = None
     depth_m: np.ndarray | None = None
@@ -53,6 +56,7 @@ class Run:
         manifest: knows what an earlier run finished.
         common: columns that every row has.
         needs_depth: the refiner sees depth.
+        resize_masks: bring masks of another size to their render's.
         resumed: images found finished so far.
     """
 
@@ -63,6 +67,7 @@ class Run:
     manifest: Manifest
     common: dict[str, Any]
     needs_depth: bool = False
+    resize_masks: bool = False
     resumed: int = field(default=0)
 
     def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
@@ -94,16 +99,21 @@ class Run:
     def read(self, name: str) -> Job:
         """Reads a render, and its foreground mask and depth where they are used."""
         path = self.layout.root / name
-        job = Job(name, sha256(path))
-        job.done = self.manifest.done(name, job.source_sha256)
+        split = isinstance(self.strength, tuple)
+        try:
+            job = Job(name, sha256(path), self._labels_sha256(name))
+        except OSError as error:
+            return Job(name, "", error=f"{name} cannot be read: {error.strerror}")
+        job.done = self.manifest.done(name, job.source_sha256, job.labels_sha256)
         if job.done:
             return job
-        split = isinstance(self.strength, tuple)
         try:
             job.render = self.picture(name)
             height, width = job.rgb.shape[:2]
             if self.gate or split:
-                job.mask = read_foreground_mask(self.layout, name, width, height)
+                job.mask = read_foreground_mask(
+                    self.layout, name, width, height, resize=self.resize_masks
+                )
             if self.needs_depth:
                 job.depth_m = read_render_depth(self.layout, name, width, height)
             if split and job.mask is None:
@@ -130,8 +140,15 @@ class Run:
             for job, image in zip(jobs, refined, strict=True)
         ]
 
-    def judge(self, job: Job, refined: np.ndarray) -> tuple[bytes, dict[str, Any]]:
+    def judge(self, job: Job, refined: np.ndarray) -> tuple[bytes | None, dict[str, Any]]:
         """The file to write for a refined image, and its row but for the file's hash."""
+        try:
+            return self._judged(job, refined)
+        except RefinezooError as error:  # a picture that its format cannot hold, say
+            job.error = str(error)
+            return None, self.failure(job)
+
+    def _judged(self, job: Job, refined: np.ndarray) -> tuple[bytes, dict[str, Any]]:
         row, share, action = self._row(job), 1.0, "refined"
         height, width = refined.shape[:2]
         if self.gate is not None:
@@ -178,7 +195,21 @@ class Run:
         return {**self._row(job), "action": "failed", "error": job.error}
 
     def _row(self, job: Job) -> dict[str, Any]:
-        return {"file": job.name, "source_sha256": job.source_sha256, **self.common}
+        row = {"file": job.name, "source_sha256": job.source_sha256, **self.common}
+        return row if job.labels_sha256 is None else row | {"labels_sha256": job.labels_sha256}
+
+    def _labels_sha256(self, name: str) -> str | None:
+        """Of all labels that an output depends on; None where it depends on none."""
+        split, used = isinstance(self.strength, tuple), dict[str, Any]()
+        if size := self.layout.size(name):
+            used["size"] = size
+        if self.gate:
+            used["boxes"] = self.layout.format.boxes(self.layout, name, 1, 1)
+        kinds = MASKS if self.gate or split else ()
+        for kind in (*kinds, *(["depth"] if self.needs_depth else [])):
+            if (file := self.layout.label(kind, name)) is not None:
+                used[kind] = sha256(file)
+        return hashlib.sha256(json.dumps(used).encode()).hexdigest() if used else None
 
     def _strength_map(self, job: Job) -> float | np.ndarray:
         if isinstance(self.strength, float) or job.mask is None:

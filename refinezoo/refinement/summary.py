@@ -10,7 +10,7 @@ class Summary:
 
     Attributes:
         out: the refined dataset.
-        layout: `"coco"`, `"voc"`, `"yolo"` or `"folders"`.
+        layout: how the dataset was recognised, e.g. `"coco"`.
         images: renders found.
         refined, blended, flagged: taken as refined; taken at lower strength; taken in spite of a
             low score.
@@ -18,6 +18,8 @@ class Summary:
         failed: per file that could not be read, why; it is not in `out`.
         resumed: images that an earlier run had finished.
         carried: other files, copied byte for byte.
+        orphans: files of earlier runs whose source is gone.
+        pruned: whether those were deleted.
         conversions: how many renders had each conversion (grey to RGB, 16-bit to 8-bit, ...).
         mean_score: of the gate; None without one.
         seconds: of this run.
@@ -34,6 +36,8 @@ class Summary:
     failed: dict[str, str]
     resumed: int
     carried: int
+    orphans: list[str]
+    pruned: bool
     conversions: dict[str, int]
     mean_score: float | None
     seconds: float
@@ -45,5 +49,8 @@ class Summary:
         counts |= {"failed": len(self.failed), "resumed": self.resumed}
         parts += [f"{count} {name}" for name, count in counts.items() if count]
         parts.append(f"{self.carried} files carried over")
+        if self.orphans:
+            done = "deleted" if self.pruned else "left (--prune deletes them)"
+            parts.append(f"{len(self.orphans)} files whose source is gone {done}")
         score = "" if self.mean_score is None else f", mean gate score {self.mean_score:.2f}"
         return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s)"

@@ -19,9 +19,12 @@ class TrainingConfig(Strict):
 
     refiner: str = Field(description="a class of refinezoo.refiners, for example CycleGAN")
     arguments: dict[str, Any] = Field(default={}, description="of its constructor")
-    synthetic: str = Field(description="folder of renders, or of a COCO dataset")
+    synthetic: str = Field(
+        description="folder of renders or of a dataset (docs/datasets.md), COCO file, or pattern "
+        "such as rgb/**/*.png"
+    )
     real: str | list[str] = Field(
-        description="unlabelled real photos: folders or patterns such as photos/train_*.jpg"
+        description="unlabelled real photos: folders, or patterns such as photos/**/*.jpg"
     )
     colours: str | list[str] | None = Field(
         default=None, description="photos whose colour statistics are kept; as `real` by default"
@@ -33,6 +36,9 @@ class TrainingConfig(Strict):
     )
     masks: Literal["grabcut"] | None = Field(
         default=None, description="where foreground masks come from when no folder holds them"
+    )
+    resize_masks: bool = Field(
+        default=False, description="bring masks of another size to their render's (nearest)"
     )
     image_size: int = Field(default=128, ge=16, description="side of the training crops, pixels")
     crop: str = Field(default="random", description="how crops are cut (refinezoo.data.unpaired)")

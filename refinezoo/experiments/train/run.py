@@ -240,6 +240,7 @@ def _data(config: TrainingConfig, steps: int) -> Any:
         seed=config.seed,
         steps=steps,
         labels=config.labels,
+        resize_masks=config.resize_masks,
         **settings,
     )
 

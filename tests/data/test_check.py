@@ -1,0 +1,122 @@
+"""`check_dataset` finds what does not fit, and nothing in what fits."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_sets import H, W, coco, ids, photo, put, put_coco
+from typer.testing import CliRunner
+
+from refinezoo.cli.app import app
+from refinezoo.data.check import as_text, check_dataset
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """Two pictures with boxes, masks and depth."""
+    for number in range(2):
+        put(tmp_path / f"images/{number}.png", photo(number))
+        put(tmp_path / f"foreground_masks/{number}.png", ids(255))
+        put(tmp_path / f"depth/{number}.png", np.full((H, W), 900, np.uint16))
+    put_coco(tmp_path / "annotations.json", coco(["0.png", "1.png"]))
+    return tmp_path
+
+
+def codes(root):
+    return {(finding["level"], finding["code"]) for finding in check_dataset(root)["findings"]}
+
+
+def test_a_whole_dataset_has_no_finding(whole):
+    report = check_dataset(whole)
+    assert report["ok"] and report["findings"] == [] and report["images"] == 2
+    assert report["labels"] == {"foreground_mask": 2, "depth": 2}
+    assert "Nothing found" in as_text(report)
+
+
+def _edit(root, change):
+    document = json.loads((root / "annotations.json").read_text())
+    change(document)
+    put_coco(root / "annotations.json", document)
+
+
+def _box(*box):
+    return lambda root: _edit(root, lambda d: d["annotations"][0].update(bbox=list(box)))
+
+
+def _copy_to(name, source="images/0.png"):
+    def change(root):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes((root / source).read_bytes())
+
+    return change
+
+
+def _turned(root):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(photo()).save(root / "images/0.png", exif=exif)
+
+
+DEFECTS = {
+    ("error", "unreadable"): lambda root: (root / "images/0.png").write_bytes(b"junk"),
+    ("error", "missing"): lambda root: (root / "images/0.png").unlink(),
+    ("error", "rows"): lambda root: _edit(root, lambda d: d["annotations"][0].update(bbox=[1])),
+    ("error", "size"): lambda root: put(root / "foreground_masks/0.png", ids(255)[:5]),
+    ("error", "normalised"): _box(0.1, 0.1, 0.5, 0.5),
+    ("error", "corners"): _box(18, 12, 28, 20),
+    ("error", "outside"): _box(W + 5, 3, 9, 9),
+    ("warning", "outside"): _box(-9, 3, 20, 9),
+    ("error", "no area"): _box(5, 5, 0, 5),
+    ("note", "empty"): lambda root: _edit(root, lambda d: d["annotations"].pop()),
+    ("note", "no object"): lambda root: put(root / "foreground_masks/0.png", ids(0)),
+    ("warning", "no depth"): lambda root: put(root / "depth/0.png", ids(0).astype(np.uint16)),
+    ("warning", "no label"): lambda root: (root / "depth/0.png").unlink(),
+    ("warning", "alpha"): lambda root: put(root / "images/0.png", np.dstack([photo(), ids(255)])),
+    ("warning", "doubled"): _copy_to("images/1.png"),
+    ("warning", "turned"): _turned,
+}
+
+
+@pytest.mark.parametrize("code", DEFECTS, ids=" ".join)
+def test_each_defect_is_found(whole, code):
+    DEFECTS[code](whole)
+    found = codes(whole)
+    assert code in found
+    assert check_dataset(whole)["ok"] == all(level != "error" for level, _ in found)
+
+
+def test_sizes_are_compared_with_the_file(whole):
+    _edit(whole, lambda d: d["images"][0].update(width=W + 1))
+    (finding,) = check_dataset(whole)["findings"]
+    assert finding["code"] == "size" and f"annotated {W + 1} x {H}" in finding["files"][0]
+
+
+@pytest.mark.parametrize("by", ["folders", "files"])
+def test_what_is_in_two_splits_is_found_by_content(tmp_path, by):
+    if by == "folders":
+        put(tmp_path / "train/cat/0.png", photo())
+        put(tmp_path / "train/dog/1.png", photo(1))
+        put(tmp_path / "test/cat/9.png", photo())
+    else:
+        put(tmp_path / "images/0.png", photo())
+        put(tmp_path / "images/9.png", photo())
+        put_coco(tmp_path / "train.json", coco(["0.png"]))
+        put_coco(tmp_path / "test.json", coco(["9.png"]))
+    assert ("error", "split leakage") in codes(tmp_path)
+
+
+def test_doubled_names(tmp_path):
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "images/a.jpg", photo(1))
+    assert ("warning", "doubled name") in codes(tmp_path)
+
+
+def test_the_command(whole):
+    run = CliRunner().invoke(app, ["check", str(whole)])
+    assert run.exit_code == 0 and "coco: 2 pictures" in run.output
+    (whole / "images/0.png").unlink()
+    run = CliRunner().invoke(app, ["check", str(whole), "--json"])
+    assert run.exit_code == 1
+    assert json.loads(run.output)["findings"][0]["code"] == "missing"
+    assert CliRunner().invoke(app, ["check", str(whole / "nothing")]).exit_code == 2
