@@ -5,6 +5,37 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 
 
+def check_pictures(batch):
+    """Images of a batch are uint8 0..255, or float in [-1, 1].
+
+    Args:
+        batch: dicts of arrays, in which images are called `image`; or `(images, ...)`.
+
+    Raises:
+        RefinezooError: values of another range, e.g. float 0..255 as
+            `keras.utils.image_dataset_from_directory` gives, or that are not finite.
+    """
+    if isinstance(batch, dict):
+        for key, value in batch.items():
+            if key == "image" or isinstance(value, dict):
+                check_pictures(value if isinstance(value, dict) else (value,))
+        return
+    images = batch[0] if isinstance(batch, (tuple, list)) and len(batch) else None
+    if isinstance(images, dict):
+        check_pictures(images)
+        return
+    images = np.asarray(images)
+    if images.dtype == np.uint8 or images.dtype.kind not in "iufb" or not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if not (low >= -1.01 and high <= 1.01):
+        raise RefinezooError(
+            f"expected images as uint8 0 to 255 or as float -1 to 1, received {images.dtype} "
+            f"{low:.4g} to {high:.4g}. Cast 0..255 to uint8: images.astype('uint8'), or "
+            "data.map(lambda x: tf.cast(x, tf.uint8))."
+        )
+
+
 def check_labels(labels, classes):
     """Whole numbers in 0..classes-1.
 

@@ -65,3 +65,22 @@ def test_masks_of_0_to_255_are_named(renders):
     images, masks, _ = renders
     with pytest.raises(RefinezooError, match="Divide 0..255 masks by 255"):
         checks.check_mask_polarity(images, masks * 255)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.full((1, 2, 2, 3), 200.0, np.float32),
+        np.full((1, 2, 2, 3), 200, np.int32),
+        np.full((1, 2, 2, 3), np.nan, np.float32),
+    ],
+)
+def test_pictures_of_another_range(wrong):
+    right = np.zeros((1, 2, 2, 3), np.float32)
+    halves = {"synthetic": {"image": right, "depth_m": right + 9}, "real": {"image": right}}
+    checks.check_pictures(halves)
+    checks.check_pictures((right, right + 9))
+    checks.check_pictures(np.full((1, 2, 2, 3), 200, np.uint8)[None])
+    for batch in ({**halves, "real": {"image": wrong}}, (wrong, right), ({"image": wrong}, right)):
+        with pytest.raises(RefinezooError, match="uint8 0 to 255 or as float -1 to 1"):
+            checks.check_pictures(batch)
