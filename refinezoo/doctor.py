@@ -4,7 +4,6 @@ Thresholds are rules of thumb from the reports of users of such models: each fin
 measured, so that one who knows better can tell.
 """
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -14,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.check import check_dataset
+from refinezoo.data.formats import Layout, recognise
+from refinezoo.data.images import Picture, read_picture
 from refinezoo.errors import RefinezooError
+from refinezoo.files import sha256
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-NOT_IMAGES = ("foreground_masks", "masks", "backgrounds", "depth", "labels")
 HUE_BINS = 12
 THUMBNAIL = 128  # pixels of the longer side, on which colours and detail are compared
 
@@ -29,11 +30,13 @@ class Domain:
     name: str
     folder: Path
     files: list[Path]
+    layout: Layout
     unreadable: list[str] = field(default_factory=list)
     kinds: dict[str, list[str]] = field(default_factory=dict)
     sizes: list[tuple[int, int]] = field(default_factory=list)  # width, height
     hashes: dict[str, list[str]] = field(default_factory=dict)
     looks: list[dict[str, Any]] = field(default_factory=list)
+    transparent: list[str] = field(default_factory=list)  # more than half of their pixels
 
     def mean(self, key: str) -> float:
         """The mean over the pictures of one measurement of `_look`."""
@@ -64,7 +67,7 @@ def diagnose(
     """Compares two folders of images.
 
     Args:
-        synthetic: folder of renders, or of a COCO dataset (its `images/` is read).
+        synthetic: folder of renders, or of a dataset in any layout; its labels are checked too.
         real: folder of real photos.
         look_at: images whose colours are measured, evenly picked; all are opened and hashed.
 
@@ -81,7 +84,7 @@ def diagnose(
         _examine("synthetic", Path(synthetic), look_at),
         _examine("real", Path(real), look_at),
     ]
-    findings = [finding for domain in domains for finding in _alone(domain)]
+    findings = [finding for domain in domains for finding in _alone(domain) + _labels(domain)]
     findings += _together(*domains)
     order = ("error", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding["level"]))
@@ -119,54 +122,51 @@ def as_text(report: dict[str, Any]) -> str:
 def _examine(name: str, folder: Path, look_at: int) -> Domain:
     if not folder.is_dir():
         raise RefinezooError(f"expected a folder of {name} images, received {folder}: no such one.")
-    root = folder / "images" if (folder / "images").is_dir() else folder
-    files = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part in NOT_IMAGES for part in path.relative_to(root).parts[:-1])
-    )
-    if not files:
-        raise RefinezooError(
-            f"expected {name} images ({', '.join(SUFFIXES)}) in {root}, received none. "
-            "Give the folder that holds the images themselves."
-        )
-    domain = Domain(name, folder, files)
-    every = max(1, -(-len(files) // look_at))
-    for index, path in enumerate(files):
-        _examine_file(domain, path, path.relative_to(root).as_posix(), index % every == 0)
+    layout = recognise(folder)
+    domain = Domain(name, folder, layout.pictures(), layout)
+    every = max(1, -(-len(domain.files) // look_at))
+    for index, file in enumerate(layout.renders):
+        _examine_file(domain, file, index % every == 0)
     return domain
 
 
-def _examine_file(domain: Domain, path: Path, name: str, closely: bool) -> None:
-    from PIL import Image
-
-    content = path.read_bytes()
-    domain.hashes.setdefault(hashlib.sha256(content).hexdigest(), []).append(name)
+def _examine_file(domain: Domain, name: str, closely: bool) -> None:
+    """Reads a picture as training does."""
+    path = domain.folder / name
     try:
-        with Image.open(path) as image:
-            kind = _kind(image.mode, content)
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            size = image.size[::-1] if turned else image.size
-            if closely:
-                image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
-            image.load()
-            if closely:
-                image.thumbnail((THUMBNAIL, THUMBNAIL))
-                domain.looks.append(_look(np.asarray(image.convert("RGB"))))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        domain.hashes.setdefault(sha256(path), []).append(name)
+        picture = read_picture(path, domain.layout.size(name))
+    except (RefinezooError, OSError):
         domain.unreadable.append(name)
         return
-    domain.sizes.append(size)
-    domain.kinds.setdefault(kind, []).append(name)
+    height, width = picture.rgb.shape[:2]
+    domain.sizes.append((width, height))
+    domain.kinds.setdefault(_kind(picture), []).append(name)
+    alpha = picture.alpha
+    if alpha is not None and alpha.min() < alpha.max() and (alpha < 128).mean() > 0.5:
+        domain.transparent.append(name)
+    if closely:
+        domain.looks.append(_look(_thumbnail(picture.flattened())))
 
 
-def _kind(mode: str, content: bytes) -> str:
-    if mode.startswith("I") or (content[:4] == b"\x89PNG" and content[24:25] == b"\x10"):
+def _kind(picture: Picture) -> str:
+    done = picture.conversions
+    if "16-bit to 8-bit" in done:
         return "16-bit"
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+    if picture.alpha is not None:
         return "alpha"
-    return {"RGB": "RGB", "L": "grey", "1": "grey", "P": "palette", "F": "float"}.get(mode, mode)
+    kinds = {"palette to RGB": "palette", "grey to RGB": "grey", "CMYK to RGB": "CMYK"}
+    return next((kinds[words] for words in done if words in kinds), "RGB")
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    scale = THUMBNAIL / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _look(image: np.ndarray) -> dict[str, Any]:
@@ -228,20 +228,27 @@ def _alone(domain: Domain) -> list[dict[str, Any]]:
             "the baselines reinhard and fda, which need few",
         )
     remedies = {
-        "alpha": "transparent parts are laid over mid-grey when read; flatten them over the "
-        "background you mean",
+        "alpha": "transparent parts are laid over mid-grey when read, and an alpha that is the "
+        "same everywhere is left out; flatten them over the background you mean",
         "16-bit": "values are scaled to 8 bits when read; make sure the range is the one meant, "
         "and that these are not depth maps",
         "grey": "grey is copied to three channels; a refiner trained on both learns to colour and "
         "to bleach",
         "palette": "colours are expanded to RGB when read; make sure these are not label maps",
         "CMYK": "converted to RGB when read, without a colour profile",
-        "float": "convert them to 8-bit RGB with the range you mean",
     }
     for kind, advice in remedies.items():
         if kind in domain.kinds:
             names = domain.kinds[kind]
             add("warning", kind, f"{len(names)} of {count} images are {kind}", advice, names)
+    if domain.transparent:
+        add(
+            "warning",
+            "mostly transparent",
+            f"{len(domain.transparent)} images are transparent in more than half of their pixels",
+            "training sees mid-grey there; flatten them over the background you mean",
+            domain.transparent,
+        )
     copies = [names for names in domain.hashes.values() if len(names) > 1]
     if copies:
         extra = sum(len(names) - 1 for names in copies)
@@ -271,6 +278,25 @@ def _alone(domain: Domain) -> list[dict[str, Any]]:
             "they are enlarged for training and teach blur; leave them out",
         )
     return found
+
+
+def _labels(domain: Domain) -> list[dict[str, Any]]:
+    """What does not fit between the labels of a folder and its pictures."""
+    if not (domain.layout.labels or "boxes" in domain.layout.details):
+        return []
+    known = ("unreadable", "doubled", "alpha")  # told by `_alone`
+    return [
+        _finding(
+            found["level"],
+            f"labels: {found['code']}",
+            domain.name,
+            f"{domain.name}: {found['count']} of its labels or pictures",
+            found["advice"],
+            found["files"],
+        )
+        for found in check_dataset(domain.folder)["findings"]
+        if found["code"] not in known
+    ]
 
 
 def _together(synthetic: Domain, real: Domain) -> list[dict[str, Any]]:

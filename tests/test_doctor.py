@@ -61,12 +61,12 @@ def test_kinds_of_images(folders):
     synthetic, real = folders
     image = cv2.imread(str(real / "000.png"))
     cv2.imwrite(str(real / "grey.png"), image[..., 0])
-    cv2.imwrite(str(real / "alpha.png"), cv2.cvtColor(image, cv2.COLOR_BGR2BGRA))
+    cv2.imwrite(str(real / "rgba.png"), cv2.cvtColor(image, cv2.COLOR_BGR2BGRA))
     cv2.imwrite(str(real / "deep.png"), image.astype(np.uint16) * 257)
     cv2.imwrite(str(real / "deep_grey.png"), image[..., 0].astype(np.uint16) * 257)
     report = doctor.diagnose(synthetic, real)
     assert codes(report) >= {("real", "grey"), ("real", "alpha"), ("real", "16-bit")}
-    assert report["real"]["kinds"] == {"16-bit": 2, "RGB": 4, "alpha": 1, "grey": 1}
+    assert report["real"]["kinds"] == {"16-bit": 1, "RGB": 4, "alpha": 1, "grey": 1}
 
 
 def test_duplicates_within_and_across(folders):
@@ -116,7 +116,7 @@ def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(RefinezooError, match="expected a folder of synthetic images"):
         doctor.diagnose(tmp_path / "none", tmp_path / "real")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RefinezooError, match="expected real images .* received none"):
+    with pytest.raises(RefinezooError, match="found no renders"):
         doctor.diagnose(tmp_path / "real", tmp_path / "empty")
 
 
@@ -125,3 +125,38 @@ def test_report_is_json_and_text(folders):
     assert json.loads(json.dumps(report)) == report
     text = doctor.as_text(report)
     assert "real: 4 of 4 images readable" in text and "WARNING few" in text and "-> " in text
+
+
+def test_looks_at_what_training_sees(tmp_path):
+    """Opaque renders saved with alpha 0, nested photos, masks and hidden files."""
+    real = write(tmp_path / "real", 4, seed=1)
+    for index in range(4):
+        image = cv2.imread(str(real / f"00{index}.png"))
+        folder = tmp_path / "synthetic/images/cam0"
+        folder.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "synthetic/masks/cam0").mkdir(parents=True, exist_ok=True)
+        flat = np.full(image.shape[:2], 0 if index else 255, np.uint8)
+        cv2.imwrite(str(folder / f"{index}.png"), np.dstack([image, flat]))
+        cv2.imwrite(str(tmp_path / f"synthetic/masks/cam0/{index}.png"), flat)
+        (folder / f"._{index}.png").write_bytes(b"\0\5\x16\7")
+    report = doctor.diagnose(tmp_path / "synthetic", real)
+    assert report["synthetic"]["images"] == report["synthetic"]["readable"] == 4
+    assert abs(report["synthetic"]["contrast"] - report["real"]["contrast"]) < 1
+    hole = np.full(image.shape[:2], 255, np.uint8)
+    hole[: len(hole) * 2 // 3] = 0
+    cv2.imwrite(str(folder / "0.png"), np.dstack([image, hole]))
+    assert ("synthetic", "mostly transparent") in codes(
+        doctor.diagnose(tmp_path / "synthetic", real)
+    )
+
+
+def test_labels_that_do_not_fit_are_found(folders):
+    synthetic, real = folders
+    (synthetic / "masks").mkdir()
+    for index in range(4):
+        mask = np.full((72, 96 - index // 3), 255, np.uint8)
+        cv2.imwrite(str(synthetic / f"masks/00{index}.png"), mask)
+    report = doctor.diagnose(synthetic, real)
+    (finding,) = [f for f in report["findings"] if f["code"] == "labels: size"]
+    assert finding["level"] == "error" and "masks/003.png" in finding["files"][0]
+    assert not report["ok"]
