@@ -257,3 +257,17 @@ def test_depth_comes_with_its_picture(tmp_path):
     (folder / "depth" / "1.npy").unlink()
     with pytest.raises(RefinezooError, match="file in depth/ for every synthetic picture, 1 of 3"):
         unpaired(folder, numbered(2))
+
+
+def test_pictures_of_a_coco_set_are_those_it_names(tmp_path):
+    from small_sets import coco, photo, put, put_coco
+
+    names = ["a.png", "cam1/0.png", "cam1/1.png"]
+    for number, name in enumerate([*names, "spare.png"]):
+        put(tmp_path / "set/images" / name, photo(number))
+    put_coco(tmp_path / "set/annotations.json", coco(names))
+    root = tmp_path / "set"
+    patterns = [str(root / "images/a.png"), str(root / "images/cam1/*.png")]
+    for source in (str(root), str(root / "annotations.json"), patterns):
+        batches = unpaired(source, [photo(9)], image_size=16, crop="resize", augment=False)
+        assert len(batches.sampler.domains[0]) == 3
