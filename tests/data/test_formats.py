@@ -1,10 +1,12 @@
 """Each layout's pictures, labels and the rest; what could be a label is never a picture."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from small_sets import H, W, coco, colours, ids, photo, put, put_coco
 
-from refinezoo.data.formats import formats, list_images, recognise
+from refinezoo.data.formats import base, formats, layout_table, list_images, recognise
 from refinezoo.data.formats.evidence import label_like, names_labels
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
@@ -134,6 +136,33 @@ def test_layout(tmp_path, name):
     ] == layout.renders
     text = layout.describe()
     assert "1 pictures to refine" in text and f"{layout.format.title}:" in text
+
+
+def test_docs_show_the_table():
+    docs = Path(__file__).parents[2] / "docs/datasets.md"
+    assert layout_table() in docs.read_text(encoding="utf-8")
+
+
+def test_a_format_is_one_class(tmp_path):
+    class Toy(base.Paired):
+        """`shot_N.png` with `what_N.png`."""
+
+        name, title, example = "toy", "Toy", "shot_1.png, what_1.png"
+        picture = r"shot_(?P<n>\d+)\.png"
+        labels = {"class_ids": ("what_{n}.png",)}
+
+    for number in range(2):
+        put(tmp_path / f"shot_{number}.png", photo(number))
+        put(tmp_path / f"what_{number}.png", ids())
+    with pytest.raises(RefinezooError, match="may be labels"):
+        find_renders(tmp_path)
+    base.dataset_format(Toy)
+    try:
+        layout = find_renders(tmp_path)
+    finally:
+        del base.FORMATS["toy"]
+    assert layout.kind == "toy" and layout.renders == ["shot_0.png", "shot_1.png"]
+    assert layout.labels["class_ids"]["shot_0.png"] == "what_0.png"
 
 
 def test_every_format_is_described():

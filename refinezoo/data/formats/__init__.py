@@ -22,6 +22,7 @@ __all__ = [
     "Paired",
     "dataset_format",
     "formats",
+    "layout_table",
     "list_images",
     "recognise",
 ]
@@ -32,6 +33,15 @@ def formats() -> list[DatasetFormat]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return sorted(FORMATS.values(), key=lambda kind: (kind.order, kind.name))
+
+
+def layout_table() -> str:
+    """The registered formats as a Markdown table, in the order in which they are asked."""
+    rows = ["| layout | `kind` | a picture and what belongs to it |", "|---|---|---|"]
+    for kind in formats():
+        files = ", ".join(f"`{name}`" for name in kind.example.split(", "))
+        rows.append(f"| {kind.title} | `{kind.name}` | {files} |")
+    return "\n".join(rows)
 
 
 def recognise(
