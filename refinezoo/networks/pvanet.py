@@ -16,12 +16,14 @@ import keras
 from keras import layers
 
 from refinezoo.layers import BilinearDeconvolution2D, CReLU
+from refinezoo.networks.backbones import check_backbone, lite0_taps
 from refinezoo.networks.ssd import SubtractMean
 
 #: Pixels a cell of the feature map stands for.
 STRIDE = 16
 #: What width and height of an image must be a multiple of.
 MULTIPLE = 32
+BACKBONES = ("pvanet", "efficientnet_lite0")
 _MEAN_BGR = (102.9801, 115.9465, 122.7717)
 _MOMENTUM, _EPSILON = 0.95, 1e-5
 # Squeeze, 3x3 and output channels, number of blocks, first stride.
@@ -40,16 +42,34 @@ def scaled(width: float) -> Callable[[int], int]:
     return lambda channels: max(8, int(round(channels * width / 8)) * 8)
 
 
-def pvanet_features(images, *, width: float = 1.0):
+def pvanet_features(
+    images, *, backbone: str = "pvanet", width: float = 1.0, batch_norm: bool | None = None
+):
     """Images to the hyper-feature, what three scales see of each cell.
 
     Args:
         images: [B, H, W, 3] RGB in 0..255, H and W multiples of 32.
-        width: multiplies every number of channels; 1 is the paper's.
+        backbone: `"pvanet"`, or `"efficientnet_lite0"`, whose taps of stride 8, 16 and 32 take the
+            places of conv3_4, conv4_4 and conv5_4.
+        width: multiplies every number of channels of PVANET's own; 1 is the paper's.
+        batch_norm: see `networks.backbones.check_backbone`.
 
     Returns:
-        [B, H / 16, W / 16, 768]: conv3_4 pooled (128), conv4_4 (256), conv5_4 doubled (384).
+        [B, H / 16, W / 16, 768]: conv3_4 pooled (128), conv4_4 (256), conv5_4 doubled (384). Of
+        EfficientNet-Lite0 472 channels: 40, 112, 320.
     """
+    check_backbone(backbone, BACKBONES, batch_norm)
+    if backbone == "pvanet":
+        fine, middle, coarse = _pvanet_maps(images, width)
+    else:
+        fine, middle, coarse = lite0_taps(images, (8, 16, 32), batch_norm)
+    down = layers.MaxPooling2D(3, 2, padding="same", name="downsample")(fine)
+    up = BilinearDeconvolution2D(name="upsample")(coarse)
+    return layers.Concatenate(name="concat")([down, middle, up])
+
+
+def _pvanet_maps(images, width: float):
+    """conv3_4, conv4_4 and conv5_4, the last one normalised."""
     channels = scaled(width)
     x = SubtractMean(_MEAN_BGR, name="mean", dtype="float32")(images)
     x = layers.ZeroPadding2D(3, name="conv1_1_pad")(x)
@@ -75,10 +95,7 @@ def pvanet_features(images, *, width: float = 1.0):
             last = (stage, index) == ("conv5", _BLOCKS)
             x = _inception_block(x, f"{stage}_{index}", plan, channels, index == 1, last)
         maps[stage] = x
-    top = _normalised_relu(maps["conv5"], "conv5_4_last")
-    down = layers.MaxPooling2D(3, 2, padding="same", name="downsample")(maps["conv3"])
-    up = BilinearDeconvolution2D(name="upsample")(top)
-    return layers.Concatenate(name="concat")([down, maps["conv4"], up])
+    return maps["conv3"], maps["conv4"], _normalised_relu(maps["conv5"], "conv5_4_last")
 
 
 def shared_features(hyper, *, width: float = 1.0):

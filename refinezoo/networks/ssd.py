@@ -1,4 +1,4 @@
-"""SSD on VGG16 as a functional model with a width multiplier and a free input size.
+"""SSD as a functional model: on VGG16, of any width and input size, or on EfficientNet-Lite0.
 
 Reference:
     Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325, figure 2; block names are the
@@ -12,11 +12,14 @@ import numpy as np
 from keras import layers, ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.networks.backbones import check_backbone, lite0_taps
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _VGG = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _EXTRA = (("conv6", 256, 512), ("conv7", 128, 256), ("conv8", 128, 256), ("conv9", 128, 256))
 _MIN_SIZE = 32
+BACKBONES = ("vgg16", "efficientnet_lite0")
+_LITE0_TAPS, _LITE0_MIN_SIZE = (16, 32), 96
 
 
 @keras.saving.register_keras_serializable(package="refinezoo")
@@ -75,22 +78,21 @@ class L2Normalise(layers.Layer):
         return {**super().get_config(), "scale": self.scale}
 
 
-def feature_levels(image_size: int) -> list[tuple[int, float]]:
+def feature_levels(image_size: int, backbone: str = "vgg16") -> list[tuple[int, float]]:
     """Feature maps the heads look at, finest first: (cells per side, step in pixels).
 
-    300 gives the paper's 38, 19, 10, 5, 3, 1 with steps 8, 16, 32, 64, 100, 300; levels whose map
-    would be empty are dropped (128 gives 16, 8, 4, 2, 1).
+    On VGG16, 300 gives the paper's 38, 19, 10, 5, 3, 1 with steps 8, 16, 32, 64, 100, 300; levels
+    whose map would be empty are dropped (128 gives 16, 8, 4, 2, 1). On EfficientNet-Lite0 the first
+    is that of stride 16: 320 gives 20, 10, 5, 3, 1, and 224 gives 14, 7, 4, 2, 1.
+
+    Raises:
+        RefinezooError: an unknown backbone, or a size that it cannot take.
     """
-    if image_size < _MIN_SIZE:
-        raise RefinezooError(
-            f"expected image_size of at least {_MIN_SIZE} pixels, received {image_size}: the "
-            "network halves its input four times. Enlarge the images."
-        )
-    cells = image_size
-    for _ in range(3):
-        cells = -(-cells // 2)
-    levels = [(cells, 8.0)]
-    cells, step = -(-cells // 2), 16.0
+    _check(image_size, backbone)
+    first = 8 if backbone == "vgg16" else _LITE0_TAPS[0]
+    cells, step = -(-image_size // first), float(first)
+    levels = [(cells, step)]
+    cells, step = -(-cells // 2), 2 * step
     levels.append((cells, step))
     for index in range(len(_EXTRA)):
         kind = _shrink(cells, index)
@@ -100,6 +102,22 @@ def feature_levels(image_size: int) -> list[tuple[int, float]]:
         step = step * 2 if kind == "stride" and cells > 1 else image_size / cells
         levels.append((cells, step))
     return levels
+
+
+def _check(image_size: int, backbone: str) -> None:
+    check_backbone(backbone, BACKBONES)
+    if backbone == "vgg16" and image_size < _MIN_SIZE:
+        raise RefinezooError(
+            f"expected image_size of at least {_MIN_SIZE} pixels, received {image_size}: the "
+            "network halves its input four times. Enlarge the images."
+        )
+    deepest = _LITE0_TAPS[-1]
+    if backbone != "vgg16" and (image_size < _LITE0_MIN_SIZE or image_size % deepest):
+        raise RefinezooError(
+            f"expected image_size as a multiple of {deepest} pixels and at least {_LITE0_MIN_SIZE} "
+            f"with backbone={backbone!r}, received {image_size}. Take "
+            f"{max(_LITE0_MIN_SIZE, round(image_size / deepest) * deepest)}; 192 to 320 are usual."
+        )
 
 
 def _shrink(cells: int, index: int) -> str | None:
@@ -114,6 +132,7 @@ def ssd_network(
     classes: int,
     boxes_per_cell: list[int],
     *,
+    backbone: str = "vgg16",
     width: float = 1.0,
     batch_norm: bool = False,
     name: str = "ssd",
@@ -123,10 +142,13 @@ def ssd_network(
     Args:
         image_size: side of the square input, pixels, at least 32.
         classes: number of classes K, without background.
-        boxes_per_cell: anchors per cell, one number per level of `feature_levels(image_size)`.
-        width: multiplies every number of channels; 1 is the paper's.
-        batch_norm: batch normalisation after every trunk convolution (which then has no bias, and
-            conv4_3 no L2 normalisation): for training without ImageNet weights.
+        boxes_per_cell: anchors per cell, one number per level of `feature_levels`.
+        backbone: `"vgg16"` (the paper's: conv4_3 and fc7 are the first two levels), or
+            `"efficientnet_lite0"` (its taps of stride 16 and 32).
+        width: multiplies every number of channels, but not EfficientNet-Lite0's; 1 is the paper's.
+        batch_norm: batch normalisation after every convolution (which then has no bias, and conv4_3
+            no L2 normalisation), for training without ImageNet weights. EfficientNet-Lite0 has its
+            own: True trains it, False keeps it as it is.
         name: name of the model.
 
     Returns:
@@ -151,20 +173,27 @@ def ssd_network(
             x = layers.BatchNormalization(momentum=0.95, epsilon=1e-3, name=f"{name}_bn")(x)
         return layers.ReLU(name=f"{name}_relu")(x)
 
+    def vgg16(images):
+        x = SubtractMean(name="mean", dtype="float32")(images)
+        for block, (filters, repeats) in enumerate(_VGG, start=1):
+            for index in range(1, repeats + 1):
+                x = convolve(x, filters, 3, f"conv{block}_{index}")
+            if block == 4:
+                finest = x if batch_norm else L2Normalise(name="conv4_3_norm")(x)
+            pool, stride = (2, 2) if block < 5 else (3, 1)
+            x = layers.MaxPooling2D(pool, stride, padding="same", name=f"pool{block}")(x)
+        # 6 on the paper's 19 cells; on a small map such a wide kernel would mostly see padding.
+        x = convolve(x, 1024, 3, "fc6", dilation_rate=min(6, max(1, x.shape[1] // 3)))
+        return [("conv4_3", finest), ("fc7", convolve(x, 1024, 1, "fc7"))]
+
+    def lite0(images):
+        taps = lite0_taps(images, _LITE0_TAPS, batch_norm)
+        return [(f"stride{tap}", x) for tap, x in zip(_LITE0_TAPS, taps, strict=True)]
+
+    _check(image_size, backbone)
     inputs = keras.Input((image_size, image_size, 3), name="images")
-    x = SubtractMean(name="mean", dtype="float32")(inputs)
-    maps = []
-    for block, (filters, repeats) in enumerate(_VGG, start=1):
-        for index in range(1, repeats + 1):
-            x = convolve(x, filters, 3, f"conv{block}_{index}")
-        if block == 4:
-            maps.append(("conv4_3", x if batch_norm else L2Normalise(name="conv4_3_norm")(x)))
-        pool, stride = (2, 2) if block < 5 else (3, 1)
-        x = layers.MaxPooling2D(pool, stride, padding="same", name=f"pool{block}")(x)
-    # 6 on the paper's 19 cells; on a small map such a wide kernel would mostly see padding.
-    x = convolve(x, 1024, 3, "fc6", dilation_rate=min(6, max(1, x.shape[1] // 3)))
-    x = convolve(x, 1024, 1, "fc7")
-    maps.append(("fc7", x))
+    maps = vgg16(inputs) if backbone == "vgg16" else lite0(inputs)
+    x = maps[-1][1]
     for index, (block, squeeze, filters) in enumerate(_EXTRA):
         kind = _shrink(x.shape[1], index)
         if kind is None:

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.layers import DropoutAndNoise
+from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0_maps, efficientnet_lite0_top
 from refinezoo.networks.generators import normal_initializer
 
 
@@ -30,6 +31,7 @@ _DESIGNS = {
     "pose_mini": _Design(((5, 32, 2, 2), (5, 64, 2, 2)), (128,), dropout=0.5),
 }
 TOWERS = (*_DESIGNS, "doubling")
+LITE0_TOWER, _LITE0_SIZE = "efficientnet_lite0", 96
 
 
 class TaskTower(NamedTuple):
@@ -139,12 +141,46 @@ def task_tower(
         )(x)
     if dropout:
         x = DropoutAndNoise(dropout, 0.0)(x)
+    outputs = _heads(x, classes, quaternion)
+    return TaskTower(first, second, keras.Model(features, outputs, name="shared"))
+
+
+def lite0_tower(*, image_size, classes, quaternion=False, dropout=None, batch_norm=False):
+    """EfficientNet-Lite0 with the heads of a task tower; for `Classifier` and `PoseTower`.
+
+    Args:
+        image_size: side S, pixels, at least 96; the published weights are of 224.
+        classes: number K of classes.
+        quaternion: adds the rotation head, as in `task_tower`.
+        dropout: before the heads; None is 0.2.
+        batch_norm: trains the batch normalisation (`networks.efficientnet_lite0`).
+
+    Returns:
+        keras.Model, images float `[B, S, S, 3]` in [-1, 1] to the outputs of `task_tower`.
+
+    Raises:
+        RefinezooError: images too small for it.
+    """
+    if image_size < _LITE0_SIZE:
+        raise RefinezooError(
+            f"expected image_size of at least {_LITE0_SIZE} pixels for {LITE0_TOWER}, which halves "
+            f"its input five times, received {image_size}. Enlarge the images, or take another "
+            f"tower: {', '.join(TOWERS)}."
+        )
+    images = keras.Input((image_size, image_size, 3), name="images")
+    maps = efficientnet_lite0_maps(images, batch_norm=batch_norm)
+    dropout = 0.2 if dropout is None else dropout
+    x = efficientnet_lite0_top(maps[32], batch_norm=batch_norm, dropout=dropout)
+    return keras.Model(images, _heads(x, classes, quaternion), name="tower")
+
+
+def _heads(x, classes, quaternion):
     outputs = {"label": _head(x, classes, "label")}
     if quaternion:
         outputs["quaternion"] = UnitLength(dtype="float32", name="quaternion")(
             ops.tanh(_head(x, 4, "rotation"))
         )
-    return TaskTower(first, second, keras.Model(features, outputs, name="shared"))
+    return outputs
 
 
 def _head(x, units, name):

@@ -1,4 +1,4 @@
-"""YOLOv3's network: Darknet-53 and three heads that look at ever finer maps.
+"""YOLOv3's network: Darknet-53, or another trunk, and three heads that look at ever finer maps.
 
 Reference:
     Redmon & Farhadi, YOLOv3: An Incremental Improvement, arXiv 1804.02767, section 2.3; layers of
@@ -11,10 +11,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from refinezoo.networks.backbones import check_backbone, lite0_taps
 from refinezoo.networks.darknet53 import convolve, darknet53_maps, scaled_channels
 
 #: Pixels per cell of the three heads, coarsest first: the order of the predictions.
 STRIDES = (32, 16, 8)
+BACKBONES = ("darknet53", "efficientnet_lite0")
 _HEADS = (512, 256, 128)
 _PRIOR = 0.01
 
@@ -23,8 +25,10 @@ def yolov3_network(
     classes: int,
     anchors_per_cell: int = 3,
     *,
+    backbone: str = "darknet53",
     width: float = 1.0,
     depth: float = 1.0,
+    batch_norm: bool | None = None,
     name: str = "yolov3",
 ) -> keras.Model:
     """The YOLOv3 network, images in, raw predictions out.
@@ -36,8 +40,10 @@ def yolov3_network(
     Args:
         classes: number of classes K.
         anchors_per_cell: boxes n that a cell predicts.
-        width: multiplies every number of channels.
-        depth: multiplies the number of residual blocks of the trunk's stages.
+        backbone: `"darknet53"`, or `"efficientnet_lite0"`, of which the heads see the taps.
+        width: multiplies every number of channels, but not EfficientNet-Lite0's.
+        depth: multiplies the number of residual blocks of Darknet-53's stages.
+        batch_norm: see `networks.backbones.check_backbone`.
         name: name of the model.
 
     Returns:
@@ -45,9 +51,13 @@ def yolov3_network(
         float32 [B, A, 5 + K]: t_x, t_y, t_w, t_h, objectness and class logits. Rows run over the
         heads (coarsest first), then y, x and the cell's anchors; A is 10,647 for 416 pixels.
     """
+    check_backbone(backbone, BACKBONES, batch_norm, depth=depth)
     images = keras.Input((None, None, 3), name="images")
-    scaled = layers.Rescaling(1 / 255, name="scale")(images)
-    fine, middle, coarse = darknet53_maps(scaled, width=width, depth=depth)
+    if backbone == "darknet53":
+        scaled = layers.Rescaling(1 / 255, name="scale")(images)
+        fine, middle, coarse = darknet53_maps(scaled, width=width, depth=depth)
+    else:
+        fine, middle, coarse = lite0_taps(images, STRIDES[::-1], batch_norm)
     predictions, x = [], None
     for stride, paper, lateral in zip(STRIDES, _HEADS, (coarse, middle, fine), strict=True):
         head = f"stride{stride}"

@@ -10,7 +10,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.segmentation import segmentation_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
 from refinezoo.tasks.segmentation import DeepLabV2, deeplab_v2
-from refinezoo.training.layerwise_sgd import LayerwiseSGD
+from refinezoo.training.layerwise import LayerwiseSGD
 
 NAMES = ["sky", "road", "car"]
 

@@ -37,7 +37,7 @@ def test_start_from_takes_over_all_but_the_scores_of_other_classes(detector):
 def test_start_from_another_width_is_refused(detector):
     class Other:
         class_names = ["a"]
-        network = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
+        inference_network = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
 
     with pytest.raises(RefinezooError, match="same architecture and width"):
         detector.start_from(Other())

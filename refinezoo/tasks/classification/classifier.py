@@ -1,4 +1,4 @@
-"""Image classification with the task towers of PixelDA, standing alone."""
+"""Image classification with the task towers of PixelDA, standing alone, or on ImageNet features."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
+from refinezoo.models.start import slow_backbone, start_backbone
 from refinezoo.models.supervised import SupervisedModel
 from refinezoo.networks import task_tower
+from refinezoo.networks.backbones import check_one_size
+from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0
+from refinezoo.networks.task_towers import LITE0_TOWER, lite0_tower
 from refinezoo.training.checks import check_labels
 from refinezoo.training.jit import choose_jit
 
@@ -23,10 +28,19 @@ class Classifier(SupervisedModel):
     Args:
         class_names: names of the K classes.
         image_size: side S, pixels.
-        tower: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`).
-        width: multiplies the tower's filters and units.
+        tower: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`), or
+            efficientnet_lite0 for images of 96 px and more: call `start_from` then.
+        width: multiplies the tower's filters and units (not of efficientnet_lite0).
         dropout: before the heads; None is the tower's own.
+        batch_norm: trains the batch normalisation of efficientnet_lite0; False keeps it as it is,
+            for a pretrained start and small batches.
         learning_rate: of Adam in `compile()`.
+
+    Example:
+        >>> classifier = Classifier(names, image_size=128, tower="efficientnet_lite0")
+        >>> classifier.start_from("efficientnet_lite0_imagenet")
+        >>> classifier.compile()
+        >>> classifier.fit(images, labels, batch_size=16, epochs=5)
     """
 
     quaternion = False
@@ -39,6 +53,7 @@ class Classifier(SupervisedModel):
         tower="mnist",
         width=1.0,
         dropout=None,
+        batch_norm=False,
         learning_rate=1e-3,
         **kwargs,
     ):
@@ -55,18 +70,29 @@ class Classifier(SupervisedModel):
             "tower": tower,
             "width": width,
             "dropout": dropout,
+            "batch_norm": batch_norm,
             "learning_rate": learning_rate,
         }
-        _, first, shared = task_tower(
-            tower,
-            image_size=image_size,
-            classes=len(self.class_names),
-            width=width,
-            quaternion=self.quaternion,
-            dropout=dropout,
-        )
+        own = {
+            "image_size": image_size,
+            "classes": len(self.class_names),
+            "quaternion": self.quaternion,
+            "dropout": dropout,
+        }
         images = keras.Input((image_size, image_size, 3), name="images")
-        self.network = keras.Model(images, shared(first(images / 127.5 - 1.0)), name="tower")
+        scaled = images / 127.5 - 1.0
+        if tower == LITE0_TOWER:
+            check_one_size(width=width)
+            outputs = lite0_tower(**own, batch_norm=batch_norm)(scaled)
+        else:
+            if batch_norm:
+                raise RefinezooError(
+                    f"expected batch_norm with tower={LITE0_TOWER!r} only, received it with "
+                    f"{tower!r}, which has none. Leave it out."
+                )
+            _, first, shared = task_tower(tower, **own, width=width)
+            outputs = shared(first(scaled))
+        self.network = keras.Model(images, outputs, name="tower")
         self.built = True
 
     @classmethod
@@ -88,14 +114,47 @@ class Classifier(SupervisedModel):
         model.network.set_weights(refiner.task_network.get_weights())
         return model
 
+    def start_from(self, source):
+        """Takes over a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        return start_backbone(self.network, source)
+
+    def backbone(self, taps=(2, 4, 8, 16, 32), output_stride=32):
+        """A copy of the features alone: float RGB `[B, H, W, 3]` in [-1, 1], any size, to maps.
+
+        Args:
+            taps: strides of the maps to give (`networks.efficientnet_lite0`).
+            output_stride: of the deepest maps, 32, 16 or 8.
+
+        Returns:
+            keras.Model to a list of maps `[B, H / s, W / s, C]` in the order of `taps`.
+
+        Raises:
+            RefinezooError: the tower is another than efficientnet_lite0.
+        """
+        network = efficientnet_lite0(taps=taps, output_stride=output_stride)
+        start_backbone(network, self)
+        return network
+
+    def features(self, images, taps=(2, 4, 8, 16, 32), batch_size=32):
+        """Maps of uint8 RGB images `[N, H, W, 3]` of any one size: a list, as of `backbone`."""
+        network = self.backbone(taps)
+        return network.predict(
+            checked_images(images) / np.float32(127.5) - 1, batch_size, verbose=0
+        )
+
     def call(self, images, training=False):
         """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]`."""
         return self.network(images, training=training)["label"]
 
     def compile(self, optimizer=None, loss=None, metrics=None, jit_compile="auto", **kwargs):
-        """As `keras.Model.compile`; Adam, softmax cross-entropy and accuracy by default."""
+        """As `keras.Model.compile`; Adam, softmax cross-entropy and accuracy by default.
+
+        EfficientNet-Lite0 then moves at a tenth of `learning_rate` (`models.start.slow_backbone`).
+        """
+        slow = self.settings["tower"] == LITE0_TOWER
+        adam = slow_backbone if slow else keras.optimizers.Adam
         super().compile(
-            optimizer=optimizer or keras.optimizers.Adam(self.learning_rate),
+            optimizer=optimizer or adam(self.learning_rate),
             loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=metrics or [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=choose_jit(jit_compile),

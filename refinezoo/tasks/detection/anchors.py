@@ -13,25 +13,31 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 
 _MIN_SCALE, _SECOND_SCALE, _LAST_SCALE, _BEYOND_SCALE = 0.1, 0.2, 0.88, 1.05
+_COARSE_MIN_SCALE = 0.15
 
 
-def ssd_scales(levels: int) -> list[float]:
+def ssd_scales(levels: int, first_step: float = 8.0) -> list[float]:
     """The `levels + 1` scales of SSD's default boxes, respaced when there are not six levels.
 
     Six levels give the paper's [0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05]. The first scale is the
     side of the finest level's box as a fraction of the image, the last only serves the extra box.
+    Without the paper's map of stride 8 the scales are spaced evenly from 0.15.
     """
+    if first_step > 8:
+        return [*np.linspace(_COARSE_MIN_SCALE, _LAST_SCALE, levels).tolist(), _BEYOND_SCALE]
     inner = np.linspace(_SECOND_SCALE, _LAST_SCALE, max(levels - 1, 1))
     return [_MIN_SCALE, *(float(scale) for scale in inner[: levels - 1]), _BEYOND_SCALE]
 
 
-def ssd_aspect_ratios(levels: int) -> list[tuple[float, ...]]:
+def ssd_aspect_ratios(levels: int, first_step: float = 8.0) -> list[tuple[float, ...]]:
     """Aspect ratios (width over height) per level; 3 and 1/3 only on the middle levels.
 
     Six levels give the paper's 4, 6, 6, 6, 4, 4 boxes per cell (the extra box of ratio 1 included).
+    Without the paper's map of stride 8 the first level counts as a middle one.
     """
     few, many = (1.0, 2.0, 1 / 2), (1.0, 2.0, 1 / 2, 3.0, 1 / 3)
-    return [many if 0 < level < max(levels - 2, 2) else few for level in range(levels)]
+    first = 0 if first_step > 8 else 1
+    return [many if first <= level < max(levels - 2, 2) else few for level in range(levels)]
 
 
 def cell_boxes(scale: float, next_scale: float, ratios: Sequence[float]) -> np.ndarray:
@@ -76,7 +82,8 @@ def ssd_anchors(image_size: int, levels: Sequence[tuple[int, float]]) -> np.ndar
         float32 [A, 4] (centre x, centre y, w, h), fractions of the image, not clipped; 8,732 for
         300 pixels.
     """
-    scales, ratios = ssd_scales(len(levels)), ssd_aspect_ratios(len(levels))
+    plan = len(levels), levels[0][1]
+    scales, ratios = ssd_scales(*plan), ssd_aspect_ratios(*plan)
     return np.concatenate(
         [
             grid_anchors(cells, cell_boxes(scales[i], scales[i + 1], ratios[i]), step / image_size)

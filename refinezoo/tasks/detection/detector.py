@@ -1,5 +1,6 @@
 """The one interface of every detector: COCO dataset in, boxes out, AP by COCO rules."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
+from refinezoo.models.start import copy_layers, opened
 from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
 from refinezoo.tasks.detection.frozen import split_at
 
@@ -92,12 +94,14 @@ class Detector(keras.Model):
         scale = np.array([width, height, width, height], "float32")
         return clip_boxes(boxes_xyxy * scale, height, width)
 
-    def start_from(self, other: "Detector") -> int:
-        """Takes over what another detector of this architecture has learnt.
+    def start_from(self, source: "Detector | str | os.PathLike | keras.Model") -> int:
+        """Takes over what another model has learnt.
 
         Args:
-            other: of any classes and image size; layers of the same name and shapes are copied,
-                the class scores are not, unless the classes are the same.
+            source: a detector of this architecture, of any classes and image size: layers of the
+                same name and shapes are copied, the class scores are not, unless the classes are
+                the same. Or what shares only the backbone, as `"efficientnet_lite0_imagenet"`.
+                A model, a preset folder or a name of the zoo.
 
         Returns:
             The number of layers copied.
@@ -105,22 +109,11 @@ class Detector(keras.Model):
         Raises:
             RefinezooError: no layer fits.
         """
-        same_classes = self.class_names == getattr(other, "class_names", None)
-        theirs = {layer.name: layer for layer in other.network.layers if layer.weights}
-        copied = 0
-        for layer in self.network.layers:
-            source = theirs.get(layer.name)
-            if source is None or (layer.name.endswith("_scores") and not same_classes):
-                continue
-            if [tuple(w.shape) for w in layer.weights] == [tuple(w.shape) for w in source.weights]:
-                layer.set_weights(source.get_weights())
-                copied += bool(layer.weights)
-        if not copied:
-            raise RefinezooError(
-                "expected a detector of the same architecture and width to start from, received "
-                f"{type(other).__name__} without a layer of fitting name and shape."
-            )
-        return copied
+        source = opened(source)
+        same_classes = self.class_names == getattr(source, "class_names", None)
+        return copy_layers(
+            self.network, source, lambda name: same_classes or not name.endswith("_scores")
+        )
 
     def split_at(self, layer: str) -> tuple[keras.Model, keras.Model]:
         """The network up to a named layer, and the rest, to compile with this detector's `loss`.

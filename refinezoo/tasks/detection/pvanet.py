@@ -20,7 +20,9 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
+from refinezoo.models.start import slow_backbone
 from refinezoo.networks.pvanet import (
+    BACKBONES,
     MULTIPLE,
     STRIDE,
     pvanet_features,
@@ -55,7 +57,11 @@ class PVANET(TwoStageTraining, Detector):
     Args:
         class_names: names of the K classes.
         image_size: side of the input, pixels, a multiple of 32.
-        width: multiplies the channels of all convolutions.
+        backbone: `"pvanet"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights: call
+            `start_from` before `fit`.
+        width: multiplies the channels of all convolutions; not those of EfficientNet-Lite0.
+        batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None keeps as
+            it is; PVANET's own always trains.
         head_units: width of the two hidden layers of the second stage, which hold 92 of the 97
             million weights; 512 and less serve small data.
         anchor_scales: sides of the anchors in cells of 16 pixels.
@@ -87,7 +93,9 @@ class PVANET(TwoStageTraining, Detector):
         class_names: Sequence[str],
         *,
         image_size: int = 640,
+        backbone: str = "pvanet",
         width: float = 1.0,
+        batch_norm: bool | None = None,
         head_units: int = 4096,
         anchor_scales: Sequence[float] = SCALES,
         anchor_ratios: Sequence[float] = RATIOS,
@@ -117,6 +125,7 @@ class PVANET(TwoStageTraining, Detector):
             keep=keep,
             **kwargs,
         )
+        self.backbone, self.batch_norm = backbone, batch_norm
         self.width = float(width)
         self.head_units = int(head_units)
         self.anchor_scales = [float(scale) for scale in anchor_scales]
@@ -133,7 +142,9 @@ class PVANET(TwoStageTraining, Detector):
 
     def _build_networks(self) -> None:
         images = keras.Input((self.image_size, self.image_size, 3), name="images")
-        hyper = pvanet_features(images, width=self.width)
+        hyper = pvanet_features(
+            images, backbone=self.backbone, width=self.width, batch_norm=self.batch_norm
+        )
         proposing, features = shared_features(hyper, width=self.width)
         per_cell = len(self.anchor_scales) * len(self.anchor_ratios)
         logits, offsets = region_proposal_network(proposing, per_cell, width=self.width)
@@ -163,7 +174,8 @@ class PVANET(TwoStageTraining, Detector):
         Args:
             optimizer: the authors' SGD by default: momentum 0.9, learning rate 1e-3, which
                 `training.Plateau` divides by ten when the loss stays; two images a batch. It starts
-                from ImageNet weights; from scratch take Adam at 1e-3.
+                from ImageNet weights; from scratch take Adam at 1e-3. With EfficientNet-Lite0
+                `models.start.slow_backbone()`.
             loss: None: the four losses belong to the method.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
@@ -173,11 +185,9 @@ class PVANET(TwoStageTraining, Detector):
                 f"expected no loss, received {loss!r}: PVANET trains on the four losses of "
                 "refinezoo.losses.rpn. Leave loss out."
             )
-        super().compile(
-            optimizer=authors_optimizer() if optimizer is None else optimizer,
-            jit_compile=choose_jit(jit_compile),
-            **kwargs,
-        )
+        if optimizer is None:
+            optimizer = authors_optimizer() if self.backbone == BACKBONES[0] else slow_backbone()
+        super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
 
     def call(self, images, training=None):
         """Images [B, S, S, 3] RGB in 0..255 to raw predictions float32 [B, R, 4 + 5 (K + 1)].
@@ -243,7 +253,9 @@ class PVANET(TwoStageTraining, Detector):
     def get_config(self) -> dict:
         """Constructor arguments, JSON-able."""
         own = (
+            "backbone",
             "width",
+            "batch_norm",
             "head_units",
             "anchor_scales",
             "anchor_ratios",

@@ -16,7 +16,8 @@ import numpy as np
 from keras import ops
 
 from refinezoo.losses.detection import MultiboxLoss
-from refinezoo.networks.ssd import feature_levels, ssd_network
+from refinezoo.models.start import slow_backbone
+from refinezoo.networks.ssd import BACKBONES, feature_levels, ssd_network
 from refinezoo.tasks.detection.anchors import ssd_anchors, ssd_aspect_ratios
 from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
@@ -27,14 +28,17 @@ from refinezoo.training.jit import choose_jit
 
 @keras.saving.register_keras_serializable(package="refinezoo")
 class SSD300(Detector):
-    """SSD on VGG16; the paper's network at its defaults.
+    """SSD; the paper's network, on VGG16, at its defaults.
 
     Args:
         class_names: names of the K classes.
         image_size: side of the input, pixels; levels that would be empty are dropped and the
-            scales of the anchors respaced.
-        width: multiplies the network's channels.
-        batch_norm: batch normalisation in the trunk, for training without ImageNet weights.
+            scales of the anchors respaced. With EfficientNet-Lite0 a multiple of 32.
+        backbone: `"vgg16"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights: call
+            `start_from` before `fit`.
+        width: multiplies the network's channels; not those of EfficientNet-Lite0.
+        batch_norm: batch normalisation behind every convolution, for training without ImageNet
+            weights. EfficientNet-Lite0 has its own: True trains it, False keeps it as it is.
         score_threshold: detections with a lower score are dropped.
         nms_iou: overlap above which the weaker of two boxes of a class is dropped.
         top_k: candidates per class before suppression.
@@ -46,6 +50,12 @@ class SSD300(Detector):
         >>> detector.compile(keras.optimizers.Adam(1e-3))
         >>> detector.fit(DetectionBatches(train, detector, batch_size=16), epochs=60)
         >>> detector.evaluate_coco(test)["AP50"]
+
+        From ImageNet features, which by default move at a tenth of the heads' rate:
+
+        >>> detector = SSD300(train.class_names, image_size=224, backbone="efficientnet_lite0")
+        >>> detector.start_from("efficientnet_lite0_imagenet")
+        >>> detector.compile()
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class SSD300(Detector):
         class_names: Sequence[str],
         *,
         image_size: int = 300,
+        backbone: str = "vgg16",
         width: float = 1.0,
         batch_norm: bool = False,
         score_threshold: float = 0.01,
@@ -72,13 +83,15 @@ class SSD300(Detector):
         )
         self.width = float(width)
         self.batch_norm = bool(batch_norm)
-        levels = feature_levels(self.image_size)
-        ratios = ssd_aspect_ratios(len(levels))
+        self.backbone = backbone
+        levels = feature_levels(self.image_size, backbone)
+        ratios = ssd_aspect_ratios(len(levels), levels[0][1])
         self.anchors = ssd_anchors(self.image_size, levels)
         self.network = ssd_network(
             self.image_size,
             len(self.class_names),
             [len(ratio) + 1 for ratio in ratios],
+            backbone=backbone,
             width=self.width,
             batch_norm=self.batch_norm,
         )
@@ -90,13 +103,16 @@ class SSD300(Detector):
         Args:
             optimizer: the paper's SGD by default: momentum 0.9, learning rate 1e-3, divided by ten
                 after 80,000 and 100,000 steps of 32 images (it starts from ImageNet weights; from
-                scratch take Adam at 1e-3 and `batch_norm=True`).
+                scratch take Adam at 1e-3 and `batch_norm=True`). With EfficientNet-Lite0
+                `models.start.slow_backbone()`.
             loss: `MultiboxLoss()` by default.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
         """
+        if optimizer is None:
+            optimizer = _paper_optimizer() if self.backbone == BACKBONES[0] else slow_backbone()
         super().compile(
-            optimizer=_paper_optimizer() if optimizer is None else optimizer,
+            optimizer=optimizer,
             loss=MultiboxLoss() if loss is None else loss,
             jit_compile=choose_jit(jit_compile),
             **kwargs,
@@ -127,7 +143,8 @@ class SSD300(Detector):
 
     def get_config(self) -> dict:
         """Constructor arguments, JSON-able."""
-        return {**super().get_config(), "width": self.width, "batch_norm": self.batch_norm}
+        own = {"backbone": self.backbone, "width": self.width, "batch_norm": self.batch_norm}
+        return {**super().get_config(), **own}
 
 
 def _paper_optimizer() -> keras.optimizers.Optimizer:

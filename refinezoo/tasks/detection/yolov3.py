@@ -18,7 +18,8 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
-from refinezoo.networks.yolov3 import STRIDES, yolov3_network
+from refinezoo.models.start import slow_backbone
+from refinezoo.networks.yolov3 import BACKBONES, STRIDES, yolov3_network
 from refinezoo.tasks.detection.anchors import shape_iou
 from refinezoo.tasks.detection.boxes import area, xyxy_to_cxcywh
 from refinezoo.tasks.detection.detector import Detector
@@ -42,15 +43,19 @@ _PAPER_SIZE = 416
 
 @keras.saving.register_keras_serializable(package="refinezoo")
 class YOLOv3(Detector):
-    """YOLOv3 on Darknet-53; the paper's network at its defaults.
+    """YOLOv3; the paper's network, on Darknet-53, at its defaults.
 
     Images are letterboxed: placed in the middle of a grey square, not stretched.
 
     Args:
         class_names: names of the K classes.
         image_size: side of the input, pixels, a multiple of 32.
-        width: multiplies the network's channels.
-        depth: multiplies the trunk's residual blocks.
+        backbone: `"darknet53"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights:
+            call `start_from` before `fit`.
+        width: multiplies the network's channels; not those of EfficientNet-Lite0.
+        depth: multiplies the residual blocks of Darknet-53.
+        batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None keeps as
+            it is; Darknet-53 always trains its own.
         anchors: pairs (w, h) in pixels of `image_size`, a multiple of three; the larger ones go to
             the coarser maps. None takes the paper's nine, scaled from 416 to `image_size`;
             `anchors.find_anchors` finds those of a dataset.
@@ -79,8 +84,10 @@ class YOLOv3(Detector):
         class_names: Sequence[str],
         *,
         image_size: int = 416,
+        backbone: str = "darknet53",
         width: float = 1.0,
         depth: float = 1.0,
+        batch_norm: bool | None = None,
         anchors: Sequence[Sequence[float]] | None = None,
         ignore_threshold: float = 0.5,
         max_boxes: int = 50,
@@ -100,6 +107,7 @@ class YOLOv3(Detector):
             keep=keep,
             **kwargs,
         )
+        self.backbone, self.batch_norm = backbone, batch_norm
         self.width, self.depth = float(width), float(depth)
         self.ignore_threshold = float(ignore_threshold)
         self.max_boxes = int(max_boxes)
@@ -109,8 +117,10 @@ class YOLOv3(Detector):
         self.network = yolov3_network(
             len(self.class_names),
             len(self.anchors) // len(STRIDES),
+            backbone=backbone,
             width=self.width,
             depth=self.depth,
+            batch_norm=batch_norm,
         )
         self.built = True
 
@@ -119,13 +129,17 @@ class YOLOv3(Detector):
 
         Args:
             optimizer: keras-yolo3's by default: Adam at 1e-3, for batches of 32. It trains the
-                heads so for 50 epochs on a pretrained trunk, then everything at 1e-4.
+                heads so for 50 epochs on a pretrained trunk, then everything at 1e-4. With
+                EfficientNet-Lite0 `models.start.slow_backbone()` from the start.
             loss: `YOLOLoss` with this detector's anchors by default.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
         """
+        if optimizer is None:
+            own = self.backbone == BACKBONES[0]
+            optimizer = keras.optimizers.Adam(1e-3) if own else slow_backbone()
         super().compile(
-            optimizer=keras.optimizers.Adam(1e-3) if optimizer is None else optimizer,
+            optimizer=optimizer,
             loss=YOLOLoss(self.anchors, self.ignore_threshold) if loss is None else loss,
             jit_compile=choose_jit(jit_compile),
             **kwargs,
@@ -208,8 +222,10 @@ class YOLOv3(Detector):
         """Constructor arguments, JSON-able."""
         return {
             **super().get_config(),
+            "backbone": self.backbone,
             "width": self.width,
             "depth": self.depth,
+            "batch_norm": self.batch_norm,
             "anchors": self.anchors,
             "ignore_threshold": self.ignore_threshold,
             "max_boxes": self.max_boxes,

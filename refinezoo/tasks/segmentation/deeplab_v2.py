@@ -27,7 +27,7 @@ from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, c
 from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.jit import choose_jit
-from refinezoo.training.layerwise_sgd import LayerwiseSGD
+from refinezoo.training.layerwise import LayerwiseSGD
 from refinezoo.training.schedules import Poly
 
 # Network, its options, the paper's rates of atrous convolution, its learning rate.

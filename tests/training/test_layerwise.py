@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.training.layerwise_sgd import LayerwiseSGD
+from refinezoo.training.layerwise import LayerwiseAdam, LayerwiseSGD
 from refinezoo.training.schedules import Poly
 
 
@@ -75,3 +75,20 @@ def test_it_is_saved_with_its_rules():
     assert revived.multipliers("conv/kernel") == (1.0, 1.0) and revived.momentum == 0.8
     with pytest.raises(RefinezooError, match="not weight_decay"):
         LayerwiseSGD(1e-3, weight_decay=5e-4)
+
+
+def test_adam_moves_each_weight_at_its_own_rate(rng):
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(3, name="lite0_stem")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(hidden))
+    optimizer = LayerwiseAdam(0.01, [("^lite0_.*bias$", 0), ("^lite0_", 0.1)])
+    optimizer = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(optimizer)
+    )
+    before = [np.asarray(weight) for weight in model.trainable_variables]
+    gradients = [rng.uniform(1, 2, weight.shape).astype("float32") for weight in before]
+    optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], model.trainable_variables)
+    for old, weight in zip(before, model.trainable_variables, strict=True):
+        rate = {"lite0_stem/kernel": 1e-3, "lite0_stem/bias": 0}.get(weight.path, 1e-2)
+        moved = old - np.asarray(weight)  # Adam's first step is the rate itself
+        np.testing.assert_allclose(moved, rate, rtol=1e-3, atol=1e-7)
