@@ -78,14 +78,15 @@ def opened(source: Any) -> Any:
     return source
 
 
-def slow_backbone(learning_rate: Any = 1e-3, share: float = 0.1) -> LayerwiseAdam:
+def slow_backbone(learning_rate: Any = 1e-3, share: float = 0.1, **options) -> LayerwiseAdam:
     """Adam for a pretrained backbone: it moves at a share of the rate of what is new.
 
     Args:
         learning_rate: of the new layers, a number or schedule.
         share: of that rate for the backbone; 0 holds it fast.
+        **options: of `keras.optimizers.Adam`.
     """
-    return LayerwiseAdam(learning_rate, rules=[(f"^{PREFIX}", share)])
+    return LayerwiseAdam(learning_rate, rules=[(f"^{PREFIX}", share)], **options)
 
 
 def named_layers(network: keras.Model) -> dict[str, keras.layers.Layer]:

@@ -4,13 +4,19 @@ import keras
 from keras import layers
 
 from refinezoo.layers import NearestUpsampling2D
-from refinezoo.networks.t2net_blocks import batch_norm, convolution, pooled, shared_prelu, upsampled
+from refinezoo.networks.backbones import check_backbone
+from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0_maps
+from refinezoo.networks.t2net_blocks import batch_norm as normalisation
+from refinezoo.networks.t2net_blocks import convolution, pooled, shared_prelu, upsampled
 
 STRIDE = 16  # H and W are multiples of it
+BACKBONES = ("t2net", "efficientnet_lite0")
 LEAST = 96  # pixels: the centre mirrors 5 of the cells of 16 px at each side
 
 
-def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
+def depth_unet(
+    *, width=64, skip_weight=0.1, channels=3, backbone="t2net", batch_norm=None, name="depth_unet"
+):
     """The depth network T: encoder, centre of three inception blocks, decoder; one PReLU slope.
 
     Skips are scaled by `skip_weight` times 1, 0.5 and 0.1 from the coarsest to the finest, so that
@@ -19,7 +25,11 @@ def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
     Args:
         width: filters of the first layer (64 in the paper), at least 2.
         skip_weight: 0.1 in the code.
-        channels: of the image.
+        channels: of the image; 3 for EfficientNet-Lite0.
+        backbone: `"t2net"`, the paper's encoder, or `"efficientnet_lite0"`: its taps of stride 2, 4
+            and 8 are the skips, and a 1x1 convolution leads its last stage, which dilates to keep
+            stride 16, to the 8 width channels of the features.
+        batch_norm: of EfficientNet-Lite0, see `networks.backbones.check_backbone`.
         name: of the model.
 
     Returns:
@@ -31,12 +41,24 @@ def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
     """
     if width < 2:
         raise ValueError(f"expected width >= 2, received {width}.")
+    check_backbone(backbone, BACKBONES, batch_norm)
     prelu = shared_prelu()
+
+    def encoder(images):
+        """Maps of stride 2, 4, 8, and the features."""
+        if backbone != BACKBONES[0]:
+            taps = efficientnet_lite0_maps(images, output_stride=16, batch_norm=bool(batch_norm))
+            features = convolution(taps[32], 8 * width, 1)
+            return taps[2], taps[4], taps[8], prelu(normalisation()(features))
+        half = layers.AveragePooling2D(2)(prelu(normalisation()(convolution(images, width, 7))))
+        quarter = pooled(half, 2 * width, prelu)
+        eighth = pooled(quarter, 4 * width, prelu)
+        return half, quarter, eighth, pooled(eighth, 8 * width, prelu)
 
     def inception(x):
         y = layers.Concatenate()([convolution(x, 8 * width, dilation=d) for d in (1, 3, 5)])
-        y = prelu(batch_norm()(y))
-        y = batch_norm()(convolution(y, 8 * width))
+        y = prelu(normalisation()(y))
+        y = normalisation()(convolution(y, 8 * width))
         return prelu(layers.Add()([x, y]))
 
     def depth(x, size=3):
@@ -46,11 +68,8 @@ def depth_unet(*, width=64, skip_weight=0.1, channels=3, name="depth_unet"):
         return layers.Rescaling(weight)(x)
 
     images = keras.Input((None, None, channels), name="images")
-    x = prelu(batch_norm()(convolution(images, width, 7)))
-    half = layers.AveragePooling2D(2)(x)
-    quarter = pooled(half, 2 * width, prelu)
-    eighth = pooled(quarter, 4 * width, prelu)
-    features = x = pooled(eighth, 8 * width, prelu)
+    half, quarter, eighth, features = encoder(images)
+    x = features
     for _ in range(3):
         x = inception(x)
     x = upsampled(x, 8 * width, 4 * width, prelu)

@@ -17,7 +17,8 @@ from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
-from refinezoo.networks.depth_unet import STRIDE, depth_unet
+from refinezoo.models.start import slow_backbone, start_backbone
+from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
     t2net_image_discriminator,
@@ -74,6 +75,10 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         image_size: (height, width) of training images, multiples of 16, at least 96.
         width: filters of the first layer of all networks (64 in the paper).
         depth_width: of the depth network and D_f; None is `width`.
+        depth_backbone: T's encoder, `"t2net"` or `"efficientnet_lite0"`, of which the zoo has
+            ImageNet weights: call `start_from` before `fit`.
+        depth_batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None
+            keeps as it is.
         downsamplings: of the translator, 2 or 1.
         blocks: residual blocks of the translator.
         residual: the translator starts as the identity (`networks.t2net_translator`).
@@ -89,7 +94,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         discriminators_every: D and D_f move at each that-many-th step.
         pool_size: images in the history of D; 0 switches it off.
         learning_rate: of Adam for G and the discriminators (a tenth of the usual GAN's).
-        depth_learning_rate: of Adam for T.
+        depth_learning_rate: of Adam for T; EfficientNet-Lite0 moves at a tenth of it.
         decay_steps: `(constant, linear)`: steps at those rates, then steps in which they fall to
             0; the code's are those of 6 and 4 epochs (outdoor 10 and 10). None keeps the rates.
         seed: of the history.
@@ -103,6 +108,8 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         image_size=(192, 256),
         width=64,
         depth_width=None,
+        depth_backbone=BACKBONES[0],
+        depth_batch_norm=None,
         downsamplings=2,
         blocks=7,
         residual=False,
@@ -127,6 +134,8 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
             "image_size": [height, image_width],
             "width": width,
             "depth_width": depth_width,
+            "depth_backbone": depth_backbone,
+            "depth_batch_norm": depth_batch_norm,
             "downsamplings": downsamplings,
             "blocks": blocks,
             "residual": residual,
@@ -163,7 +172,9 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         self.translator = t2net_translator(
             width=width, downsamplings=downsamplings, blocks=blocks, residual=residual
         )
-        self.depth_network = depth_unet(width=depth_width)
+        self.depth_network = depth_unet(
+            width=depth_width, backbone=depth_backbone, batch_norm=depth_batch_norm
+        )
         self.discriminator_image = t2net_image_discriminator(width=width)
         self.discriminator_feature = t2net_feature_discriminator(
             cells=cells, channels=8 * depth_width
@@ -207,10 +218,17 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     def depth_model(self):
         """The depth network by itself, a `DepthUNet` with a copy of its weights."""
         model = DepthUNet(
-            width=self.settings["depth_width"] or self.settings["width"], max_depth=self.max_depth
+            width=self.settings["depth_width"] or self.settings["width"],
+            backbone=self.settings["depth_backbone"],
+            batch_norm=self.settings["depth_batch_norm"],
+            max_depth=self.max_depth,
         )
         model.depth_network.set_weights(self.depth_network.get_weights())
         return model
+
+    def start_from(self, source):
+        """Gives T a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        return start_backbone(self.depth_network, source)
 
     # ---- the game
 
@@ -247,7 +265,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
             if self.decay_steps:
                 constant, linear = (steps // every for steps in self.decay_steps)
                 rate = ConstantThenLinear(rate, constant, max(1, linear))
-            return keras.optimizers.Adam(rate, *betas, epsilon=1e-8)
+            return slow_backbone(rate, beta_1=betas[0], beta_2=betas[1], epsilon=1e-8)
 
         return {
             "translator": adam(rate, (0.5, 0.9)),

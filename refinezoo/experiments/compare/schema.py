@@ -117,7 +117,8 @@ class ModelSection(Strict):
     """The downstream model that every arm trains, from scratch or from the weights of `init`.
 
     `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
-    has of the same name and shape is taken over.
+    has of the same name and shape is taken over. With `config: {backbone: efficientnet_lite0}` it
+    may be `efficientnet_lite0_imagenet`.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -134,12 +135,15 @@ class TrainingSection(Strict):
 
     `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
     rest trains on the stored features of `pictures` augmented pictures of each set.
+    `backbone_rate` is the share of `learning_rate` at which the layers of a pretrained
+    efficientnet_lite0 move, usually 0.1; it takes the optimizer adam.
     """
 
     steps: int = Field(gt=0)
     batch_size: int = Field(16, gt=0)
     optimizer: str = "adam"
     learning_rate: float = Field(1e-3, gt=0)
+    backbone_rate: float | None = Field(None, ge=0, le=1)
     warmup: int = Field(0, ge=0)
     schedule: str = "cosine"
     weight_decay: float | None = None

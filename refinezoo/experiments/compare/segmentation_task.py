@@ -34,12 +34,12 @@ class Segmentation:
                     f"model.config: expected {name}, received none. Masks hold numbers only: name "
                     "the classes and the height and width to train and measure at."
                 )
-        for asked, where in ((training.get("freeze"), "training"), (model.get("init"), "model")):
-            if asked:
-                raise RefinezooError(
-                    f"{where}: {asked!r} starts from pretrained weights, which segmentation in a "
-                    "study does not. Leave it out."
-                )
+        if training.get("freeze"):
+            raise RefinezooError(
+                f"training: freeze: {training['freeze']!r} trains on stored features, which "
+                "segmentation in a study does not. Leave it out; backbone_rate: 0 holds "
+                "efficientnet_lite0 fast."
+            )
         _augmentation(training["augmentation"], 255)
 
     def prepare(self, spec: dict[str, Any]) -> tuple[Any, Any]:
@@ -59,6 +59,8 @@ class Segmentation:
             model = DeepLabV2(**spec["model"]["config"])
         except TypeError as error:
             raise RefinezooError(f"model.config: DeepLabV2 does not take these: {error}.") from None
+        if spec["model"].get("init"):
+            model.start_from(spec["model"]["init"])
         model.compile(optimizer(training))
         augmentation = _augmentation(training["augmentation"], model.ignore_id)
         counts = places([part["share"] for part in spec["sets"]], training["batch_size"])

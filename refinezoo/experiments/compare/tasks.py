@@ -66,9 +66,7 @@ class Detection:
         classes = _coco(spec["test"]).class_names
         detector = _detector_class(spec["model"]["class"])(classes, **spec["model"]["config"])
         if spec["model"].get("init"):
-            from refinezoo import load
-
-            detector.start_from(load(spec["model"]["init"]))
+            detector.start_from(spec["model"]["init"])
         detector.compile(optimizer(training))
         counts = places([part["share"] for part in spec["sets"]], training["batch_size"])
         steps = steps_per_epoch(training)

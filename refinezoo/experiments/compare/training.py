@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.models.start import slow_backbone
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -120,7 +121,15 @@ def optimizer(training: dict[str, Any]) -> keras.optimizers.Optimizer:
             arguments[key] = training[key]
     if training.get("ema") is not None:
         arguments.update(use_ema=True, ema_momentum=training["ema"])
-    return OPTIMIZERS[name](learning_rate=rate, **arguments)
+    share = training.get("backbone_rate")
+    if share is None:
+        return OPTIMIZERS[name](learning_rate=rate, **arguments)
+    if name != "adam":
+        raise RefinezooError(
+            f"training.backbone_rate: expected optimizer: adam with it, received {name}. Leave one "
+            "of the two out."
+        )
+    return slow_backbone(rate, share, **arguments)
 
 
 def steps_per_epoch(training: dict[str, Any]) -> int:

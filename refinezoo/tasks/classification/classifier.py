@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from refinezoo.data.checks import checked_images
 from refinezoo.errors import RefinezooError
+from refinezoo.models.images import checked_images
 from refinezoo.models.start import slow_backbone, start_backbone
 from refinezoo.models.supervised import SupervisedModel
 from refinezoo.networks import task_tower

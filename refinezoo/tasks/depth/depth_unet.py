@@ -17,7 +17,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import ORDERS, depth_task_loss, smoothness_loss
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.models.images import checked_images, pad_to_multiple
-from refinezoo.networks.depth_unet import LEAST, STRIDE, depth_unet
+from refinezoo.models.start import slow_backbone, start_backbone
+from refinezoo.networks.depth_unet import BACKBONES, LEAST, STRIDE, depth_unet
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 from refinezoo.training.alternating import to_float
 
@@ -90,11 +91,15 @@ class DepthUNet(DepthPredictor, AlternatingModel):
 
     Args:
         width: filters of the first layer (64 in the paper).
+        backbone: `"t2net"`, the paper's encoder, or `"efficientnet_lite0"`, of which the zoo has
+            ImageNet weights: call `start_from` before `fit`.
+        batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None keeps as
+            it is.
         max_depth: metres that the network can say: 8 indoor, 80 outdoor. Farther counts as that.
         lambda_task: weight of L_t.
         lambda_smoothness: weight of L_s.
         smoothness_order: which scale weighs most in L_s, see `losses.depth.smoothness_loss`.
-        learning_rate: of Adam in `compile()`.
+        learning_rate: of Adam in `compile()`; EfficientNet-Lite0 moves at a tenth of it.
         decay_steps: `(constant, linear)`: steps at that rate, then steps in which it falls to 0;
             None keeps the rate.
 
@@ -111,6 +116,8 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         self,
         *,
         width=64,
+        backbone=BACKBONES[0],
+        batch_norm=None,
         max_depth=8.0,
         lambda_task=100.0,
         lambda_smoothness=0.1,
@@ -123,6 +130,8 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         check_settings(max_depth, smoothness_order)
         self.settings = {
             "width": width,
+            "backbone": backbone,
+            "batch_norm": batch_norm,
             "max_depth": max_depth,
             "lambda_task": lambda_task,
             "lambda_smoothness": lambda_smoothness,
@@ -132,7 +141,7 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         }
         self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
-        self.depth_network = depth_unet(width=width)
+        self.depth_network = depth_unet(width=width, backbone=backbone, batch_norm=batch_norm)
         self.inference_network = self.depth_inference = in_metres(self.depth_network, max_depth)
         self.track_losses({"task": lambda_task, "smoothness": lambda_smoothness})
         self.built = True
@@ -158,7 +167,11 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         rate = self.learning_rate
         if self.decay_steps:
             rate = ConstantThenLinear(rate, *self.decay_steps)
-        return {"depth": keras.optimizers.Adam(rate, epsilon=1e-8)}
+        return {"depth": slow_backbone(rate, epsilon=1e-8)}
+
+    def start_from(self, source):
+        """Takes over a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        return start_backbone(self.depth_network, source)
 
     def depth_loss(self, batch, outputs):
         """L_t and L_s of the four outputs."""

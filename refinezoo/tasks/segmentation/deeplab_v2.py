@@ -21,6 +21,8 @@ from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
 from refinezoo.models.images import checked_images
+from refinezoo.models.start import copy_layers, opened
+from refinezoo.networks.deeplab_lite0 import deeplab_lite0
 from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
 from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
@@ -35,6 +37,7 @@ BACKBONES: dict[str, tuple[Any, dict[str, Any], tuple[int, ...], float]] = {
     "resnet101": (deeplab_resnet, {}, (6, 12, 18, 24), 2.5e-4),
     "vgg16_largefov": (deeplab_vgg, {"large_fov": True}, (12,), 1e-3),
     "vgg16_aspp": (deeplab_vgg, {}, (6, 12, 18, 24), 1e-3),
+    "efficientnet_lite0": (deeplab_lite0, {}, (6, 12, 18, 24), 2.5e-4),
 }
 # What scores classes starts from nothing and learns faster; biases and scales do not decay.
 _RULES = (
@@ -55,11 +58,14 @@ class DeepLabV2(keras.Model):
 
     Args:
         class_names: names of the K classes, in the order of their ids from 0.
-        backbone: `"resnet101"`, `"vgg16_largefov"` or `"vgg16_aspp"`.
+        backbone: `"resnet101"`, `"vgg16_largefov"` or `"vgg16_aspp"`, or `"efficientnet_lite0"`, of
+            which the zoo has ImageNet weights: call `start_from` before `fit`.
         width: multiplies the network's channels.
         depth: multiplies its blocks, or the convolutions of each block of VGG16.
-        batch_norm: trains batch normalisation (which VGG16 otherwise lacks and ResNet keeps
+        batch_norm: trains batch normalisation (which VGG16 otherwise lacks and the others keep
             frozen): needed from scratch.
+        output_stride: pixels per cell of the scores, 8 in the paper; EfficientNet-Lite0 also takes
+            16, at which the default rates are half as large.
         rates: of the atrous convolutions that score; None is the backbone's of the paper, which
             was trained at 321 px. Maps of less than about 24 cells need smaller ones.
         scales: of the image that the network sees, the first 1; `(1,)` is the network alone, at
@@ -84,6 +90,7 @@ class DeepLabV2(keras.Model):
         width: float = 1.0,
         depth: float = 1.0,
         batch_norm: bool = False,
+        output_stride: int = 8,
         rates: Sequence[int] | None = None,
         scales: Sequence[float] = (1, 0.75, 0.5),
         ignore_id: int = 255,
@@ -100,12 +107,22 @@ class DeepLabV2(keras.Model):
         self.class_names, self.ignore_id, self.backbone = names, int(ignore_id), backbone
         self.image_size = None if image_size is None else tuple(image_size)
         build, options, paper_rates, _ = BACKBONES[backbone]
+        strides = (8, 16) if build is deeplab_lite0 else (8,)
+        if output_stride not in strides:
+            raise RefinezooError(
+                f"expected output_stride {' or '.join(map(str, strides))} with "
+                f"backbone={backbone!r}, received {output_stride!r}."
+            )
+        if build is deeplab_lite0:
+            options = {"output_stride": output_stride}
+            paper_rates = tuple(rate * 8 // output_stride for rate in paper_rates)
         self.settings = {
             "class_names": names,
             "backbone": backbone,
             "width": width,
             "depth": depth,
             "batch_norm": batch_norm,
+            "output_stride": output_stride,
             "rates": list(rates or paper_rates),
             "scales": list(scales),
             "ignore_id": self.ignore_id,
@@ -133,6 +150,26 @@ class DeepLabV2(keras.Model):
     def call(self, images, training=False):
         """RGB `[B, H, W, 3]` in 0..255 to the list of logits of `multi_scale_network`."""
         return keras.tree.flatten(self.multi_scale(images, training=training))
+
+    def start_from(self, source) -> int:
+        """Takes over what another model has learnt, above all a backbone.
+
+        Args:
+            source: `"efficientnet_lite0_imagenet"`, or a DeepLabV2 of this architecture with
+                whatever classes (the scores of the same classes alone): a model, a preset folder or
+                a name of the zoo.
+
+        Returns:
+            The number of layers copied.
+
+        Raises:
+            RefinezooError: no layer fits.
+        """
+        source = opened(source)
+        same = self.class_names == getattr(source, "class_names", None)
+        return copy_layers(
+            self.network, source, lambda name: same or not name.startswith(("aspp_", "fc8_"))
+        )
 
     def compile(self, optimizer=None, *, steps=20_000, jit_compile="auto", **kwargs):
         """Configures training; the loss is the method's own.

@@ -147,7 +147,7 @@ def test_sets_that_are_not_there_are_told(world, changes, words):
     [
         ({"class": "DeepLabV3"}, {}, "expected DeepLabV2"),
         ({"config": {"image_size": [8, 8]}}, {}, "expected class_names"),
-        ({"init": "deeplab"}, {}, "pretrained weights"),
+        ({}, {"freeze": "lite0_stem"}, "backbone_rate: 0"),
         ({}, {"augmentation": {"flipp": 1}}, "Did you mean 'flip'"),
         ({}, {"augmentation": 3}, "true, false or a mapping"),
     ],
