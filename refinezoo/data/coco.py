@@ -237,6 +237,12 @@ def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:
     counts: Counter[str] = Counter(coco.counts)
     sizes = {number: _size(files[number], row) for number, row in coco.images.items()}
     found: dict[Id, list[tuple]] = {}
+    corners = [max(x + w, y + h) for x, y, w, h in (row["bbox"] for row in coco.annotations)]
+    if corners and 0 < max(corners) <= 1.0:
+        raise RefinezooError(
+            f"{path}: expected boxes in pixels, received none beyond 1.0: they look normalised. "
+            "Multiply them by their picture's width and height."
+        )
     for row in coco.annotations:
         limits = sizes[row["image_id"]]
         box = np.asarray(row["bbox"], np.float64)

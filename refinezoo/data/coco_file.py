@@ -188,7 +188,8 @@ def _image(coco: CocoFile, row: dict, pictures: bool) -> str:
             f"expected different image ids, received {number} twice: {earlier['file_name']} and "
             f"{name}"
         )
-    coco.counts["doubled_images"] += earlier is not entry
+    if earlier is not entry:
+        coco.counts["doubled_images"] += 1
     return ""
 
 
@@ -202,7 +203,8 @@ def _annotation(coco: CocoFile, row: dict) -> str:
     box = row.get("bbox")
     if box in (None, [], {}):
         box = _bounds(segmentation)
-        coco.counts["boxes_from_segmentation"] += box is not None
+        if box is not None:
+            coco.counts["boxes_from_segmentation"] += 1
     box = _box(box)
     area = _number(row.get("area"))
     coco.annotations.append(

@@ -72,7 +72,7 @@ def recognise(
         raise RefinezooError(
             f"found no renders in {str(source)!r} ({len(tree.files)} files). Expected images named "
             "by a COCO file, or in a folder called images/, JPEGImages/ or rgb/, or directly in "
-            f"it; of {', '.join(IMAGE_SUFFIXES)}."
+            f"it; of {', '.join(IMAGE_SUFFIXES)}. {' '.join(layout.notes)}"
         )
     owned = {file for files in layout.labels.values() for file in files.values()}
     stems = {os.path.basename(os.path.splitext(name)[0]) for name in chosen}

@@ -62,6 +62,15 @@ class Layout:
         """The format's name."""
         return self.format.name
 
+    @property
+    def boxes_xywh(self) -> dict[str, list[list[float]]]:
+        """Per picture the boxes of COCO files, [x, y, width, height] in pixels."""
+        found = self.details.get("boxes", {})
+        return {
+            name: [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in rows]
+            for name, rows in found.items()
+        }
+
     def label(self, kind: str, name: str) -> Path | None:
         """The label file of a picture, if it has one."""
         file = self.labels.get(kind, {}).get(name)
