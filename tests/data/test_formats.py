@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from small_sets import H, W, coco, colours, ids, photo, put, put_coco
@@ -205,6 +206,52 @@ def test_labels_without_a_telling_name_are_refused(tmp_path):
         find_renders(tmp_path, images="c/*.png")
 
 
+@pytest.mark.parametrize("folder", ["images", "pass"])
+def test_labels_among_the_pictures_of_one_folder_are_refused(tmp_path, folder):
+    """AirSim numbers its kinds of picture: img_0_0 is the scene, img_0_5 the segmentation."""
+    for number in range(4):
+        put(tmp_path / f"{folder}/img_0_0_{number}.png", photo(number))
+        put(tmp_path / f"{folder}/img_0_5_{number}.png", colours())
+    with pytest.raises(RefinezooError, match="may be labels"):
+        find_renders(tmp_path)
+    layout = find_renders(tmp_path, images=f"{folder}/img_0_0_*.png")
+    assert len(layout.renders) == 4
+
+
+def test_two_folders_of_the_same_scenes_are_refused(tmp_path):
+    """Shading or colour-coded depth of other names: as textured as the render."""
+    for number in range(3):
+        light = cv2.resize(photo(number)[:6, :8, 0], (64, 48), interpolation=cv2.INTER_NEAREST)
+        image = (light[..., None] * [0.9, 0.7, 0.5] + photo(number, 48, 64) / 20).astype(np.uint8)
+        put(tmp_path / f"beauty/{number}.png", image)
+        put(
+            tmp_path / f"jet/{number}.png",
+            cv2.applyColorMap(light, cv2.COLORMAP_JET) // 2 + photo(7, 48, 64) // 20,
+        )
+        put(tmp_path / f"cats/{number}.png", photo(9 + number, 48, 64))
+    with pytest.raises(RefinezooError, match="same scenes under equal names: beauty.*jet"):
+        find_renders(tmp_path)
+    assert len(find_renders(tmp_path, images="beauty/*.png").renders) == 3
+    for number in range(3):
+        (tmp_path / f"jet/{number}.png").unlink()
+    assert len(find_renders(tmp_path).renders) == 6
+
+
+def test_flat_renders_in_a_folder_called_images_are_taken_with_a_note(tmp_path):
+    put(tmp_path / "images/a.png", colours())
+    layout = find_renders(tmp_path)
+    assert layout.renders == ["images/a.png"] and "are they renders?" in layout.notes[0]
+
+
+def test_masks_of_longer_names_and_of_none(tmp_path):
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "masks/a_mask.png", ids())
+    put(tmp_path / "foreground_masks/other.png", ids())
+    layout = find_renders(tmp_path)
+    assert layout.labels["class_ids"] == {"images/a.png": "masks/a_mask.png"}
+    assert any("foreground_masks/ has no file" in note for note in layout.notes)
+
+
 def test_normals_are_no_photo(tmp_path):
     y, x = np.mgrid[-1:1:48j, -1:1:64j]
     normal = np.dstack([0.6 * np.sin(7 * x), 0.6 * np.cos(5 * y), np.zeros_like(x)])
@@ -222,7 +269,7 @@ def test_words_of_names():
 
 def test_class_folders(tmp_path):
     for name in ("cat", "dog"):
-        put(tmp_path / "train" / name / "0.png", photo())
+        put(tmp_path / "train" / name / "0.png", photo(len(name) + ord(name[0])))
     layout = find_renders(tmp_path)
     assert layout.kind == "class_folders"
     assert layout.details["classes"] == {"train/cat/0.png": "cat", "train/dog/0.png": "dog"}

@@ -14,6 +14,8 @@ from refinezoo.data.depth_files import DEPTH_SUFFIXES
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree, read_tree
 
+# How the file of a picture may be called in a folder of labels.
+_FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{}")
 FORMATS: dict[str, "DatasetFormat"] = {}
 
 RENDER_FOLDERS = frozenset(
@@ -115,6 +117,10 @@ def add_siblings(tree: Tree, layout: Layout) -> None:
         for name in layout.renders:
             if name not in known and (file := sibling(tree, name, folders, suffixes)):
                 known[name] = file
+        there = [folder for folder in tree.folders if folder.rsplit("/", 1)[-1].lower() in folders]
+        held = sum(name.startswith(tuple(f"{f}/" for f in there)) for name in tree.files)
+        if there and held and not known:
+            layout.notes.append(f"{there[0]}/ has no file of the name of a picture")
     layout.labels = {kind: files for kind, files in layout.labels.items() if files}
 
 
@@ -132,8 +138,8 @@ def sibling(
         if renders:
             head, tail = parents[: renders[-1]], parents[renders[-1] + 1 :]
             places = [[*head, folder, *tail], [*head, folder], *places]
-        for place in places:
-            found = tree.with_stem("/".join([*place, stem]), suffixes)
+        for place, form in itertools.product(places, _FORMS):
+            found = tree.with_stem("/".join([*place, form.format(stem)]), suffixes)
             if found and found != name:
                 return found
     return None

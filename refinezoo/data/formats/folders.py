@@ -4,15 +4,11 @@ import re
 from pathlib import PurePosixPath
 
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
-from refinezoo.data.formats.evidence import (
-    in_label_folder,
-    names_labels,
-    series_is_label_like,
-    words,
-)
+from refinezoo.data.formats.evidence import Evidence, in_label_folder, names_labels, words
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree
 
+_MOST_SERIES = 24  # that are looked at
 _RENDER_WORDS = RENDER_FOLDERS | {"rgba", "photo", "photos", "camera", "left", "right"}
 
 
@@ -51,32 +47,42 @@ class Folders(DatasetFormat):
     def _sorted_out(
         self, tree: Tree, layout: Layout, names: list[str], *, named: bool
     ) -> list[str]:
-        """Leaves out series of pictures whose pixels are labels, or says that it is not sure."""
-        if named:
-            return names
-        deep = [name for name in names if _sixteen_bit_grey(tree, name)]
-        if deep and len(deep) < len(names):
-            layout.notes.append(f"{len(deep)} pictures of 16-bit grey are taken for labels")
-            names = [name for name in names if name not in set(deep)]
-        if len(names) > 1 and (odd := [name for name in names if _says_label(name)]):
-            if len(odd) < len(names):
-                layout.notes.append(
-                    f"{len(odd)} pictures are called labels and left as they are: {odd[0]}"
-                )
-                names = [name for name in names if name not in set(odd)]
-        series = _series(names)
-        like = {
-            key: series_is_label_like(tree.root / name for name in members)
-            for key, members in series.items()
-        }
-        if any(like.values()):
-            layout.mixed = not all(like.values())
-            shown = ", ".join(sorted(key for key, flat in like.items() if flat)[:3])
-            photos = ", ".join(sorted(key for key, flat in like.items() if not flat)[:3])
-            layout.doubtful = f"few values in flat areas, as in labels: {shown}" + (
-                f"; beside pictures: {photos}" if photos else ""
+        """Leaves out pictures that are called labels, and says where pixels leave a doubt."""
+        odd = {name for name in names if _says_label(name) or _sixteen_bit_grey(tree, name)}
+        if not named and 0 < len(odd) < len(names):
+            layout.notes.append(f"{len(odd)} pictures are taken for labels, as {min(odd)}")
+            names = [name for name in names if name not in odd]
+        evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
+        series = dict(list(_series(names).items())[:_MOST_SERIES])
+        shares = {key: evidence.share(members) for key, members in series.items()}
+        like = [key for key, share in shares.items() if share > 0.5]
+        photos = [key for key in shares if key not in like]
+        within = [key for key, share in shares.items() if 0.2 < share < 0.8]
+        alike = [] if named else _pairs_of_one_scene(evidence, series)
+        layout.mixed = bool((like and photos) or within)
+        if named and like and not layout.mixed:
+            layout.notes.append("the pictures have few values in flat areas: are they renders?")
+        elif like or within:
+            layout.doubtful = (
+                f"few values in flat areas, as in labels: {', '.join(sorted(like + within)[:3])}"
             )
+            if photos:
+                layout.doubtful += f"; beside pictures: {', '.join(sorted(photos)[:3])}"
+        elif alike:
+            layout.doubtful = f"the same scenes under equal names: {', '.join(alike[:4])}"
         return names
+
+
+def _pairs_of_one_scene(evidence: Evidence, series: dict[str, list[str]]) -> list[str]:
+    """Two folders whose pictures of equal names have their edges in common."""
+    keys = sorted(series)
+    for place, key in enumerate(keys):
+        for other in keys[place + 1 :]:
+            if PurePosixPath(key).parent == PurePosixPath(other).parent:
+                continue
+            if evidence.same_scenes(series[key], series[other]):
+                return [key, other]
+    return []
 
 
 def _in_render_folder(name: str) -> bool:
