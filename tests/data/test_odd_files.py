@@ -310,3 +310,11 @@ def test_broken_files_end_in_words(tmp_path, rng):
                     read(path)
                 except RefinezooError:
                     pass
+
+
+def test_depth_in_openexr(tmp_path):
+    exr = pytest.importorskip("OpenEXR", reason="an optional reader")
+    for channels in ({"V": METRES}, {"Z": METRES}, {"RGB": np.dstack([METRES] * 3)}):
+        with exr.File({"type": exr.scanlineimage}, channels) as file:
+            file.write(str(tmp_path / "a.exr"))
+        np.testing.assert_allclose(read_depth(tmp_path / "a.exr")[..., 0], METRES)
