@@ -148,7 +148,7 @@ def photos(count: int) -> np.ndarray:
 
 def fill(network, weights: dict[str, np.ndarray]) -> None:
     """Puts the file's arrays into the layers of the network; each must be used once."""
-    from refinezoo.models.start import named_layers
+    from refinezoo.training.start import named_layers
 
     for name, layer in named_layers(network).items():
         key = name.removeprefix("lite0_")

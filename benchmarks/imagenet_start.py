@@ -31,12 +31,12 @@ from refinezoo.experiments.compare.recipe import hardware, versions
 from refinezoo.files import write_json
 from refinezoo.metrics.detection import coco_average_precision
 from refinezoo.models.presets import save_to_preset
-from refinezoo.models.start import slow_backbone
 from refinezoo.tasks.depth import DepthUNet
 from refinezoo.tasks.detection import PVANET, SSD300, Augmentation, DetectionBatches, YOLOv3
 from refinezoo.tasks.detection.anchors import find_anchors
 from refinezoo.tasks.segmentation import DeepLabV2
 from refinezoo.training import StopOnNaN
+from refinezoo.training.start import slow_backbone
 
 HERE = Path(__file__).parent
 STREET = "sky building pole road pavement tree sign fence car pedestrian bicyclist".split()

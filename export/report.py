@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.export.checks.measure import Measured, measure, refined
-from refinezoo.export.checks.photos import fitted, labelled_photos, real_frames
-from refinezoo.export.checks.quality import psnr, relative_change
+from refinezoo.export.checks.measure import Measured, measure
+from refinezoo.export.checks.photos import fitted, real_frames
 from refinezoo.export.formats.edge_graph import image_sizes
 from refinezoo.export.registry import FORMATS
 from refinezoo.export.runtimes.exported import Exported, load_exported
 from refinezoo.export.runtimes.opening import is_saved_model
-from refinezoo.export.signatures.kind import kind_of
 from refinezoo.files import atomic_path
 from refinezoo.refinement.fingerprint import weights_sha256
 
@@ -116,71 +114,38 @@ def export_formats(
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)
     frames = real_frames(calibration)
-    dataset = labelled_photos(model, evaluation) if kind_of(model) == "detector" else None
+    labelled = model.kind.labelled(model, evaluation)
     size = image_sizes(model, image_size, several=True)[0]
     for row in rows:
         if not row.refused:
-            _fill(row, model, frames, dataset, size, runs)
-    text = as_markdown(name, model, rows, size, len(frames), dataset)
+            _fill(row, model, frames, labelled, size, runs)
+    text = as_markdown(name, model, rows, size, len(frames), labelled)
     with atomic_path(folder / "EXPORT.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return rows
 
 
 def parity(
-    model: Any, exported: Exported, frames: Sequence[np.ndarray], dataset: Any, size: Any
+    model: Any, exported: Exported, frames: Sequence[np.ndarray], labelled: Any, size: Any
 ) -> dict[str, float]:
-    """Differences of an exported file from its Keras model on real frames.
+    """Differences of an exported file's `predict` from its Keras model's on real frames.
 
-    Refiner: `max_abs_error` in levels of 255 and `psnr` in dB. Detector: `max_abs_error` of the
-    scores, and `ap50`. Depth: `max_abs_error` in metres and `abs_rel`. Segmenter: the largest share
-    of a frame's pixels that changed. Classifier: of probability. Ranges: in metres.
+    See `Kind.difference`; with labelled images also the file's own score, see `Kind.label_score`.
     """
-    images = [fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]]
-    kind = kind_of(model)
-    if kind == "detector":
-        wanted, given = model.predict(images)["scores"], exported.predict(images)["scores"]
-        found = {"max_abs_error": float(np.abs(wanted - given).max())}
-        if dataset is not None:
-            found["ap50"] = float(exported.evaluate_coco(dataset)["AP50"])
-        return found
-    if kind == "depth":
-        wanted = model.predict_depth(np.stack(images))
-        given = exported.predict_depth(np.stack(images))
-        largest = float(np.abs(wanted - given).max())
-        return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
-    if kind == "range":
-        wanted = model.predict_ranges(np.stack(images))
-        given = exported.predict_ranges(np.stack(images))
-        return {"max_abs_error": float(np.abs(wanted - given).max())}
-    if kind == "segmenter":
-        wanted, given = model.segment(np.stack(images)), exported.segment(np.stack(images))
-        return {"max_abs_error": float((wanted != given).mean(axis=(1, 2)).max())}
-    if kind in ("classifier", "pose"):
-        wanted = model.predict_probability(np.stack(images))
-        given = exported.predict_probability(np.stack(images))
-        return {"max_abs_error": float(np.abs(wanted - given).max())}
-    wanted, given = ([refined(each, image) for image in images] for each in (model, exported))
-    largest = max(
-        int(np.abs(a.astype(np.int16) - b).max()) for a, b in zip(wanted, given, strict=True)
-    )
-    return {"max_abs_error": largest, "psnr": psnr(wanted, given)}
+    images: Any = np.stack([fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]])
+    if model.kind.saved_model_only:
+        images = {"images": images, "depth_m": np.ones((*images.shape[:3], 1), np.float32)}
+    found = model.kind.difference(model.predict(images, verbose=0), exported.predict(images))
+    if labelled is not None:
+        found[model.kind.label_score] = model.kind.score(exported, labelled)
+    return found
 
 
 def as_markdown(
-    name: str, model: Any, rows: Sequence[Row], size: Any, frames: int, dataset: Any
+    name: str, model: Any, rows: Sequence[Row], size: Any, frames: int, labelled: Any
 ) -> str:
     """The text of EXPORT.md."""
-    kind = kind_of(model)
-    units = {
-        "refiner": "levels of 255",
-        "rgbd": "levels of 255",
-        "detector": "of scores",
-        "depth": "m",
-        "range": "m",
-        "segmenter": "share of pixels",
-    }
-    unit = units.get(kind, "of probabilities")
+    unit = model.kind.error_unit
     measures = sorted({key for row in rows for key in row.parity} - {"max_abs_error"})
     titles = ["format", "file", "MB", f"max abs error ({unit})", *measures]
     for threads in THREADS:
@@ -199,16 +164,20 @@ def as_markdown(
     text = [
         f"# {name}",
         "",
-        f"{type(model).__name__}, {kind}. Every file was run in its own runtime and compared with "
-        f"the Keras model on {min(frames, _PARITY_FRAMES)} photos of {size[0]} x {size[1]} pixels "
-        "(height x width); latency of one image; peak resident memory of a process that only "
-        "loads and runs the file.",
+        f"{type(model).__name__}, {model.kind.name}. Every file was run in its own runtime and "
+        f"compared with the Keras model on {min(frames, _PARITY_FRAMES)} photos of "
+        f"{size[0]} x {size[1]} pixels (height x width); latency of one image; "
+        "peak resident memory of a process that only loads and runs the file.",
         "",
         *(f"| {line} |" for line in lines),
     ]
-    if kind == "detector" and dataset is not None:
-        keras_ap50 = float(model.evaluate_coco(dataset)["AP50"])
-        text += ["", f"AP50 on {len(dataset)} labelled photos; the Keras model: {keras_ap50:.4g}."]
+    if labelled is not None:
+        own = model.kind.score(model, labelled)
+        text += [
+            "",
+            f"{model.kind.label_score} on {len(labelled)} labelled images; the Keras model: "
+            f"{own:.4g}.",
+        ]
     refused = [row for row in rows if row.refused]
     if refused:
         text += ["", "Not written:", ""]
@@ -216,14 +185,14 @@ def as_markdown(
     return "\n".join(text) + "\n"
 
 
-def _fill(row: Row, model: Any, frames: Any, dataset: Any, size: Any, runs: int) -> None:
+def _fill(row: Row, model: Any, frames: Any, labelled: Any, size: Any, runs: int) -> None:
     files = [row.path]
     if row.path.is_dir():
         files = [path for path in row.path.rglob("*") if path.is_file()]
     elif row.path.suffix == ".xml":
         files.append(row.path.with_suffix(".bin"))
     row.megabytes = sum(path.stat().st_size for path in files) / 1e6
-    row.parity = parity(model, load_exported(row.path), frames, dataset, size)
+    row.parity = parity(model, load_exported(row.path), frames, labelled, size)
     if runs:
         image = fitted(model, frames[0], size)
         row.speed = {n: measure(row.path, image, threads=n, runs=runs) for n in THREADS}

@@ -5,10 +5,11 @@
 Everything is imported on first use, so that `import refinezoo` costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from refinezoo.errors import RefinezooError
+from refinezoo.lazy import lazy_names
+from refinezoo.models.serialization import know_registered_classes
 
 if TYPE_CHECKING:
     import refinezoo.export as export
@@ -32,7 +33,7 @@ __all__ = [
     "tasks",
 ]
 
-_FUNCTIONS = {
+_HOMES = {
     "compare_downstream": "refinezoo.experiments.compare",
     "info": "refinezoo.zoo",
     "list_models": "refinezoo.zoo",
@@ -40,17 +41,7 @@ _FUNCTIONS = {
     "refine_dataset": "refinezoo.refinement",
 }
 _MODULES = ("data", "export", "losses", "metrics", "models", "refiners", "scenes", "tasks", "zoo")
+_HOMES |= {name: f"refinezoo.{name}" for name in _MODULES}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        value = getattr(importlib.import_module(_FUNCTIONS[name]), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return importlib.import_module(f"refinezoo.{name}")
-    raise AttributeError(f"module 'refinezoo' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+know_registered_classes()

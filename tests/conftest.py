@@ -47,17 +47,18 @@ def images(rng) -> np.ndarray:
 @pytest.fixture
 def tiny_class(monkeypatch):
     """A registered model class with a network of two layers: `Tiny(filters=4)`."""
-    import sys
-    import types
-
     import keras
 
-    from refinezoo.models import presets
+    from refinezoo.models import registry
+    from refinezoo.models.base import Model
+    from refinezoo.refiners.kind import REFINER
 
-    class Tiny(keras.Model):
+    class Tiny(Model):
+        kind = REFINER
+
         def __init__(self, *, filters=4, channels=3):
             super().__init__()
-            self.filters, self.channels = filters, channels
+            self.filters = filters
             images = keras.Input((None, None, channels))
             hidden = keras.layers.Conv2D(filters, 3, padding="same")(images)
             hidden = keras.layers.BatchNormalization()(hidden)
@@ -68,17 +69,7 @@ def tiny_class(monkeypatch):
         def call(self, images, training=False):
             return self.inference_network(images, training=training)
 
-        def get_config(self):
-            return {"filters": self.filters, "channels": self.channels}
-
-        @classmethod
-        def from_config(cls, config):
-            return cls(**config)
-
-    module = types.ModuleType("tiny_models_of_the_tests")
-    module.Tiny = Tiny
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(presets.REGISTRY, "Tiny", f"{module.__name__}:Tiny")
+    monkeypatch.setitem(registry._REGISTERED, "Tiny", Tiny)
     return Tiny
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 from refinezoo.export.runtimes.session import SavedModelSession
 from refinezoo.export.serving.png import decode_png, encode_png
+from refinezoo.refiners.kind import REFINER
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def check_saved_model(
         SessionError: the loader refused the model or a request.
     """
     images = [np.asarray(image) for image in images]
-    if not hasattr(model, "refine"):
+    if getattr(model, "kind", None) is not REFINER:
         raise RefinezooError(
             f"expected a refiner to compare with, received {type(model).__name__}. Compare a "
             "detector's predict with SavedModelSession(folder).run('tensor', images=images)."

@@ -1,6 +1,5 @@
 """Photos that an exported file is calibrated and measured with: given ones, or the packaged."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
-from refinezoo.export.signatures.kind import kind_of
 
 
 def packaged_photos(count: int = 3) -> list[Path]:
@@ -41,9 +39,9 @@ def real_frames(frames: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
 
 
 def fitted(model: Any, frame: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """A frame at the size a file is made for: as a detector prepares it, else its middle."""
-    if hasattr(model, "prepare") and kind_of(model) == "detector":
-        return model.prepare(frame)
+    """A frame at the size a file is made for: as the model prepares it, else its middle."""
+    if model.kind.own_size:
+        return model.to_batch([frame])[0]
     import cv2
 
     height, width = size
@@ -57,18 +55,3 @@ def fitted(model: Any, frame: np.ndarray, size: Sequence[int]) -> np.ndarray:
         frame = cv2.resize(frame, shape, interpolation=method)
     top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
     return np.ascontiguousarray(frame[top : top + height, left : left + width])
-
-
-def labelled_photos(detector: Any, evaluation: Any = None) -> Any:
-    """The `CocoDataset` to measure a detector on, given as such, as a folder or not at all.
-
-    Then it is the packaged real photos, or None if the detector knows none of their classes.
-    """
-    from refinezoo.data import CocoDataset
-
-    if isinstance(evaluation, str | os.PathLike):
-        return CocoDataset.load(evaluation)
-    if evaluation is not None:
-        return evaluation
-    dataset = CocoDataset.load(packaged_photos(1)[0].parents[1])
-    return dataset if set(dataset.class_names) & set(detector.class_names) else None

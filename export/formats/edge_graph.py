@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
+from refinezoo.export.formats.info import model_info
 from refinezoo.export.runtimes.opening import signature_name
-from refinezoo.export.signatures.graph_images import GREY, mirror_to_stride
-from refinezoo.export.signatures.info import model_info
-from refinezoo.export.signatures.kind import kind_of
-from refinezoo.export.signatures.label import label_answers
-from refinezoo.export.signatures.obstacle_range import range_answers
-from refinezoo.export.signatures.refiner import refine_function
-from refinezoo.export.signatures.segmentation import class_ids
+from refinezoo.models.graph_images import GREY
 from refinezoo.quiet import without_notes
 
 Size = tuple[int | None, int | None]
@@ -59,45 +54,30 @@ def image_sizes(model: Any, image_size: Any, *, several: bool = False) -> list[S
             f"expected one image_size for this format, received {image_size!r}. Write one file "
             "for each size, or a LiteRT file, which holds several."
         )
-    kind = kind_of(model)
-    seen = tuple(own) if kind == "range" else (own, own)
-    if kind in ("detector", "classifier", "pose", "range") and sizes != [seen]:
+    seen = (own, own) if isinstance(own, int) else own and tuple(own)
+    if model.kind.own_size and sizes != [seen]:
         raise RefinezooError(
-            f"this {kind} sees {seen[0]} x {seen[1]} pixels (images are resized to it), received "
-            f"image_size={image_size!r}. Leave image_size out."
+            f"this {model.kind.name} sees {seen[0]} x {seen[1]} pixels (images are resized to it), "
+            f"received image_size={image_size!r}. Leave image_size out."
         )
     return sizes
 
 
 def edge_function(model: Any, size: Size) -> Any:
-    """A `tf.function` from `images`, uint8 `[1, H, W, 3]` RGB, to a dictionary.
+    """A `tf.function` from `images`, uint8 `[1, H, W, 3]` RGB, to what the kind says.
 
-    A refiner gives `refined`, uint8 of the same shape; a depth model `depth_m`, float32 `[1, H, W,
-    1]`, metres; a segmenter `class_ids`, uint8 `[1, H, W]`; a detector `boxes`, float32 `[1, keep,
-    4]` (x1, y1, x2, y2) as fractions of the image (of the square, where it is letterboxed),
-    `scores` float32 and `classes` int32 `[1, keep]`, `count` int32 `[1]`; a classifier `label`
-    int32 `[1]` and `probability` float32 `[1, K]`, a pose model `quaternion` float32 `[1, 4]` (w,
-    x, y, z) too; an obstacle-range model `ranges_m` float32 `[1, N]`, metres, from left to right.
+    See `Kind.file_outputs`: a refiner gives `refined`, a detector `boxes` as fractions of the
+    image (of the square, where it is letterboxed), and so on.
     """
     import tensorflow as tf
 
-    if kind_of(model) == "rgbd":
+    if model.kind.saved_model_only:
         raise RefinezooError(
-            "expected a model of RGB images, received a refiner of RGB and depth, which is "
+            f"expected a model of RGB images, received {model.kind.saved_model_only}, which is "
             "exported as a SavedModel alone. Use format saved_model."
         )
-    answers = {
-        "refiner": _refined,
-        "detector": _detections,
-        "depth": _depth,
-        "segmenter": _class_ids,
-        "classifier": label_answers,
-        "pose": label_answers,
-        "range": range_answers,
-    }
-    answer = answers[kind_of(model)]
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
-    return tf.function(answer(model), input_signature=[spec])
+    return tf.function(model.kind.graph(model), input_signature=[spec])
 
 
 def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
@@ -105,48 +85,13 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     info = model_info(model, _name(model), 1)
     del info["version"]
     image = {"dtype": "uint8", "shape": [1, "H", "W", 3], "range": [0, 255], "colours": "RGB"}
-    keep = getattr(model, "keep", None)
     if getattr(model, "letterbox", False):
         image = {**image, "placing": "letterbox", "grey": GREY}
-    label = {
-        "label": {"dtype": "int32", "shape": [1]},
-        "probability": {
-            "dtype": "float32",
-            "shape": [1, len(info["class_names"])],
-            "range": [0, 1],
-        },
-    }
-    quaternion = {"dtype": "float32", "shape": [1, 4], "range": [-1, 1], "order": "w, x, y, z"}
-    outputs = {
-        "classifier": label,
-        "pose": {**label, "quaternion": quaternion},
-        "range": {"ranges_m": {"dtype": "float32", "shape": [1, "N"], "unit": "metres"}},
-        "refiner": {"refined": image},
-        "depth": {"depth_m": {"dtype": "float32", "shape": [1, "H", "W", 1], "unit": "metres"}},
-        "segmenter": {
-            "class_ids": {
-                "dtype": "uint8",
-                "shape": [1, "H", "W"],
-                "range": [0, len(info["class_names"]) - 1],
-            }
-        },
-        "detector": {
-            "boxes": {
-                "dtype": "float32",
-                "shape": [1, keep, 4],
-                "range": [0, 1],
-                "order": "x1, y1, x2, y2 as fractions of width and height",
-            },
-            "scores": {"dtype": "float32", "shape": [1, keep], "range": [0, 1]},
-            "classes": {"dtype": "int32", "shape": [1, keep], "padding": -1},
-            "count": {"dtype": "int32", "shape": [1]},
-        },
-    }[info["kind"]]
     return {
         **info,
         "sizes": [list(size) for size in sizes],
         "inputs": {"images": image},
-        "outputs": outputs,
+        "outputs": model.kind.described(model),
         **how,
     }
 
@@ -203,44 +148,3 @@ def _name(model: Any) -> str:
     from refinezoo.refinement.fingerprint import model_name
 
     return model_name(model)
-
-
-def _refined(model):
-    refine = refine_function(model)
-    return lambda images: {"refined": refine(images)}
-
-
-def _depth(model):
-    import tensorflow as tf
-
-    from refinezoo.networks.depth_unet import LEAST, STRIDE
-
-    def predict(images):
-        height, width = images.shape[1:3]
-        padded = mirror_to_stride(images, STRIDE, LEAST)
-        scaled = tf.cast(padded, tf.float32) / 127.5 - 1.0
-        metres = tf.cast(model.depth_inference(scaled, training=False), tf.float32)
-        return {"depth_m": metres[:, :height, :width]}
-
-    return predict
-
-
-def _class_ids(model):
-    segment = class_ids(model)
-    return lambda images: {"class_ids": segment(images)}
-
-
-def _detections(model):
-    import tensorflow as tf
-
-    def detect(images):
-        raw = model.network(tf.cast(images, tf.float32), training=False)
-        boxes, scores, classes, count = model.decode(raw)
-        return {
-            "boxes": tf.clip_by_value(tf.cast(boxes, tf.float32), 0.0, 1.0),
-            "scores": tf.cast(scores, tf.float32),
-            "classes": tf.cast(classes, tf.int32),
-            "count": tf.cast(count, tf.int32),
-        }
-
-    return detect

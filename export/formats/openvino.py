@@ -25,7 +25,6 @@ from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder, prep
 from refinezoo.export.formats.onnx import onnx_model
 from refinezoo.export.formats.through_tensorflow import through_tensorflow
 from refinezoo.export.runtimes.opening import INFO_KEY, needs
-from refinezoo.export.signatures.kind import kind_of
 from refinezoo.files import atomic_path
 
 PRECISIONS = ("f32", "bf16", "int8")
@@ -125,7 +124,7 @@ def openvino(
 
 
 def _float_graph(model: Any, size: Size, scratch: str) -> Path:
-    if kind_of(model) != "detector":
+    if not model.kind.loops:
         return _onnx_graph(onnx_model(model, size), scratch)
     with converting("OpenVINO"):
         write_edge_graph(model, Path(scratch) / "graph", [size])

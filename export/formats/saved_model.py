@@ -9,21 +9,10 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.checks.photos import packaged_photos
+from refinezoo.export.formats.info import checked_kind, info_signature, model_info
 from refinezoo.export.formats.through_tensorflow import saved_model_through_tensorflow
 from refinezoo.export.serving.warmup import can_write_warmup, write_warmup
-from refinezoo.export.signatures import (
-    depth,
-    detector,
-    label,
-    obstacle_range,
-    refiner,
-    rgbd,
-    segmentation,
-)
-from refinezoo.export.signatures.info import info_signature, model_info
-from refinezoo.export.signatures.kind import kind_of
 from refinezoo.files import atomic_folder
-from refinezoo.refinement.fingerprint import inference_network
 
 MAX_IMAGE_PIXELS = 2048 * 2048
 INFO_FILE = "assets.extra/model_info.json"
@@ -111,22 +100,7 @@ def saved_model(
 
 def build_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """The signatures of a model as `tf.function`s, by name, without `model_info`."""
-    build = {
-        "refiner": refiner.refiner_signatures,
-        "rgbd": rgbd.rgbd_signatures,
-        "detector": detector.detector_signatures,
-        "segmenter": segmentation.segmentation_signatures,
-        "depth": depth.depth_signatures,
-        "classifier": label.label_signatures,
-        "pose": label.label_signatures,
-        "range": obstacle_range.range_signatures,
-    }
-    kind = kind_of(model)
-    functions = build[kind](model, max_image_pixels)
-    if kind == "refiner" and hasattr(model, "depth_inference"):  # T2Net learns both
-        both = depth.depth_signatures(model, max_image_pixels)
-        functions |= {"depth": both["serving_default"], "depth_tensor": both["tensor"]}
-    return functions
+    return checked_kind(model).signatures(model, max_image_pixels)
 
 
 def write_signatures(
@@ -135,19 +109,18 @@ def write_signatures(
     """Writes SavedModel and `model_info.json`; `functions` are those of `build_signatures`."""
     import tensorflow as tf
 
-    networks = (inference_network(model), getattr(model, "depth_inference", None))
-    variables = [variable for network in networks if network for variable in network.variables]
+    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+    variables = [
+        variable for function in concrete.values() for variable in function.graph.variables
+    ]
     # A module that holds only the raw variables: with the Keras model on it the weights are
     # written twice, and then the session loader may not find them.
     module = tf.Module()
-    module.weights = list({id(variable): variable.value for variable in variables}.values())
+    module.weights = list({id(variable): variable for variable in variables}.values())
     tf.saved_model.save(
         module,
         str(folder),
-        signatures={
-            **{name: function.get_concrete_function() for name, function in functions.items()},
-            "model_info": info_signature(info).get_concrete_function(),
-        },
+        signatures={**concrete, "model_info": info_signature(info).get_concrete_function()},
     )
     extra = folder / INFO_FILE
     extra.parent.mkdir(exist_ok=True)

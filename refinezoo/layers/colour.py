@@ -198,7 +198,7 @@ def colour_layer(kind, photos):
         return ColourMatch(photos, name="colour")
     if kind == "transport":
         return ColourTransport(name="colour")
-    raise ValueError(f"expected colour 'match' or 'transport', received {kind!r}.")
+    raise RefinezooError(f"expected colour 'match' or 'transport', received {kind!r}.")
 
 
 def choose(rows, count, seed):

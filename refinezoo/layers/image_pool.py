@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 
 @keras.saving.register_keras_serializable("refinezoo")
 class ImagePool(keras.layers.Layer):
@@ -21,7 +23,7 @@ class ImagePool(keras.layers.Layer):
 
     def __init__(self, size=50, seed=None, half_batches=False, **kwargs):
         if size < 0:
-            raise ValueError(f"expected size >= 0 images, received size={size}.")
+            raise RefinezooError(f"expected size >= 0 images, received size={size}.")
         super().__init__(trainable=False, dtype="float32", **kwargs)
         self.size = size
         self.seed = seed

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers.colour import image_hash
 
 
@@ -20,7 +21,7 @@ class DropoutAndNoise(keras.layers.Layer):
 
     def __init__(self, rate=0.1, stddev=0.2, seed=None, **kwargs):
         if not 0.0 <= rate < 1.0 or stddev < 0.0:
-            raise ValueError(
+            raise RefinezooError(
                 f"expected rate in [0, 1) and stddev >= 0, received rate={rate}, stddev={stddev}."
             )
         super().__init__(**kwargs)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 
 @keras.saving.register_keras_serializable("refinezoo")
 class ReflectionPadding2D(keras.layers.Layer):
@@ -14,7 +16,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding=1, **kwargs):
         if padding < 0:
-            raise ValueError(f"expected padding >= 0, received padding={padding}.")
+            raise RefinezooError(f"expected padding >= 0, received padding={padding}.")
         super().__init__(**kwargs)
         self.padding = padding
 

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 CHROMA_FLOOR = 0.02  # below it hue is noise: bounds the gradient dH/dRGB ~ 1/chroma
 
 
@@ -48,6 +50,6 @@ def hue_loss(images, reference, mask, distance="circular"):
     if distance == "circular":
         difference = ops.minimum(difference, 1.0 - difference) * chroma
     elif distance != "linear":
-        raise ValueError(f"expected distance 'circular' or 'linear', received {distance!r}.")
+        raise RefinezooError(f"expected distance 'circular' or 'linear', received {distance!r}.")
     mask = ops.cast(mask, "float32")
     return ops.sum(difference * mask) / ops.maximum(ops.sum(mask), 1e-6)

@@ -6,6 +6,8 @@ of the one before, the last of the image's size.
 
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 ORDERS = ("coarse_first", "fine_first")
 
 
@@ -66,7 +68,7 @@ def smoothness_loss(outputs, images, order="coarse_first"):
         Scalar.
     """
     if order not in ORDERS:
-        raise ValueError(f"expected order 'coarse_first' or 'fine_first', received {order!r}.")
+        raise RefinezooError(f"expected order 'coarse_first' or 'fine_first', received {order!r}.")
     images, scales = ops.cast(images, "float32"), _with_factors(outputs)
     loss = 0.0
     for i, (factor, output) in enumerate(scales if order == "coarse_first" else scales[::-1]):

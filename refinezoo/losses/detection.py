@@ -53,7 +53,7 @@ def multibox_loss(targets, predictions, negative_ratio: float = 3.0, alpha: floa
     return total / ops.maximum(count, 1.0)
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@keras.saving.register_keras_serializable("refinezoo")
 class MultiboxLoss(keras.losses.Loss):
     """`multibox_loss` as a Keras loss: one number per batch.
 

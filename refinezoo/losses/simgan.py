@@ -6,6 +6,8 @@ weight w / (H W C), a mean over h x w patches their sum over h w.
 
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 REAL, REFINED = 0, 1
 PSI = ("identity", "channel_mean", "feature")
 
@@ -39,7 +41,7 @@ def self_regularisation_loss(refined, images, psi="identity", features=None):
         Scalar.
     """
     if psi not in PSI:
-        raise ValueError(f"expected psi to be one of {', '.join(PSI)}, received {psi!r}.")
+        raise RefinezooError(f"expected psi to be one of {', '.join(PSI)}, received {psi!r}.")
     refined, images = ops.cast(refined, "float32"), ops.cast(images, "float32")
     if psi == "channel_mean":
         refined, images = ops.mean(refined, axis=-1), ops.mean(images, axis=-1)

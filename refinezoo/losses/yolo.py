@@ -122,7 +122,7 @@ def yolo_loss(
     return ops.mean(ops.sum(total, axis=1))
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@keras.saving.register_keras_serializable("refinezoo")
 class YOLOLoss(keras.losses.Loss):
     """`yolo_loss` as a Keras loss: one number per batch.
 

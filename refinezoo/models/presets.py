@@ -10,7 +10,7 @@ from pydantic import Field
 from refinezoo.config import Strict, validate
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, write_json
-from refinezoo.models.registry import REGISTRY, build, model_class
+from refinezoo.models.registry import build, model_class
 from refinezoo.models.weights import WEIGHTS_FILE, Weights, check_weights, load_weights, save_half
 
 FORMAT = 1
@@ -31,8 +31,8 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
     """Writes `model` as a preset folder, in full or not at all.
 
     Args:
-        model: an instance of a class in `REGISTRY`; the weights of its `preset_network`, or else
-            of its `inference_network`, are kept (not the optimizer, critics or pools).
+        model: an instance of a registered class; the weights of its `preset_network` are kept (not
+            the optimizer, critics or pools).
         folder: where to write; an older preset there is replaced.
         half: store the weights as float16. Loaded models compute in float32 all the same.
 
@@ -40,10 +40,10 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
         The folder.
     """
     name = type(model).__name__
-    if name not in REGISTRY or not issubclass(type(model), model_class(name)):
+    known: Any = model_class(name)
+    if known is not type(model):
         raise RefinezooError(
-            f"expected an instance of one of {', '.join(sorted(REGISTRY))}, received {name}. "
-            "Add the class to refinezoo.models.presets.REGISTRY to give it presets."
+            f"expected a registered class, received another one that is called {name} too."
         )
     from refinezoo import __version__
 
@@ -63,7 +63,7 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
         )
     with atomic_folder(folder) as temporary:
         record = None
-        network = preset_network(model)
+        network = model.preset_network
         if network.weights:
             record = save_half(network, temporary / WEIGHTS_FILE, half=half)
         write_json(
@@ -76,6 +76,8 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
                 "weights": record,
             },
         )
+    model.preset_name = folder.resolve().name
+    model.weights_sha256 = record and record["sha256"]
     return folder
 
 
@@ -87,13 +89,10 @@ def load_preset(folder: str | os.PathLike, weights: str | None = "pretrained") -
     if weights is not None and preset.weights is not None:
         path = folder / preset.weights.file
         check_weights(path, preset.weights)
-        load_weights(preset_network(model), path)
+        load_weights(model.preset_network, path)
+        model.weights_sha256 = preset.weights.sha256
+    model.preset_name = folder.resolve().name
     return model
-
-
-def preset_network(model: Any) -> Any:
-    """The network whose weights a preset holds: PixelDA's has its task model beside the refiner."""
-    return getattr(model, "preset_network", None) or model.inference_network
 
 
 def read_preset(folder: str | os.PathLike) -> Preset:

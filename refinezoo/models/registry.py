@@ -1,39 +1,108 @@
-"""The registered classes of models: what a preset or a config may name."""
+"""The registered models: what a preset, a config or a `.keras` file may name.
+
+A class is registered by `@register` above it, in any module of `refinezoo.refiners` and
+`refinezoo.tasks` (found by reading their sources, without an import) or of a user's own.
+"""
 
 import importlib
-from typing import Any
+import pkgutil
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.models.kind import Kind
 
-# The only classes that a preset may name: a file never decides which code runs.
-REGISTRY: dict[str, str] = {
-    "Classifier": "refinezoo.tasks.classification.classifier:Classifier",
-    "CycleGAN": "refinezoo.refiners:CycleGAN",
-    "CycleGANForegroundBackground": "refinezoo.refiners:CycleGANForegroundBackground",
-    "DeepLabV2": "refinezoo.tasks.segmentation:DeepLabV2",
-    "DepthUNet": "refinezoo.tasks.depth.depth_unet:DepthUNet",
-    "FDA": "refinezoo.refiners:FDA",
-    "ObstacleRange": "refinezoo.tasks.obstacle_range.obstacle_range:ObstacleRange",
-    "PVANET": "refinezoo.tasks.detection:PVANET",
-    "PixelDA": "refinezoo.refiners:PixelDA",
-    "PoseTower": "refinezoo.tasks.pose.pose_tower:PoseTower",
-    "Reinhard": "refinezoo.refiners:Reinhard",
-    "SimGAN": "refinezoo.refiners:SimGAN",
-    "SSD300": "refinezoo.tasks.detection:SSD300",
-    "T2Net": "refinezoo.refiners:T2Net",
-    "YOLOv3": "refinezoo.tasks.detection:YOLOv3",
-}
+PACKAGE = "refinezoo"
+_DECORATED = re.compile(
+    r'^@(?:register|keras\.saving\.register_keras_serializable\("refinezoo"\))\n'
+    r"(?:@.*\n)*(?:class|def) (\w+)",
+    re.MULTILINE,
+)
+_REGISTERED: dict[str, type] = {}
+_KINDS: dict[str, Kind] = {}
+Class = TypeVar("Class", bound=type)
+
+
+def register(cls: Class) -> Class:
+    """Registers a model's class: presets may name it, and Keras finds it in `.keras` files.
+
+    Raises:
+        RefinezooError: a class without a `kind`.
+    """
+    import keras
+
+    if not isinstance(getattr(cls, "kind", None), Kind | property):
+        raise RefinezooError(
+            f"expected {cls.__name__}.kind, what the class predicts; received none. Set one of "
+            "refinezoo.models.registry.kinds(), or declare a Kind of your own."
+        )
+    _REGISTERED[cls.__name__] = cls
+    return keras.saving.register_keras_serializable(PACKAGE)(cls)
+
+
+def register_kind(kind: Kind) -> Kind:
+    """Registers what a task declares; the kind's name is then known everywhere."""
+    _KINDS[kind.name] = kind
+    return kind
+
+
+def kinds() -> dict[str, Kind]:
+    """All kinds by name; neither Keras nor TensorFlow is imported."""
+    from refinezoo import tasks
+
+    importlib.import_module("refinezoo.refiners.kind")
+    for module in pkgutil.iter_modules(tasks.__path__):
+        importlib.import_module(f"refinezoo.tasks.{module.name}.kind")
+    return dict(_KINDS)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        RefinezooError: there is none.
+    """
+    known = kinds()
+    if name not in known:
+        raise RefinezooError(
+            f"expected a kind of model, received {name!r}.{did_you_mean(name, known)} "
+            f"Kinds: {', '.join(known)}."
+        )
+    return known[name]
+
+
+@cache
+def homes() -> dict[str, str]:
+    """Every serialisable class and function of the package, name -> its module."""
+    root = Path(__file__).resolve().parents[1]
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        for name in _DECORATED.findall(path.read_text(encoding="utf-8")):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[name] = ".".join((PACKAGE, *parts))
+    return found
+
+
+def model_names() -> list[str]:
+    """The names of all registered models."""
+    rooms = ("refinezoo.refiners.", "refinezoo.tasks.")
+    own = (name for name, module in homes().items() if module.startswith(rooms))
+    return sorted({*_REGISTERED, *filter(_is_model, own)})
 
 
 def model_class(name: str) -> type:
     """The class registered under `name`, for example `"CycleGAN"`."""
-    if name not in REGISTRY:
+    if name not in _REGISTERED and name in homes():
+        importlib.import_module(homes()[name])
+    if name not in _REGISTERED:
+        names = model_names()
         raise RefinezooError(
             f"expected a registered model class, received {name!r}."
-            f"{did_you_mean(name, REGISTRY)} Registered: {', '.join(sorted(REGISTRY))}."
+            f"{did_you_mean(name, names)} Registered: {', '.join(names)}."
         )
-    module, _, attribute = REGISTRY[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return _REGISTERED[name]
 
 
 def build(class_name: str, config: dict[str, Any], where: str) -> Any:
@@ -41,11 +110,17 @@ def build(class_name: str, config: dict[str, Any], where: str) -> Any:
     cls: Any = model_class(class_name)
     try:
         return cls.from_config(dict(config))
-    except RefinezooError:
-        raise
+    except RefinezooError as error:
+        raise RefinezooError(f"{where}: {error}") from None
     except (TypeError, ValueError, KeyError) as error:
         raise RefinezooError(
             f"{where}: {class_name} cannot be built from its config: {error}. "
             "Expected the arguments of its constructor; was the file edited, or written by "
             "another version of refinezoo?"
         ) from error
+
+
+def _is_model(name: str) -> bool:
+    source = Path(__file__).resolve().parents[1].joinpath(*homes()[name].split(".")[1:])
+    text = source.with_suffix(".py").read_text(encoding="utf-8")
+    return re.search(rf"^@register\n(?:@.*\n)*class {name}\b", text, re.MULTILINE) is not None

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers import NearestUpsampling2D
 from refinezoo.networks.backbones import check_backbone
 from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0_maps
@@ -40,7 +41,7 @@ def depth_unet(
     Reference: Zheng et al. 2018, arXiv 1808.01454.
     """
     if width < 2:
-        raise ValueError(f"expected width >= 2, received {width}.")
+        raise RefinezooError(f"expected width >= 2, received {width}.")
     check_backbone(backbone, BACKBONES, batch_norm)
     prelu = shared_prelu()
 

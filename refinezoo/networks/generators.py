@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers import InstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
 
 
@@ -43,7 +44,7 @@ def resnet_generator(
     Reference: Zhu et al. 2017, arXiv 1703.10593; layer sizes after Johnson et al. 2016.
     """
     if upsampling not in ("deconv", "resize"):
-        raise ValueError(f"expected upsampling 'deconv' or 'resize', received {upsampling!r}.")
+        raise RefinezooError(f"expected upsampling 'deconv' or 'resize', received {upsampling!r}.")
 
     def start():
         return normal_initializer() if normalised else keras.initializers.HeNormal()

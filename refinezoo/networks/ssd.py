@@ -22,7 +22,7 @@ BACKBONES = ("vgg16", "efficientnet_lite0")
 _LITE0_TAPS, _LITE0_MIN_SIZE = (16, 32), 96
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@keras.saving.register_keras_serializable("refinezoo")
 class SubtractMean(layers.Layer):
     """RGB in 0..255 to mean-free BGR, the input of networks that were trained with Caffe.
 
@@ -44,7 +44,7 @@ class SubtractMean(layers.Layer):
         return {**super().get_config(), "mean_bgr": list(self.mean_bgr)}
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@keras.saving.register_keras_serializable("refinezoo")
 class L2Normalise(layers.Layer):
     """Divides each pixel's features by their length and multiplies by a learnt scale per channel.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers import ReflectionPadding2D
 from refinezoo.networks.generators import ShiftTanh
 from refinezoo.networks.t2net_blocks import (
@@ -40,7 +41,7 @@ def t2net_translator(
     Reference: Zheng et al. 2018, arXiv 1808.01454.
     """
     if downsamplings not in (1, 2):
-        raise ValueError(f"expected downsamplings 1 or 2, received {downsamplings}.")
+        raise RefinezooError(f"expected downsamplings 1 or 2, received {downsamplings}.")
     prelu = shared_prelu()
     images = keras.Input((None, None, channels), name="images")
     x = prelu(batch_norm()(convolution(images, width, 7)))

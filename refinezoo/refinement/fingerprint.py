@@ -33,7 +33,7 @@ def inference_network(model: Any) -> Any:
 
 def model_name(model: Any) -> str:
     """The zoo or preset name a model carries, else its Keras name, else its class."""
-    for attribute in ("preset_name", "zoo_name", "name"):
+    for attribute in ("preset_name", "name"):
         name = getattr(model, attribute, None)
         if isinstance(name, str) and name:
             return name

@@ -1,21 +1,16 @@
 """Refiners: one file per method."""
 
-from refinezoo.refiners.cyclegan import CycleGAN
-from refinezoo.refiners.cyclegan_fgbg import CycleGANForegroundBackground
-from refinezoo.refiners.fda import FDA
-from refinezoo.refiners.pixelda import PixelDA
-from refinezoo.refiners.refiner import Refiner
-from refinezoo.refiners.reinhard import Reinhard
-from refinezoo.refiners.simgan import SimGAN
-from refinezoo.refiners.t2net import T2Net
+from refinezoo.lazy import lazy_names
 
-__all__ = [
-    "FDA",
-    "CycleGAN",
-    "CycleGANForegroundBackground",
-    "PixelDA",
-    "Refiner",
-    "Reinhard",
-    "SimGAN",
-    "T2Net",
-]
+_HOMES = {
+    "CycleGAN": ".cyclegan",
+    "CycleGANForegroundBackground": ".cyclegan_fgbg",
+    "FDA": ".fda",
+    "PixelDA": ".pixelda",
+    "Refiner": ".refiner",
+    "Reinhard": ".reinhard",
+    "SimGAN": ".simgan",
+    "T2Net": ".t2net",
+}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -15,13 +15,14 @@ from refinezoo.layers import ImagePool
 from refinezoo.layers.colour import colour_layer
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
+from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class CycleGAN(Refiner, AlternatingModel):
     """Unpaired image translation with cycle consistency.
 
@@ -78,32 +79,14 @@ class CycleGAN(Refiner, AlternatingModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.settings = {
-            "image_size": image_size,
-            "generator": generator,
-            "width": width,
-            "blocks": blocks,
-            "upsampling": upsampling,
-            "residual": residual,
-            "colour": colour,
-            "colour_photos": colour_photos,
-            "discriminator_width": discriminator_width,
-            "discriminator_layers": discriminator_layers,
-            "normalised": normalised,
-            "lambda_cycle": lambda_cycle,
-            "lambda_identity": lambda_identity,
-            "pool_size": pool_size,
-            "learning_rate": learning_rate,
-            "decay_steps": decay_steps,
-            "ema_decay": ema_decay,
-            "seed": seed,
-        }
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.ema_decay = ema_decay
 
         if generator not in ("resnet", "affine"):
-            raise ValueError(f"expected generator 'resnet' or 'affine', received {generator!r}.")
+            raise RefinezooError(
+                f"expected generator 'resnet' or 'affine', received {generator!r}."
+            )
         if generator == "affine":
             self.stride = 8
 
@@ -288,6 +271,3 @@ class CycleGAN(Refiner, AlternatingModel):
         weights = self.generator_s2r.variables
         for mean, weight in zip(self.generator_mean.variables, weights, strict=True):
             mean.assign(decay * mean.value + (1.0 - decay) * weight.value)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

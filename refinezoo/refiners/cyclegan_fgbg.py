@@ -10,15 +10,16 @@ lambdas here are ours, the formulas a reconstruction (docs of `hue_loss`). Refer
 arXiv 1904.12294; US patent 11,341,371.
 """
 
-import keras
 from keras import ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.losses.colour import hue_loss
 from refinezoo.losses.cycle import masked_l1_loss
+from refinezoo.models.registry import register
 from refinezoo.refiners.cyclegan import CycleGAN
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class CycleGANForegroundBackground(CycleGAN):
     """CycleGAN whose background must cycle exactly and whose goods keep their hue.
 
@@ -52,21 +53,14 @@ class CycleGANForegroundBackground(CycleGAN):
         **kwargs,
     ):
         if fg_on not in ("cycle", "translated"):
-            raise ValueError(f"expected fg_on 'cycle' or 'translated', received {fg_on!r}.")
+            raise RefinezooError(f"expected fg_on 'cycle' or 'translated', received {fg_on!r}.")
         if hue_distance not in ("circular", "linear"):
-            raise ValueError(
+            raise RefinezooError(
                 f"expected hue_distance 'circular' or 'linear', received {hue_distance!r}."
             )
         self._lambdas = (lambda_background, lambda_foreground, lambda_content)
         super().__init__(**kwargs)
         self.fg_on, self.hue_distance = fg_on, hue_distance
-        self.settings |= {
-            "lambda_background": lambda_background,
-            "lambda_foreground": lambda_foreground,
-            "fg_on": fg_on,
-            "hue_distance": hue_distance,
-            "lambda_content": lambda_content,
-        }
 
     def extra_loss_weights(self):
         """Weights of `background`, `foreground` and, if it is on, `content`."""

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from refinezoo.layers.colour import choose, draw_photo
+from refinezoo.models.registry import register
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
 
@@ -78,8 +79,8 @@ class AmplitudeSwap(keras.layers.Layer):
         return {**super().get_config(), "photos": self.photos, "cycles": self.cycles}
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class FDA(Refiner, keras.Model):
+@register
+class FDA(Refiner):
     """Gives each render the low-frequency amplitudes of a random real photo, and keeps its phase.
 
     Args:
@@ -115,9 +116,6 @@ class FDA(Refiner, keras.Model):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
         images, seed = unpack(inputs)
         return self.swap(images, seed)
-
-    def get_config(self):
-        return {**super().get_config(), "photos": self.photos, "cycles": self.cycles}
 
 
 def over_rows(waves, images):

@@ -20,8 +20,10 @@ from refinezoo.layers import PixelNoise
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
 from refinezoo.losses.similarity import SIMILARITIES, check_similarity
 from refinezoo.losses.task import class_loss, quaternion_loss
+from refinezoo.models.registry import register
 from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_tower
 from refinezoo.networks.pixelda_generators import takes_noise
+from refinezoo.refiners.kind import REFINER, RGBD_REFINER
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
 from refinezoo.refiners.with_depth import WithDepth
@@ -36,7 +38,7 @@ from refinezoo.training.checks import (
 DIGITS = tuple("0123456789")
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class PixelDA(WithDepth, Refiner, AlternatingModel):
     """Unsupervised pixel-level domain adaptation: a refiner G and a task model T.
 
@@ -112,14 +114,8 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         seed=0,
         **kwargs,
     ):
-        given = dict(locals())
-        settings = {name: given[name] for name in PixelDA.__init__.__kwdefaults__}
         check_similarity(similarity)
         super().__init__(**kwargs)
-        self.settings = settings | {
-            "class_names": list(class_names),
-            "quaternion_weights": list(quaternion_weights),
-        }
         self.class_names, self.image_size = list(class_names), image_size
         self.quaternion, self.use_depth, self.max_depth_m = quaternion, use_depth, max_depth_m
         self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
@@ -159,8 +155,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         self.task_network = keras.Model(
             square, self.tower.shared(self.tower.private_real(square)), name="task"
         )
-        # A preset holds T as well: it is what the refiner was trained for.
-        self.preset_network = keras.Model(
+        self.refiner_and_task = keras.Model(
             [images, square], [refined, self.task_network(square)], name="pixelda"
         )
 
@@ -193,13 +188,23 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         inputs = [images, noise] if self.noise_dimensions else images
         return self.generator(inputs, training=training)
 
+    @property
+    def kind(self):
+        """A refiner, of RGB and depth with `use_depth`."""
+        return RGBD_REFINER if self.use_depth else REFINER
+
+    @property
+    def preset_network(self):
+        """The refiner with T, which is what it was trained for."""
+        return self.refiner_and_task
+
     # ---- the game
 
     discriminator_losses = ("domain",)
 
     def players(self):
         """D, T and, unless it is `identity`, G."""
-        clip_norm = self.settings["clip_norm"]
+        clip_norm = self.arguments["clip_norm"]
         players = {
             "discriminator": Player((self.discriminator,), clip_norm=clip_norm),
             "task": Player(self.tower.networks, clip_norm=clip_norm),
@@ -218,7 +223,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
 
     def default_optimizers(self):
         """Adam, beta_1 0.5, with the staircase decay."""
-        settings = self.settings
+        settings = self.arguments
         rate = keras.optimizers.schedules.ExponentialDecay(
             settings["learning_rate"],
             max(1, settings["decay_steps"] // 2),
@@ -276,9 +281,9 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
 
     def content_similarity(self, refined, x, synthetic):
         """L_c; with depth the mask is what lies before the far plane, as in the official code."""
-        kind, options = self.settings["similarity"], {}
+        kind, options = self.arguments["similarity"], {}
         if kind.endswith("mpse"):
-            options["normalise_by"] = self.settings["normalise_by"]
+            options["normalise_by"] = self.arguments["normalise_by"]
         if kind == "masked_mpse":
             options["mask"] = (
                 ops.cast(x[..., 3:4] < 0.99, "float32")
@@ -369,6 +374,3 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
     def predict_labels(self, images, depth_m=None, batch_size=32):
         """The class of each image by T, int `[B]`; arguments as `predict_task`."""
         return self.predict_task(images, depth_m, batch_size)["label"]
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from refinezoo.layers.colour import colour_layer
+from refinezoo.models.registry import register
 from refinezoo.refiners.refiner import Refiner, unpack
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class Reinhard(Refiner, keras.Model):
+@register
+class Reinhard(Refiner):
     """Gives each render the colour statistics of a random real photo.
 
     Per channel of L*a*b*: (x - mean) * deviation_real / deviation + mean_real.
@@ -23,7 +24,6 @@ class Reinhard(Refiner, keras.Model):
     def __init__(self, *, photos=256, colour="match", **kwargs):
         layer = colour_layer(colour, photos)
         super().__init__(**kwargs)
-        self.settings = {"photos": photos, "colour": colour}
         self.colour = layer
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(
@@ -46,9 +46,6 @@ class Reinhard(Refiner, keras.Model):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
         images, seed = unpack(inputs)
         return self.colour(images, seed)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
 
 
 class Zeros(keras.layers.Layer):

@@ -20,12 +20,13 @@ from refinezoo.losses.simgan import (
     local_adversarial_loss,
     self_regularisation_loss,
 )
+from refinezoo.models.registry import register
 from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class SimGAN(Refiner, AlternatingModel):
     """Refines locally, close to the input, until no patch tells refined from real.
 
@@ -53,6 +54,8 @@ class SimGAN(Refiner, AlternatingModel):
         seed: of the history.
     """
 
+    not_saved = ("features",)
+
     def __init__(
         self,
         *,
@@ -76,29 +79,12 @@ class SimGAN(Refiner, AlternatingModel):
     ):
         super().__init__(**kwargs)
         if channels not in (1, 3) or psi not in PSI:
-            raise ValueError(
+            raise RefinezooError(
                 f"expected channels 1 or 3 and psi of {', '.join(PSI)}, received {channels} and "
                 f"{psi!r}."
             )
-        self.settings = {
-            "image_size": image_size,
-            "channels": channels,
-            "width": width,
-            "blocks": blocks,
-            "discriminator_width": discriminator_width,
-            "lambda_self_regularisation": lambda_self_regularisation,
-            "psi": psi,
-            "pool_size": pool_size,
-            "refiner_moves": refiner_moves,
-            "discriminator_moves": discriminator_moves,
-            "pretrain_refiner": pretrain_refiner,
-            "pretrain_discriminator": pretrain_discriminator,
-            "learning_rate": learning_rate,
-            "clip_norm": clip_norm,
-            "seed": seed,
-        }
-        for name, value in self.settings.items():
-            setattr(self, name, value)
+        for name in self.arguments.keys() - {"features"}:
+            setattr(self, name, self.arguments[name])
         object.__setattr__(self, "features", features)  # not to be tracked, trained or saved
         self.refiner = simgan_refiner(width=width, blocks=blocks, channels=channels)
         self.discriminator = simgan_discriminator(width=discriminator_width, channels=channels)
@@ -205,6 +191,3 @@ class SimGAN(Refiner, AlternatingModel):
                     "SimGAN(image_size=...)."
                 )
         return batch
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

@@ -17,7 +17,7 @@ from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
-from refinezoo.models.start import slow_backbone, start_backbone
+from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
@@ -35,6 +35,7 @@ from refinezoo.tasks.depth.depth_unet import (
     in_metres,
 )
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
+from refinezoo.training.start import slow_backbone, start_backbone
 
 # Two settings of the published code's history: September (94a9f1a) and August 2018 (bd322e4).
 INDOOR = {
@@ -63,7 +64,7 @@ OUTDOOR = {
 }
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class T2Net(Refiner, DepthPredictor, AlternatingModel):
     """Translates synthetic images and learns depth from them, end to end.
 
@@ -130,29 +131,6 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     ):
         super().__init__(**kwargs)
         height, image_width = image_size
-        self.settings = {
-            "image_size": [height, image_width],
-            "width": width,
-            "depth_width": depth_width,
-            "depth_backbone": depth_backbone,
-            "depth_batch_norm": depth_batch_norm,
-            "downsamplings": downsamplings,
-            "blocks": blocks,
-            "residual": residual,
-            "max_depth": max_depth,
-            "lambda_reconstruction": lambda_reconstruction,
-            "lambda_task": lambda_task,
-            "lambda_feature": lambda_feature,
-            "lambda_smoothness": lambda_smoothness,
-            "smoothness_order": smoothness_order,
-            "feature_discriminator": feature_discriminator,
-            "discriminators_every": discriminators_every,
-            "pool_size": pool_size,
-            "learning_rate": learning_rate,
-            "depth_learning_rate": depth_learning_rate,
-            "decay_steps": decay_steps,
-            "seed": seed,
-        }
         check_settings(max_depth, smoothness_order)
         check_size((height, image_width))
         if feature_discriminator not in ("free", "clipped"):
@@ -183,8 +161,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(images, self.translator(images), name="refiner")
         self.depth_inference = in_metres(self.depth_network, max_depth)
-        # A preset holds both: what refines renders, and what says the depth of photos.
-        self.preset_network = keras.Model(
+        self.refiner_and_depth = keras.Model(
             images, [self.inference_network(images), self.depth_inference(images)], name="t2net"
         )
         self.track_losses(
@@ -199,6 +176,18 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
             }
         )
         self.built = True
+
+    @property
+    def preset_network(self):
+        """What refines renders, and what says the depth of photos."""
+        return self.refiner_and_depth
+
+    def more_signatures(self, max_image_pixels):
+        """`depth` and `depth_tensor`: what a depth model signs."""
+        from refinezoo.tasks.depth.signatures import depth_signatures
+
+        signed = depth_signatures(self, max_image_pixels)
+        return {"depth": signed["serving_default"], "depth_tensor": signed["tensor"]}
 
     @classmethod
     def indoor(cls, **settings):
@@ -218,16 +207,16 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     def depth_model(self):
         """The depth network by itself, a `DepthUNet` with a copy of its weights."""
         model = DepthUNet(
-            width=self.settings["depth_width"] or self.settings["width"],
-            backbone=self.settings["depth_backbone"],
-            batch_norm=self.settings["depth_batch_norm"],
+            width=self.arguments["depth_width"] or self.arguments["width"],
+            backbone=self.arguments["depth_backbone"],
+            batch_norm=self.arguments["depth_batch_norm"],
             max_depth=self.max_depth,
         )
         model.depth_network.set_weights(self.depth_network.get_weights())
         return model
 
     def start_from(self, source):
-        """Gives T a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        """Gives T a trained efficientnet_lite0; see `training.start.start_backbone`."""
         return start_backbone(self.depth_network, source)
 
     # ---- the game
@@ -340,6 +329,3 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         synthetic = batch.get("synthetic") if isinstance(batch, dict) else None
         if isinstance(synthetic, dict) and "depth_m" in synthetic:
             check_metres(synthetic["depth_m"], self.max_depth)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

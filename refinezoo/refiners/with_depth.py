@@ -50,10 +50,29 @@ class WithDepth:
         """
         images = self.checked_rgbd(images, depth_m)
         seeds = np.full(len(images), seed or 0, "int32")
-        refined = self.predict({"images": images, "seed": seeds}, batch_size, verbose=0)
+        parts = [
+            self.predict_on_batch({"images": images[rows], "seed": seeds[rows]})
+            for rows in (slice(i, i + batch_size) for i in range(0, len(images), batch_size))
+        ]
+        refined = np.concatenate([ops.convert_to_numpy(part) for part in parts])
         rgb = np.clip(np.rint((refined[..., :3] + 1.0) * 127.5), 0, 255).astype(np.uint8)
         far = (refined[..., 3:] + 1.0) / 2.0
         return rgb, np.where(refined[..., 3:] < 0.99, far * self.max_depth_m, 0.0)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **options):
+        """As every refiner; with depth `{"images", "depth_m"}` to `{"refined", "depth_m"}`.
+
+        The arrays are those of `refine_rgbd`.
+        """
+        if not self.use_depth:
+            return super().predict(x, batch_size, verbose, steps, callbacks, **options)
+        if not isinstance(x, dict) or set(x) != {"images", "depth_m"}:
+            raise RefinezooError(
+                'expected {"images": uint8 [B, H, W, 3], "depth_m": metres [B, H, W, 1]} (this '
+                f"model refines RGB and depth), received {type(x).__name__}."
+            )
+        refined, depth_m = self.refine_rgbd(**x, batch_size=batch_size or 8, **options)
+        return {"refined": refined, "depth_m": depth_m}
 
     def checked_rgbd(self, images, depth_m):
         """Images and depth of a user as float32 `[B, H, W, 4]` in [-1, 1]."""

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.models.base import Model
 from refinezoo.training.checks import check_pictures
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import value_and_gradients, when
@@ -13,7 +14,7 @@ from refinezoo.training.jit import choose_jit
 from refinezoo.training.optimizer import PlayerOptimizer
 
 
-class AlternatingModel(keras.Model):
+class AlternatingModel(Model):
     """Trains players in turns with `fit()`.
 
     A subclass declares `players()`, `turns()` and `loss_weights` (name of a loss term -> lambda);
@@ -78,10 +79,6 @@ class AlternatingModel(keras.Model):
 
     def prepare_training(self):
         """Makes what only training needs (history pools); called by `compile`."""
-
-    def compile_from_config(self, config):
-        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def _optimizers(self, given):
         names = list(self.players())

@@ -2,6 +2,8 @@
 
 import keras
 
+from refinezoo.errors import RefinezooError
+
 
 @keras.saving.register_keras_serializable("refinezoo")
 class PlayerOptimizer(keras.optimizers.Optimizer):
@@ -25,7 +27,9 @@ class PlayerOptimizer(keras.optimizers.Optimizer):
         """Takes player name -> list of variables, and builds every optimizer."""
         owned = [variable for variables in partition.values() for variable in variables]
         if len({id(variable) for variable in owned}) < len(owned):
-            raise ValueError("expected one owner of each variable, received two players for one.")
+            raise RefinezooError(
+                "expected one owner of each variable, received two players for one."
+            )
         self.partition = {player: list(variables) for player, variables in partition.items()}
         for player, variables in self.partition.items():
             self.players[player].build(variables)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from refinezoo.errors import RefinezooError
+
 
 @keras.saving.register_keras_serializable("refinezoo")
 class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
@@ -16,7 +18,7 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, rate, constant, linear):
         if constant < 0 or linear < 1:
-            raise ValueError(
+            raise RefinezooError(
                 f"expected constant >= 0 and linear >= 1 steps, received {constant} and {linear}."
             )
         self.rate, self.constant, self.linear = rate, constant, linear
@@ -44,7 +46,9 @@ class Poly(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, rate, steps, power=0.9, every=1):
         if steps < 1 or every < 1:
-            raise ValueError(f"expected steps >= 1 and every >= 1, received {steps} and {every}.")
+            raise RefinezooError(
+                f"expected steps >= 1 and every >= 1, received {steps} and {every}."
+            )
         self.rate, self.steps, self.power, self.every = rate, steps, power, every
 
     def __call__(self, step):

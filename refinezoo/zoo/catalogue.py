@@ -12,12 +12,12 @@ from refinezoo.config import read_yaml, validate
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path
 from refinezoo.models.presets import read_preset
+from refinezoo.models.registry import kind_named
 from refinezoo.models.weights import check_weights
-from refinezoo.zoo.entry import Kind, ZooEntry
+from refinezoo.zoo.entry import ZooEntry
 
 # The heaviest, 9.5 MB, are the ImageNet features: 4.7 million weights at half precision.
 MAX_WEIGHTS_BYTES = 10_000_000
-KINDS: tuple[str, ...] = Kind.__args__  # type: ignore[attr-defined]
 
 
 def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooEntry | Path:
@@ -48,11 +48,8 @@ def list_models(
         One dict an entry: name, kind, summary, class, weights_bytes, weights_sha256, licence
         and results (a list of dicts; each number has its recipe in `info(name)`).
     """
-    if kind is not None and kind not in KINDS:
-        raise RefinezooError(
-            f"expected a kind of model, received {kind!r}.{did_you_mean(kind, KINDS)} "
-            f"Kinds: {', '.join(KINDS)}."
-        )
+    if kind is not None:
+        kind_named(kind)
     rows = []
     for name in fnmatch.filter(_names(root), pattern):
         entry = _entry(name, root)

@@ -1,13 +1,12 @@
 """What the config of a zoo entry may say."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from refinezoo.config import Strict
+from refinezoo.models.registry import kind_named
 from refinezoo.models.weights import Weights
-
-Kind = Literal["refiner", "detector", "segmenter", "depth", "pose", "range", "classifier"]
 
 
 class DataSource(Strict):
@@ -51,7 +50,7 @@ class ZooEntry(Strict):
     """One zoo entry: what it is, where it comes from, what it measured and where it ends."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")
-    kind: Kind
+    kind: str
     summary: Annotated[str, Field(min_length=1, max_length=300)]
     class_name: str = Field(alias="class")
     config: dict[str, Any] = {}
@@ -62,6 +61,11 @@ class ZooEntry(Strict):
     results: list[Result] = []
     limits: list[str] = []
     reference: str | list[str] = ""
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        return kind_named(value).name
 
     @model_validator(mode="after")
     def _numbers_need_a_recipe(self) -> "ZooEntry":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.presets import load_preset, preset_network
+from refinezoo.models.presets import load_preset
 from refinezoo.models.registry import build
 from refinezoo.models.weights import check_weights, load_weights
 from refinezoo.zoo.catalogue import find, weights_folder
@@ -51,9 +51,10 @@ def load(
     if isinstance(found, Path):
         return load_preset(found, weights)
     model = build(found.class_name, found.config, f"zoo entry {found.name}")
-    model.zoo_name = found.name
+    model.preset_name = found.name
     if weights is not None and found.weights is not None:
         path = weights_folder(root) / found.weights.file
         check_weights(path, found.weights)
-        load_weights(preset_network(model), path)
+        load_weights(model.preset_network, path)
+        model.weights_sha256 = found.weights.sha256
     return model

@@ -181,13 +181,13 @@ def frames(photos):
 @pytest.fixture(scope="session")
 def models(photos):
     """Class name -> tiny model, made once."""
-    from refinezoo.models import presets
+    from refinezoo.models.registry import model_class
 
     made = {}
 
     def make(name):
         if name not in made:
-            model = presets.model_class(name)(**SMALL[name])
+            model = model_class(name)(**SMALL[name])
             if hasattr(model, "adapt") and "photos" in "".join(SMALL[name]):
                 model.adapt(photos)
             if model.inference_network.trainable_weights:

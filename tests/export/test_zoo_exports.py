@@ -4,7 +4,6 @@ Entries of one architecture share a model and its traced signatures: only the we
 """
 
 import json
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,14 +11,14 @@ import pytest
 import refinezoo
 from refinezoo import export, zoo
 from refinezoo.export.formats import saved_model
-from refinezoo.export.signatures.info import model_info
-from refinezoo.models import presets
+from refinezoo.export.formats.info import model_info
+from refinezoo.models.registry import kinds
+from refinezoo.models.weights import load_weights
 from refinezoo.zoo import catalogue
-from refinezoo.zoo.entry import Kind
 
 pytestmark = pytest.mark.tensorflow
 
-KINDS = get_args(Kind)
+KINDS = list(kinds())
 SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; of the others their own
 
 
@@ -45,8 +44,8 @@ class Shared:
             self.functions = saved_model.build_signatures(self.model, 400_000)
         elif entry.weights is not None:
             path = catalogue.weights_folder(None) / entry.weights.file
-            presets.load_weights(presets.preset_network(self.model), path)
-        self.model.zoo_name = name
+            load_weights(self.model.preset_network, path)
+        self.model.preset_name = name
         return self.model, self.functions
 
 

@@ -17,7 +17,7 @@ def test_round_trip_keeps_config_and_outputs(tiny_class, tmp_path):
     model = tiny_class(filters=5)
     presets.save_to_preset(model, tmp_path / "preset")
     loaded = presets.load_preset(tmp_path / "preset")
-    assert loaded.get_config() == {"filters": 5, "channels": 3}
+    assert loaded.arguments == {"filters": 5, "channels": 3}
     np.testing.assert_allclose(outputs(loaded), outputs(model), atol=2e-3)
     assert not np.allclose(outputs(tiny_class(filters=5)), outputs(model), atol=2e-3)
 
@@ -93,7 +93,7 @@ def test_file_that_is_no_hdf5(tiny_class, tmp_path):
     [
         ("class", "Tny", "Did you mean 'Tiny'"),
         ("class", "os.system", "expected a registered model class"),
-        ("config", {"filtres": 3}, "cannot be built from its config"),
+        ("config", {"filtres": 3}, "takes no argument 'filtres'. Did you mean 'filters'"),
         ("format", 2, "format: expected one of 1, received 2"),
         ("weights", {"file": "../../x.weights.h5", "bytes": 1, "sha256": "0" * 64}, "weights.file"),
     ],
@@ -120,5 +120,5 @@ def test_unregistered_class(tmp_path):
     class Stranger:
         pass
 
-    with pytest.raises(RefinezooError, match="received Stranger"):
+    with pytest.raises(RefinezooError, match="received 'Stranger'"):
         presets.save_to_preset(Stranger(), tmp_path / "preset")

@@ -9,8 +9,8 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.models.start import start_backbone
 from refinezoo.networks.efficientnet_lite0 import TAPS, efficientnet_lite0
+from refinezoo.training.start import start_backbone
 
 PHOTOS = Path(refinezoo.__file__).parent / "assets/real_test/images"
 # Every 125th logit of the middle square at 224 px; benchmarks/efficientnet_lite0.py computed them

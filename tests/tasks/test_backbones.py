@@ -6,10 +6,10 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.models.start import named_layers, slow_backbone
 from refinezoo.tasks.classification import Classifier
 from refinezoo.tasks.detection import SSD300, DetectionBatches
 from refinezoo.tasks.pose import PoseTower
+from refinezoo.training.start import named_layers, slow_backbone
 
 LITE0 = {"backbone": "efficientnet_lite0"}
 IMAGENET = "efficientnet_lite0_imagenet"

@@ -123,7 +123,7 @@ def test_predict_equals_decoding_the_call(detector):
     [np.zeros((8, 8), "uint8"), np.zeros((8, 8, 4), "uint8"), np.zeros((8, 8, 3), "float32")],
 )
 def test_grey_rgba_and_float_images_are_refused(image, detector):
-    with pytest.raises(RefinezooError, match="expected RGB images, uint8.*read_image"):
+    with pytest.raises(RefinezooError, match="expected uint8 RGB images.*read_image"):
         detector.predict([image])
 
 

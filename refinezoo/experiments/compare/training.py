@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.models.start import slow_backbone
+from refinezoo.training.start import slow_backbone
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

@@ -1,5 +1,7 @@
 """Image classification."""
 
-from refinezoo.tasks.classification.classifier import Classifier
+from refinezoo.lazy import lazy_names
 
-__all__ = ["Classifier"]
+_HOMES = {"Classifier": ".classifier"}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -4,26 +4,29 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
-from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.models.images import checked_images
-from refinezoo.models.start import slow_backbone, start_backbone
-from refinezoo.models.supervised import SupervisedModel
+from refinezoo.models.kind import Kind
+from refinezoo.models.registry import register
 from refinezoo.networks import task_tower
 from refinezoo.networks.backbones import check_one_size
 from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0
 from refinezoo.networks.task_towers import LITE0_TOWER, lite0_tower
+from refinezoo.tasks.classification.kind import CLASSIFIER, Classifies
 from refinezoo.training.checks import check_labels
 from refinezoo.training.jit import choose_jit
+from refinezoo.training.start import slow_backbone, start_backbone
+from refinezoo.training.supervised import SupervisedModel
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class Classifier(SupervisedModel):
+@register
+class Classifier(Classifies, SupervisedModel):
     """A task tower alone: what is trained on renders (source-only) or real images (target-only).
 
     `fit(images, labels)`: uint8 `[N, S, S, 3]` RGB, int `[N]`; data sets of such batches as well.
-    `predict` gives logits `[N, K]`, `predict_labels` the class indices.
+    `predict` gives probabilities `[N, K]`, `predict_labels` the class indices; `model(images)` is
+    logits.
 
     Args:
         class_names: names of the K classes.
@@ -43,6 +46,7 @@ class Classifier(SupervisedModel):
         >>> classifier.fit(images, labels, batch_size=16, epochs=5)
     """
 
+    kind: Kind = CLASSIFIER
     quaternion = False
 
     def __init__(
@@ -64,15 +68,6 @@ class Classifier(SupervisedModel):
         super().__init__(**kwargs)
         self.class_names, self.image_size = list(class_names), image_size
         self.learning_rate = learning_rate
-        self.settings = {
-            "class_names": list(class_names),
-            "image_size": image_size,
-            "tower": tower,
-            "width": width,
-            "dropout": dropout,
-            "batch_norm": batch_norm,
-            "learning_rate": learning_rate,
-        }
         own = {
             "image_size": image_size,
             "classes": len(self.class_names),
@@ -103,7 +98,7 @@ class Classifier(SupervisedModel):
                 f"expected a PixelDA on RGB with quaternion={cls.quaternion}, received one with "
                 f"use_depth={refiner.use_depth}, quaternion={refiner.quaternion}."
             )
-        settings = refiner.settings
+        settings = refiner.arguments
         model = cls(
             settings["class_names"],
             image_size=settings["image_size"],
@@ -115,7 +110,7 @@ class Classifier(SupervisedModel):
         return model
 
     def start_from(self, source):
-        """Takes over a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        """Takes over a trained efficientnet_lite0; see `training.start.start_backbone`."""
         return start_backbone(self.network, source)
 
     def backbone(self, taps=(2, 4, 8, 16, 32), output_stride=32):
@@ -149,9 +144,9 @@ class Classifier(SupervisedModel):
     def compile(self, optimizer=None, loss=None, metrics=None, jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; Adam, softmax cross-entropy and accuracy by default.
 
-        EfficientNet-Lite0 then moves at a tenth of `learning_rate` (`models.start.slow_backbone`).
+        EfficientNet-Lite0 then moves at a tenth of that rate (`training.start.slow_backbone`).
         """
-        slow = self.settings["tower"] == LITE0_TOWER
+        slow = self.arguments["tower"] == LITE0_TOWER
         adam = slow_backbone if slow else keras.optimizers.Adam
         super().compile(
             optimizer=optimizer or adam(self.learning_rate),
@@ -165,13 +160,12 @@ class Classifier(SupervisedModel):
         """Checks the labels, int `[N]`."""
         check_labels(labels, len(self.class_names))
 
-    def predict_labels(self, images, batch_size=256):
-        """Class indices, int `[N]`, of uint8 images `[N, S, S, 3]`."""
-        self.check_images(images)
-        return np.argmax(self.predict(images, batch_size=batch_size, verbose=0), axis=-1)
+    def to_answer(self, outputs, images):
+        """Probabilities, float32 `[N, K]`."""
+        return softmax(outputs)
 
-    def predict_probability(self, images, batch_size=256):
-        """Softmax probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
-        self.check_images(images)
-        logits = self.predict(images, batch_size=batch_size, verbose=0)
-        return ops.convert_to_numpy(ops.softmax(logits))
+
+def softmax(logits):
+    """Probabilities of logits `[N, K]`, NumPy."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,5 +1,7 @@
 """Monocular depth."""
 
-from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet
+from refinezoo.lazy import lazy_names
 
-__all__ = ["DepthPredictor", "DepthUNet"]
+_HOMES = {"DepthPredictor": ".depth_unet", "DepthUNet": ".depth_unet"}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -16,11 +16,13 @@ from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import ORDERS, depth_task_loss, smoothness_loss
 from refinezoo.metrics.depth import depth_metrics
-from refinezoo.models.images import checked_images, pad_to_multiple
-from refinezoo.models.start import slow_backbone, start_backbone
+from refinezoo.models.images import pad_to_multiple
+from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, LEAST, STRIDE, depth_unet
+from refinezoo.tasks.depth.kind import DEPTH
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 from refinezoo.training.alternating import to_float
+from refinezoo.training.start import slow_backbone, start_backbone
 
 
 class DepthPredictor:
@@ -30,7 +32,7 @@ class DepthPredictor:
         """Depth of images of any size; T2Net looks at the raw photo, its translator rests.
 
         Args:
-            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB.
+            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB, or a list of images.
             batch_size: images per pass.
 
         Returns:
@@ -39,18 +41,10 @@ class DepthPredictor:
         Raises:
             RefinezooError: for other images.
         """
-        single, stack = np.ndim(images) == 3, checked_images(images)
-        (count, height, width), maps = stack.shape[:3], []
-        batch_size = min(batch_size, count)
-        # Whole batches only: a smaller last one would be compiled anew.
-        filling = np.zeros((-count % batch_size, *stack.shape[1:]), "uint8")
-        stack = np.concatenate([stack, filling])
-        for start in range(0, len(stack), batch_size):
-            part = pad_to_multiple(stack[start : start + batch_size], STRIDE, LEAST)
-            metres = self.depth_inference.predict_on_batch(part.astype("float32") / 127.5 - 1.0)
-            maps.append(np.asarray(metres, "float32")[:, :height, :width])
-        depth = np.concatenate(maps)[:count]
-        return depth[0] if single else depth
+        depth = self.predict_in_steps(
+            images, depth_batch, self.depth_inference.predict_on_batch, depth_answer, batch_size
+        )
+        return depth[0] if np.ndim(images) == 3 else depth
 
     def evaluate_depth(
         self,
@@ -81,7 +75,7 @@ class DepthPredictor:
         )
 
 
-@keras.saving.register_keras_serializable("refinezoo")
+@register
 class DepthUNet(DepthPredictor, AlternatingModel):
     """T2Net's depth network, trained by itself on images with depth.
 
@@ -110,6 +104,7 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         >>> model.evaluate_depth(photos, true_depth_m)["abs_rel"]
     """
 
+    kind = DEPTH
     stride = STRIDE
 
     def __init__(
@@ -128,17 +123,6 @@ class DepthUNet(DepthPredictor, AlternatingModel):
     ):
         super().__init__(**kwargs)
         check_settings(max_depth, smoothness_order)
-        self.settings = {
-            "width": width,
-            "backbone": backbone,
-            "batch_norm": batch_norm,
-            "max_depth": max_depth,
-            "lambda_task": lambda_task,
-            "lambda_smoothness": lambda_smoothness,
-            "smoothness_order": smoothness_order,
-            "learning_rate": learning_rate,
-            "decay_steps": decay_steps,
-        }
         self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.depth_network = depth_unet(width=width, backbone=backbone, batch_norm=batch_norm)
@@ -150,9 +134,17 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         """uint8 or float in [-1, 1] `[B, H, W, 3]`, sides multiples of 16, to metres."""
         return self.depth_inference(to_float(images), training=training)
 
-    def predict(self, images, batch_size=8, **kwargs):
-        """Depth in metres of images of any size; see `predict_depth`."""
-        return self.predict_depth(images, batch_size)
+    def to_batch(self, images):
+        """See `depth_batch`."""
+        return depth_batch(images)
+
+    def run(self, batch):
+        """Padded images to metres."""
+        return self.depth_inference.predict_on_batch(batch)
+
+    def to_answer(self, outputs, images):
+        """Metres, float32 `[B, H, W, 1]`."""
+        return depth_answer(outputs, images)
 
     def players(self):
         """The network alone."""
@@ -170,7 +162,7 @@ class DepthUNet(DepthPredictor, AlternatingModel):
         return {"depth": slow_backbone(rate, epsilon=1e-8)}
 
     def start_from(self, source):
-        """Takes over a trained efficientnet_lite0; see `models.start.start_backbone`."""
+        """Takes over a trained efficientnet_lite0; see `training.start.start_backbone`."""
         return start_backbone(self.depth_network, source)
 
     def depth_loss(self, batch, outputs):
@@ -205,14 +197,16 @@ class DepthUNet(DepthPredictor, AlternatingModel):
             check_sizes({"image": batch[0], "depth_m": batch[1]})
             check_metres(batch[1], self.max_depth)
 
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo.models import presets
 
-        return presets.save_to_preset(self, folder)
+def depth_batch(images: list[np.ndarray]) -> np.ndarray:
+    """uint8 images of one size, padded to what the U-Net can halve, in [-1, 1]."""
+    return pad_to_multiple(np.stack(images), STRIDE, LEAST).astype("float32") / 127.5 - 1.0
 
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
+
+def depth_answer(metres: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
+    """The maps of `depth_batch` at the images' own size, float32 `[B, H, W, 1]`."""
+    height, width = images[0].shape[:2]
+    return np.asarray(metres, "float32")[:, :height, :width]
 
 
 def in_metres(network: keras.Model, max_depth: float) -> keras.Model:

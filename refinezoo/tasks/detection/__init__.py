@@ -1,10 +1,14 @@
 """Object detection: one interface, shared anchors, matching, suppression and augmentation."""
 
-from refinezoo.tasks.detection.augmentation import Augmentation
-from refinezoo.tasks.detection.batches import DetectionBatches
-from refinezoo.tasks.detection.detector import Detector
-from refinezoo.tasks.detection.pvanet import PVANET
-from refinezoo.tasks.detection.ssd import SSD300
-from refinezoo.tasks.detection.yolov3 import YOLOv3
+from refinezoo.lazy import lazy_names
 
-__all__ = ["Augmentation", "DetectionBatches", "Detector", "PVANET", "SSD300", "YOLOv3"]
+_HOMES = {
+    "Augmentation": ".augmentation",
+    "DetectionBatches": ".batches",
+    "Detector": ".detector",
+    "PVANET": ".pvanet",
+    "SSD300": ".ssd",
+    "YOLOv3": ".yolov3",
+}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,19 +5,21 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 
 from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
-from refinezoo.metrics.detection import coco_average_precision
-from refinezoo.models.start import copy_layers, opened
-from refinezoo.tasks.detection.boxes import clip_boxes, xyxy_to_xywh
+from refinezoo.models.base import Model
+from refinezoo.models.images import resized
+from refinezoo.tasks.detection.boxes import clip_boxes
+from refinezoo.tasks.detection.coco import Detects
 from refinezoo.tasks.detection.frozen import split_at
+from refinezoo.tasks.detection.kind import DETECTOR
+from refinezoo.training.start import copy_layers, opened
 
 
-class Detector(keras.Model):
+class Detector(Detects, Model):
     """Base class of the detectors.
 
     A subclass sets `self.network` (a functional model from images [B, S, S, 3] RGB in 0..255 to raw
@@ -36,6 +38,8 @@ class Detector(keras.Model):
         **kwargs: `name`, `dtype` of `keras.Model`.
     """
 
+    kind = DETECTOR
+    mixed_sizes = True
     letterbox = False
     size_step: int | None = None
 
@@ -79,13 +83,7 @@ class Detector(keras.Model):
         size = self.image_size
         if self.letterbox:
             return letterbox(image, size)
-        height, width = image.shape[:2]
-        if (height, width) == (size, size):
-            return image
-        shrink = height >= size and width >= size
-        # INTER_AREA averages what it drops; for enlarging it would give blocks.
-        method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-        return cv2.resize(image, (size, size), interpolation=method)
+        return resized(image, size, size)
 
     def restore(self, boxes_xyxy: np.ndarray, height: int, width: int) -> np.ndarray:
         """Boxes as fractions of the network's input, in pixels of the image that `prepare` saw."""
@@ -122,12 +120,6 @@ class Detector(keras.Model):
         """
         return split_at(self.network, layer)
 
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo.models import presets
-
-        return presets.save_to_preset(self, folder)
-
     # The interface -------------------------------------------------------------------------------
 
     @property
@@ -138,13 +130,6 @@ class Detector(keras.Model):
     def build(self, input_shape=None) -> None:
         """The functional network is built already."""
         self.built = True
-
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles as when saved (Keras skips this for models with their own `compile`)."""
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if hasattr(self, "optimizer") and self.built:
-            self.optimizer.build(self.trainable_variables)
 
     def call(self, images, training=None):
         """Images [B, S, S, 3] RGB in 0..255 to the network's raw predictions."""
@@ -169,86 +154,19 @@ class Detector(keras.Model):
             object.__setattr__(self, "_detection_model", model)
         return self._detection_model
 
-    def predict(self, images, batch_size: int = 8, verbose=0, **kwargs) -> dict[str, np.ndarray]:
-        """Finds objects.
+    def to_batch(self, images):
+        """Images of any size as the network sees them, uint8 `[B, S, S, 3]`."""
+        return np.stack([self.prepare(image) for image in images])
 
-        Args:
-            images: uint8 [B, H, W, 3] RGB of any size, one uint8 [H, W, 3], or a list of images of
-                different sizes.
-            batch_size: images per step.
-            verbose: as in `keras.Model.predict`.
-            **kwargs: passed on to `keras.Model.predict`.
+    def run(self, batch):
+        """Prepared images to boxes as fractions, scores, classes and count."""
+        return self.detection_model.predict_on_batch(batch)
 
-        Returns:
-            boxes float32 [B, keep, 4] (x1, y1, x2, y2) in pixels of the given image, scores float32
-            [B, keep] falling, classes int32 [B, keep] (index into `class_names`, -1 = padding),
-            count int32 [B].
-
-        Raises:
-            RefinezooError: for grey, RGBA or non-uint8 images.
-        """
-        images = _checked_images(images)
-        if not images:
-            return _no_images(self.keep)
-        batch = np.stack([self.prepare(image) for image in images])
-        batch_size = min(batch_size, len(images))
-        # Whole batches only: a smaller last one would be compiled anew.
-        filling = np.zeros((-len(images) % batch_size, *batch.shape[1:]), "uint8")
-        found = self.detection_model.predict(
-            np.concatenate([batch, filling]), batch_size=batch_size, verbose=verbose, **kwargs
-        )
-        found = {key: rows[: len(images)] for key, rows in found.items()}
+    def to_answer(self, outputs, images):
+        """Boxes in pixels of the images: see `predict` and `kind`."""
         sizes = [image.shape[:2] for image in images]
-        found["boxes"] = np.stack(
-            [self.restore(boxes, *size) for boxes, size in zip(found["boxes"], sizes, strict=True)]
-        ).astype("float32")
-        return found
-
-    def detect(self, dataset, batch_size: int = 8) -> list[dict]:
-        """COCO result dicts for a `CocoDataset`, in its own category ids.
-
-        Classes the dataset does not know are left out.
-        """
-        category = dict(zip(dataset.class_names, dataset.category_ids, strict=True))
-        if not set(category) & set(self.class_names):
-            raise RefinezooError(
-                f"expected a dataset with some of this detector's classes {self.class_names[:5]}, "
-                f"received classes {list(dataset.class_names)[:5]}. Use the matching detector."
-            )
-        results = []
-        for start in range(0, len(dataset), 64):
-            records = dataset.records[start : start + 64]
-            images = [dataset.read(start + i) for i in range(len(records))]
-            found = self.predict(images, batch_size=batch_size)
-            for row, record in enumerate(records):
-                count = found["count"][row]
-                boxes = xyxy_to_xywh(found["boxes"][row, :count]).round(2)
-                for box, score, label in zip(
-                    boxes.tolist(), found["scores"][row], found["classes"][row], strict=False
-                ):
-                    name = self.class_names[label]
-                    if name in category:
-                        results.append(
-                            {
-                                "image_id": record.id,
-                                "category_id": category[name],
-                                "bbox": box,
-                                "score": float(score),
-                            }
-                        )
-        return results
-
-    def evaluate_coco(self, dataset, batch_size: int = 8) -> dict:
-        """Average precision on a `CocoDataset`; see `metrics.detection.coco_average_precision`."""
-        image_ids = [record.id for record in dataset.records]
-        if len(set(image_ids)) < len(image_ids):
-            raise RefinezooError(
-                "expected a dataset of one COCO file, received one that holds image ids twice. "
-                "Evaluate the parts of a concatenated dataset one by one."
-            )
-        return coco_average_precision(
-            dataset.truth(), self.detect(dataset, batch_size), image_ids=image_ids
-        )
+        boxes = [self.restore(b, *size) for b, size in zip(outputs["boxes"], sizes, strict=True)]
+        return {**outputs, "boxes": np.stack(boxes).astype("float32")}
 
     def write_pictures(
         self, dataset, folder, *, count: int = 20, score_threshold: float = 0.3
@@ -257,23 +175,6 @@ class Detector(keras.Model):
         from refinezoo.tasks.detection.pictures import write_pictures
 
         return write_pictures(self, dataset, folder, count=count, score_threshold=score_threshold)
-
-    def get_config(self) -> dict:
-        """Constructor arguments, JSON-able."""
-        return {
-            "class_names": list(self.class_names),
-            "image_size": self.image_size,
-            "score_threshold": self.score_threshold,
-            "nms_iou": self.nms_iou,
-            "top_k": self.top_k,
-            "keep": self.keep,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None):
-        """The detector of a `get_config`."""
-        return cls(**config)
 
 
 class _Decode(keras.layers.Layer):
@@ -297,28 +198,3 @@ class _Decode(keras.layers.Layer):
             "classes": spec((self.keep,), "int32"),
             "count": spec((), "int32"),
         }
-
-
-def _checked_images(images) -> list[np.ndarray]:
-    if isinstance(images, np.ndarray) and images.ndim == 3:
-        images = images[None]
-    checked = []
-    for index, image in enumerate(images):
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
-            raise RefinezooError(
-                "expected RGB images, uint8 [H, W, 3] in 0..255, received image "
-                f"{index} of dtype {image.dtype} and shape {image.shape}. Read files with "
-                "refinezoo.data.read_image, which converts grey, RGBA and 16-bit files."
-            )
-        checked.append(image)
-    return checked
-
-
-def _no_images(keep: int) -> dict[str, np.ndarray]:
-    return {
-        "boxes": np.zeros((0, keep, 4), "float32"),
-        "scores": np.zeros((0, keep), "float32"),
-        "classes": np.zeros((0, keep), "int32"),
-        "count": np.zeros((0,), "int32"),
-    }

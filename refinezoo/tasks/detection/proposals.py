@@ -81,7 +81,7 @@ def propose(logits, offsets, anchors: np.ndarray, *, candidates: int, image_size
     return boxes, scores * suppress(boxes, scores > 0, _IOU)
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@keras.saving.register_keras_serializable("refinezoo")
 class Proposals(keras.layers.Layer):
     """The `count` best of `propose`, float32 [B, count, 4]; rows of zeros where there are fewer.
 

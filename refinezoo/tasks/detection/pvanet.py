@@ -20,7 +20,7 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
-from refinezoo.models.start import slow_backbone
+from refinezoo.models.registry import register
 from refinezoo.networks.pvanet import (
     BACKBONES,
     MULTIPLE,
@@ -42,11 +42,12 @@ from refinezoo.tasks.detection.pvanet_objectives import (
 )
 from refinezoo.tasks.detection.voting import vote
 from refinezoo.training.jit import choose_jit
+from refinezoo.training.start import slow_backbone
 
 _BINS = 6
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@register
 class PVANET(TwoStageTraining, Detector):
     """PVANET 9.1; the authors' network at its defaults.
 
@@ -175,7 +176,7 @@ class PVANET(TwoStageTraining, Detector):
             optimizer: the authors' SGD by default: momentum 0.9, learning rate 1e-3, which
                 `training.Plateau` divides by ten when the loss stays; two images a batch. It starts
                 from ImageNet weights; from scratch take Adam at 1e-3. With EfficientNet-Lite0
-                `models.start.slow_backbone()`.
+                `training.start.slow_backbone()`.
             loss: None: the four losses belong to the method.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
@@ -249,21 +250,3 @@ class PVANET(TwoStageTraining, Detector):
         if self.box_voting:
             found, best, labels = vote(found, best, labels, boxes, scores, self.score_threshold)
         return found, best, labels, count
-
-    def get_config(self) -> dict:
-        """Constructor arguments, JSON-able."""
-        own = (
-            "backbone",
-            "width",
-            "batch_norm",
-            "head_units",
-            "anchor_scales",
-            "anchor_ratios",
-            "candidates",
-            "proposals",
-            "rpn_batch",
-            "roi_batch",
-            "max_objects",
-            "box_voting",
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from refinezoo.losses.detection import MultiboxLoss
-from refinezoo.models.start import slow_backbone
+from refinezoo.models.registry import register
 from refinezoo.networks.ssd import BACKBONES, feature_levels, ssd_network
 from refinezoo.tasks.detection.anchors import ssd_anchors, ssd_aspect_ratios
 from refinezoo.tasks.detection.boxes import decode_offsets
@@ -24,9 +24,10 @@ from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.matching import encode_targets
 from refinezoo.tasks.detection.nms import multiclass_nms
 from refinezoo.training.jit import choose_jit
+from refinezoo.training.start import slow_backbone
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@register
 class SSD300(Detector):
     """SSD; the paper's network, on VGG16, at its defaults.
 
@@ -104,7 +105,7 @@ class SSD300(Detector):
             optimizer: the paper's SGD by default: momentum 0.9, learning rate 1e-3, divided by ten
                 after 80,000 and 100,000 steps of 32 images (it starts from ImageNet weights; from
                 scratch take Adam at 1e-3 and `batch_norm=True`). With EfficientNet-Lite0
-                `models.start.slow_backbone()`.
+                `training.start.slow_backbone()`.
             loss: `MultiboxLoss()` by default.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
@@ -140,11 +141,6 @@ class SSD300(Detector):
             top_k=self.top_k,
             keep=self.keep,
         )
-
-    def get_config(self) -> dict:
-        """Constructor arguments, JSON-able."""
-        own = {"backbone": self.backbone, "width": self.width, "batch_norm": self.batch_norm}
-        return {**super().get_config(), **own}
 
 
 def _paper_optimizer() -> keras.optimizers.Optimizer:

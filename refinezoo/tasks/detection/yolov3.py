@@ -18,13 +18,14 @@ from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
-from refinezoo.models.start import slow_backbone
+from refinezoo.models.registry import register
 from refinezoo.networks.yolov3 import BACKBONES, STRIDES, yolov3_network
 from refinezoo.tasks.detection.anchors import shape_iou
 from refinezoo.tasks.detection.boxes import area, xyxy_to_cxcywh
 from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.nms import multiclass_nms
 from refinezoo.training.jit import choose_jit
+from refinezoo.training.start import slow_backbone
 
 #: (w, h) in pixels of a 416 pixel input, from the boxes of COCO.
 PAPER_ANCHORS = (
@@ -41,7 +42,7 @@ PAPER_ANCHORS = (
 _PAPER_SIZE = 416
 
 
-@keras.saving.register_keras_serializable(package="refinezoo")
+@register
 class YOLOv3(Detector):
     """YOLOv3; the paper's network, on Darknet-53, at its defaults.
 
@@ -130,7 +131,7 @@ class YOLOv3(Detector):
         Args:
             optimizer: keras-yolo3's by default: Adam at 1e-3, for batches of 32. It trains the
                 heads so for 50 epochs on a pretrained trunk, then everything at 1e-4. With
-                EfficientNet-Lite0 `models.start.slow_backbone()` from the start.
+                EfficientNet-Lite0 `training.start.slow_backbone()` from the start.
             loss: `YOLOLoss` with this detector's anchors by default.
             jit_compile: as in `keras.Model.compile`; see `choose_jit` for "auto".
             **kwargs: as in `keras.Model.compile`.
@@ -217,19 +218,6 @@ class YOLOv3(Detector):
             top_k=self.top_k,
             keep=self.keep,
         )
-
-    def get_config(self) -> dict:
-        """Constructor arguments, JSON-able."""
-        return {
-            **super().get_config(),
-            "backbone": self.backbone,
-            "width": self.width,
-            "depth": self.depth,
-            "batch_norm": self.batch_norm,
-            "anchors": self.anchors,
-            "ignore_threshold": self.ignore_threshold,
-            "max_boxes": self.max_boxes,
-        }
 
 
 def _check_size(image_size) -> None:

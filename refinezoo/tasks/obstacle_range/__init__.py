@@ -1,5 +1,7 @@
 """Ranges of obstacles, and flights by them."""
 
-from refinezoo.tasks.obstacle_range.obstacle_range import ObstacleRange, sector_ranges
+from refinezoo.lazy import lazy_names
 
-__all__ = ["ObstacleRange", "sector_ranges"]
+_HOMES = {"ObstacleRange": ".obstacle_range", "sector_ranges": ".obstacle_range"}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

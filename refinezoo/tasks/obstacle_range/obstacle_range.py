@@ -14,9 +14,11 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.obstacle_range import LEAST_RANGE_M, log_range_huber
 from refinezoo.metrics.obstacle_range import MeanAbsRangeError, range_metrics
-from refinezoo.models.supervised import SupervisedModel
+from refinezoo.models.registry import register
 from refinezoo.networks.obstacle_range import obstacle_range_network
+from refinezoo.tasks.obstacle_range.kind import RANGE, PredictsRanges
 from refinezoo.training.jit import choose_jit
+from refinezoo.training.supervised import SupervisedModel
 
 
 def sector_headings(sectors: int, field_of_view: float) -> np.ndarray:
@@ -87,13 +89,13 @@ def sector_ranges(
     return found[0] if single else found
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class ObstacleRange(SupervisedModel):
+@register
+class ObstacleRange(PredictsRanges, SupervisedModel):
     """RGB frames to the range of the nearest obstacle in each of N heading sectors.
 
     `fit(images, ranges_m)`: uint8 `[B, H, W, 3]` and metres `[B, N]` (`sector_ranges`), or
     anything that yields such pairs. `evaluate` gives the loss and the mean absolute error in
-    metres, `predict` ln of metres, `predict_ranges` metres.
+    metres, `predict` metres; `model(frames)` is ln of metres.
 
     Args:
         image_size: height and width of the frames, pixels, multiples of 32.
@@ -109,6 +111,7 @@ class ObstacleRange(SupervisedModel):
         >>> model.predict_ranges(frames)                         # metres [B, 16]
     """
 
+    kind = RANGE
     targets_name = "ranges_m"
 
     def __init__(
@@ -126,13 +129,6 @@ class ObstacleRange(SupervisedModel):
         super().__init__(**kwargs)
         self.image_size, self.sectors, self.r_max = tuple(image_size), sectors, float(r_max)
         self.learning_rate = learning_rate
-        self.settings = {
-            "image_size": list(image_size),
-            "sectors": sectors,
-            "r_max": r_max,
-            "width": width,
-            "learning_rate": learning_rate,
-        }
         self.network = obstacle_range_network(self.image_size, sectors, width=width)
         self.built = True
 
@@ -150,14 +146,9 @@ class ObstacleRange(SupervisedModel):
             **kwargs,
         )
 
-    def predict_ranges(self, images, batch_size=64):
-        """Ranges in metres, 0.2 to `r_max`, of uint8 images `[B, H, W, 3]`: float32 `[B, N]`."""
-        self.check_images(images)
-        if len(images) <= batch_size:  # in flight, frame by frame: predict() would cost more
-            log_ranges = keras.ops.convert_to_numpy(self.predict_on_batch(images))
-        else:
-            log_ranges = self.predict(images, batch_size=batch_size, verbose=0)
-        return np.clip(np.exp(log_ranges), LEAST_RANGE_M, self.r_max).astype("float32")
+    def to_answer(self, outputs, images):
+        """Metres, 0.2 to `r_max`, float32 `[B, N]`."""
+        return np.clip(np.exp(outputs), LEAST_RANGE_M, self.r_max).astype("float32")
 
     def evaluate_ranges(self, images, ranges_m, d_safe=3.0, batch_size=64):
         """`metrics.obstacle_range.range_metrics` of labelled frames.

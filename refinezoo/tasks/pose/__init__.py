@@ -1,5 +1,7 @@
 """Class and rotation of an object."""
 
-from refinezoo.tasks.pose.pose_tower import PoseTower
+from refinezoo.lazy import lazy_names
 
-__all__ = ["PoseTower"]
+_HOMES = {"PoseTower": ".pose_tower"}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -2,21 +2,22 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.task import QuaternionLoss
 from refinezoo.metrics.pose import MeanAngleError, angle_error_degrees
-from refinezoo.tasks.classification.classifier import Classifier
+from refinezoo.models.registry import register
+from refinezoo.tasks.classification.classifier import Classifier, softmax
+from refinezoo.tasks.pose.kind import POSE, PredictsPose
 from refinezoo.training.checks import check_labels, check_quaternions
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class PoseTower(Classifier):
+@register
+class PoseTower(PredictsPose, Classifier):
     """A `Classifier` that also tells the rotation, as a unit quaternion (w, x, y, z).
 
     `fit(images, {"label": int [N], "quaternion": float [N, 4]})`, uint8 images `[N, S, S, 3]`.
-    `predict` gives `{"label": logits [N, K], "quaternion": [N, 4]}`. `evaluate` gives the losses,
+    `predict` gives `{"probability": [N, K], "quaternion": [N, 4]}`. `evaluate` gives the losses,
     `label_accuracy` and `quaternion_angle_error_degrees`.
 
     Args:
@@ -27,6 +28,7 @@ class PoseTower(Classifier):
         **kwargs: of `Classifier`.
     """
 
+    kind = POSE
     quaternion = True
 
     def __init__(
@@ -34,7 +36,7 @@ class PoseTower(Classifier):
     ):
         super().__init__(class_names, image_size=image_size, tower=tower, **kwargs)
         self.quaternion_weight = quaternion_weight
-        self.settings |= {"quaternion_weight": quaternion_weight}
+        self.arguments |= {"quaternion_weight": quaternion_weight}
 
     def call(self, images, training=False):
         """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]` and unit quaternions `[B, 4]`."""
@@ -70,32 +72,9 @@ class PoseTower(Classifier):
         check_labels(targets["label"], len(self.class_names))
         check_quaternions(targets["quaternion"])
 
-    def predict_pose(self, images, batch_size=256):
-        """Class and rotation of each image.
-
-        Args:
-            images: uint8 `[N, S, S, 3]`, RGB.
-            batch_size: images per pass.
-
-        Returns:
-            `{"label": int [N], "probability": float [N, K], "quaternion": float [N, 4]}`.
-        """
-        self.check_images(images)
-        answers = self.predict(images, batch_size=batch_size, verbose=0)
-        probability = ops.convert_to_numpy(ops.softmax(answers["label"]))
-        return {
-            "label": probability.argmax(axis=-1),
-            "probability": probability,
-            "quaternion": answers["quaternion"],
-        }
-
-    def predict_labels(self, images, batch_size=256):
-        """Class indices, int `[N]`, of uint8 images `[N, S, S, 3]`."""
-        return self.predict_pose(images, batch_size)["label"]
-
-    def predict_probability(self, images, batch_size=256):
-        """Softmax probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
-        return self.predict_pose(images, batch_size)["probability"]
+    def to_answer(self, outputs, images):
+        """`{"probability": float32 [N, K], "quaternion": float32 [N, 4]}`."""
+        return {"probability": softmax(outputs["label"]), "quaternion": outputs["quaternion"]}
 
     def evaluate_pose(self, images, labels, quaternions, batch_size=256):
         """Accuracy in [0, 1] and mean angle error in degrees, by the published rule.

@@ -1,5 +1,7 @@
 """Semantic segmentation: a class for every pixel."""
 
-from refinezoo.tasks.segmentation.deeplab_v2 import BACKBONES, DeepLabV2
+from refinezoo.lazy import lazy_names
 
-__all__ = ["BACKBONES", "DeepLabV2"]
+_HOMES = {"BACKBONES": ".deeplab_v2", "DeepLabV2": ".deeplab_v2"}
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -20,17 +20,20 @@ import numpy as np
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+from refinezoo.models.base import Model
 from refinezoo.models.images import checked_images
-from refinezoo.models.start import copy_layers, opened
+from refinezoo.models.registry import register
 from refinezoo.networks.deeplab_lite0 import deeplab_lite0
 from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
 from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
+from refinezoo.tasks.segmentation.kind import SEGMENTER, Segments
 from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.jit import choose_jit
 from refinezoo.training.layerwise import LayerwiseSGD
 from refinezoo.training.schedules import Poly
+from refinezoo.training.start import copy_layers, opened
 
 # Network, its options, the paper's rates of atrous convolution, its learning rate.
 BACKBONES: dict[str, tuple[Any, dict[str, Any], tuple[int, ...], float]] = {
@@ -48,8 +51,8 @@ _RULES = (
 )
 
 
-@keras.saving.register_keras_serializable("refinezoo")
-class DeepLabV2(keras.Model):
+@register
+class DeepLabV2(Segments, Model):
     """DeepLab-v2; the paper's networks at its defaults, without the CRF.
 
     `fit(images, masks)`: uint8 `[N, H, W, 3]` RGB, int `[N, H, W]` class ids or `ignore_id`; data
@@ -81,6 +84,8 @@ class DeepLabV2(keras.Model):
         >>> model.fit(images, masks, batch_size=8, epochs=40)
         >>> model.evaluate_masks(photos, true_masks)["mean_iou"]
     """
+
+    kind = SEGMENTER
 
     def __init__(
         self,
@@ -116,18 +121,6 @@ class DeepLabV2(keras.Model):
         if build is deeplab_lite0:
             options = {"output_stride": output_stride}
             paper_rates = tuple(rate * 8 // output_stride for rate in paper_rates)
-        self.settings = {
-            "class_names": names,
-            "backbone": backbone,
-            "width": width,
-            "depth": depth,
-            "batch_norm": batch_norm,
-            "output_stride": output_stride,
-            "rates": list(rates or paper_rates),
-            "scales": list(scales),
-            "ignore_id": self.ignore_id,
-            "image_size": None if image_size is None else list(image_size),
-        }
         self.network = build(
             len(names),
             rates=rates or paper_rates,
@@ -193,11 +186,6 @@ class DeepLabV2(keras.Model):
             optimizer = LayerwiseSGD(rate, _RULES, l2=5e-4)
         super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
 
-    def compile_from_config(self, config):
-        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the cross-entropies of all maps."""
         if sample_weight is not None:
@@ -238,34 +226,17 @@ class DeepLabV2(keras.Model):
         images = checked_images(batch[0])
         return checked_masks(batch[1], images, len(self.class_names), self.ignore_id)
 
-    def segment(self, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
-        """The class of every pixel.
+    def to_batch(self, images):
+        """uint8 `[B, H, W, 3]`."""
+        return np.stack(images)
 
-        Args:
-            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB, any H and W.
-            batch_size: images per pass.
+    def run(self, batch):
+        """Images to class ids."""
+        return self.segmentation_model.predict_on_batch(batch)
 
-        Returns:
-            uint8 `[B, H, W]` or `[H, W]`, indices into `class_names`.
-
-        Raises:
-            RefinezooError: for other images.
-        """
-        stack = checked_images(images)
-        count, maps = len(stack), []
-        batch_size = min(batch_size, count)
-        # Whole batches only: a smaller last one would be compiled anew.
-        filling = np.zeros((-count % batch_size, *stack.shape[1:]), "uint8")
-        stack = np.concatenate([stack, filling])
-        for start in range(0, len(stack), batch_size):
-            part = stack[start : start + batch_size]
-            maps.append(np.asarray(self.segmentation_model.predict_on_batch(part)))
-        ids = np.concatenate(maps)[:count]
-        return ids[0] if np.ndim(images) == 3 else ids
-
-    def predict(self, images, batch_size=8, **kwargs):
-        """Class ids; see `segment`."""
-        return self.segment(images, batch_size)
+    def to_answer(self, outputs, images):
+        """Class ids, uint8 `[B, H, W]`."""
+        return outputs
 
     def evaluate_masks(self, images, masks, *, batch_size: int = 8) -> dict[str, Any]:
         """Mean IoU, IoU per class and pixel accuracy on labelled images.
@@ -298,12 +269,3 @@ class DeepLabV2(keras.Model):
             found = self.segment(part, batch_size)
             table += confusion_matrix(truth, found, classes, self.ignore_id)
         return segmentation_metrics(table, self.class_names)
-
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo.models import presets
-
-        return presets.save_to_preset(self, folder)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

@@ -1,6 +1,4 @@
 import csv
-import sys
-import types
 
 import keras
 import numpy as np
@@ -13,7 +11,8 @@ from refinezoo.experiments.train import run as trainer
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
-from refinezoo.models.presets import REGISTRY, load_preset
+from refinezoo.models import registry
+from refinezoo.models.presets import load_preset
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 
@@ -102,10 +101,7 @@ class Noise(keras.utils.PyDataset):
 
 @pytest.fixture
 def noise(monkeypatch):
-    module = types.ModuleType("pixel_gan_of_the_tests")
-    module.PixelGAN = PixelGAN
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(REGISTRY, "PixelGAN", f"{module.__name__}:PixelGAN")
+    monkeypatch.setitem(registry._REGISTERED, "PixelGAN", PixelGAN)
     monkeypatch.setattr(trainer, "_data", lambda config, steps: Noise(steps))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export, zoo
-from refinezoo.models import presets
+from refinezoo.models.registry import model_names
 
 pytestmark = pytest.mark.tensorflow
 SUFFIX = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
@@ -50,7 +50,7 @@ def image_for(model, frames):
     return fitted(model, frames[0], image_sizes(model, None)[0])
 
 
-@pytest.mark.parametrize("name", sorted(presets.REGISTRY))
+@pytest.mark.parametrize("name", model_names())
 def test_litert_equals_keras_without_flex(needed, name, models, frames, tmp_path):
     needed("litert")
     model = models(name)

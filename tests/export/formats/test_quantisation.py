@@ -5,6 +5,8 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export
+from refinezoo.refiners.kind import REFINER
+from refinezoo.tasks.detection.kind import DETECTOR
 
 pytestmark = pytest.mark.tensorflow
 
@@ -74,10 +76,9 @@ def test_the_gate_refuses_and_says_what_was_reached(
     format_name, needed, small_refiner, frames, monkeypatch, tmp_path
 ):
     needed(format_name)
-    from refinezoo.export.checks import quality
     from refinezoo.export.formats import litert, openvino
 
-    monkeypatch.setattr(quality, "LEAST_PSNR", 500.0)
+    monkeypatch.setattr(type(REFINER), "gate", ("PSNR dB", 500.0))
     attempts = []
     module, name = {"litert": (litert, "_selective_int8"), "openvino": (openvino, "quantized")}[
         format_name
@@ -111,9 +112,10 @@ def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, fram
     from refinezoo.export.checks.quality import QualityGate
 
     gate = QualityGate(models("SSD300"), frames)
-    assert gate.dataset is None  # the packaged photos show no milk
+    assert gate.labelled is None  # the packaged photos show no milk
+    path = export.litert(models("SSD300"), tmp_path / "x.tflite")
     with pytest.raises(RefinezooError, match="expected labelled photos.*evaluation="):
-        gate.check(gate.without_photos(), "quantize='int8'")
+        gate.check(gate.measure(path), "quantize='int8'")
 
 
 def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_path):
@@ -124,7 +126,7 @@ def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_pa
         def __init__(self, ap50):
             self.ap50 = ap50
 
-        class_names, decode = ["milk"], None
+        kind, class_names = DETECTOR, ["milk"]
 
         def evaluate_coco(self, dataset):
             assert len(dataset) == 62
@@ -133,15 +135,14 @@ def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_pa
     monkeypatch.setattr(quality, "load_exported", Stand)
     gate = quality.QualityGate(Stand(0.5), frames, packaged_photos(1)[0].parents[1])
     assert gate.measure(0.495).passed and not gate.measure(0.48).passed
-    with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled photos"):
+    with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled images"):
         gate.check(gate.measure(0.48), "quantize='int8'")
 
 
 def labelled(monkeypatch):
-    from refinezoo.export.checks import quality
     from refinezoo.export.checks.photos import packaged_photos
 
-    monkeypatch.setattr(quality, "_ap50", lambda *_: 0.5)
+    monkeypatch.setattr(type(DETECTOR), "score", lambda *_: 0.5)
     return packaged_photos(1)[0].parents[1]
 
 

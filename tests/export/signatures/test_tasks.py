@@ -154,7 +154,7 @@ def test_letterbox_in_the_graph_equals_opencv(size):
 
     from refinezoo.data.letterbox import letterbox
     from refinezoo.data.letterbox import out_of_letterbox as out_in_numpy
-    from refinezoo.export.signatures.graph_images import letterbox_to_square, out_of_letterbox
+    from refinezoo.models.graph_images import letterbox_to_square, out_of_letterbox
 
     random = np.random.default_rng(0)
     image = cv2.resize(random.integers(0, 255, (9, 9, 3)).astype("u1"), size[::-1])
@@ -171,8 +171,8 @@ def test_letterbox_in_the_graph_equals_opencv(size):
 
 def test_detectors_that_place_images_otherwise_are_refused():
     from refinezoo import RefinezooError
-    from refinezoo.export.signatures.detector import detector_signatures
     from refinezoo.tasks.detection import SSD300
+    from refinezoo.tasks.detection.signatures import detector_signatures
 
     class Letterboxing(SSD300):
         def prepare(self, image):

@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from refinezoo.export.signatures.depth import millimetre_png
-from refinezoo.export.signatures.graph_images import (
-    check_depth,
-    check_images,
-    decode_depth,
-    decode_image,
-)
+from refinezoo.models.graph_images import check_depth, check_images, decode_depth, decode_image
+from refinezoo.tasks.depth.signatures import millimetre_png
 
 
 def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """What models of fixed-size images with targets have in common."""
 
-import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.models.base import Model
+from refinezoo.models.images import resized
 from refinezoo.training.first_batch import first_batch
 
 
-class SupervisedModel(keras.Model):
+class SupervisedModel(Model):
     """A model that learns from (images, targets) and looks at them before it starts.
 
-    A subclass sets `network`, `settings` (its constructor arguments) and `image_size`, a side or
+    A subclass sets `network` and `image_size`, a side or
     (height, width), and says in `check_targets` what its targets must be.
     """
 
@@ -21,9 +22,17 @@ class SupervisedModel(keras.Model):
         """The functional model whose weights a preset ships."""
         return self.network
 
-    def compile_from_config(self, config):
-        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+    @property
+    def size(self):
+        """(height, width) of the images that the network sees."""
+        size = self.image_size
+        return tuple(size) if isinstance(size, tuple | list) else (size, size)
+
+    mixed_sizes = True
+
+    def to_batch(self, images):
+        """Images of any size at that of the network, uint8 `[B, height, width, 3]`."""
+        return np.stack([resized(image, *self.size) for image in images])
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`; arrays are checked as a whole, data sets by their first batch."""
@@ -49,8 +58,7 @@ class SupervisedModel(keras.Model):
 
     def check_images(self, images):
         """Checks that `images` are uint8 RGB of the network's size."""
-        size = self.image_size
-        height, width = size if isinstance(size, tuple | list) else (size, size)
+        height, width = self.size
         dtype, shape = getattr(images, "dtype", type(images)), np.shape(images)
         if str(dtype) != "uint8" or len(shape) != 4 or shape[1:] != (height, width, 3):
             raise RefinezooError(
@@ -61,12 +69,3 @@ class SupervisedModel(keras.Model):
     def check_targets(self, targets, count):
         """Checks the targets of `count` images."""
         raise NotImplementedError(f"{type(self).__name__} checks no {self.targets_name}.")
-
-    def save_to_preset(self, folder):
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
-        from refinezoo.models import presets
-
-        return presets.save_to_preset(self, folder)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}

@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from refinezoo.export.signatures.graph_images import (
-    check_count,
-    check_images,
-    decode_image,
-    resized,
-)
+from refinezoo.models.graph_images import check_count, check_images, decode_image, resized
 
 
 def range_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

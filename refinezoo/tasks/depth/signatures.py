@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from refinezoo.export.signatures.graph_images import (
-    MM_PER_METRE,
-    check_images,
-    decode_image,
-    mirror_to_stride,
-)
+from refinezoo.models.graph_images import MM_PER_METRE, check_images, decode_image, mirror_to_stride
 
 _FARTHEST_MM = 65535.0  # what 16 bits hold
 
@@ -29,18 +24,8 @@ def depth_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from refinezoo.networks.depth_unet import LEAST, STRIDE
-
-    network = model.depth_inference
     batch = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-
-    @tf.function(autograph=False, input_signature=[batch])
-    def predict_depth(images):
-        shape = tf.shape(images)
-        padded = mirror_to_stride(images, STRIDE, LEAST)
-        metres = network(tf.cast(padded, tf.float32) / 127.5 - 1.0, training=False)
-        metres = tf.cast(metres, tf.float32)[:, : shape[1], : shape[2]]
-        return tf.ensure_shape(metres, [None, None, None, 1])
+    predict_depth = tf.function(depth_function(model), autograph=False, input_signature=[batch])
 
     @tf.function(
         autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")]
@@ -57,3 +42,21 @@ def depth_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         return {"depth_m": predict_depth(check_images(images, max_image_pixels))}
 
     return {"serving_default": serving_default, "tensor": tensor}
+
+
+def depth_function(model: Any) -> Any:
+    """A function from uint8 `[B, H, W, 3]` to metres, float32 `[B, H, W, 1]`."""
+    import tensorflow as tf
+
+    from refinezoo.networks.depth_unet import LEAST, STRIDE
+
+    network = model.depth_inference
+
+    def predict_depth(images):
+        shape = tf.shape(images)
+        padded = mirror_to_stride(images, STRIDE, LEAST)
+        metres = network(tf.cast(padded, tf.float32) / 127.5 - 1.0, training=False)
+        metres = tf.cast(metres, tf.float32)[:, : shape[1], : shape[2]]
+        return tf.ensure_shape(metres, [*images.shape[:3], 1])
+
+    return predict_depth

@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from refinezoo.export.signatures.graph_images import (
-    check_count,
-    check_images,
-    decode_image,
-    resize_to_square,
-)
+from refinezoo.models.graph_images import check_count, check_images, decode_image, resize_to_square
 
 
 def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refinezoo.export.signatures.graph_images import check_images, decode_image
+from refinezoo.models.graph_images import check_images, decode_image
 
 
 def segmentation_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

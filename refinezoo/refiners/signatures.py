@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from refinezoo.export.signatures.graph_images import (
+from refinezoo.models.graph_images import (
     batch_of_images,
     check_images,
     decode_image,

@@ -1,9 +1,9 @@
 """Entry points of models that answer with boxes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export.signatures.graph_images import (
+from refinezoo.models.graph_images import (
     batch_of_images,
     check_count,
     check_images,
@@ -12,9 +12,6 @@ from refinezoo.export.signatures.graph_images import (
     out_of_letterbox,
     resize_to_square,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
             raise RefinezooError(
                 f"expected a detector that warps or letterboxes images, received "
                 f"{type(model).__name__} with a {name} of its own, which has no twin in the graph. "
-                "Write one in refinezoo/export/signatures/detector.py."
+                "Write one in refinezoo/tasks/detection/signatures.py."
             )
     side = int(model.image_size)
     most = max(1, max_image_pixels // side**2)
@@ -81,3 +78,20 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         return detect(place(images, side), sizes)
 
     return {"serving_default": serving_default, "tensor": tensor}
+
+
+def detections(model: Any) -> Any:
+    """A function from uint8 `[1, S, S, 3]` to detections, boxes as fractions of the square."""
+    import tensorflow as tf
+
+    def detect(images):
+        raw = model.network(tf.cast(images, tf.float32), training=False)
+        boxes, scores, classes, count = model.decode(raw)
+        return {
+            "boxes": tf.clip_by_value(tf.cast(boxes, tf.float32), 0.0, 1.0),
+            "scores": tf.cast(scores, tf.float32),
+            "classes": tf.cast(classes, tf.int32),
+            "count": tf.cast(count, tf.int32),
+        }
+
+    return detect

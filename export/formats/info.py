@@ -3,8 +3,24 @@
 import json
 from typing import Any
 
-from refinezoo.export.signatures.kind import kind_of
+from refinezoo.errors import RefinezooError
+from refinezoo.models.kind import Kind
 from refinezoo.refinement.fingerprint import model_name, weights_sha256
+
+
+def checked_kind(model: Any) -> Kind:
+    """A model's kind.
+
+    Raises:
+        RefinezooError: not a model of refinezoo.
+    """
+    kind = getattr(model, "kind", None)
+    if not isinstance(kind, Kind):
+        raise RefinezooError(
+            "expected a model of refinezoo (a refiner or one of refinezoo.tasks, with a kind), "
+            f"received {type(model).__name__}."
+        )
+    return kind
 
 
 def model_info(model: Any, name: str, version: int) -> dict[str, Any]:
@@ -14,7 +30,7 @@ def model_info(model: Any, name: str, version: int) -> dict[str, Any]:
     return {
         "name": name,
         "version": version,
-        "kind": kind_of(model),
+        "kind": checked_kind(model).name,
         "model": model_name(model),
         "class": type(model).__name__,
         "weights_sha256": weights_sha256(model),

@@ -1,0 +1,257 @@
+"""What every model of refinezoo is: a `keras.Model` that knows its arguments, kind and preset."""
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import partial
+from numbers import Real
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.models.answers import joined
+from refinezoo.models.images import ImageBatches
+from refinezoo.models.kind import Kind
+
+
+class Model(keras.Model):
+    """Base class of all refiners and downstream models.
+
+    A subclass names its constructor's arguments by keyword and passes `**kwargs` on; what it was
+    built with is recorded in `arguments` and is its config. It sets `kind`, says in
+    `inference_network` which functional model a preset ships, and in `prepare`, `run` and `answer`
+    how images become what `predict` gives.
+
+    Attributes:
+        kind: what the model predicts, see `refinezoo.models.kind`.
+        arguments: its constructor's arguments, defaults included.
+        not_saved: names of arguments that a config leaves out.
+        mixed_sizes: whether one batch of `predict` may hold images of different sizes.
+        preset_name: the name of the zoo entry or preset folder it was loaded from, or None.
+        weights_sha256: of the weights file it was loaded from, or None.
+    """
+
+    kind: ClassVar[Kind]
+    arguments: dict[str, Any]
+    not_saved: tuple[str, ...] = ()
+    mixed_sizes = False
+    preset_name: str | None = None
+    weights_sha256: str | None = None
+    inference_network: keras.Model
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
+        """Records the arguments; unknown ones are worded."""
+        arguments = bound_arguments(cls, args, kwargs)
+        model = super().__new__(cls, *args, **kwargs)
+        object.__setattr__(model, "arguments", arguments)
+        return model
+
+    # ---- predicting
+
+    def to_batch(self, images: list[np.ndarray], **options: Any) -> Any:
+        """uint8 images `[H, W, 3]`, of one size unless `mixed_sizes`, to a batch for `run`."""
+        raise NotImplementedError(f"{type(self).__name__} says not how it takes images.")
+
+    def run(self, batch: Any) -> Any:
+        """A batch to the network's outputs."""
+        return self.predict_on_batch(batch)
+
+    def to_answer(self, outputs: Any, images: list[np.ndarray]) -> Any:
+        """The network's outputs to what `predict` gives of `images`: arrays of `[B, ...]`."""
+        raise NotImplementedError(f"{type(self).__name__} says not what its outputs mean.")
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        **options: Any,
+    ) -> Any:
+        """The decoded answer to images, the same as an exported file gives.
+
+        Args:
+            x: uint8 RGB images `[B, H, W, 3]` or one `[H, W, 3]`, a list of images of any sizes,
+                or a `keras.utils.PyDataset`, `tf.data.Dataset` or iterable of batches, whose
+                targets, if any, are left out. Floats must be whole images in 0..255.
+            batch_size: images per step, 8 by default; not for data sets.
+            verbose: as in `keras.Model.predict`.
+            steps: batches to take of a data set.
+            callbacks: as in `keras.Model.predict`.
+            **options: of the kind, see its named convenience (`refine`'s `seed`).
+
+        Returns:
+            What the model's `kind` says, with a leading axis of images; a list of one answer per
+            image where the images differ in size and the answers with them.
+
+        Raises:
+            RefinezooError: no images, or none that are RGB in 0..255.
+        """
+        steps_of = (partial(self.to_batch, **options), self.run, self.to_answer)
+        return self.predict_in_steps(x, *steps_of, batch_size, verbose, steps, callbacks)
+
+    def predict_in_steps(
+        self,
+        x: Any,
+        to_batch: Callable,
+        run: Callable,
+        to_answer: Callable,
+        batch_size: int | None = None,
+        verbose: Any = 0,
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The loop of `predict`, for models that answer more than one question."""
+        batches = ImageBatches(x, batch_size, steps, mixed=self.mixed_sizes)
+        watch = callbacks
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            watch = keras.callbacks.CallbackList(
+                callbacks,
+                add_progbar=verbose != 0,
+                verbose=1 if verbose == "auto" else verbose,
+                epochs=1,
+                steps=batches.steps,
+                model=self,
+            )
+        self.stop_predicting = False
+        watch.on_predict_begin()
+        answers = []
+        for step, images in enumerate(batches):
+            watch.on_predict_batch_begin(step)
+            filled = batches.filled(images)
+            outputs = keras.tree.map_structure(keras.ops.convert_to_numpy, run(to_batch(filled)))
+            answer = to_answer(outputs, filled)
+            answers.append(keras.tree.map_structure(itemgetter(slice(len(images))), answer))
+            watch.on_predict_batch_end(step, {"outputs": answers[-1]})
+            if self.stop_predicting:
+                break
+        watch.on_predict_end()
+        return joined(answers)
+
+    # ---- saving
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """As Keras; from here on the weights are no longer those of the preset."""
+        self.weights_sha256 = None
+        return super().make_train_function(force)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, as JSON can say them."""
+        kept = {key: plain(v) for key, v in self.arguments.items() if key not in self.not_saved}
+        return {**super().get_config(), **kept}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Model":
+        """The model of a `get_config`."""
+        return cls(**config)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+
+    @property
+    def preset_network(self) -> keras.Model:
+        """The functional model whose weights a preset holds."""
+        return self.inference_network
+
+    def save_to_preset(self, folder: str | os.PathLike, *, half: bool = True) -> Path:
+        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+        from refinezoo.models.presets import save_to_preset
+
+        return save_to_preset(self, folder, half=half)
+
+    @classmethod
+    def from_preset(cls, folder: str | os.PathLike, weights: str | None = "pretrained") -> "Model":
+        """The model of a preset folder, which must be of this class."""
+        from refinezoo.models.presets import load_preset
+
+        model = load_preset(folder, weights)
+        if not isinstance(model, cls):
+            raise RefinezooError(
+                f"expected a preset of {cls.__name__}, received one of {type(model).__name__} in "
+                f"{str(folder)!r}. Call {type(model).__name__}.from_preset, or refinezoo.load."
+            )
+        return model
+
+
+# Of a default: its type, what may be given in its place, in words.
+_TYPES: tuple[tuple[type, Any, str], ...] = (
+    (bool, (bool, np.bool_), "True or False"),
+    (Real, Real, "a number"),
+    (str, str, "text"),
+)
+
+
+def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The constructor arguments of a call, with the defaults of what was not given.
+
+    Raises:
+        RefinezooError: an argument that the class does not know, or one that is missing.
+    """
+    known = parameters(cls)
+    of_keras = ("name", "dtype", "trainable")
+    positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    given = {**dict(zip(positional, args, strict=False)), **kwargs}
+    for name in given:
+        if name not in known and name not in of_keras:
+            raise RefinezooError(
+                f"{cls.__name__} takes no argument {name!r}.{did_you_mean(name, known)} "
+                f"It takes: {', '.join(known)}."
+            )
+    missing = [p.name for p in known.values() if p.default is p.empty and p.name not in given]
+    if missing or len(args) > len(positional):
+        raise RefinezooError(
+            f"expected {cls.__name__}({', '.join([*positional, 'name=value, ...'])}), received "
+            + (f"no {', '.join(missing)}." if missing else f"{len(args)} values without names.")
+        )
+    for name, value in given.items():
+        if name in known:
+            _check_type(cls.__name__, known[name], value)
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
+    """Refuses text for a number and the like; the default says what is meant."""
+    default = parameter.default
+    for kind, accepted, word in _TYPES:
+        if isinstance(default, kind):
+            fits = isinstance(value, accepted) and (isinstance(value, bool) == (kind is bool))
+            if value is not None and not fits:
+                raise RefinezooError(
+                    f"{owner}: expected {parameter.name} as {word}, such as {default!r}, received "
+                    f"{value!r} ({type(value).__name__})."
+                )
+            return
+
+
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """The parameters of a class' constructor and, through `**kwargs`, of those above it."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if base in keras.Model.__mro__:
+            break
+        constructor: Callable | None = base.__dict__.get("__init__")
+        if constructor is None:
+            continue
+        own = list(inspect.signature(constructor).parameters.values())[1:]
+        named = (p for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+        found = {**{p.name: p for p in named}, **found}
+        if not any(p.kind is p.VAR_KEYWORD for p in own):
+            break
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A constructor's argument as JSON holds it: lists for tuples, Python's numbers for NumPy's."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

@@ -1,0 +1,168 @@
+"""What a kind of model predicts: the one place that export, studies, report and CLI ask.
+
+A kind is declared beside its task (`refinezoo/tasks/*/kind.py`, `refinezoo/refiners/kind.py`).
+Neither Keras nor TensorFlow is imported to know one.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refinezoo.errors import RefinezooError
+
+
+@dataclass(frozen=True)
+class Output:
+    """One array that a model of a kind predicts.
+
+    Attributes:
+        dtype: of the array.
+        shape: per image; `"H"` and `"W"` are the image's own, other words are the model's:
+            `"classes"` how many it knows, `"keep"` its attribute of that name, `"N"` any.
+        unit: of the values.
+        order: of the values along the last axis, in words.
+        limits: least and greatest value, where they are known.
+        padding: the value of rows that hold nothing, where there is one.
+    """
+
+    dtype: str
+    shape: tuple[str | int, ...]
+    unit: str = ""
+    order: str = ""
+    limits: tuple[float, float] | None = None
+    padding: int | None = None
+
+    def described(self, model: Any) -> dict[str, Any]:
+        """As an exported file says it of one image."""
+        names = getattr(model, "class_names", ())
+        words: dict[Any, Any] = {"classes": len(names), "keep": getattr(model, "keep", "keep")}
+        shape = [1, *(words.get(side, side) for side in self.shape)]
+        found: dict[str, Any] = {"dtype": self.dtype, "shape": shape}
+        found |= {"range": list(self.limits)} if self.limits else {}
+        for key in ("unit", "order", "padding"):
+            value = getattr(self, key)
+            found |= {key: value} if value not in ("", None) else {}
+        return found
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a compressed file kept: metric, value, limit, on what, and whether that is enough."""
+
+    metric: str
+    value: float
+    limit: float
+    on: str
+    passed: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the file's metadata holds it."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.value:.4g} on {self.on} (limit {self.limit:g})"
+
+
+class Kind:
+    """A kind of model; a task declares one in a subclass.
+
+    Attributes:
+        name: one word, as `refinezoo list --kind` takes it.
+        outputs: what `predict` gives, name -> `Output`; a single one comes as a bare array.
+        file_outputs: what an exported file gives beside or instead, where it differs.
+        error_unit: what `difference`'s `max_abs_error` is measured in.
+        own_size: whether the network sees images of the model's `image_size` alone.
+        saved_model_only: why no edge format can hold it, or nothing.
+        loops: whether its graph has loops, which not every converter takes.
+        label_score: the metric that labelled images give, or nothing.
+        most_lost: how much of it a compressed file may lose.
+        gate: metric and limit of a compressed file without labels, see `lost`.
+        conveniences: a class of the methods that the field knows it by, built on `predict`;
+            models inherit it, and exported files get it.
+    """
+
+    name: ClassVar[str]
+    outputs: ClassVar[dict[str, Output]]
+    file_outputs: ClassVar[dict[str, Output]] = {}
+    error_unit: ClassVar[str]
+    own_size: ClassVar[bool] = False
+    saved_model_only: ClassVar[str] = ""
+    loops: ClassVar[bool] = False
+    label_score: ClassVar[str] = ""
+    most_lost: ClassVar[float] = 0.01
+    gate: ClassVar[tuple[str, float]]
+    conveniences: ClassVar[type] = object
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+    # ---- serving and edge formats
+
+    def signatures(self, model: Any, max_image_pixels: int) -> dict[str, Any]:
+        """The entry points of a SavedModel, name -> `tf.function`."""
+        raise NotImplementedError(f"kind {self.name} has no signatures.")
+
+    def graph(self, model: Any) -> Any:
+        """A function of TensorFlow from uint8 `[1, H, W, 3]` to `file_outputs`."""
+        raise NotImplementedError(f"kind {self.name} has no graph.")
+
+    def described(self, model: Any) -> dict[str, Any]:
+        """What an exported file says of its outputs."""
+        named = self.file_outputs or self.outputs
+        return {name: output.described(model) for name, output in named.items()}
+
+    def run(self, exported: Any, image: np.ndarray) -> dict[str, np.ndarray]:
+        """An exported file's answer to one image, as `predict` names it, with a leading axis."""
+        if image.shape[:2] not in exported.sizes and (None, None) not in exported.sizes:
+            listed = ", ".join(f"{height} x {width}" for height, width in exported.sizes)
+            size = tuple(image.shape[:2])
+            raise RefinezooError(
+                f"this file takes images of {listed} pixels (height x width), received "
+                f"{size[0]} x {size[1]}. Export it with image_size={size}, or use the SavedModel, "
+                "which takes any size."
+            )
+        return exported.runtime.run(np.ascontiguousarray(image[None]))
+
+    # ---- what two models of the kind differ in
+
+    def difference(self, wanted: Any, given: Any) -> dict[str, float]:
+        """How far one `predict` is from another: `max_abs_error` in `error_unit`, and more."""
+        raise NotImplementedError(f"kind {self.name} compares nothing.")
+
+    def lost(self, wanted: Any, given: Any) -> tuple[float, bool]:
+        """The metric of `gate` between two `predict`s, and whether it passes."""
+        raise NotImplementedError(f"kind {self.name} has no gate.")
+
+    def labelled(self, model: Any, evaluation: Any) -> Any:
+        """The labelled images to measure `label_score` on, or None."""
+        return None
+
+    def score(self, model: Any, labelled: Any) -> float:
+        """`label_score` of a model or exported file."""
+        raise NotImplementedError(f"kind {self.name} has no score.")
+
+    def quality(self, model: Any, exported: Any, images: Any) -> Quality:
+        """What an exported file kept of its model on images `[N, H, W, 3]` of a size it takes."""
+        value, passed = self.lost(model.predict(images, verbose=0), exported.predict(images))
+        return Quality(self.gate[0], value, self.gate[1], f"{len(images)} frames", passed)
+
+    def quality_by_labels(self, own_score: float, exported: Any, labelled: Any) -> Quality:
+        """The same by `label_score`, on what `labelled` gave."""
+        lost = own_score - self.score(exported, labelled)
+        on, passed = f"{len(labelled)} labelled images", lost <= self.most_lost
+        return Quality(f"{self.label_score} lost", lost, self.most_lost, on, passed)
+
+
+def psnr(wanted: Any, given: Any) -> float:
+    """Peak signal-to-noise ratio over all pixels of uint8 images, dB; infinite when equal."""
+    squares = [
+        np.square(np.asarray(a, np.float64) - b).ravel() for a, b in zip(wanted, given, strict=True)
+    ]
+    mean = float(np.concatenate(squares).mean())
+    return float("inf") if mean == 0 else 10 * float(np.log10(255**2 / mean))
+
+
+def relative_change(wanted: np.ndarray, given: np.ndarray) -> float:
+    """Mean of |given - wanted| / wanted over positive values, such as metres."""
+    return float(np.mean(np.abs(given - wanted) / np.maximum(wanted, 1e-3)))

@@ -1,0 +1,59 @@
+"""What depth models predict: metres."""
+
+import numpy as np
+
+from refinezoo.models.kind import Kind, Output, relative_change
+from refinezoo.models.registry import register_kind
+
+
+class PredictsDepth:
+    """`predict_depth`, over `predict`."""
+
+    def predict_depth(self, images, batch_size=8):
+        """Depth of images of any size.
+
+        Args:
+            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB, or a list of images.
+            batch_size: images per pass.
+
+        Returns:
+            float32 `[B, H, W, 1]` or `[H, W, 1]`, metres.
+        """
+        metres = self.predict(images, batch_size, verbose=0)
+        return metres[0] if np.ndim(images) == 3 and not isinstance(images, list) else metres
+
+
+class DepthKind(Kind):
+    """uint8 images to metres."""
+
+    name = "depth"
+    outputs = {"depth_m": Output("float32", ("H", "W", 1), "metres")}
+    error_unit = "m"
+    gate = ("relative change", 0.01)
+    conveniences = PredictsDepth
+
+    def signatures(self, model, max_image_pixels):
+        """`serving_default` to `depth_mm_bytes`, `tensor` to `depth_m`."""
+        from refinezoo.tasks.depth.signatures import depth_signatures
+
+        return depth_signatures(model, max_image_pixels)
+
+    def graph(self, model):
+        """uint8 `[1, H, W, 3]` to `depth_m`."""
+        from refinezoo.tasks.depth.signatures import depth_function
+
+        depth = depth_function(model)
+        return lambda images: {"depth_m": depth(images)}
+
+    def difference(self, wanted, given):
+        """`max_abs_error` in metres, and `abs_rel`."""
+        largest = float(np.abs(wanted - given).max())
+        return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
+
+    def lost(self, wanted, given):
+        """The mean relative change."""
+        change = relative_change(wanted, given)
+        return change, change <= self.gate[1]
+
+
+DEPTH = register_kind(DepthKind())

@@ -1,0 +1,96 @@
+"""What detectors predict: boxes, scores, classes and their count."""
+
+import os
+
+import numpy as np
+
+from refinezoo.models.images import resized
+from refinezoo.models.kind import Kind, Output
+from refinezoo.models.registry import register_kind
+from refinezoo.tasks.detection.coco import Detects
+
+_SCORES = {
+    "scores": Output("float32", ("keep",), limits=(0, 1)),
+    "classes": Output("int32", ("keep",), "index into class_names", padding=-1),
+    "count": Output("int32", ()),
+}
+
+
+class DetectorKind(Kind):
+    """uint8 images to boxes in their pixels."""
+
+    name = "detector"
+    outputs = {"boxes": Output("float32", ("keep", 4), "pixels", "x1, y1, x2, y2"), **_SCORES}
+    file_outputs = {
+        "boxes": Output(
+            "float32",
+            ("keep", 4),
+            order="x1, y1, x2, y2 as fractions of width and height",
+            limits=(0, 1),
+        ),
+        **_SCORES,
+    }
+    error_unit = "of scores"
+    own_size = True
+    loops = True
+    label_score = "AP50"
+    gate = ("AP50 lost", 0.01)
+    conveniences = Detects
+
+    def signatures(self, model, max_image_pixels):
+        """`serving_default` and `tensor`, both to detections in pixels of the image sent."""
+        from refinezoo.tasks.detection.signatures import detector_signatures
+
+        return detector_signatures(model, max_image_pixels)
+
+    def graph(self, model):
+        """uint8 `[1, S, S, 3]` to detections, boxes as fractions."""
+        from refinezoo.tasks.detection.signatures import detections
+
+        return detections(model)
+
+    def run(self, exported, image):
+        """Boxes in pixels of the image, which is warped or letterboxed to the file's size."""
+        if exported.sizes == [(None, None)]:  # resizes inside, answers in pixels
+            return exported.runtime.run(image[None])
+        height, width = image.shape[:2]
+        if exported.info["inputs"]["images"].get("placing") == "letterbox":
+            from refinezoo.data.letterbox import letterbox, out_of_letterbox
+
+            side = exported.sizes[0][0]
+            found = exported.runtime.run(letterbox(image, side)[None])
+            boxes = out_of_letterbox(found["boxes"][0], height, width, side)
+        else:
+            found = exported.runtime.run(resized(image, *exported.sizes[0])[None])
+            boxes = found["boxes"][0] * np.array([width, height, width, height], "float32")
+        return {**found, "boxes": boxes[None]}
+
+    def difference(self, wanted, given):
+        """`max_abs_error` of the scores."""
+        return {"max_abs_error": float(np.abs(wanted["scores"] - given["scores"]).max())}
+
+    def lost(self, wanted, given):
+        """Unknown: without labelled photos of its classes a detector's loss is not measured."""
+        return float("nan"), False
+
+    def labelled(self, model, evaluation):
+        """A `CocoDataset`, given as such or as a folder, else the packaged photos.
+
+        None if the detector knows none of the packaged photos' classes.
+        """
+        from refinezoo.data import CocoDataset
+        from refinezoo.files import ASSETS
+
+        if isinstance(evaluation, str | os.PathLike):
+            return CocoDataset.load(evaluation)
+        if evaluation is not None:
+            return evaluation
+        dataset = CocoDataset.load(ASSETS / "real_test")
+        return dataset if set(dataset.class_names) & set(model.class_names) else None
+
+    def score(self, model, labelled):
+        """AP50 by COCO rules."""
+        return float(model.evaluate_coco(labelled)["AP50"])
+
+
+DETECTOR = register_kind(DetectorKind())

@@ -1,0 +1,80 @@
+"""What segmenters predict: the class of every pixel."""
+
+import numpy as np
+
+from refinezoo.models.kind import Kind, Output
+from refinezoo.models.registry import register_kind
+
+
+class Segments:
+    """`segment`, over `predict`."""
+
+    def segment(self, images, batch_size=8):
+        """The class of every pixel.
+
+        Args:
+            images: uint8 `[B, H, W, 3]` or `[H, W, 3]`, RGB, any H and W, or a list of images.
+            batch_size: images per pass.
+
+        Returns:
+            uint8 `[B, H, W]` or `[H, W]`, indices into `class_names`; a list where sizes differ.
+
+        Raises:
+            RefinezooError: for other images.
+        """
+        ids = self.predict(images, batch_size, verbose=0)
+        return ids[0] if np.ndim(images) == 3 and not isinstance(images, list) else ids
+
+
+class SegmenterKind(Kind):
+    """uint8 images to class ids."""
+
+    name = "segmenter"
+    outputs = {"class_ids": Output("uint8", ("H", "W"), "index into class_names")}
+    error_unit = "share of pixels"
+    label_score = "mean IoU"
+    gate = ("share of pixels changed", 0.01)
+    conveniences = Segments
+
+    def signatures(self, model, max_image_pixels):
+        """`serving_default` to `mask_bytes`, `tensor` to `class_ids`."""
+        from refinezoo.tasks.segmentation.signatures import segmentation_signatures
+
+        return segmentation_signatures(model, max_image_pixels)
+
+    def graph(self, model):
+        """uint8 `[1, H, W, 3]` to `class_ids`."""
+        from refinezoo.tasks.segmentation.signatures import class_ids
+
+        segment = class_ids(model)
+        return lambda images: {"class_ids": segment(images)}
+
+    def difference(self, wanted, given):
+        """`max_abs_error`: the largest share of an image's pixels that changed."""
+        return {"max_abs_error": float((wanted != given).mean(axis=(1, 2)).max())}
+
+    def lost(self, wanted, given):
+        """The share of all pixels that changed."""
+        change = float((wanted != given).mean())
+        return change, change <= self.gate[1]
+
+    def labelled(self, model, evaluation):
+        """Images and masks of a folder with `images/` and `masks/`, if one is given."""
+        if evaluation is None:
+            return None
+        from refinezoo.data import read_segmentation_folder
+
+        read = read_segmentation_folder(evaluation, model.image_size)
+        return list(zip(read["image"], read["class_ids"], strict=True))
+
+    def score(self, model, labelled):
+        """Mean IoU."""
+        from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+
+        images, masks = (np.stack(part) for part in zip(*labelled, strict=True))
+        names = model.class_names
+        table = confusion_matrix(masks, model.segment(images), len(names), model.ignore_id)
+        return segmentation_metrics(table, names)["mean_iou"]
+
+
+SEGMENTER = register_kind(SegmenterKind())
