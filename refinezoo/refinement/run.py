@@ -175,7 +175,7 @@ class Run:
         size = self.layout.size(name)
         picture = read_picture(self.layout.root / name, size)
         height, width = picture.rgb.shape[:2]
-        if self.layout.size_is_stated(name) and size != (width, height):
+        if size and self.layout.size_is_stated(name) and size != (width, height):
             raise RefinezooError(
                 f"{name}: expected {size[0]} x {size[1]} pixels as its annotations say, received "
                 f"{width} x {height}. Labels would not fit; restore the picture or correct them."
