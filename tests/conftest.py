@@ -1,27 +1,60 @@
 """Settings that every test shares: quiet, seeded, and on one thread a worker."""
 
 import os
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.setdefault(variable, "1")
+    os.environ[variable] = "1"  # sums of floats depend on how threads share the work
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
-    """Skips tests marked `tensorflow` when another backend is chosen."""
+    """On another backend, skips the tests marked `tensorflow` or `once`."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend == "tensorflow":
         return
-    skip = pytest.mark.skip(reason=f"needs the TensorFlow backend, this is {backend}")
-    for item in items:
-        if item.get_closest_marker("tensorflow"):
-            item.add_marker(skip)
+    for marker, reason in {
+        "tensorflow": f"needs the TensorFlow backend, this is {backend}",
+        "once": "the same on every backend, TensorFlow's run has tested it",
+    }.items():
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _weights_drawn_by_numpy():
+    """On JAX, which compiles the drawing of each shape: most of what building a model costs."""
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        yield
+        return
+    from keras.src.initializers import random_initializers
+    from scipy.special import ndtr, ndtri
+
+    def generator(seed):
+        return np.random.default_rng(seed if isinstance(seed, int) else None)
+
+    def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+        return generator(seed).normal(mean, stddev, shape).astype(dtype or "float32")
+
+    def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+        within_two = ndtri(generator(seed).uniform(ndtr(-2), ndtr(2), shape))
+        return (mean + stddev * within_two).astype(dtype or "float32")
+
+    def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+        return generator(seed).uniform(minval, maxval, shape).astype(dtype or "float32")
+
+    draws = {"normal": normal, "truncated_normal": truncated_normal, "uniform": uniform}
+    drawn = SimpleNamespace(**{**vars(random_initializers.random), **draws})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(random_initializers, "random", drawn)
+        yield
 
 
 @pytest.fixture(autouse=True)

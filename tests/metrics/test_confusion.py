@@ -6,6 +6,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics import class_table, coco_average_precision, confusion
 
+pytestmark = pytest.mark.once
+
 # By category id: milk 3, juice 5, tea 8.
 CATEGORIES = [{"id": 5, "name": "juice"}, {"id": 3, "name": "milk"}, {"id": 8, "name": "tea"}]
 

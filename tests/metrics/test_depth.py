@@ -8,6 +8,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.depth import GARG_CROP, NYU_CROP, depth_metrics
 
+pytestmark = pytest.mark.once
+
 
 def by_hand(predicted, truth, low, high):
     """The metrics of one image, pixel by pixel."""

@@ -9,6 +9,8 @@ import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import coco_average_precision
 
+pytestmark = pytest.mark.once
+
 REAL = Path(refinezoo.__file__).parent / "assets" / "real_test" / "annotations.json"
 
 

@@ -6,6 +6,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.segmentation import confusion_matrix, iou_table, segmentation_metrics
 
+pytestmark = pytest.mark.once
+
 NAMES = ["sky", "road", "car", "tram"]
 
 

@@ -26,6 +26,7 @@ def small():
     return deeplab_resnet(4, width=0.125, depth=0.3, batch_norm=True, rates=(1, 2))
 
 
+@pytest.mark.once
 def test_resnet101_has_the_weights_of_the_published_network(resnet):
     """42,500,160 of convolutions, gamma and beta: torchvision's ResNet-101 without its classifier.
 
@@ -46,6 +47,7 @@ def test_resnet101_has_the_weights_of_the_published_network(resnet):
     )
 
 
+@pytest.mark.once
 def test_resnet101_strides_and_dilates_where_the_paper_does(resnet):
     def of(name):
         layer = resnet.get_layer(name)
@@ -60,6 +62,7 @@ def test_resnet101_strides_and_dilates_where_the_paper_does(resnet):
     assert resnet.compute_output_shape((2, 321, 321, 3)) == (2, 41, 41, K)
 
 
+@pytest.mark.once
 def test_vgg16_has_the_weights_of_both_papers():
     """13 convolutions: 14,714,688 (VGG16 without its classifier); fc6, fc7 and fc8 come on top."""
     trunk, last = 0, 3
@@ -111,6 +114,7 @@ def test_pooling_is_caffes_ceil_mode(rng, side):
         np.testing.assert_array_equal(found[0, row, column], expected)
 
 
+@pytest.mark.once
 def test_batch_norm_trains_only_when_asked(small):
     frozen = deeplab_resnet(4, width=0.125, depth=0.3, rates=(1,))
     assert not any("_bn/" in weight.path for weight in frozen.trainable_weights)
@@ -119,6 +123,7 @@ def test_batch_norm_trains_only_when_asked(small):
     assert "conv1_1_bn/gamma" in names and "conv1_1/bias" not in names
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("rates", [(), (6, 6), (0, 6), (1.5,)])
 def test_rates_that_mean_nothing_are_refused(rates):
     with pytest.raises(RefinezooError, match="different whole numbers"):

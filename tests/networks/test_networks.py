@@ -7,6 +7,7 @@ import pytest
 from refinezoo.networks import patch_discriminator, resnet_generator
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("blocks", "upsampling", "count"),
     [(9, "deconv", 11_378_179), (6, "deconv", 7_837_699), (9, "resize", 11_378_179)],
@@ -17,6 +18,7 @@ def test_generator_has_the_published_parameters(blocks, upsampling, count):
     assert network.count_params() == count
 
 
+@pytest.mark.once
 def test_discriminator_has_the_published_parameters_and_map():
     network = patch_discriminator()
     assert network.count_params() == 2_764_737
@@ -25,6 +27,7 @@ def test_discriminator_has_the_published_parameters_and_map():
     assert tuple(small(np.zeros((1, 64, 64, 3), "float32")).shape) == (1, 6, 6, 1)
 
 
+@pytest.mark.once
 def test_layer_shapes_of_the_paper():
     network = resnet_generator()
     kernels = [tuple(layer.kernel.shape) for layer in network.layers if hasattr(layer, "kernel")]
@@ -46,6 +49,7 @@ def test_generator_keeps_size_and_range(upsampling, residual, rng):
         np.testing.assert_allclose(refined, images, atol=0.0201)
 
 
+@pytest.mark.once
 def test_equal_shaped_kernels_start_different():
     network = resnet_generator(width=4, blocks=2)
     same = [v for v in network.trainable_variables if tuple(v.shape) == (3, 3, 16, 16)]
@@ -65,6 +69,7 @@ def test_unknown_upsampling_is_refused():
         resnet_generator(upsampling="bilinear")
 
 
+@pytest.mark.once
 def test_networks_serialise(tmp_path):
     network = resnet_generator(width=2, blocks=1, upsampling="resize", residual=True)
     network.save(tmp_path / "g.keras")

@@ -13,6 +13,7 @@ def trainable(network):
     return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("size", "channels", "body", "noise"), [(32, 3, 445_699, 11_264), (64, 4, 446_340, 45_056)]
 )
@@ -23,6 +24,7 @@ def test_generator_has_the_official_number_of_parameters(size, channels, body, n
     assert trainable(without) == body - 9 * 64  # one input channel less
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("size", "channels", "count", "filters"),
     [(32, 3, 1_559_169, [64, 128, 256, 512]), (64, 4, 6_287_553, [64, 128, 256, 512, 1024])],
@@ -47,6 +49,7 @@ def convolutions(kernels, filters, channels=3):
     return sum((k * k * a + 1) * b for a, b, k in pairs)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("kind", "size", "classes", "count", "features"),
     [
@@ -98,6 +101,7 @@ def test_towers_are_those_of_the_paper(kind, size, classes, count, features):
     assert [(x.rate, x.stddev) for x in dropouts] == ([(0.5, 0.0)] if pose else [])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("kind", "dropout"), [("doubling", 0.0), ("mnist", 0.3)])
 def test_dropout_of_a_tower_can_be_chosen(kind, dropout):
     tower = task_tower(kind, image_size=28, classes=3, dropout=dropout)
@@ -144,6 +148,7 @@ def test_other_generators(rng):
     np.testing.assert_array_equal(made, dcgan([images * 0, z]))  # it sees no render
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "build",
     [

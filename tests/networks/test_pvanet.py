@@ -11,6 +11,8 @@ from refinezoo.networks.pvanet import (
     shared_features,
 )
 
+pytestmark = pytest.mark.once
+
 # Weights of the table in the paper's prototxt. c(k, i, o) is a k x k convolution with bias, n(x) a
 # normalisation's gamma and beta; C.ReLU has a scale and a shift for each of its doubled channels.
 #   conv1      7*7*3*16 + 2*32                                                        =     2,416

@@ -27,6 +27,7 @@ def trainable(network):
     return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("settings", "count"), [({}, 3_121_220), ({"downsamplings": 1, "blocks": 5}, 1_791_684)]
 )
@@ -45,6 +46,7 @@ def test_a_residual_translator_starts_as_the_identity():
     np.testing.assert_allclose(np.asarray(network(images)), images, atol=1e-5)
 
 
+@pytest.mark.once
 def test_depth_unet_has_the_published_parameters_and_shapes(unfilled):
     network = depth_unet()
     assert trainable(network) == 54_564_676
@@ -66,6 +68,7 @@ def test_depth_unet_has_the_published_parameters_and_shapes(unfilled):
         depth_unet(width=1)
 
 
+@pytest.mark.once
 def test_discriminators(unfilled):
     image = t2net_image_discriminator()
     assert trainable(image) == 2_765_570
@@ -78,6 +81,7 @@ def test_discriminators(unfilled):
         assert tuple(free.compute_output_shape((3, height, width, 512))) == (3, 1, 1, 1)
 
 
+@pytest.mark.once
 def test_one_slope_serves_all_layers_and_starts_at_a_quarter():
     network = t2net_image_discriminator(width=2)
     slopes = [v for v in network.trainable_variables if "prelu" in v.path]

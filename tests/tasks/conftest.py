@@ -1,4 +1,4 @@
-"""A stand-in for `refinezoo.data.coco.CocoDataset` with coloured squares to find."""
+"""What small models learn from: coloured squares to find, as a `CocoDataset`, and three shades."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,3 +80,14 @@ def squares(tmp_path) -> Squares:
 def make_squares():
     """`make_squares(folder, count)`, for modules that train once."""
     return Squares
+
+
+@pytest.fixture(scope="session")
+def shades():
+    """Images of three brightnesses, their labels, and rotations that go with them."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 3
+    images = 20 + 90 * labels[:, None, None, None] + rng.integers(0, 20, (24, 8, 8, 3))
+    half = np.radians(labels * 40.0)
+    q = np.stack([np.cos(half), np.sin(half), 0 * half, 0 * half], axis=-1).astype("float32")
+    return images.astype("uint8"), labels, q

@@ -11,6 +11,8 @@ from refinezoo.tasks.detection import SSD300, DetectionBatches
 from refinezoo.tasks.pose import PoseTower
 from refinezoo.training.start import named_layers, slow_backbone
 
+pytestmark = pytest.mark.once  # each backend's own steps are those of the models without it
+
 LITE0 = {"backbone": "efficientnet_lite0"}
 IMAGENET = "efficientnet_lite0_imagenet"
 

@@ -6,6 +6,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.training import checks
 
+pytestmark = pytest.mark.once
+
 
 def test_labels():
     checks.check_labels(np.array([0, 2, 1]), 3)

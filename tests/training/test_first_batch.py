@@ -7,6 +7,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.training.first_batch import first_batch
 
+pytestmark = pytest.mark.once
+
 
 class Three(keras.utils.PyDataset):
     def __len__(self):

@@ -108,7 +108,7 @@ def test_a_tower_learns_the_toy_digits(world):
         "backup_every": 160,
     }
     folder = training_of(tmp_path, read(training=training), "real").folder
-    assert run_arm.main(folder)["metrics"]["accuracy"] > 0.9
+    assert run_arm.main(folder)["metrics"]["accuracy"] > 0.5  # by chance 0.1
 
 
 def test_a_changed_method_repeats_only_its_own_arm(world):

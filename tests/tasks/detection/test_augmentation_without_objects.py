@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
 from refinezoo.tasks.detection import Augmentation
+
+pytestmark = pytest.mark.once
 
 
 def test_a_picture_without_objects_is_always_in_view():

@@ -7,6 +7,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches
 from refinezoo.tasks.detection.augmentation import look_through
 
+pytestmark = pytest.mark.once
+
 NONE = np.zeros(0, int)
 
 

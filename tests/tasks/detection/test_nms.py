@@ -19,27 +19,29 @@ def greedy(boxes, scores, iou_threshold, score_threshold, top_k):
 
 
 def _crowded_scene(random, count):
+    """Boxes on a grid of 1/256, whose areas float32 holds exactly: no IoU hangs on the last bit."""
     centre = random.choice(random.uniform(0.2, 0.8, (6, 2)), count) + random.normal(
         0, 0.04, (count, 2)
     )
     size = random.uniform(0.1, 0.3, (count, 2))
-    return np.concatenate([centre - size / 2, centre + size / 2], axis=1).astype("float32")
+    corners = np.concatenate([centre - size / 2, centre + size / 2], axis=1)
+    return (np.round(corners * 256) / 256).astype("float32")
 
 
-def test_equals_greedy_suppression_on_1000_random_scenes():
+def test_equals_greedy_suppression_on_200_random_scenes():
     random = np.random.default_rng(0)
-    boxes = np.stack([_crowded_scene(random, 40) for _ in range(1000)])
-    scores = np.sort(random.random((1000, 40)).astype("float32"), axis=1)[:, ::-1]
+    boxes = np.stack([_crowded_scene(random, 40) for _ in range(200)])
+    scores = np.sort(random.random((200, 40)).astype("float32"), axis=1)[:, ::-1]
     kept = ops.convert_to_numpy(suppress(boxes, scores >= 0.05, 0.45))
-    for row in range(1000):
+    for row in range(200):
         expected = greedy(boxes[row], scores[row], 0.45, 0.05, 40)
         np.testing.assert_array_equal(np.flatnonzero(kept[row]), sorted(expected))
 
 
 def test_eight_rounds_written_out_settle_these_scenes_too():
     random = np.random.default_rng(0)
-    boxes = np.stack([_crowded_scene(random, 40) for _ in range(1000)])
-    valid = np.ones((1000, 40), bool)
+    boxes = np.stack([_crowded_scene(random, 40) for _ in range(200)])
+    valid = np.ones((200, 40), bool)
     looped = ops.convert_to_numpy(suppress(boxes, valid, 0.45))
     with unrolled():
         written_out = ops.convert_to_numpy(suppress(boxes, valid, 0.45))

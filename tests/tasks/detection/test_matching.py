@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy, pairwise_iou
 from refinezoo.tasks.detection.matching import (
@@ -8,6 +9,8 @@ from refinezoo.tasks.detection.matching import (
     encode_targets,
     match_anchors,
 )
+
+pytestmark = pytest.mark.once
 
 
 def _boxes(random, count):

@@ -7,6 +7,8 @@ from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches, YO
 from refinezoo.tasks.detection.mosaic import mosaic
 from refinezoo.tasks.detection.pictures import RIGHT, TRUTH, WRONG, drawn_boxes, write_pictures
 
+pytestmark = pytest.mark.once
+
 
 class Oracle:
     """Finds the square of a picture, with a wrong class in every other one."""

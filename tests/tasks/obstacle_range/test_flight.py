@@ -8,6 +8,8 @@ from refinezoo.scenes.street import ForestWorld
 from refinezoo.tasks.obstacle_range.flight import choose_heading, simulate_flight
 from refinezoo.tasks.obstacle_range.obstacle_range import sector_headings, sector_ranges
 
+pytestmark = pytest.mark.once
+
 SIZE = (32, 128)  # the band around the horizon is all that the truth needs
 
 
