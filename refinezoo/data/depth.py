@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,9 +10,8 @@ import numpy as np
 
 from refinezoo.data.augmentation import Record, resize
 from refinezoo.data.depth_files import DEPTH_SUFFIXES, read_depth
-from refinezoo.data.formats import list_images
+from refinezoo.data.formats import recognise
 from refinezoo.data.images import read_image
-from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
 
 
@@ -21,16 +19,17 @@ def read_depth_folder(
     folder: str | os.PathLike,
     image_size: tuple[int, int] | None = None,
     *,
-    unit_m: float = 0.001,
+    unit_m: float | None = None,
     stems: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads `folder/images/STEM.*` with `folder/depth/STEM.*` (see `read_depth`) into memory.
+    """Reads the pictures of a dataset with their depth (see `read_depth`) into memory.
 
     Args:
-        folder: holds `images/` and `depth/`.
+        folder: holds `images/` and `depth/`, or is laid out as docs/datasets.md lists.
         image_size: height and width to scale to (images by area, depth by nearest); None keeps
             the files' size, which must then be one.
-        unit_m: metres per step of an integer depth file.
+        unit_m: metres per step of an integer depth file; None is what the layout has, mostly
+            0.001.
         stems: names of the frames to read, without suffix; None is all.
 
     Returns:
@@ -40,24 +39,26 @@ def read_depth_folder(
     Raises:
         RefinezooError: a frame without depth, of another size, or a stem without a frame.
     """
-    folder = Path(folder)
-    paths = [p for p in list_images(folder / "images") if stems is None or p.stem in stems]
+    layout = recognise(folder)
+    unit_m = layout.depth_unit_m if unit_m is None else unit_m
+    paths = [p for p in layout.pictures() if stems is None or p.stem in stems]
     missing = sorted(set(stems or ()) - {path.stem for path in paths})
     if missing or not paths:
         raise RefinezooError(
-            f"expected frames {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
+            f"expected frames {missing[:3] or 'named by stems'} in {folder}, received "
             "none of that name."
         )
-    records, depths = [], read_tree(folder / "depth")
+    records = []
     for path in paths:
-        name = depths.with_stem(path.stem, DEPTH_SUFFIXES)
-        if name is None:
+        name = path.relative_to(layout.root).as_posix()
+        file = layout.label("depth", name)
+        if file is None:
             raise RefinezooError(
-                f"expected the depth map {folder / 'depth' / path.stem} "
+                f"expected the depth map {layout.root / 'depth' / path.stem} "
                 f"({', '.join(DEPTH_SUFFIXES)}) of {path}, received no file."
             )
-        file = depths.root / name
-        record = {"image": read_image(path), "depth_m": read_depth(file, unit_m)}
+        image = read_image(path, layout.size(name))
+        record = {"image": image, "depth_m": read_depth(file, unit_m)}
         if record["image"].shape[:2] != record["depth_m"].shape[:2]:
             raise RefinezooError(
                 f"expected depth of the size of its image, received {path} "

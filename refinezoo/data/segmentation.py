@@ -3,16 +3,13 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from refinezoo.data.augmentation import Record, crop, flip, photometric, resize
-from refinezoo.data.decode import IMAGE_SUFFIXES
-from refinezoo.data.formats import list_images
+from refinezoo.data.formats import recognise
 from refinezoo.data.images import read_image
 from refinezoo.data.mask_files import Colours, read_class_ids
-from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
 
 _MEAN_RGB = (123, 117, 104)  # what lies beside a picture: DeepLab subtracts it, and sees zeros
@@ -25,10 +22,10 @@ def read_segmentation_folder(
     stems: Collection[str] | None = None,
     colours: Colours | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads `folder/images/STEM.*` with `folder/masks/STEM.*` into memory.
+    """Reads the pictures of a dataset with their masks of class ids into memory.
 
     Args:
-        folder: holds `images/` and `masks/`.
+        folder: holds `images/` and `masks/`, or is laid out as docs/datasets.md lists.
         image_size: height and width to scale to (images by area, masks by nearest); None keeps
             the files' size, which must then be one.
         stems: names of the pictures to read, without suffix; None is all.
@@ -40,22 +37,23 @@ def read_segmentation_folder(
     Raises:
         RefinezooError: a picture without a mask, of another size, or a stem without a picture.
     """
-    folder = Path(folder)
-    paths = [p for p in list_images(folder / "images") if stems is None or p.stem in stems]
+    layout = recognise(folder)
+    paths = [p for p in layout.pictures() if stems is None or p.stem in stems]
     missing = sorted(set(stems or ()) - {path.stem for path in paths})
     if missing or not paths:
         raise RefinezooError(
-            f"expected pictures {missing[:3] or 'named by stems'} in {folder / 'images'}, received "
+            f"expected pictures {missing[:3] or 'named by stems'} in {folder}, received "
             "none of that name."
         )
-    records, masks = [], read_tree(folder / "masks")
+    records = []
     for path in paths:
-        name = masks.with_stem(path.stem, IMAGE_SUFFIXES)
-        if name is None:
-            file = folder / "masks" / f"{path.stem}.png"
-            raise RefinezooError(f"expected the mask {file} of {path}, received no file.")
-        file = masks.root / name
-        record = {"image": read_image(path), "class_ids": read_class_ids(file, colours)[..., None]}
+        name = path.relative_to(layout.root).as_posix()
+        file = layout.label("class_ids", name)
+        if file is None:
+            wanted = layout.root / "masks" / f"{path.stem}.png"
+            raise RefinezooError(f"expected the mask {wanted} of {path}, received no file.")
+        image = read_image(path, layout.size(name))
+        record = {"image": image, "class_ids": read_class_ids(file, colours)[..., None]}
         if record["image"].shape[:2] != record["class_ids"].shape[:2]:
             raise RefinezooError(
                 f"expected a mask of the size of its image, received {path} "
