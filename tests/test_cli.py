@@ -7,14 +7,15 @@ import types
 import cv2
 import numpy as np
 import pytest
+from small_sets import photo, put
 from typer.testing import CliRunner
 
 import refinezoo
 from refinezoo import cli
 from refinezoo.errors import RefinezooError
 
-VERBS = ["list", "info", "demo", "doctor", "train", "compose", "refine", "compare", "export"]
-VERBS += ["serve-config", "request", "street"]
+VERBS = ["list", "info", "demo", "doctor", "check", "train", "compose", "refine", "compare"]
+VERBS += ["export", "serve-config", "request", "street"]
 
 
 def run(*arguments):
@@ -188,13 +189,21 @@ def test_interrupt_says_how_to_resume(calls, tmp_path):
 def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
     seen = {}
 
+    class Summary:
+        failed: dict = {}
+
+        def __str__(self):
+            return "3 images refined"
+
     def refine_dataset(source, out, refiner, **keywords):
         seen.update(keywords, source=source, refiner=refiner)
-        return "3 images refined"
+        return Summary()
 
     monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
     monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")
-    arguments = ["refine", "renders", tmp_path / "out", "--model", "reinhard", "--seed", 4]
+    put(tmp_path / "renders/a.png", photo())
+    arguments = ["refine", tmp_path / "renders", tmp_path / "out"]
+    arguments += ["--model", "reinhard", "--seed", 4]
     result = run(*arguments, "--gate", "drop", "--strength", 0.5)
     assert result.exit_code == 0, result.output
     assert "3 images refined" in result.stdout

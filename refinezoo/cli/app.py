@@ -75,12 +75,21 @@ def start() -> None:
 def load(name: str) -> Any:
     """The model of a zoo name, a preset folder or an exported file."""
     import refinezoo
-    from refinezoo.export.runtimes.opening import is_exported
 
-    if not is_exported(name):
-        refinezoo.zoo.find(name)  # a wrong name is told before Keras starts
+    if not check_model(name):
         start()
     return refinezoo.load(name)
+
+
+def check_model(name: str) -> bool:
+    """Tells a wrong name before Keras starts; whether it is of an exported file."""
+    import refinezoo
+    from refinezoo.export.runtimes.opening import is_exported
+
+    exported = is_exported(name)
+    if not exported:
+        refinezoo.zoo.find(name)
+    return exported
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from refinezoo.cli.app import JsonFlag, app, load, parse_size, print_json, start, worded
+from refinezoo.cli.app import (
+    JsonFlag,
+    app,
+    check_model,
+    load,
+    parse_size,
+    print_json,
+    start,
+    worded,
+)
 
 
 @app.command()
@@ -154,12 +163,16 @@ def refine(
         from refinezoo.errors import RefinezooError, printable
         from refinezoo.refinement.layout import find_renders
 
+        if not dry_run:
+            if not model:
+                raise RefinezooError(
+                    "expected --model, a zoo name or preset folder, received none."
+                )
+            check_model(model)
         layout = find_renders(source, images=images)
         print(printable(layout.describe()), flush=True)
         if dry_run:
             return
-        if not model:
-            raise RefinezooError("expected --model, a zoo name or preset folder, received none.")
         import refinezoo
         from refinezoo.refinement import Gate
 

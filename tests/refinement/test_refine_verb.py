@@ -20,7 +20,9 @@ def refine(tmp_path, brighter, monkeypatch):
     out = tmp_path / "out"
 
     def run(*options, source=tmp_path / "set"):
-        done = CliRunner().invoke(app, ["refine", str(source), str(out), "--model", "x", *options])
+        done = CliRunner().invoke(
+            app, ["refine", str(source), str(out), "--model", "reinhard", *options]
+        )
         return done.exit_code, done.output
 
     return run
