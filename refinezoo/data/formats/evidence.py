@@ -50,8 +50,8 @@ def in_label_folder(name: str) -> bool:
     return False
 
 
-def label_like(path: str | os.PathLike) -> bool:
-    """Whether pixels are those of a label; False where they cannot be read.
+def label_like(path: str | os.PathLike) -> bool | None:
+    """Whether pixels are those of a label; None where they cannot be read.
 
     Labels have few values in flat areas, are grey of 16 bits or float, or unit normals.
     """
@@ -60,7 +60,7 @@ def label_like(path: str | os.PathLike) -> bool:
     try:
         found = decode(path)
     except RefinezooError:
-        return False
+        return None
     values = found.values
     if found.header.format in LOSSY:
         return False
@@ -87,15 +87,15 @@ class Evidence:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.known: dict[str, bool] = {}
+        self.known: dict[str, bool | None] = {}
 
-    def share(self, names: Sequence[str]) -> float:
-        """The share of a few pictures, spread over the series, that look like labels."""
+    def seen(self, names: Sequence[str]) -> list[bool]:
+        """Whether each of a few readable pictures, spread over the series, looks like a label."""
         some = _spread(names)
         for name in some:
             if name not in self.known:
                 self.known[name] = label_like(self.root / name)
-        return sum(self.known[name] for name in some) / len(some)
+        return [like for name in some if (like := self.known[name]) is not None]
 
     def same_scenes(self, first: Sequence[str], second: Sequence[str]) -> bool:
         """Whether pictures of equal names in two folders have their edges in common.

@@ -54,10 +54,14 @@ class Folders(DatasetFormat):
             names = [name for name in names if name not in odd]
         evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
         series = dict(list(_series(names).items())[:_MOST_SERIES])
-        shares = {key: evidence.share(members) for key, members in series.items()}
-        like = [key for key, share in shares.items() if share > 0.5]
-        photos = [key for key in shares if key not in like]
-        within = [key for key, share in shares.items() if 0.2 < share < 0.8]
+        seen = {key: evidence.seen(members) for key, members in series.items()}
+        like = [key for key, votes in seen.items() if 2 * sum(votes) > len(votes)]
+        photos = [key for key in seen if key not in like]
+        within = [
+            key
+            for key, votes in seen.items()
+            if len(votes) >= 4 and 0.2 < sum(votes) / len(votes) < 0.8
+        ]
         alike = [] if named else _pairs_of_one_scene(evidence, series)
         layout.mixed = bool((like and photos) or within)
         if named and like and not layout.mixed:
