@@ -305,16 +305,17 @@ def _bounds(segmentation: Any) -> list[float] | None:
             return [float(side) for side in mask.toBbox(rle)]
         except Exception as error:  # pycocotools raises whatever its C code meets
             raise _Meaningless(f"expected a run-length mask, but {error}") from None
-    points = [
-        number
+    numbers = [
+        _number(value)
         for polygon in segmentation or []
         if isinstance(polygon, list) and len(polygon) % 2 == 0
-        for number in map(_number, polygon)
+        for value in polygon
     ]
-    if len(points) < 6 or None in points:
+    points = [number for number in numbers if number is not None]
+    if len(points) < 6 or len(points) < len(numbers):
         return None
     xs, ys = points[::2], points[1::2]
-    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]  # type: ignore[type-var]
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 
 
 def picture_folders(document: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Pictures with masks of their names in a folder beside them."""
 
+from typing import ClassVar
+
 from refinezoo.data.formats.base import SIBLINGS, dataset_format
 from refinezoo.data.formats.folders import Folders
 from refinezoo.data.tree import Tree
@@ -13,7 +15,7 @@ class Masks(Folders):
     title = "pictures with masks"
     example = "images/0001.png, masks/0001.png"
     order = 80
-    kinds = ("foreground_mask", "class_ids")
+    kinds: ClassVar[tuple[str, ...]] = ("foreground_mask", "class_ids")
 
     def claims(self, tree: Tree) -> bool:
         """Whether there is a folder of such a name beside pictures."""

@@ -350,9 +350,10 @@ def _adaptable(name: str, class_name: str) -> Any:
     """
     import refinezoo.refiners as refiners
 
+    kinds = {word: getattr(refiners, word) for word in refiners.__all__}  # imported at first use
     known = {
         word: kind
-        for word, kind in vars(refiners).items()
+        for word, kind in kinds.items()
         if hasattr(kind, "adapt") and not hasattr(kind, "players")
     }
     if class_name not in known:
