@@ -51,12 +51,13 @@ format: $(STAMP)
 
 wheel: $(STAMP)
 	rm -rf build
-	$(BIN)/uv build --wheel --python $(BIN)/python --out-dir dist .
+	$(BIN)/uv build --wheel --python $(BIN)/python --build-constraints constraints.txt \
+		--out-dir dist .
 	rm -rf build
 
-# Pins for Python 3.11 and 3.12 in one file, without the name of any package host.
+# Pins and checksums for Python 3.11 and 3.12 in one file, without the name of any package host.
 lock: $(STAMP)
-	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile setup.py --all-extras --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o constraints.txt
 
 clean:
