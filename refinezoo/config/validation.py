@@ -1,5 +1,6 @@
 """Checked configs: records that refuse what they do not know, and worded errors."""
 
+import reprlib
 import types
 import typing
 from typing import Any, TypeVar
@@ -103,5 +104,7 @@ def _quoted(expected: str) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxstring, brief.maxother = 3, 80, 80
+    text = brief.repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

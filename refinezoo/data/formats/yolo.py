@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from refinezoo.config import read_yaml
 from refinezoo.data.decode import read_header
 from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
 from refinezoo.data.formats.evidence import in_label_folder
@@ -177,8 +177,8 @@ def _settings(tree: Tree) -> dict[str, Any]:
         low = name.lower()
         if "/" not in name and low.endswith((".yaml", ".yml")):
             try:
-                content = yaml.safe_load((tree.root / name).read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, yaml.YAMLError):
+                content = read_yaml(tree.root / name)
+            except RefinezooError:
                 continue
             if not isinstance(content, dict) or "names" not in content:
                 continue

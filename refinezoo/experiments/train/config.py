@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field
 
-from refinezoo.config import Strict, read_yaml, validate
+from refinezoo.config import Strict, parse_yaml, read_yaml, validate
 from refinezoo.errors import RefinezooError
 
 
@@ -90,12 +89,7 @@ def _apply(values: Any, override: str) -> None:
             f"expected overrides as key=value, received {override!r}. For example: "
             "steps=2000 arguments.width=24."
         )
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise RefinezooError(
-            f"expected a YAML value after {key}=, received {text!r}. Put it in quotes."
-        ) from None
+    value = parse_yaml(text, f"the value after {key}=")
     *folders, last = key.strip().split(".")
     for folder in folders:
         values = values.setdefault(folder, {}) if isinstance(values, dict) else None

@@ -1,6 +1,5 @@
 """Cut-outs: RGBA pictures of goods, premultiplied and kept at several resolutions."""
 
-import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,9 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from refinezoo.config import read_json
 from refinezoo.data.images import read_rgba
 from refinezoo.data.tree import pictures_in
 from refinezoo.errors import RefinezooError
+from refinezoo.files import contained
 
 
 @dataclass
@@ -113,7 +114,7 @@ def read_products(folder: str | os.PathLike) -> tuple[list[Cutout], list[dict]]:
     listing = folder / "classes.json"
     if listing.is_file():
         try:
-            classes = json.loads(listing.read_text(encoding="utf-8"))["classes"]
+            classes = read_json(listing)["classes"]
             rows = [(int(row["class_id"]), row["name"], row["file_name"]) for row in classes]
         except (KeyError, TypeError, ValueError) as error:
             raise RefinezooError(
@@ -128,7 +129,7 @@ def read_products(folder: str | os.PathLike) -> tuple[list[Cutout], list[dict]]:
         raise RefinezooError(
             f"{listing}: expected one or more different class ids, received {ids}."
         )
-    products = [read_cutout(folder / file, number, name) for number, name, file in rows]
+    products = [read_cutout(contained(file, folder), number, name) for number, name, file in rows]
     categories = [
         {"id": number, "name": name, "supercategory": "product"} for number, name, _ in rows
     ]

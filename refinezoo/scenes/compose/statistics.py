@@ -1,15 +1,14 @@
 """What a composed scene's layout follows: a few documented numbers, no label of a real photo."""
 
-import json
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
 
 Quantiles = tuple[float, float, float]
@@ -155,7 +154,7 @@ class LayoutStatistics(BaseModel):
             return source
         try:
             if not isinstance(source, dict):
-                source = json.loads(Path(source).read_text(encoding="utf-8"))
+                source = _read(source)
             for name in source:
                 if name not in cls.model_fields:
                     raise RefinezooError(
@@ -167,7 +166,16 @@ class LayoutStatistics(BaseModel):
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
             raise RefinezooError(f"statistics.{name}: {first['msg']}") from None
-        except (OSError, json.JSONDecodeError) as error:
-            raise RefinezooError(
-                f"expected layout statistics as JSON in {source}: {error}"
-            ) from None
+
+
+def _read(path: str | os.PathLike) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except RefinezooError as error:
+        raise RefinezooError(f"expected layout statistics as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise RefinezooError(
+            f"expected layout statistics as JSON, an object, in {path}, received "
+            f"{type(found).__name__}."
+        )
+    return found

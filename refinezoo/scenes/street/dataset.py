@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle_tools
 
+from refinezoo.config import read_json
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
@@ -105,7 +106,7 @@ def render_street(
             "categories": [{"id": k, "name": CLASS_NAMES[k]} for k in INSTANCE_CLASSES],
         }
         for index in range(count):
-            record = json.loads((records / f"{index:06d}.json").read_text(encoding="utf-8"))
+            record = read_json(records / f"{index:06d}.json")
             document["images"].append(record["image"])
             for row in record["annotations"]:
                 document["annotations"].append({"id": len(document["annotations"]) + 1, **row})
@@ -208,10 +209,10 @@ def _finished(out: Path, parameters: dict) -> bool:
     found = None
     try:
         if complete.is_file():
-            info = json.loads(complete.read_text(encoding="utf-8"))["info"]
+            info = read_json(complete, 1 << 30)["info"]
             found = info["parameters"] if info["description"] == WRITTEN_BY else None
         elif begun.is_file():
-            found = json.loads(begun.read_text(encoding="utf-8"))
+            found = read_json(begun)
         elif not any(p.is_file() and p.name not in MARKS for p in out.rglob("*")):
             return False
     except (KeyError, TypeError, ValueError):

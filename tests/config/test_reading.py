@@ -1,0 +1,110 @@
+import json
+import time
+
+import pytest
+import yaml
+
+from refinezoo.config.reading import MAX_JSON_BYTES, parse_json, parse_yaml, read_json, read_yaml
+from refinezoo.errors import RefinezooError
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+TRAPS = {
+    "alias bomb": (BOMB, "aliases"),
+    "value inside itself": ("a: &a [*a]", "64 deep"),
+    "deep list": ("[" * 100_000, "64 deep"),
+    "deep mapping": ("{a: " * 100_000, "64 deep"),
+    "deep by indentation": ("".join(" " * n + "a:\n" for n in range(500)), "64 deep"),
+    "no such day": ("a: !!timestamp 2001-99-99", "not valid YAML"),
+    "no such number": ("a: !!int x", "not valid YAML"),
+    "empty number": ("a: !!int ''", "not valid YAML"),
+    "no number": ("a: .nan", "finite"),
+    "infinite": ("a: [.inf]", "finite"),
+    "long number": ("a: 1" + "0" * 30, "64 bits"),
+    "very long number": ("a: 1" + "0" * 5000, "not valid YAML"),
+    "code": ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
+    "two documents": ("a: 1\n---\nb: 2", "not valid YAML"),
+    "list as key": ("? [a]\n: b", "not valid YAML"),
+    "control character": ("a: \x01", "not valid YAML"),
+    "tab": ("a:\n\tb: 1", "not valid YAML"),
+    "unknown alias": ("a: *b", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_yaml_traps_are_worded_at_once(tmp_path, name):
+    text, message = TRAPS[name]
+    path = tmp_path / "trap.yaml"
+    path.write_text(text, encoding="utf-8")
+    started = time.monotonic()
+    with pytest.raises(RefinezooError, match=message) as error:
+        read_yaml(path)
+    assert time.monotonic() - started < 5 and len(str(error.value)) < 1000
+    assert str(error.value).startswith(str(path))
+
+
+def test_the_loader_of_pyyaml_would_fall_for_them():
+    assert yaml.safe_load(BOMB)["i"]  # 9 ** 9 values
+    with pytest.raises(ValueError, match="month must be in"):
+        yaml.safe_load("a: 2001-99-99")
+
+
+@pytest.mark.parametrize("text", ["2001-99-99", "2026-11-28", "2026-11-28 10:00:00"])
+def test_dates_stay_text(text):
+    assert parse_yaml(f"date: {text}", "here") == {"date": text}
+
+
+def test_plain_yaml_is_read(tmp_path):
+    text = "a: &a {b: [1, 2.5, yes, null, x]}\nc: *a\n"
+    inner = {"b": [1, 2.5, True, None, "x"]}
+    (tmp_path / "x.yaml").write_text("\ufeff" + text, encoding="utf-8")
+    assert read_yaml(tmp_path / "x.yaml") == {"a": inner, "c": inner}
+    assert parse_yaml("", "here") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "64 deep"),
+        ('{"a":' * 900 + "1" + "}" * 900, "64 deep"),
+        ('{"a": NaN}', "not valid JSON"),
+        ('{"a": -Infinity}', "not valid JSON"),
+        ('{"a": 1e999}', "finite"),
+        ('{"a": 1' + "0" * 5000 + "}", "not valid JSON"),
+        ('{"a": 9223372036854775808}', "64 bits"),
+        ('{"a": 1', "line 1: not valid JSON"),
+        ("", "not valid JSON"),
+        ("{'a': 1}", "not valid JSON"),
+    ],
+)
+def test_json_traps_are_worded(text, message):
+    with pytest.raises(RefinezooError, match=message) as error:
+        parse_json(text, "here.json")
+    assert str(error.value).startswith("here.json") and len(str(error.value)) < 1000
+
+
+def test_files_that_are_none(tmp_path):
+    for read, kind in ((read_yaml, "YAML"), (read_json, "JSON")):
+        with pytest.raises(RefinezooError, match=f"expected a {kind} file at .* no file there"):
+            read(tmp_path / "none")
+        with pytest.raises(RefinezooError, match="something that is no file"):
+            read(tmp_path)
+        (tmp_path / "utf16").write_bytes("a: 1".encode("utf-16"))
+        with pytest.raises(RefinezooError, match="UTF-8"):
+            read(tmp_path / "utf16")
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(1 << 40)  # takes no room
+    for read in (read_yaml, read_json):
+        with pytest.raises(RefinezooError, match="MB at .*received 1,099,512 MB"):
+            read(tmp_path / "large")
+    (tmp_path / "list.json").write_text(json.dumps(list(range(100_001))))
+    assert len(read_json(tmp_path / "list.json")) == 100_001
+    with pytest.raises(RefinezooError, match="at most 0 MB"):
+        read_json(tmp_path / "list.json", max_bytes=1000)
+    assert MAX_JSON_BYTES > 1000
