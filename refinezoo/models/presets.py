@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from refinezoo.config import Strict, validate
+from refinezoo.config import Strict, read_json, validate
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, write_json
 from refinezoo.models.registry import build, model_class
@@ -33,7 +33,7 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
     Args:
         model: an instance of a registered class; the weights of its `preset_network` are kept (not
             the optimizer, critics or pools).
-        folder: where to write; an older preset there is replaced.
+        folder: where to write; a preset that refinezoo wrote there is replaced as a whole.
         half: store the weights as float16. Loaded models compute in float32 all the same.
 
     Returns:
@@ -56,11 +56,6 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
             f"{name}.get_config() must hold only what JSON can say, but: {error}."
         ) from None
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG_FILE).exists():
-        raise RefinezooError(
-            f"{folder} holds files that are not a preset; replacing it would delete them. "
-            "Give a new folder."
-        )
     with atomic_folder(folder) as temporary:
         record = None
         network = model.preset_network
@@ -103,8 +98,4 @@ def read_preset(folder: str | os.PathLike) -> Preset:
             f"expected a preset folder with {CONFIG_FILE}, received {Path(folder)} without one. "
             "Write one with model.save_to_preset(folder)."
         )
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RefinezooError(f"{path}: not valid JSON ({error}). Write the preset anew.") from None
-    return validate(Preset, values, str(path))
+    return validate(Preset, read_json(path), str(path))

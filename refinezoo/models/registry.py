@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.models.kind import Kind
+from refinezoo.models.limits import check_sizes, within_limits
 
 PACKAGE = "refinezoo"
 _DECORATED = re.compile(
@@ -108,11 +109,13 @@ def model_class(name: str) -> type:
 def build(class_name: str, config: dict[str, Any], where: str) -> Any:
     """A model of a registered class from its constructor arguments, without trained weights."""
     cls: Any = model_class(class_name)
+    check_sizes(config, where)
     try:
-        return cls.from_config(dict(config))
+        with within_limits("config"):
+            return cls.from_config(dict(config))
     except RefinezooError as error:
         raise RefinezooError(f"{where}: {error}") from None
-    except (TypeError, ValueError, KeyError) as error:
+    except Exception as error:  # a constructor raises whatever a foreign config leads it to
         raise RefinezooError(
             f"{where}: {class_name} cannot be built from its config: {error}. "
             "Expected the arguments of its constructor; was the file edited, or written by "

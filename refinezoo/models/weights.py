@@ -1,7 +1,6 @@
-"""Weights on disk: HDF5 in half precision, checked against its SHA-256 before it is read."""
+"""Weights on disk: HDF5 in half precision, of which nothing is believed that the network denies."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +8,8 @@ from pydantic import Field
 
 from refinezoo.config import Strict
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, sha256
+from refinezoo.files import sha256
+from refinezoo.models.hdf5 import InMemory, datasets, read_weights, write_weights
 
 if TYPE_CHECKING:
     import keras
@@ -33,39 +33,12 @@ def save_half(network: "keras.Model", path: str | os.PathLike, *, half: bool = T
         `{"file", "bytes", "sha256", "dtype"}`, as a zoo config and a preset hold it.
     """
     import h5py
-    import numpy as np
 
-    path = Path(path)
-    with tempfile.TemporaryDirectory() as scratch:
-        full = Path(scratch) / WEIGHTS_FILE
-        network.save_weights(full)
-        with atomic_path(path) as temporary:
-            with h5py.File(full, "r") as source, h5py.File(temporary, "w") as target:
-
-                def copy(name: str, item: Any) -> None:
-                    if name.split("/")[0] == "optimizer":
-                        return
-                    if not isinstance(item, h5py.Dataset):
-                        group = target.require_group(name)
-                        group.attrs.update(item.attrs)
-                        return
-                    values = item[()]
-                    if values.dtype.kind == "f" and not np.isfinite(values).all():
-                        raise RefinezooError(
-                            f"weight {name} holds NaN or infinite values; a preset of a "
-                            "diverged model is not written. Go back to its last good checkpoint."
-                        )
-                    # Amplitudes and moving variances can leave the range of float16.
-                    if half and values.dtype == np.float32 and np.abs(values).max(initial=0) < 6e4:
-                        values = values.astype(np.float16)
-                    packing: dict[str, Any] = {}
-                    if values.size > 256:
-                        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-                    dataset = target.create_dataset(name, data=values, **packing)
-                    dataset.attrs.update(item.attrs)
-
-                target.attrs.update(source.attrs)
-                source.visititems(copy)
+    path, saved = Path(path), InMemory()
+    network.save_weights(saved)
+    with h5py.File(saved, "r") as file:
+        values = {name: dataset[()] for name, dataset in datasets(file).items()}
+    write_weights(path, without_optimizer(values), half=half)
     return {
         "file": path.name,
         "bytes": path.stat().st_size,
@@ -74,42 +47,31 @@ def save_half(network: "keras.Model", path: str | os.PathLike, *, half: bool = T
     }
 
 
-def load_weights(network: "keras.Model", path: str | os.PathLike) -> None:
+def load_weights(
+    network: "keras.Model", path: str | os.PathLike, *, optimizer: bool = False
+) -> None:
     """Reads a file of `save_half` into `network`, on any backend; float16 becomes float32.
+
+    With `optimizer` the file is one that Keras saved of a compiled model, and all of it is read.
 
     Raises:
         RefinezooError: the file is no HDF5 file, or its weights are not those of `network`.
     """
     import h5py
-    import numpy as np
 
-    with tempfile.TemporaryDirectory() as scratch:
-        blank, full = Path(scratch) / "blank.weights.h5", Path(scratch) / WEIGHTS_FILE
-        network.save_weights(blank)
-        try:
-            with h5py.File(path, "r") as source, h5py.File(full, "w") as target:
-                found = _shapes(source)
+    saved = InMemory()
+    network.save_weights(saved)
+    with h5py.File(saved, "r+") as file:
+        own = datasets(file) if optimizer else without_optimizer(datasets(file))
+        expected = {name: (dataset.shape, dataset.dtype) for name, dataset in own.items()}
+        for name, values in read_weights(path, expected).items():
+            own[name][...] = values
+    network.load_weights(saved)
 
-                def widen(name: str, item: Any) -> None:
-                    if not isinstance(item, h5py.Dataset):
-                        target.require_group(name).attrs.update(item.attrs)
-                        return
-                    values = item[()]
-                    if values.dtype == np.float16:
-                        values = values.astype(np.float32)
-                    target.create_dataset(name, data=values).attrs.update(item.attrs)
 
-                target.attrs.update(source.attrs)
-                source.visititems(widen)
-        except OSError as error:
-            raise RefinezooError(
-                f"expected a weights file (HDF5) at {path}, received one that cannot be read: "
-                f"{error}. Copy or install it again."
-            ) from None
-        with h5py.File(blank, "r") as file:
-            expected = _shapes(file)
-        _compare_shapes(expected, found, path)
-        network.load_weights(full)
+def without_optimizer(values: dict[str, Any]) -> dict[str, Any]:
+    """Those of a network alone, if it was compiled."""
+    return {name: value for name, value in values.items() if not name.startswith("optimizer/")}
 
 
 def check_weights(path: Path, weights: Weights) -> None:
@@ -119,37 +81,11 @@ def check_weights(path: Path, weights: Weights) -> None:
             f"expected the weights file {path}, received no file there. Install the package or "
             "copy the preset again."
         )
-    received = sha256(path)
+    size = path.stat().st_size
+    received = sha256(path) if size == weights.bytes else "not computed"
     if received != weights.sha256:
         raise RefinezooError(
             f"{path} is not the file that was released: expected sha256 {weights.sha256} "
-            f"({weights.bytes} bytes), received sha256 {received} ({path.stat().st_size} bytes). "
+            f"({weights.bytes} bytes), received sha256 {received} ({size} bytes). "
             "It was truncated or changed; install or copy it again. It has not been read."
-        )
-
-
-def _shapes(file: Any) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def visit(name: str, item: Any) -> None:
-        if hasattr(item, "shape") and name.split("/")[0] != "optimizer":
-            shapes[name] = tuple(item.shape)
-
-    file.visititems(visit)
-    return shapes
-
-
-def _compare_shapes(expected: dict, found: dict, path: str | os.PathLike) -> None:
-    problems = [f"{name}: expected, missing" for name in expected if name not in found]
-    problems += [f"{name}: not in the network" for name in found if name not in expected]
-    problems += [
-        f"{name}: expected shape {expected[name]}, received {found[name]}"
-        for name in expected
-        if name in found and expected[name] != found[name]
-    ]
-    if problems:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise RefinezooError(
-            f"the weights in {path} do not fit this network: {'; '.join(problems[:3])}{more}. "
-            "Build the model with the config that was saved beside the weights."
         )

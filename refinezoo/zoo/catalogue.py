@@ -25,13 +25,18 @@ def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooE
 
     Loads no weights and starts no Keras, so that a wrong name is told at once.
     """
-    if isinstance(name_or_folder, str) and name_or_folder in _names(root):
-        return _entry(name_or_folder, root)
+    if is_entry(name_or_folder, root):
+        return _entry(str(name_or_folder), root)
     folder = Path(name_or_folder)
     if folder.is_dir():
         read_preset(folder)
         return folder
     raise _unknown(str(name_or_folder), root)
+
+
+def is_entry(name: str | os.PathLike, root: Path | None = None) -> bool:
+    """Whether the zoo has an entry of that name."""
+    return isinstance(name, str) and name in _names(root)
 
 
 def list_models(

@@ -1,14 +1,16 @@
 """`refinezoo.load`: a model of the zoo, of a preset folder, or of an exported file."""
 
+import functools
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.presets import load_preset
+from refinezoo.models.presets import CONFIG_FILE, load_preset
 from refinezoo.models.registry import build
 from refinezoo.models.weights import check_weights, load_weights
-from refinezoo.zoo.catalogue import find, weights_folder
+from refinezoo.zoo.catalogue import find, is_entry, weights_folder
 
 
 def load(
@@ -19,7 +21,8 @@ def load(
     Args:
         name_or_path: a name of `list_models()`, a folder written by `save_to_preset`, or what
             `refinezoo export` wrote: `.tflite`, `.onnx`, `.xml` (OpenVINO), or the version folder
-            of a SavedModel.
+            of a SavedModel. A name or a folder with a `config.json` runs no foreign code; an
+            exported file is a program: load only one of a source that you trust.
         weights: `"pretrained"`, or None for the same architecture, untrained (not of exports).
         root: where the zoo's configs lie; the package's own by default.
 
@@ -33,7 +36,9 @@ def load(
     """
     from refinezoo.export.runtimes.opening import is_exported
 
-    if is_exported(name_or_path):
+    path = Path(name_or_path)
+    described = is_entry(name_or_path, root) or (path / CONFIG_FILE).exists()
+    if not described and is_exported(path):
         if weights != "pretrained":
             raise RefinezooError(
                 f"an exported file has its weights inside, received weights={weights!r}. "
@@ -41,7 +46,8 @@ def load(
             )
         from refinezoo.export.runtimes.exported import load_exported
 
-        return load_exported(name_or_path)
+        _say_that_it_is_a_program()
+        return load_exported(path)
     if weights not in ("pretrained", None):
         raise RefinezooError(
             f'expected weights="pretrained" or None, received {weights!r}. To load weights of '
@@ -53,8 +59,16 @@ def load(
     model = build(found.class_name, found.config, f"zoo entry {found.name}")
     model.preset_name = found.name
     if weights is not None and found.weights is not None:
-        path = weights_folder(root) / found.weights.file
-        check_weights(path, found.weights)
-        load_weights(model.preset_network, path)
+        file = weights_folder(root) / found.weights.file
+        check_weights(file, found.weights)
+        load_weights(model.preset_network, file)
         model.weights_sha256 = found.weights.sha256
     return model
+
+
+@functools.cache
+def _say_that_it_is_a_program() -> None:
+    logging.getLogger(__name__).warning(
+        "a SavedModel, LiteRT, ONNX or OpenVINO file is a program that its runtime executes: load "
+        "only files of a source that you trust (SECURITY.md)"
+    )
