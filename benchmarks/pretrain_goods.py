@@ -9,13 +9,13 @@ ImageNet weights play for the papers' detectors; every arm of the study starts f
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import keras
 
 from refinezoo.data.coco import CocoDataset
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.training import MixedBatches, optimizer, steps_per_epoch, train
 from refinezoo.files import write_json
 from refinezoo.scenes.compose import compose_scenes
@@ -91,7 +91,7 @@ def main(name: str = "SSD300") -> None:
     )
     train(detector, MixedBatches([batches]), TRAINING, out / "backup_0")
     detector.save_to_preset(out / "preset")
-    shutil.rmtree(out / "backup_0", ignore_errors=True)
+    Checkpoint(out / "backup_0").remove()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
 from refinezoo.experiments.compare.prepare import PreparedSet
 from refinezoo.experiments.compare.results import Scores
 from refinezoo.experiments.compare.schema import Study
@@ -116,7 +116,7 @@ def _detections(page: Page, study: Study, scores: Scores, folder: Path, test: Pr
     for arm in measured:
         seed = next(iter(scores[arm]))
         path = folder / "arms" / arm / f"seed_{seed}" / "detections.json"
-        found[arm] = json.loads(path.read_text(encoding="utf-8"))
+        found[arm] = read_json(path, 1 << 30)
     page.heading("Detections on real photos")
     page.text(
         "Photos evenly spaced through the test set, not chosen by result; the first seed of "

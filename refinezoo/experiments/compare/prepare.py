@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import glob
 import inspect
-import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.recipe import (
     dataset_fingerprint,
@@ -20,7 +19,7 @@ from refinezoo.experiments.compare.recipe import (
     recipe_hash,
 )
 from refinezoo.experiments.compare.schema import DigitsSection, RefinerSection, StreetSection, Study
-from refinezoo.files import ASSETS, write_json
+from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -307,7 +306,7 @@ class Preparation:
         """
         folder, stamp = self.folder / name, self.folder / f"{name}.recipe.json"
         wanted = recipe_hash(recipe)
-        found = json.loads(stamp.read_text(encoding="utf-8")) if stamp.is_file() else {}
+        found = read_json(stamp) if stamp.is_file() else {}
         same = found.get("hash") == wanted
         if same and found["fingerprint"] and folder.is_dir():
             self.say(f"{name}: unchanged, reused")
@@ -315,7 +314,8 @@ class Preparation:
                 name, folder / annotations, folder / images, found["fingerprint"], recipe
             )
         if not (same and resumes):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
+        own_folder(folder)
         stamped = {"hash": wanted, "fingerprint": None, "recipe": recipe}
         write_json(stamp, stamped)
         make(folder)

@@ -5,18 +5,19 @@ Run as `python -m refinezoo.experiments.compare.run_arm FOLDER`; FOLDER/spec.jso
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.recipe import versions
 from refinezoo.experiments.compare.scheduler import PARENT_VARIABLE
 from refinezoo.files import write_json
+from refinezoo.models.limits import within_limits
 
 
 def main(folder: str | os.PathLike) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     """
     end_with_parent()
     folder = Path(folder)
-    spec = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    spec = read_json(folder / "spec.json")
 
     import keras
 
@@ -37,7 +38,8 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     keras.config.set_dtype_policy(spec["training"]["precision"])
     keras.utils.set_random_seed(int(spec["seed"]))
     task = task_named(spec["model"]["task"])
-    model, mixed = task.prepare(spec)
+    with within_limits("model.config"):
+        model, mixed = task.prepare(spec)
     started = time.monotonic()
     backup = folder / f"backup_{spec['hash'][:12]}"
     loss = train(task.trained_part(model), mixed, spec["training"], backup)
@@ -59,7 +61,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
         "versions": versions(),
     }
     write_json(folder / "result.json", result)
-    shutil.rmtree(backup, ignore_errors=True)
+    Checkpoint(backup).remove()
     print(
         f"{spec['arm']}, seed {spec['seed']}: "
         + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()),

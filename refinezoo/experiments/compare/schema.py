@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
+from refinezoo.files import plain_name
 
 RESERVED_SETS = ("real", "synthetic")
 
@@ -228,12 +229,13 @@ class Study(Strict):
     @model_validator(mode="after")
     def _names_fit(self) -> Study:
         known = [*RESERVED_SETS, *self.refiners]
+        plain_name(self.study, "study")
         for name in self.refiners:
+            plain_name(name, "refiners")
             if name in RESERVED_SETS:
                 raise ValueError(f"a refiner may not be called {name!r}: that names a set")
         for arm, section in self.arms.items():
-            if not arm.strip() or "/" in arm or arm.startswith("."):
-                raise ValueError(f"expected an arm name that can be a folder, received {arm!r}")
+            plain_name(arm, "arms")
             for name in section.sets:
                 if name not in known:
                     raise ValueError(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.prepare import Preparation, PreparedSet, described
 from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
 from refinezoo.experiments.compare.results import Scores, gains, markdown_table, rows
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.files import atomic_path, locked_folder, write_json
+from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
 
 
 def compare_downstream(
@@ -75,6 +75,10 @@ def compare_downstream(
             for arm in study.arms
         ]
         missing = [training for training in trainings if not _finished(training)]
+        for training in trainings:
+            if training not in missing:  # killed after its result, before it tidied up
+                for left in training.folder.glob("backup_*"):
+                    Checkpoint(left).remove()
         if len(missing) < len(trainings):
             say(f"{len(trainings) - len(missing)} of {len(trainings)} trainings are finished")
         failures = run_all(missing, jobs, say)
@@ -113,8 +117,10 @@ def _training(
         "test": test.located(),
     }
     place = folder / "arms" / arm / f"seed_{seed}"
-    if place.is_dir() and _result(place).get("hash") not in (None, spec["hash"]):
-        shutil.rmtree(place)
+    if _result(place).get("hash") not in (None, spec["hash"]):
+        remove_folder(place)
+    if not (place / "spec.json").is_file():
+        own_folder(place)
     write_json(place / "spec.json", spec)
     return Training(arm, seed, place, study.training.steps)
 
@@ -138,11 +144,12 @@ def initial_weights(init: str | None) -> str | None:
 
 def _result(folder: Path) -> dict[str, Any]:
     path = folder / "result.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = read_json(path, 1 << 30) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _finished(training: Training) -> bool:
-    spec = json.loads((training.folder / "spec.json").read_text(encoding="utf-8"))
+    spec = read_json(training.folder / "spec.json")
     return _result(training.folder).get("hash") == spec["hash"]
 
 

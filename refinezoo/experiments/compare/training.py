@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.training.start import slow_backbone
 
 OPTIMIZERS = {
@@ -141,41 +140,34 @@ def steps_per_epoch(training: dict[str, Any]) -> int:
 
 def train(
     model: keras.Model, batches: MixedBatches, training: dict[str, Any], backup: str | os.PathLike
-) -> float | None:
+) -> float:
     """Fits a compiled model for exactly `training["steps"]` steps.
 
-    A training that was cut off goes on from its last backup, which lies in `backup`.
+    A training that was cut off goes on from its last checkpoint, which lies in `backup`. The last
+    epoch is not kept, so that a resumed training has its loss to tell, too.
 
     Returns:
-        The mean loss of the last epoch; None if the backup was already at the last step.
+        The mean loss of the last epoch.
     """
-    backup = Path(backup)
-    for old in backup.parent.glob("backup_*"):
-        if old != backup:
-            shutil.rmtree(old)
-    _drop_torn(backup)
-    steps = int(training["steps"])
-    watch = StepAndLoss(batches, steps)
-    # BackupAndRestore loses the slots of an optimizer that is not built yet.
-    model.optimizer.build(model.trainable_variables)
+    checkpoint, epochs = Checkpoint(backup), int(training["steps"]) // len(batches)
+    for old in checkpoint.folder.parent.glob("backup_*"):
+        if old != checkpoint.folder:
+            Checkpoint(old).remove()
+    watch = StepAndLoss(batches, int(training["steps"]))
+    model.optimizer.build(model.trainable_variables)  # so that its state is there to be restored
+    checkpoint.check_room(model)
+
+    def keep(epoch: int, logs: Any) -> None:
+        if epoch + 1 < epochs:
+            checkpoint.save(model, epoch + 1)
+
     model.fit(
         batches,
-        epochs=steps // len(batches),
+        epochs=epochs,
+        initial_epoch=checkpoint.restore(model),
         shuffle=False,
         verbose=0,
-        # The watch comes first: a loss that is no number must not be backed up.
-        callbacks=[watch, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False)],
+        # The watch comes first: a loss that is no number must not be kept.
+        callbacks=[watch, keras.callbacks.LambdaCallback(on_epoch_end=keep)],
     )
-    return watch.last if math.isfinite(watch.last) else None
-
-
-def _drop_torn(backup: Path) -> None:
-    """Deletes a backup that a kill cut off while it was written; the training starts again."""
-    import h5py
-
-    for weights in backup.glob("*.h5"):
-        try:
-            h5py.File(weights).close()
-        except OSError:
-            shutil.rmtree(backup)
-            return
+    return watch.last

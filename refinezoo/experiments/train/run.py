@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,11 @@ import yaml
 
 from refinezoo.config import read_yaml
 from refinezoo.errors import RefinezooError
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.files import atomic_path, locked_folder, write_json
-from refinezoo.models.presets import model_class
+from refinezoo.models.limits import check_sizes, within_limits
+from refinezoo.models.registry import model_class
 
 GUARDED = 8  # renders that the guards watch
 
@@ -54,7 +55,7 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
                 refiner.save_to_preset(preset)
             write_json(out / "summary.json", _summary(started))
         # Last: without a summary, a kill before this resumes from the backup.
-        shutil.rmtree(out / "backup", ignore_errors=True)
+        Checkpoint(out / "backup").remove()
     return preset
 
 
@@ -78,13 +79,17 @@ def _build(config: TrainingConfig) -> Any:
     if not hasattr(cls, "refine"):
         raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
     keras.utils.set_random_seed(config.seed)
+    check_sizes(config.arguments, "arguments")
     arguments = dict(config.arguments)
     if config.labels is not None:
         from refinezoo.data.labels import read_labels
 
         arguments.setdefault("class_names", read_labels(config.labels).class_names)
     try:
-        return cls(**arguments)
+        with within_limits("arguments"):
+            return cls(**arguments)
+    except RefinezooError:
+        raise
     except (TypeError, ValueError) as error:
         raise RefinezooError(
             f"arguments: {config.refiner} does not take them: {error}. "
@@ -131,6 +136,10 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
     )
     stop = StopOnNaN()
+    checkpoint = Checkpoint(out / "backup")
+    checkpoint.check_room(refiner)
+    done = checkpoint.restore(refiner)
+    _trim_log(out / "log.csv", done)
     callbacks = [place, stop, log]
     on_board = keras.backend.backend() == "tensorflow"
     if config.tensorboard is not None:
@@ -146,17 +155,14 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     callbacks += guards
 
     def keep(epoch: int, logs: Any) -> None:
-        kept = _save_checkpoint(refiner, out / "backup", epoch + 1)
+        kept = checkpoint.save(refiner, epoch + 1)
         for watch in (stop, *guards):
             watch.checkpoint = kept
 
     # Last, so that a kill between two callbacks repeats an epoch rather than losing its log.
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
-    done = _load_checkpoint(refiner, out / "backup")
     for watch in (stop, *guards):
-        watch.checkpoint = next(
-            iter(_checkpoints(out / "backup")), "none yet (one is kept after each epoch)"
-        )
+        watch.checkpoint = next(iter(checkpoint.kept()), "none yet (one is kept after each epoch)")
     try:
         refiner.fit(
             data,
@@ -188,38 +194,15 @@ def _guards(renders: list[Any]) -> list[Any]:
     return [StopOnCollapse(renders), StopOnColourFlip(renders), StopOnIdleDiscriminator()]
 
 
-def _save_checkpoint(refiner: Any, folder: Path, epochs: int) -> Path:
-    """Keeps weights and optimizer after `epochs`; the count is the name, so both change at once.
-
-    Keras' `BackupAndRestore` writes over its only file, which a kill can leave torn.
-    """
-    folder.mkdir(exist_ok=True)
-    unfinished = folder / "unfinished.weights.h5"
-    refiner.save_weights(unfinished)
-    kept = folder / f"epoch_{epochs:05d}.weights.h5"
-    os.replace(unfinished, kept)
-    for older in _checkpoints(folder)[1:]:
-        older.unlink()
-    return kept
-
-
-def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the newest first."""
-    return sorted(folder.glob("epoch_*.weights.h5"), reverse=True)
-
-
-def _load_checkpoint(refiner: Any, folder: Path) -> int:
-    """Restores the last checkpoint; how many epochs it has behind it, 0 without one."""
-    kept = _checkpoints(folder)
-    if not kept:
-        return 0
-    try:
-        refiner.load_weights(kept[0])
-    except (OSError, ValueError, KeyError) as error:
-        raise RefinezooError(
-            f"cannot resume from {kept[0]}: {error}. Delete {folder} to start again."
-        ) from None
-    return int(kept[0].name[len("epoch_") :].split(".")[0])
+def _trim_log(path: Path, epochs: int) -> None:
+    """Drops what a killed run logged after its last checkpoint: those epochs run again."""
+    if not path.is_file():
+        return
+    head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    whole = [row for row in rows if row.endswith("\n") and row.split(",")[0].isdigit()]
+    kept = [row for row in whole if int(row.split(",")[0]) < epochs]
+    with atomic_path(path) as temporary:
+        temporary.write_text(head + "".join(kept) if kept else "", encoding="utf-8")
 
 
 def _data(config: TrainingConfig, steps: int) -> Any:
@@ -273,7 +256,7 @@ def _claim(config: TrainingConfig, out: Path) -> None:
 def _holds_a_run(out: Path) -> bool:
     log = out / "log.csv"  # made empty when training starts
     return (
-        bool(_checkpoints(out / "backup"))
+        bool(Checkpoint(out / "backup").kept())
         or (out / "preset").is_dir()
         or (out / "summary.json").is_file()
         or (log.is_file() and log.stat().st_size > 0)

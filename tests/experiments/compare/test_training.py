@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
+from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.training import (
     MixedBatches,
     optimizer,
@@ -149,11 +150,24 @@ def test_an_unknown_optimizer_is_named():
         optimizer({**TRAINING, "optimizer": "adm"})
 
 
-def test_a_torn_backup_starts_again_instead_of_failing(tmp_path):
-    backup = tmp_path / "backup_x"
-    backup.mkdir()
-    (backup / "latest.weights.h5").write_bytes(b"\x89HDF\r\n\x1a\n torn")
-    (backup / "training_metadata.json").write_text('{"epoch": 1, "batch": 0}')
-    network = model()
-    train(network, batches(), TRAINING, backup)
-    assert int(network.optimizer.iterations) == TRAINING["steps"]
+def test_a_killed_training_resumes_from_either_side_of_the_rename(tmp_path):
+    """Old and new state may both be there after a kill; what was half-written does not count."""
+    whole, cut = model(), model(seed=5)
+    train(whole, batches(), TRAINING, tmp_path / "whole" / "backup_a")
+    (kept,) = Checkpoint(tmp_path / "whole" / "backup_a").kept()
+    for name in ("epoch_00001.weights.h5", ".refinezoo-0123456789ab-0/epoch_00003.weights.h5"):
+        torn = tmp_path / "cut" / "backup_a" / name
+        torn.parent.mkdir(parents=True, exist_ok=True)
+        torn.write_bytes(b"\x89HDF\r\n\x1a\n torn")
+    (tmp_path / "cut" / "backup_a" / kept.name).write_bytes(kept.read_bytes())
+    train(cut, batches(), TRAINING, tmp_path / "cut" / "backup_a")
+    for expected, found in zip(whole.get_weights(), cut.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_model_is_worded(tmp_path):
+    train(model(), batches(), TRAINING, tmp_path / "backup_a")
+    (kept,) = Checkpoint(tmp_path / "backup_a").kept()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    with pytest.raises(RefinezooError, match="cannot resume from .* to start again"):
+        train(model(), batches(), TRAINING, tmp_path / "backup_a")

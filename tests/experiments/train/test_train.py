@@ -154,7 +154,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
     backup = tmp_path / "parts" / "backup"
     (kept,) = backup.iterdir()  # Keras reads ahead, so this may be after one or two epochs
     assert kept.name in ("epoch_00001.weights.h5", "epoch_00002.weights.h5")
-    (backup / "unfinished.weights.h5").write_bytes(b"torn by a kill")
+    (backup / ".refinezoo-0123456789ab-0").mkdir()
+    (backup / ".refinezoo-0123456789ab-0" / kept.name).write_bytes(b"torn by a kill")
+    with open(tmp_path / "parts" / "log.csv", "a") as log:  # killed before the checkpoint
+        log.write(f"{int(kept.name[6:11])},1,2,3\n{int(kept.name[6:11]) + 1},1")
     parts = trainer.train(config(tmp_path / "parts"), progress=False)
     with open(tmp_path / "parts" / "log.csv") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
@@ -289,7 +292,7 @@ def test_config_file_and_overrides(tmp_path):
         "masks=sam": "masks: expected one of 'grabcut'",
         "steps": "expected overrides as key=value",
         "steps.more=1": "to hold keys",
-        "steps=[1": "expected a YAML value",
+        "steps=[1": "the value after steps=",
         "batch_size=0": "batch_size: expected a number of at least 1",
     }.items():
         with pytest.raises(RefinezooError) as error:
