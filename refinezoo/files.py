@@ -115,8 +115,7 @@ def sweep(folder: str | os.PathLike) -> int:
     """Clears what killed processes left in a folder and those below it; returns how many."""
     swept = 0
     for parent, names, _ in os.walk(os.fspath(folder)):
-        for name in [name for name in names if NAME.fullmatch(name)]:
-            place = Path(parent, name)
+        for place in [Path(parent, name) for name in names if NAME.fullmatch(name)]:
             with suppress(OSError):  # being deleted by its owner, or not ours to delete
                 if (lock := hold(place / STAMP)) is not None:
                     clear(place)

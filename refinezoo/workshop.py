@@ -4,7 +4,6 @@ import ctypes
 import errno
 import fcntl
 import hashlib
-import itertools
 import os
 import re
 import shutil
@@ -24,21 +23,25 @@ NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{12}-\d+")
 def workshop(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path`, held until it is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
-    for number in itertools.count():
-        place = path.with_name(f"{PREFIX}{digest}-{number}")
-        try:
-            place.mkdir(exist_ok=True)
-            lock = hold(place / STAMP)
-        except FileNotFoundError:  # its owner deleted it meanwhile
-            continue
-        if lock is not None:
-            break
+    place, lock = _claim(path)
     try:
         clear(place)
         yield place
     finally:
         leave(place, lock)
+
+
+def _claim(path: Path) -> tuple[Path, int]:
+    """The first of the workshops of `path` that nobody holds, and the lock on it."""
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    number = 0
+    while True:
+        place = path.with_name(f"{PREFIX}{digest}-{number}")
+        place.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # its owner deleted it meanwhile
+            if (lock := hold(place / STAMP)) is not None:
+                return place, lock
+        number += 1
 
 
 def clear(place: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from refinezoo.data.formats import Layout
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, sha256
+from refinezoo.files import atomic_path, check_room, sha256
 
 
 def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
@@ -48,6 +48,15 @@ def check_names(layout: Layout, own: Iterable[str]) -> None:
                 "Give --manifest-name refinement.json for a manifest (manifest_name= in Python), "
                 "rename the file otherwise."
             )
+
+
+def check_space(layout: Layout, out: Path) -> None:
+    """Refuses a disk that could not even take the dataset as it is."""
+    needed = 0
+    for name in (*layout.renders, *layout.carried):
+        if not (out / name).exists():
+            needed += (layout.root / name).stat().st_size
+    check_room(out, needed, "the refined dataset")
 
 
 def some(things: Iterable[str], limit: int = 5) -> str:

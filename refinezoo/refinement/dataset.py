@@ -17,14 +17,14 @@ from refinezoo import __version__
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, locked_folder, sha256
-from refinezoo.refinement.carry import carry_over, check_apart, check_names, some
+from refinezoo.files import atomic_path, locked_folder, plain_name, sha256
+from refinezoo.refinement.carry import carry_over, check_apart, check_names, check_space, some
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import model_settings
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import find_renders
-from refinezoo.refinement.manifest import JOURNAL, Manifest, sweep
+from refinezoo.refinement.manifest import JOURNAL, Manifest
 from refinezoo.refinement.run import Job, Run, Strength
 from refinezoo.refinement.summary import Summary
 
@@ -101,6 +101,7 @@ def refine_dataset(
     out = Path(out)
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
     check_apart(layout.root, out)
+    plain_name(manifest_name, "manifest_name")
     check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
     if layout.missing and on_error == "raise":
         raise RefinezooError(
@@ -110,6 +111,7 @@ def refine_dataset(
         )
     for note in (*layout.tree.notes, *layout.notes):
         _log.warning("%s", note)
+    check_space(layout, out)
     busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
     with locked_folder(out, busy):
         return _refined(
@@ -162,7 +164,6 @@ def _refined(
     }
     settings = json.loads(json.dumps(settings))  # as it will be read back
     manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
-    sweep(out, set(layout.carried))
     common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
 
     needs_depth = bool(getattr(refiner, "use_depth", False))
@@ -204,12 +205,8 @@ def _refined(
 def _refined_rows(
     run: Run, batch: list[Job], out: Path, pool: ThreadPoolExecutor
 ) -> list[dict[str, Any]]:
-    if batch[0].error:
-        for job in batch:
-            (out / job.name).unlink(missing_ok=True)
-        return [run.failure(job) for job in batch]
     rows = []
-    for content, row in pool.map(run.judge, batch, run.refine_batch(batch)):
+    for content, row in pool.map(run.judge, batch, run.refine_each(batch)):
         target = out / row["file"]
         if content is None:
             target.unlink(missing_ok=True)

@@ -2,18 +2,18 @@
 
 import json
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import parse_json, read_json
 from refinezoo.errors import RefinezooError
-from refinezoo.files import contained, is_filled, sha256, write_json
+from refinezoo.files import atomic_path, contained, is_filled, sha256, write_json
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
-# What `files.atomic_path` leaves behind when its process is killed.
-_STALE = re.compile(r"^\..+\.tmp(\.\w+)?$")
+_MAX_BYTES = 1 << 30  # of a manifest; a row has some 500
 
 
 class Manifest:
@@ -51,7 +51,6 @@ class Manifest:
             self._remove_outputs(rows)
         elif earlier is not None:
             self.rows = rows
-        out.mkdir(parents=True, exist_ok=True)
         self._start_journal()
 
     def done(self, name: str, source_sha256: str, labels_sha256: str | None = None) -> bool:
@@ -65,7 +64,7 @@ class Manifest:
         if row.get("labels_sha256") != labels_sha256:
             return False
         output = self.out / name
-        return output.is_file() and sha256(output) == row["output_sha256"]
+        return output.is_file() and sha256(output) == row.get("output_sha256")
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Notes finished images."""
@@ -87,30 +86,34 @@ class Manifest:
         """Settings and rows of an earlier run: its manifest, then its journal on top."""
         settings: dict[str, Any] | None = None
         rows: dict[str, dict[str, Any]] = {}
+        document: Any = None
         if self.path.is_file():
-            try:
-                document = json.loads(self.path.read_text(encoding="utf-8"))
-            except ValueError:
-                document = {}
-            if isinstance(document, dict) and document.get("format") == FORMAT:
-                settings = {key: document.get(key) for key in self.settings}
-                rows = {row["file"]: row for row in document["images"]}
-                carried = [row["file"] for row in document.get("carried", ())]
-                self.written = {*rows, *carried, *document.get("orphans", ())}
-        if self.journal.is_file():
-            lines = self.journal.read_text(encoding="utf-8", errors="replace").splitlines()
-            for line in lines:
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue  # the line that was being written when the run was killed
-                if "settings" in entry:
-                    if settings != entry["settings"]:
-                        settings, rows = entry["settings"], {}
-                else:
-                    rows[entry["file"]] = entry
+            with suppress(RefinezooError):  # another program's manifest
+                document = read_json(self.path, _MAX_BYTES)
+        if isinstance(document, dict) and document.get("format") == FORMAT:
+            settings = {key: document.get(key) for key in self.settings}
+            rows = {row["file"]: row for row in _rows(document.get("images"))}
+            carried = [row["file"] for row in _rows(document.get("carried"), "sha256")]
+            self.written = {*rows, *carried, *map(str, document.get("orphans") or ())}
+        for entry in self._entries():
+            if "settings" in entry:
+                if settings != entry["settings"]:
+                    settings, rows = entry["settings"], {}
+            else:
+                rows |= {row["file"]: row for row in _rows([entry])}
         self.written |= set(rows)
-        return settings, rows
+        return (settings if isinstance(settings, dict) else None), rows
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        if not self.journal.is_file():
+            return
+        with open(self.journal, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                # A line that was being written when the run was killed is none.
+                with suppress(RefinezooError):
+                    entry = parse_json(line, JOURNAL)
+                    if isinstance(entry, dict):
+                        yield entry
 
     def orphans(self, names: Iterable[str], *, prune: bool) -> list[str]:
         """Files of earlier runs whose source is gone; `prune` deletes them.
@@ -131,26 +134,24 @@ class Manifest:
 
     def _start_journal(self) -> None:
         lines = [{"settings": self.settings}, *self.rows.values()]
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        temporary = self.journal.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.journal)
+        with atomic_path(self.journal) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def _remove_outputs(self, rows: dict[str, dict[str, Any]]) -> None:
-        for name in rows:
-            contained(name, self.out).unlink(missing_ok=True)
+        """Deletes what an earlier run wrote and nobody has changed since."""
+        outputs = {contained(name, self.out): row for name, row in rows.items()}
+        for output, row in outputs.items():
+            if output.is_file() and sha256(output) == row.get("output_sha256"):
+                output.unlink()
         self.path.unlink(missing_ok=True)
 
 
-def sweep(out: Path, carried: set[str]) -> int:
-    """Deletes the half-written files of a killed run; returns how many."""
-    count = 0
-    for path in out.rglob(".*"):
-        name = path.relative_to(out).as_posix()
-        if path.is_file() and _STALE.match(path.name) and name not in carried:
-            path.unlink()
-            count += 1
-    return count
+def _rows(found: Any, *needed: str) -> list[dict[str, Any]]:
+    """Those of some rows that have what the run looks at: a manifest may be anyone's."""
+    needed = needed or ("action", "source_sha256")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    rows = [row for row in rows if isinstance(row.get("gate", {}), dict)]
+    return [row for row in rows if all(isinstance(row.get(key), str) for key in ("file", *needed))]
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:

@@ -121,9 +121,24 @@ class Run:
                     f"strength=(foreground, background) needs a foreground mask, {name} has none. "
                     "Expected foreground_masks/ beside images/; or give one strength."
                 )
-        except RefinezooError as error:
-            job.error = str(error)
+        except Exception as error:  # decoders pass on whatever a broken file leads them to
+            job.error = _worded(name, error)
         return job
+
+    def refine_each(self, jobs: Sequence[Job]) -> list[np.ndarray | None]:
+        """As `refine_batch`; where a batch fails, its images one by one, None for one that fails.
+
+        What fails is noted in the job, so that the others are finished before anyone is told.
+        """
+        if jobs[0].error:
+            return [None] * len(jobs)
+        try:
+            return [*self.refine_batch(jobs)]
+        except Exception as error:  # a network raises whatever its backend does
+            if len(jobs) == 1:
+                jobs[0].error = _worded(jobs[0].name, error)
+                return [None]
+            return [self.refine_each([job])[0] for job in jobs]
 
     def refine_batch(self, jobs: Sequence[Job]) -> list[np.ndarray]:
         """The refined images of jobs of one size, at the strength asked for."""
@@ -140,13 +155,17 @@ class Run:
             for job, image in zip(jobs, refined, strict=True)
         ]
 
-    def judge(self, job: Job, refined: np.ndarray) -> tuple[bytes | None, dict[str, Any]]:
-        """The file to write for a refined image, and its row but for the file's hash."""
+    def judge(self, job: Job, refined: np.ndarray | None) -> tuple[bytes | None, dict[str, Any]]:
+        """The file to write for a refined image, and its row but for the file's hash.
+
+        No file for an image that failed before, or fails here, as where its labels are odd.
+        """
         try:
-            return self._judged(job, refined)
-        except RefinezooError as error:  # a picture that its format cannot hold, say
-            job.error = str(error)
-            return None, self.failure(job)
+            if refined is not None:
+                return self._judged(job, refined)
+        except Exception as error:
+            job.error = _worded(job.name, error)
+        return None, self.failure(job)
 
     def _judged(self, job: Job, refined: np.ndarray) -> tuple[bytes, dict[str, Any]]:
         row, share, action = self._row(job), 1.0, "refined"
@@ -221,3 +240,10 @@ class Run:
         if isinstance(self.strength, float):
             return round(self.strength * share, 6)
         return [round(part * share, 6) for part in self.strength]
+
+
+def _worded(name: str, error: Exception) -> str:
+    if isinstance(error, RefinezooError):
+        return str(error)
+    what = f"{type(error).__name__}: {error}"
+    return f"{name}: expected a picture that can be refined, received {what}"

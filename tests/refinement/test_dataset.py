@@ -142,7 +142,8 @@ def test_interrupted_run_resumes_to_the_same_tree(coco, tmp_path, brighter):
     with pytest.raises(KeyboardInterrupt):
         refine(coco, out, broken, batch_size=1)
     assert not (out / "manifest.json").exists()
-    (out / "images/.scene_4.abcd1234.tmp.png").write_bytes(b"half")
+    (out / "images/.refinezoo-0123456789ab-0").mkdir()
+    (out / "images/.refinezoo-0123456789ab-0/scene_4.png").write_bytes(b"half")
     with open(out / ".refinement.jsonl", "a") as journal:
         journal.write('{"file": "images/scene_4.p')
     fresh = kind()
