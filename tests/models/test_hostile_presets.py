@@ -4,6 +4,7 @@ import json
 import resource
 import time
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -183,7 +184,7 @@ def test_a_foreign_file_is_never_opened(preset, tmp_path, monkeypatch):
     """With the guard away h5py would read it: the guard is what holds."""
     folder = preset(replaced(external))
     with h5py.File(folder / WEIGHTS_FILE) as file:
-        assert file[KERNEL][()].tobytes()[:4] == open("/etc/passwd", "rb").read(4)
+        assert file[KERNEL][()].tobytes()[:4] == Path("/etc/passwd").read_bytes()[:4]
     with pytest.raises(RefinezooError):
         load_preset(folder)
 

@@ -88,8 +88,6 @@ def _build(config: TrainingConfig) -> Any:
     try:
         with within_limits("arguments"):
             return cls(**arguments)
-    except RefinezooError:
-        raise
     except (TypeError, ValueError) as error:
         raise RefinezooError(
             f"arguments: {config.refiner} does not take them: {error}. "
