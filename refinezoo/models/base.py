@@ -28,7 +28,7 @@ class Model(keras.Model):
 
     Attributes:
         kind: what the model predicts, see `refinezoo.models.kind`.
-        arguments: its constructor's arguments, defaults included.
+        arguments: its constructor's arguments, defaults included, as JSON can say them.
         not_saved: names of arguments that a config leaves out.
         mixed_sizes: whether one batch of `predict` may hold images of different sizes.
         preset_name: the name of the zoo entry or preset folder it was loaded from, or None.
@@ -142,7 +142,7 @@ class Model(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, as JSON can say them."""
-        kept = {key: plain(v) for key, v in self.arguments.items() if key not in self.not_saved}
+        kept = {key: v for key, v in self.arguments.items() if key not in self.not_saved}
         return {**super().get_config(), **kept}
 
     @classmethod
@@ -214,7 +214,7 @@ def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str,
     for name, value in given.items():
         if name in known:
             _check_type(cls.__name__, known[name], value)
-    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+    return {name: plain(given.get(name, each.default)) for name, each in known.items()}
 
 
 def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:

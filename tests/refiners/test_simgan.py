@@ -191,7 +191,7 @@ def test_preset_and_config_round_trip(tmp_path):
     images = batch()["synthetic"]["image"]
     model.save_to_preset(tmp_path / "preset")
     revived = refinezoo.load(tmp_path / "preset")
-    assert type(revived) is SimGAN and revived.settings == model.settings
+    assert type(revived) is SimGAN and revived.arguments == model.arguments
     difference = np.abs(revived.refine(images).astype(int) - model.refine(images))
     assert difference.max() <= 2
 

@@ -164,7 +164,7 @@ def test_a_preset_holds_translator_and_depth(toy, tmp_path, rng):
     assert depth.shape == (1, SIZE, SIZE, 1) and 0 <= depth.min() < depth.max() <= 5.0
     np.testing.assert_array_equal(model.predict_depth(images[0]), depth[0])
     with pytest.raises(RefinezooError, match="expected uint8 RGB images"):
-        model.predict_depth(images.astype("float32"))
+        model.predict_depth(images / 255.0)
 
 
 def test_configurations_of_history(toy):
@@ -177,7 +177,7 @@ def test_configurations_of_history(toy):
     assert (indoor.stride, outdoor.stride) == (4, 2)
     assert (indoor.image_size, outdoor.image_size) == ((192, 256), (96, 128))
     twin = T2Net.from_config(outdoor.get_config())
-    assert twin.settings == outdoor.settings
+    assert twin.arguments == outdoor.arguments
 
 
 def test_rates_fall_alike_for_all_players(toy):

@@ -86,7 +86,7 @@ def test_no_label_of_the_target_reaches_the_adaptation(world):
     batch = batches[0]
     assert set(batch["synthetic"]) == {"image", "label"} and set(batch["real"]) == {"image"}
     assert batch["real"]["image"].max() == 130 and batch["synthetic"]["image"].max() == 250
-    assert model.settings["tower_width"] == 0.25 and model.settings["image_size"] == 16
+    assert model.arguments["tower_width"] == 0.25 and model.arguments["image_size"] == 16
 
 
 def test_a_recipe_can_be_chosen_on_train_digits(world):

@@ -70,7 +70,7 @@ def test_preset_round_trip(trained, tmp_path):
     model, _ = trained
     model.save_to_preset(tmp_path / "depth")
     revived = refinezoo.load(str(tmp_path / "depth"))
-    assert type(revived) is DepthUNet and revived.settings == model.settings
+    assert type(revived) is DepthUNet and revived.arguments == model.arguments
     for a, b in zip(
         revived.inference_network.get_weights(), model.inference_network.get_weights(), strict=True
     ):

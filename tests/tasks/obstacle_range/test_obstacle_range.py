@@ -57,7 +57,7 @@ def test_it_overfits_and_says_so(model, bars):
 def test_preset_round_trip(model, bars, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     loaded = refinezoo.load(str(tmp_path / "preset"))
-    assert type(loaded) is ObstacleRange and loaded.settings == model.settings
+    assert type(loaded) is ObstacleRange and loaded.arguments == model.arguments
     np.testing.assert_allclose(
         loaded.predict_ranges(bars[0], batch_size=16),
         model.predict_ranges(bars[0], batch_size=16),

@@ -164,7 +164,7 @@ def test_saving_and_loading(trained, tmp_path):
     images, _ = scenes()
     model.save_to_preset(tmp_path / "preset")
     revived = refinezoo.load(str(tmp_path / "preset"))
-    assert type(revived) is DeepLabV2 and revived.settings == model.settings
+    assert type(revived) is DeepLabV2 and revived.arguments == model.arguments
     assert (revived.segment(images) == model.segment(images)).mean() > 0.99  # half precision
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
