@@ -6,9 +6,12 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
+from refinezoo.refiners import T2Net
 from refinezoo.tasks.classification import Classifier
-from refinezoo.tasks.detection import SSD300, DetectionBatches
+from refinezoo.tasks.depth import DepthUNet
+from refinezoo.tasks.detection import PVANET, SSD300, DetectionBatches, YOLOv3
 from refinezoo.tasks.pose import PoseTower
+from refinezoo.tasks.segmentation import DeepLabV2
 from refinezoo.training.start import named_layers, slow_backbone
 
 pytestmark = pytest.mark.once  # each backend's own steps are those of the models without it
@@ -28,6 +31,10 @@ def backbone_of(model):
         for name, layer in named_layers(model.inference_network).items()
         if name.startswith("lite0_")
     }
+
+
+def settings(model):
+    return {key: value for key, value in model.get_config().items() if key != "name"}
 
 
 def same(ours, theirs):
@@ -58,14 +65,11 @@ def test_ssd_anchors_and_predictions_agree(size, cells):
     np.testing.assert_allclose(first[0, :, 0] * size, 16 * (np.arange(cells[0]) + 0.5), rtol=1e-5)
 
 
-def test_ssd_learns_with_a_slow_backbone_and_frozen_batch_norm(squares, imagenet):
-    keras.utils.set_random_seed(0)
-    detector = SSD300(["red", "blue"], image_size=96, width=0.1, keep=20, top_k=50, **LITE0)
+def test_ssd_trains_all_but_the_frozen_batch_norm(squares, imagenet):
+    detector = SSD300(["red", "blue"], image_size=96, width=0.05, **LITE0)
     detector.start_from(imagenet)
     detector.compile(slow_backbone(3e-3))
-    batches = DetectionBatches(squares, detector, 8, augmentation=None, steps=12)
-    history = detector.fit(batches, epochs=2, verbose=0).history["loss"]
-    assert history[1] < history[0]
+    detector.fit(DetectionBatches(squares, detector, 4, augmentation=None, steps=2), verbose=0)
     moved, before = backbone_of(detector), backbone_of(imagenet)
     for name, weights in moved.items():
         still = all(np.array_equal(a, b) for a, b in zip(weights, before[name], strict=True))
@@ -76,7 +80,7 @@ def test_ssd_round_trip(tmp_path, rng):
     detector = SSD300(["red", "blue"], image_size=96, width=0.05, keep=5, **LITE0)
     detector.save_to_preset(tmp_path / "ssd")
     again = refinezoo.load(tmp_path / "ssd")
-    assert again.get_config() == detector.get_config()
+    assert settings(again) == settings(detector)
     images = rng.integers(0, 256, (1, 96, 96, 3)).astype("float32")
     np.testing.assert_allclose(
         np.asarray(again(images)), np.asarray(detector(images)), rtol=0.02, atol=0.05
@@ -120,19 +124,15 @@ def test_what_cannot_be_started_from(imagenet, tmp_path):
 def test_towers(tower, imagenet, rng, tmp_path):
     model = tower(["a", "b", "c"], image_size=96, tower="efficientnet_lite0")
     assert model.start_from(imagenet) == len(backbone_of(imagenet))
-    images = rng.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8)
-    targets = np.array([0, 1, 2, 0])
-    if tower is PoseTower:
-        turned = rng.normal(size=(4, 4)).astype("float32")
-        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
-        targets = {"label": targets, "quaternion": turned}
     model.compile()
-    model.fit(images, targets, batch_size=2, verbose=0)
+    assert model.optimizer.multipliers("lite0_stem/kernel")[0] == 0.1
     model.save_to_preset(tmp_path / "tower")
     again = refinezoo.load(tmp_path / "tower")
-    np.testing.assert_allclose(
-        again.predict_probability(images), model.predict_probability(images), atol=0.02
-    )
+    images = rng.integers(0, 256, (2, 96, 96, 3)).astype("float32")
+    ours, theirs = (keras.tree.flatten(each(images)) for each in (model, again))
+    assert [tuple(x.shape) for x in ours] == [(2, 3), (2, 4)][: len(ours)]
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=0.05)
 
 
 def test_towers_refuse():
@@ -142,3 +142,77 @@ def test_towers_refuse():
         Classifier(["a", "b"], image_size=96, tower="efficientnet_lite0", width=0.5)
     with pytest.raises(RefinezooError, match="batch_norm"):
         Classifier(["a", "b"], batch_norm=True)
+
+
+SMALL_PVANET = {"head_units": 16, "candidates": 20, "proposals": 8, "anchor_scales": (2, 4)}
+BUILDERS = {
+    "yolov3": lambda **more: YOLOv3(["red", "blue"], image_size=96, width=0.05, **LITE0, **more),
+    "pvanet": lambda **more: PVANET(
+        ["red", "blue"], image_size=96, width=0.05, **SMALL_PVANET, **LITE0, **more
+    ),
+    "deeplab": lambda **more: DeepLabV2(
+        ["road", "sky"], rates=(1, 2), scales=(1,), image_size=(64, 96), **LITE0, **more
+    ),
+    "depth": lambda **more: DepthUNet(width=2, **LITE0, **more),
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_model_starts_frozen_and_goes_round(name, imagenet, tmp_path):
+    model = BUILDERS[name]()
+    assert model.start_from(imagenet) == len(backbone_of(model)) == 96
+    assert same(backbone_of(model), backbone_of(imagenet))
+    layers = named_layers(model.inference_network)
+    assert not any(norms_that_train(layers, "lite0_"))
+    model.save_to_preset(tmp_path / name)
+    again = refinezoo.load(tmp_path / name)
+    assert settings(again) == settings(model)
+    stored = [weight for layer in again.inference_network.layers for weight in layer.get_weights()]
+    wanted = [weight for layer in model.inference_network.layers for weight in layer.get_weights()]
+    for ours, theirs in zip(stored, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)  # half precision
+
+
+def norms_that_train(layers, start):
+    for name, layer in layers.items():
+        if name.startswith(start) and isinstance(layer, keras.layers.BatchNormalization):
+            yield layer.trainable
+
+
+def test_maps_and_batch_norm_of_each_model():
+    made = {name: make(batch_norm=True) for name, make in BUILDERS.items()}
+    for model in made.values():
+        assert all(norms_that_train(named_layers(model.inference_network), ""))
+    assert made["yolov3"].network.output.shape[-1] == 7
+    assert made["pvanet"].network.get_layer("concat").output.shape == (None, 6, 6, 472)
+    assert made["deeplab"].network.compute_output_shape((1, 64, 96, 3)) == (1, 8, 12, 2)
+    wide = BUILDERS["deeplab"](output_stride=16)
+    assert wide.network.compute_output_shape((1, 64, 96, 3)) == (1, 4, 6, 2)
+    shapes = made["depth"].depth_network.compute_output_shape((1, 96, 128, 3))
+    assert [shape[1:3] for shape in shapes] == [(96 // s, 128 // s) for s in (16, 8, 4, 2, 1)]
+
+
+def test_t2net_gives_its_depth_network_the_start(imagenet):
+    model = T2Net(width=2, blocks=1, image_size=(96, 96), depth_backbone="efficientnet_lite0")
+    assert model.start_from(imagenet) == 96
+    alone = model.depth_model()
+    assert alone.get_config()["backbone"] == "efficientnet_lite0"
+    assert same(backbone_of(alone), backbone_of(imagenet))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: YOLOv3(["a"], image_size=96, depth=0.5, **LITE0), "no depth with"),
+        (lambda: YOLOv3(["a"], image_size=100, **LITE0), "multiple of 32"),
+        (lambda: YOLOv3(["a"], image_size=96, batch_norm=True), "darknet53', which always"),
+        (lambda: PVANET(["a"], backbone="lite0"), "expected backbone as one of pvanet"),
+        (lambda: DeepLabV2(["a", "b"], width=0.5, **LITE0), "no width with"),
+        (lambda: DeepLabV2(["a", "b"], output_stride=16), "output_stride 8 with backbone='resn"),
+        (lambda: DeepLabV2(["a", "b"], output_stride=4, **LITE0), "output_stride 8 or 16"),
+        (lambda: DepthUNet(width=2, backbone="unet"), "one of t2net, efficientnet_lite0"),
+    ],
+)
+def test_what_they_refuse(make, words):
+    with pytest.raises(RefinezooError, match=words):
+        make()

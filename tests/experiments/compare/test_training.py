@@ -145,6 +145,14 @@ def test_cosine_falls_from_the_rate_after_a_warmup():
     assert float(constant.learning_rate) == pytest.approx(0.1)
 
 
+def test_a_backbone_moves_at_its_share_of_the_rate():
+    made = optimizer({**TRAINING, "optimizer": "adam", "backbone_rate": 0.1})
+    assert made.multipliers("lite0_stem/kernel")[0] == 0.1
+    assert made.multipliers("stride16_scores/kernel")[0] == 1.0
+    with pytest.raises(RefinezooError, match="expected optimizer: adam"):
+        optimizer({**TRAINING, "backbone_rate": 0.1})
+
+
 def test_an_unknown_optimizer_is_named():
     with pytest.raises(RefinezooError, match="Did you mean 'adam'"):
         optimizer({**TRAINING, "optimizer": "adm"})
