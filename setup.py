@@ -24,8 +24,6 @@ extras = {
     "litert": ["ai-edge-litert>=2.0"],
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     # tf2onnx: the IR is converted from the ONNX graph; onnxruntime quantises it.
-    # Depth maps in OpenEXR.
-    "exr": ["openexr>=3.3"],
     "openvino": ["openvino>=2025.4", "onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     "ray": ["ray[data]>=2.50"],
     "eval": ["scipy>=1.14", "pandas>=2.2"],
