@@ -122,3 +122,23 @@ def toy_depth_unet():
         return keras.Model(images, [features, *maps], name="depth_unet")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def toy_backbone():
+    """A builder of random features with maps of stride 4, 8, 16 and 32, as EfficientNet-Lite0's."""
+    import keras
+    from keras import layers
+
+    def build(seed=0):
+        start = [keras.initializers.HeNormal(seed + k) for k in range(5)]
+        images = x = keras.Input((None, None, 3))
+        maps = []
+        for stride, (filters, kernel) in enumerate(zip((8, 8, 12, 16, 16), start, strict=True)):
+            x = layers.Conv2D(filters, 3, 2, "same", activation="relu", kernel_initializer=kernel)(
+                x
+            )
+            maps += [x] if stride else []
+        return keras.Model(images, maps, name="toy_backbone")
+
+    return build
