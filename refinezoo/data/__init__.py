@@ -20,6 +20,7 @@ _HOMES = {
     "UnpairedImages": ".pairing",
     "unpaired": ".pairing",
     "unpaired_tf_dataset": ".pairing_tf",
+    "MatchedCrops": ".matching",
     "load_digits": ".digits",
     "list_images": ".formats",
     "recognise": ".formats",

@@ -1,17 +1,21 @@
 """Unpaired batches of synthetic and real pictures, for any Keras backend."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import cv2
 import keras
 import numpy as np
 
-from refinezoo.data.augmentation import Augmentation
+from refinezoo.data.augmentation import Augmentation, crop
+from refinezoo.data.coco import CocoDataset
 from refinezoo.data.labels import Labels, read_labels
+from refinezoo.data.matching import MatchedCrops, Matches
 from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
 from refinezoo.errors import RefinezooError, did_you_mean
 
+Encode = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 DOMAINS = ("synthetic", "real")
 CROPS = ("random", "centre", "resize")
 ZOOM = 286 / 256  # CycleGAN scales to 286 and crops 256
@@ -37,6 +41,9 @@ class UnpairedSampler:
         resize_masks: bool,
         memory_budget: int,
         labels: Labels | None = None,
+        matched_crops: MatchedCrops | None = None,
+        class_ids: bool = False,
+        encode: Encode | None = None,
     ) -> None:
         if crop not in CROPS:
             raise RefinezooError(
@@ -51,10 +58,21 @@ class UnpairedSampler:
         self.seed = seed
         # "resize" shrinks in one step from the full picture.
         short_side = 1 << 30 if crop == "resize" else int(np.ceil(image_size * ZOOM))
+        if matched_crops is not None:
+            short_side = int(np.ceil(image_size / matched_crops.window))
         self.domains = [
-            Pictures(source, masks, short_side, memory_budget // 2, resize_masks, domain)
+            Pictures(
+                source,
+                masks,
+                short_side,
+                memory_budget // 2,
+                resize_masks,
+                domain,
+                class_ids and domain == "synthetic",
+            )
             for source, domain in zip((synthetic, real), DOMAINS, strict=True)
         ]
+        self.encode, self.objects = encode, _objects(synthetic) if encode else []
         # What each render is, beside its picture and maps.
         self.labels = labels.of(self.domains[0].items) if labels else {}
         if "quaternion" in self.labels and self.augmentation is not None:
@@ -63,9 +81,14 @@ class UnpairedSampler:
                 "turned picture does not keep, received an augmentation."
             )
         self._orders: dict[tuple[int, int], np.ndarray] = {}
+        self.matches: Matches | None = None
+        if matched_crops is not None:
+            self.matches = Matches(self.domains, matched_crops, self._scaled, seed)
 
     def index(self, domain: int, t: int) -> int:
         """Which picture sample t of a domain shows."""
+        if self.matches is not None:
+            return self.matches.draw(domain, t)[0]
         count = len(self.domains[domain])
         turn, place = divmod(t, count)
         # tf.data asks from several threads, so that self._orders may be another one at every use.
@@ -83,13 +106,21 @@ class UnpairedSampler:
         """
         record = {}
         for key, array in self.domains[domain][self.index(domain, t)].items():
-            rng = np.random.default_rng([self.seed, 1 << 32, domain, t])  # the same window for all
-            record[key] = self._window(array, rng, nearest=key in MAPS)
+            window = self._window(array, domain, t)  # the same for all
+            record[key] = self._scaled(array, window, nearest=key in MAPS)
             if key in MAPS:
-                record[key] = record[key][..., None].astype(np.float32)
+                dtype = array.dtype if key == "class_ids" else np.float32
+                record[key] = record[key][..., None].astype(dtype)
+        if self.encode is not None and domain == 0:
+            record |= self._seen(self.objects[self.index(domain, t)], array.shape, window)
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
+        if "boxes_xywh" in record:
+            corners = record.pop("boxes_xywh") / np.float32(self.image_size)
+            corners[:, 2:] += corners[:, :2]
+            objects = (record.pop(key) for key in ("labels", "crowd"))
+            record["targets"] = self.encode(corners, *objects)
         record = {key: np.ascontiguousarray(value) for key, value in record.items()}
         if domain == 0:
             here = self.index(domain, t)
@@ -104,21 +135,47 @@ class UnpairedSampler:
             out[name] = {key: np.stack([s[key] for s in samples]) for key in samples[0]}
         return out
 
-    def _window(self, array, rng, nearest: bool) -> np.ndarray:
+    def _window(self, array, domain: int, t: int) -> tuple[int, ...]:
+        """Sample t's window, y, x, height and width, in its picture."""
+        if self.matches is not None:
+            return self.matches.draw(domain, t)[1]
         height, width = array.shape[:2]
-        h, w, x, y = height, width, 0, 0
-        if self.crop != "resize":
-            short = min(height, width)
-            h = w = short
-            x, y = (width - short) // 2, (height - short) // 2
-            if self.crop == "random":
-                h = w = max(1, round(short * rng.uniform(1 / ZOOM, 1.0)))
-                x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+        if self.crop == "resize":
+            return 0, 0, height, width
+        short = min(height, width)
+        if self.crop == "centre":
+            return (height - short) // 2, (width - short) // 2, short, short
+        rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
+        side = max(1, round(short * rng.uniform(1 / ZOOM, 1.0)))
+        x = int(rng.integers(width - side + 1))
+        return int(rng.integers(height - side + 1)), x, side, side
+
+    def _seen(self, objects, shape, window) -> dict[str, np.ndarray]:
+        """Boxes of a picture, kept at `shape`, as its window of `image_size` shows them."""
+        y, x, h, w = window
+        kept = shape[1] / objects.width, shape[0] / objects.height
+        seen = crop(
+            {
+                "image": np.broadcast_to(np.uint8(0), (*shape[:2], 3)),
+                "boxes_xywh": objects.boxes_xywh * np.float32([*kept, *kept]),
+                "labels": objects.labels,
+                "crowd": objects.crowd,
+            },
+            *(x, y, w, h),
+        )
+        size = np.float32(self.image_size)
+        seen["boxes_xywh"] = seen["boxes_xywh"] * np.array([size / w, size / h] * 2, np.float32)
+        del seen["image"]
+        return seen
+
+    def _scaled(self, array, window: tuple[int, ...], nearest: bool = False) -> np.ndarray:
+        y, x, h, w = window
         size = (self.image_size, self.image_size)
         mode = cv2.INTER_AREA if max(h, w) > self.image_size else cv2.INTER_LINEAR
         mode = cv2.INTER_NEAREST_EXACT if nearest else mode
-        window = np.ascontiguousarray(array[y : y + h, x : x + w])
-        return cv2.resize(window, size, interpolation=mode)
+        return cv2.resize(
+            np.ascontiguousarray(array[y : y + h, x : x + w]), size, interpolation=mode
+        )
 
 
 class UnpairedImages(keras.utils.PyDataset):
@@ -185,6 +242,9 @@ def unpaired(
     resize_masks: bool = False,
     memory_budget: int = 2 << 30,
     labels: Labels | str | os.PathLike | None = None,
+    matched_crops: MatchedCrops | None = None,
+    class_ids: bool = False,
+    encode: Encode | None = None,
     initial_epoch: int = 0,
     **kwargs,
 ) -> UnpairedImages:
@@ -206,6 +266,10 @@ def unpaired(
         resize_masks: bring masks of another size to their picture's (nearest, logged).
         memory_budget: bytes for decoded pictures; what does not fit is read when needed.
         labels: CSV file of the renders' classes (and rotations), as `read_labels` reads it.
+        matched_crops: show pairs of crops of alike content instead of `crop`, see `MatchedCrops`;
+            `sampler.matches.report()` of what is returned says what has no counterpart.
+        class_ids: give the class of each pixel of the renders as well, from `masks/`.
+        encode: `encode` of a detector: renders of a COCO set come with its targets.
         initial_epoch: where in the stream to start, to resume a training.
         **kwargs: `workers`, `max_queue_size`, ... of `keras.utils.PyDataset`.
 
@@ -215,6 +279,7 @@ def unpaired(
         missing}, "real": {...}}`, with `labels` also "label" int32 [B] and "quaternion" float32
         [B, 4] of the renders. Masks lie in `foreground_masks/`, depth in `depth/` (16-bit PNG
         in millimetres or `.npy` in metres) beside `images/`; a domain without them has none.
+        With `class_ids` "class_ids" uint8 [B, S, S, 1], with `encode` "targets" of the renders.
 
     Raises:
         RefinezooError: no or unreadable pictures, maps missing for some, impossible arguments.
@@ -233,8 +298,23 @@ def unpaired(
         resize_masks=resize_masks,
         memory_budget=memory_budget,
         labels=labels,
+        matched_crops=matched_crops,
+        class_ids=class_ids,
+        encode=encode,
     )
     return UnpairedImages(sampler, batch_size, steps, initial_epoch, **kwargs)
+
+
+def _objects(source: Any) -> list[Any]:
+    """The records of a COCO set, in the order of its pictures."""
+    if isinstance(source, str | os.PathLike):
+        source = CocoDataset.load(source)
+    if not hasattr(source, "records"):
+        raise RefinezooError(
+            "expected renders as a COCO set (folder, annotations file or CocoDataset) to encode "
+            f"their boxes, received {type(source).__name__}."
+        )
+    return source.records
 
 
 def _check_batches(batch_size: int, steps: int | None) -> None:

@@ -16,12 +16,16 @@ from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import list_images, recognise
 from refinezoo.data.formats.base import beside
 from refinezoo.data.images import read_image
-from refinezoo.data.mask_files import read_foreground_mask
+from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
 from refinezoo.data.masks import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 MaskFunction = Callable[[np.ndarray], np.ndarray]
-MAPS = ("foreground_mask", "depth_m")  # resized by nearest, so that no value is made up
+MAPS = (
+    "foreground_mask",
+    "depth_m",
+    "class_ids",
+)  # resized by nearest, so that no value is made up
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +42,7 @@ class Pictures:
         budget: bytes of memory for decoded pictures; beyond that they are read when needed.
         resize_masks: bring masks of another size to their picture's instead of refusing them.
         domain: "synthetic" or "real", for messages.
+        class_ids: read the class of each pixel as well.
 
     Raises:
         RefinezooError: no pictures, unreadable ones, masks missing for some, wrong arrays.
@@ -51,6 +56,7 @@ class Pictures:
         budget: int,
         resize_masks: bool,
         domain: str,
+        class_ids: bool = False,
     ) -> None:
         found = _found(source, domain)
         self.items, self.sizes, self.depth_unit_m = found.items, found.sizes, found.depth_unit_m
@@ -60,6 +66,9 @@ class Pictures:
         self.domain = domain
         self.mask_files = self._complete(found.labels, "foreground_mask", masks is not None)
         self.depth_files = self._complete(found.labels, "depth")
+        self.id_files: list[Path | None] = [None] * len(self.items)
+        if class_ids:
+            self.id_files = self._complete(found.labels, "class_ids", needed=True)
         first = self._load(0)
         self.keys = tuple(first)
         weight = sum(array.nbytes for array in first.values()) * len(self.items)
@@ -82,7 +91,8 @@ class Pictures:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         """`image` uint8 [h, w, 3] and, where the domain has them, the maps of `MAPS`.
 
-        `foreground_mask` is uint8 [h, w], 1 = object; `depth_m` float32 [h, w], 0 = missing.
+        `foreground_mask` is uint8 [h, w], 1 = object; `depth_m` float32 [h, w], 0 = missing;
+        `class_ids` uint8 [h, w].
         """
         return self.memory[index] if self.memory is not None else self._load(index)
 
@@ -106,6 +116,13 @@ class Pictures:
                     f"expected depth of the size of its image, {height} x {width}, received "
                     f"{list(found['depth_m'].shape)} in {depth}. Render both at one size."
                 )
+        if (ids := self.id_files[index]) is not None:
+            found["class_ids"] = read_class_ids(ids)
+            if found["class_ids"].shape != (height, width):
+                raise RefinezooError(
+                    f"expected class ids of the size of their image, {height} x {width}, received "
+                    f"{list(found['class_ids'].shape)} in {ids}. Export both at one size."
+                )
         scale = self.short_side / min(height, width)
         if scale >= 1:
             return found
@@ -116,19 +133,27 @@ class Pictures:
         }
 
     def _complete(
-        self, labels: dict[str, dict[Path, Path]], kind: str, made: bool = False
+        self,
+        labels: dict[str, dict[Path, Path]],
+        kind: str,
+        made: bool = False,
+        needed: bool = False,
     ) -> list[Path | None]:
-        """The label file of each picture, for all or none unless the rest can be `made`."""
+        """The label file of each picture, for all or none unless the rest can be `made`.
+
+        All of them where they are `needed`.
+        """
         known = labels.get(kind, {})
         files = [known.get(item) if isinstance(item, Path) else None for item in self.items]
         without = sum(file is None for file in files)
-        if not made and 0 < without < len(files):
+        if not made and without and (needed or without < len(files)):
             folder, remedy = {
                 "foreground_mask": (
                     "foreground_masks/",
                     "or pass masks=refinezoo.data.masks.grabcut_mask (masks: grabcut)",
                 ),
                 "depth": ("depth/", "or move that folder away"),
+                "class_ids": ("masks/", "or train without class ids"),
             }[kind]
             raise RefinezooError(
                 f"expected a file in {folder} for every {self.domain} picture, {without} of "
