@@ -7,6 +7,8 @@ from refinezoo.layers.noise import DropoutAndNoise, PixelNoise, RepeatToSize
 from refinezoo.layers.normalization import InstanceNormalization, batch_normalization
 from refinezoo.layers.padding import ReflectionPadding2D
 from refinezoo.layers.roi_pool import RoIMaxPooling
+from refinezoo.layers.shift_and_cutout import ShiftAndCutout
+from refinezoo.layers.spectral import SpectralConv2D
 from refinezoo.layers.upsampling import NearestUpsampling2D
 
 __all__ = [
@@ -20,5 +22,7 @@ __all__ = [
     "ReflectionPadding2D",
     "RepeatToSize",
     "RoIMaxPooling",
+    "ShiftAndCutout",
+    "SpectralConv2D",
     "batch_normalization",
 ]

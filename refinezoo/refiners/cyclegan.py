@@ -5,6 +5,9 @@
                        + lambda_identity lambda_cycle [ |G(y) - y|_1 + |F(x) - x|_1 ]
 
 x synthetic, y real, G: synthetic -> real, F: real -> synthetic; least-squares GAN, history pool.
+Not in the paper: a projected discriminator (`refiners.judge`) beside the PatchGAN or in its place,
+lambda_perceptual d(G(x), x), a distance in frozen features, and lambda_task L(T(G(x)), labels of x)
+of a downstream model T (`refiners.task`).
 """
 
 import keras
@@ -15,15 +18,18 @@ from refinezoo.layers import ImagePool
 from refinezoo.layers.colour import colour_layer
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
+from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
+from refinezoo.refiners.judge import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.task import Task
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 
 
 @register
-class CycleGAN(Refiner, AlternatingModel):
+class CycleGAN(Judged, Refiner, AlternatingModel):
     """Unpaired image translation with cycle consistency.
 
     Training batch: `{"synthetic": {"image"}, "real": {"image"}}`, uint8 `[B, H, W, 3]`.
@@ -39,14 +45,31 @@ class CycleGAN(Refiner, AlternatingModel):
             the light of the photos: None, `"match"` (`ColourMatch`: the statistics of a random
             photo) or `"transport"` (`ColourTransport`); `adapt` fills it.
         colour_photos: photos that `"match"` draws from.
-        discriminator_width: filters of the discriminators' first layer; None is `width`.
+        discriminator: `"patch"` (paper), `"projected"`, frozen ImageNet features with light heads,
+            or `"both"`.
+        judge: settings of the projected one, see `ProjectedJudge`: `{"taps": 2}`.
+        backbone: its features, as `projected_features` takes them; None is the zoo's
+            EfficientNet-Lite0. Only training needs it: presets do not hold it, and a `.keras` file
+            can be opened again with the zoo's alone.
+        discriminator_width: filters of the PatchGANs' first layer; None is `width`.
         discriminator_layers: their strided layers: 3 judge patches of 70 px (paper), 2 of 34 px.
         normalised: instance norm in all networks (paper). It hides from discriminators how sharp a
             picture is, and small generators were seen to grow bright spots to steer it.
         lambda_cycle: weight of the cycle-consistency loss.
         lambda_identity: weight of the identity loss, as a share of `lambda_cycle`.
+        lambda_projected: weight of the projected discriminators in the generators' loss.
+        lambda_perceptual: weight of `perceptual_loss` between G(x) and x on three maps of
+            `backbone`: keeps print and edges, and leaves the light free.
+        task_loss: a downstream model, or its name in the zoo, whose loss on refined renders G has
+            to keep low; the renders then come with `"targets"` (detectors), `"class_ids"`
+            (segmenters), `"depth_m"` or `"label"`. Presets do not hold it.
+        lambda_task: weight of that loss.
+        train_task: whether the model learns along from the refined renders; else it is frozen.
         pool_size: images in each discriminator's history.
-        learning_rate: of Adam with beta_1 0.5 in `compile()`.
+        learning_rate: of Adam with beta_1 0.5 in `compile()`. Without norms, take 1e-4 for whole
+            scenes, where 2e-4 was seen to diverge.
+        clip_norm: longest gradient, per variable; 0 clips none. None is 1 with a projected
+            discriminator and 0 without.
         decay_steps: `(constant, linear)`: steps at that rate, then steps in which it falls to 0;
             the paper's are those of 100 epochs each. None keeps the rate.
         ema_decay: 0, or the decay of a running mean of G's weights, which then refines.
@@ -54,6 +77,8 @@ class CycleGAN(Refiner, AlternatingModel):
     """
 
     stride = 4
+    judged = ("real", "synthetic")
+    not_saved = ("backbone", "task_loss")
 
     def __init__(
         self,
@@ -66,13 +91,22 @@ class CycleGAN(Refiner, AlternatingModel):
         residual=False,
         colour=None,
         colour_photos=256,
+        discriminator="patch",
+        judge=None,
+        backbone=None,
         discriminator_width=None,
         discriminator_layers=3,
         normalised=True,
         lambda_cycle=10.0,
         lambda_identity=0.5,
+        lambda_projected=1.0,
+        lambda_perceptual=0.0,
+        task_loss=None,
+        lambda_task=1.0,
+        train_task=False,
         pool_size=50,
         learning_rate=2e-4,
+        clip_norm=None,
         decay_steps=None,
         ema_decay=0.0,
         seed=0,
@@ -82,6 +116,12 @@ class CycleGAN(Refiner, AlternatingModel):
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.ema_decay = ema_decay
+
+        self.declare_judge(discriminator, judge, backbone)
+        self.train_task, self.task_network = train_task, None
+        object.__setattr__(self, "task", None)  # its network alone is tracked
+        object.__setattr__(self, "task_model", task_loss)
+        self.clip_norm = (1.0 if self.projected else 0.0) if clip_norm is None else clip_norm
 
         if generator not in ("resnet", "affine"):
             raise RefinezooError(
@@ -105,7 +145,7 @@ class CycleGAN(Refiner, AlternatingModel):
         self.generator_s2r = make_generator("generator_s2r")
         self.generator_r2s = make_generator("generator_r2s")
 
-        def discriminator(name):
+        def patches(name):
             return patch_discriminator(
                 width=discriminator_width or width,
                 layers_strided=discriminator_layers,
@@ -113,8 +153,9 @@ class CycleGAN(Refiner, AlternatingModel):
                 name=name,
             )
 
-        self.discriminator_real = discriminator("discriminator_real")
-        self.discriminator_synthetic = discriminator("discriminator_synthetic")
+        if self.patches:
+            self.discriminator_real = patches("discriminator_real")
+            self.discriminator_synthetic = patches("discriminator_synthetic")
         self.generator_mean = None
         if ema_decay:
             self.generator_mean = make_generator("generator_mean")
@@ -127,17 +168,18 @@ class CycleGAN(Refiner, AlternatingModel):
             x = self.colour(images, no_seed(images))
         refined = (self.generator_mean or self.generator_s2r)(x)
         self.inference_network = keras.Model(images, refined, name="refiner")
-        self.track_losses(
-            {
-                "adversarial_s2r": 1.0,
-                "adversarial_r2s": 1.0,
-                "cycle": lambda_cycle,
-                "identity": lambda_cycle * lambda_identity,
-                **self.extra_loss_weights(),
-                "discriminator_real": 1.0,
-                "discriminator_synthetic": 1.0,
-            }
-        )
+        weights = {"cycle": lambda_cycle, "identity": lambda_cycle * lambda_identity}
+        if self.patches:
+            weights = {"adversarial_s2r": 1.0, "adversarial_r2s": 1.0, **weights}
+            weights |= {"discriminator_real": 1.0, "discriminator_synthetic": 1.0}
+        if self.projected:
+            weights |= {f"projected_{way}": lambda_projected for way in ("s2r", "r2s")}
+            weights |= {f"discriminator_projected_{half}": 1.0 for half in self.required_keys}
+        if lambda_perceptual:
+            weights["perceptual"] = lambda_perceptual
+        if task_loss is not None:
+            weights["task"] = lambda_task
+        self.track_losses(weights | self.extra_loss_weights())
         self.built = True
 
     def call(self, inputs, training=False):
@@ -160,39 +202,59 @@ class CycleGAN(Refiner, AlternatingModel):
     # ---- the game
 
     def players(self):
-        """The two generators move together, then the two discriminators."""
-        return {
-            "generators": Player((self.generator_s2r, self.generator_r2s)),
-            "discriminators": Player((self.discriminator_real, self.discriminator_synthetic)),
-        }
+        """The two generators move together, then the two discriminators and the judge's heads."""
+        clip = self.clip_norm or None
+        players = {"generators": Player((self.generator_s2r, self.generator_r2s), clip)}
+        if self.patches:
+            judges = (self.discriminator_real, self.discriminator_synthetic)
+            players["discriminators"] = Player(judges, clip)
+        if self.judge:
+            players["judge"] = Player((self.judge,), clip)
+        if self.task and self.train_task:
+            players["task"] = Player((self.task_network,), clip)
+        return players
 
     def turns(self):
-        """Generators, then discriminators on the images just made, through the pools."""
-        players = self.players()
+        """Generators, then discriminators on the images just made, through the pools.
+
+        A task model that trains along learns in the generators' turn, which has its loss.
+        """
+        networks = {name: player.networks for name, player in self.players().items()}
+        made = networks.pop("generators") + networks.pop("task", ())
         return [
-            Turn((Objective(self.generator_loss, players["generators"].networks),)),
-            Turn((Objective(self.discriminator_loss, players["discriminators"].networks),)),
+            Turn((Objective(self.generator_loss, made),)),
+            Turn((Objective(self.discriminator_loss, sum(networks.values(), ())),)),
         ]
 
     def default_optimizers(self):
         """Adam, beta_1 0.5, for each player."""
-        rate = self.learning_rate
-        if self.decay_steps:
-            rate = ConstantThenLinear(rate, *self.decay_steps)
+
+        def scheduled(rate):
+            return ConstantThenLinear(rate, *self.decay_steps) if self.decay_steps else rate
+
         return {
-            player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
+            player: self.judge.optimizer(scheduled)
+            if player == "judge"
+            else keras.optimizers.Adam(scheduled(self.learning_rate), beta_1=0.5, epsilon=1e-8)
             for player in self.players()
         }
 
     def prepare_training(self):
-        """Makes the history pools."""
+        """Makes the pools of the PatchGANs and, once, the frozen features, judge and task."""
         shape = (None, self.image_size, self.image_size, 3)
         self.pools = [
             ImagePool(self.pool_size, self.seed + i, name=f"pool_{half}")
-            for i, half in enumerate(("refined", "unrefined"))
+            for i, half in enumerate(("refined", "unrefined") if self.patches else ())
         ]
         for pool in self.pools:
             pool.build(shape)
+        self.prepare_judge(features="perceptual" in self.loss_weights)
+        if self.task_model is not None and self.task is None:
+            object.__setattr__(self, "task", Task(self.task_model))
+            self.task_network = self.task.network
+            self.task_network.trainable = self.train_task
+            keys = (*self.required_keys["synthetic"], self.task.key)
+            self.required_keys = {**self.required_keys, "synthetic": keys}
 
     def generator_loss(self, batch, outputs):
         """L_GAN both ways, cycle and identity; puts out the refined and unrefined images."""
@@ -203,11 +265,12 @@ class CycleGAN(Refiner, AlternatingModel):
         unrefined = self.generator_r2s(y, training=True)
         back_x = self.generator_r2s(refined, training=True)
         back_y = self.generator_s2r(unrefined, training=True)
-        terms = {
-            "adversarial_s2r": lsgan_generator_loss(self.discriminator_real(refined)),
-            "adversarial_r2s": lsgan_generator_loss(self.discriminator_synthetic(unrefined)),
-            "cycle": l1_loss(back_x, x) + l1_loss(back_y, y),
-        }
+        terms = {"cycle": l1_loss(back_x, x) + l1_loss(back_y, y)}
+        if self.patches:
+            terms |= {
+                "adversarial_s2r": lsgan_generator_loss(self.discriminator_real(refined)),
+                "adversarial_r2s": lsgan_generator_loss(self.discriminator_synthetic(unrefined)),
+            }
         if self.loss_weights["identity"]:
             terms["identity"] = l1_loss(self.generator_s2r(y, training=True), y) + l1_loss(
                 self.generator_r2s(x, training=True), x
@@ -221,7 +284,24 @@ class CycleGAN(Refiner, AlternatingModel):
             "back_y": back_y,
         }
         terms |= self.extra_losses_of(batch, made)
-        return terms, {"x": x, "refined": refined, "unrefined": unrefined}
+        kept = {"x": x, "refined": refined, "unrefined": unrefined}
+        if "perceptual" in self.loss_weights:
+            maps = [
+                keras.tree.flatten(self.backbone(images, training=False))[:3]
+                for images in (refined, x)
+            ]
+            terms["perceptual"] = perceptual_loss(*maps)
+        if self.task:
+            terms["task"] = self.task.loss(refined, batch["synthetic"][self.task.key])
+        if self.judge:
+            kept["views"] = views = self.look((refined, unrefined), outputs, self.masks(batch))
+            terms["projected_s2r"] = self.judge.generator_loss("real", views[0])
+            terms["projected_r2s"] = self.judge.generator_loss("synthetic", views[1])
+        return terms, kept
+
+    def masks(self, batch):
+        """Masks of the goods in renders and in photos, for a judge with `regions`."""
+        return None
 
     def extra_loss_weights(self):
         """Loss terms that a variant adds, name -> lambda."""
@@ -232,18 +312,29 @@ class CycleGAN(Refiner, AlternatingModel):
         return {}
 
     def discriminator_loss(self, batch, outputs):
-        """Each discriminator tells its domain from the pooled images of a generator."""
+        """Each discriminator tells its domain from the pooled images of a generator.
+
+        The judge's fakes are those just made, whose features the generators' turn has computed.
+        """
+        x, y, terms = outputs["x"], batch["real"]["image"], {}
         refined, unrefined = outputs["refined"], outputs["unrefined"]
-        if self.pool_size and outputs["training"]:
-            refined, unrefined = self.pools[0](refined), self.pools[1](unrefined)
-
-        def tell(discriminator, true, fake):
-            return lsgan_discriminator_loss(discriminator(true), discriminator(fake))
-
-        return {
-            "discriminator_real": tell(self.discriminator_real, batch["real"]["image"], refined),
-            "discriminator_synthetic": tell(self.discriminator_synthetic, outputs["x"], unrefined),
-        }, {}
+        if self.patches:
+            if self.pool_size and outputs["training"]:
+                refined, unrefined = self.pools[0](refined), self.pools[1](unrefined)
+            for half, discriminator, true, fake in (
+                ("real", self.discriminator_real, y, refined),
+                ("synthetic", self.discriminator_synthetic, x, unrefined),
+            ):
+                loss = lsgan_discriminator_loss(discriminator(true), discriminator(fake))
+                terms[f"discriminator_{half}"] = loss
+        if self.judge:
+            render, photo = self.look((x, y), outputs, self.masks(batch))
+            refined, unrefined = outputs["views"]
+            for half, true, fake in (("real", photo, refined), ("synthetic", render, unrefined)):
+                terms[f"discriminator_projected_{half}"] = self.judge.discriminator_loss(
+                    half, true, fake, outputs["training"]
+                )
+        return terms, {}
 
     def check_batch(self, data):
         """As the base class; also the size, and a seed for the draw of colours."""

@@ -41,6 +41,7 @@ class CycleGANForegroundBackground(CycleGAN):
         "synthetic": ("image", "foreground_mask"),
         "real": ("image", "foreground_mask"),
     }
+    regions = True
 
     def __init__(
         self,
@@ -61,6 +62,10 @@ class CycleGANForegroundBackground(CycleGAN):
         self._lambdas = (lambda_background, lambda_foreground, lambda_content)
         super().__init__(**kwargs)
         self.fg_on, self.hue_distance = fg_on, hue_distance
+
+    def masks(self, batch):
+        """The goods' masks, for a judge with heads for goods and for the rest."""
+        return [batch[half]["foreground_mask"] for half in ("synthetic", "real")]
 
     def extra_loss_weights(self):
         """Weights of `background`, `foreground` and, if it is on, `content`."""

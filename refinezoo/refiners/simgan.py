@@ -22,12 +22,13 @@ from refinezoo.losses.simgan import (
 )
 from refinezoo.models.registry import register
 from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
+from refinezoo.refiners.judge import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 
 
 @register
-class SimGAN(Refiner, AlternatingModel):
+class SimGAN(Judged, Refiner, AlternatingModel):
     """Refines locally, close to the input, until no patch tells refined from real.
 
     Training batch: `{"synthetic": {"image"}, "real": {"image"}}`, uint8 `[B, H, W, 3]` (or
@@ -38,9 +39,14 @@ class SimGAN(Refiner, AlternatingModel):
         channels: 3, or 1: images are averaged to grey, refined, and come back as grey RGB.
         width: filters of the refiner (64 in the paper).
         blocks: its residual blocks (4 for gaze, 10 for hands).
-        discriminator_width: filters of the discriminator's first layer (96 in the paper).
+        discriminator: `"patch"` (paper), `"projected"`, frozen ImageNet features with light heads,
+            or `"both"`; both see the history.
+        judge: settings of the projected one, see `ProjectedJudge`: `{"taps": 2}`.
+        backbone: its features, as `CycleGAN(backbone=...)`.
+        discriminator_width: filters of the patches' first layer (96 in the paper).
         lambda_self_regularisation: weight of the mean L1, against a mean over patches. The ports'
             0.5 with sums over 35x55 pixels and 9x14 patches is 7.6 here.
+        lambda_projected: weight of the projected discriminator in the refiner's loss.
         psi: what refining must keep: `"identity"`, `"channel_mean"` or `"feature"`.
         features: for `"feature"`, a `keras.Model` of images `[B, H, W, channels]` to a feature
             map. Only training needs it: it is not saved.
@@ -54,7 +60,7 @@ class SimGAN(Refiner, AlternatingModel):
         seed: of the history.
     """
 
-    not_saved = ("features",)
+    not_saved = ("features", "backbone")
 
     def __init__(
         self,
@@ -63,8 +69,12 @@ class SimGAN(Refiner, AlternatingModel):
         channels=3,
         width=64,
         blocks=4,
+        discriminator="patch",
+        judge=None,
+        backbone=None,
         discriminator_width=96,
         lambda_self_regularisation=7.6,
+        lambda_projected=1.0,
         psi="identity",
         features=None,
         pool_size=512,
@@ -83,16 +93,22 @@ class SimGAN(Refiner, AlternatingModel):
                 f"expected channels 1 or 3 and psi of {', '.join(PSI)}, received {channels} and "
                 f"{psi!r}."
             )
-        for name in self.arguments.keys() - {"features"}:
+        for name in self.arguments.keys() - {*self.not_saved, "discriminator", "judge"}:
             setattr(self, name, self.arguments[name])
+        self.declare_judge(discriminator, judge, backbone)
         object.__setattr__(self, "features", features)  # not to be tracked, trained or saved
         self.refiner = simgan_refiner(width=width, blocks=blocks, channels=channels)
-        self.discriminator = simgan_discriminator(width=discriminator_width, channels=channels)
+        self.discriminator = None
+        if self.patches:
+            self.discriminator = simgan_discriminator(width=discriminator_width, channels=channels)
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(images, self._in_colour(images), name="simgan")
-        self.track_losses(
-            {"l_real": 1.0, "self_regularisation": lambda_self_regularisation, "discriminator": 1.0}
-        )
+        weights = {"self_regularisation": lambda_self_regularisation}
+        if self.patches:
+            weights |= {"l_real": 1.0, "discriminator": 1.0}
+        if self.projected:
+            weights |= {"projected": lambda_projected, "discriminator_projected": 1.0}
+        self.track_losses(weights)
         self.built = True
 
     def call(self, inputs, training=False):
@@ -108,21 +124,27 @@ class SimGAN(Refiner, AlternatingModel):
     # ---- the game
 
     def players(self):
-        """The refiner R and the discriminator D."""
+        """The refiner R, the discriminator D and the judge's heads."""
+        networks = {
+            "refiner": self.refiner,
+            "discriminator": self.discriminator,
+            "judge": self.judge,
+        }
         return {
-            "refiner": Player((self.refiner,), clip_norm=self.clip_norm),
-            "discriminator": Player((self.discriminator,), clip_norm=self.clip_norm),
+            name: Player((network,), clip_norm=self.clip_norm)
+            for name, network in networks.items()
+            if network is not None
         }
 
     def turns(self):
         """R alone, D alone, then K_g moves of R and K_d of D per step."""
-        refiner, discriminator = (player.networks for player in self.players().values())
+        refiner, *judges = (player.networks for player in self.players().values())
         first = self.pretrain_refiner
         both = first + self.pretrain_discriminator
         turns = [
             Turn((Objective(self.refiner_loss, refiner),), since=both, repeat=self.refiner_moves),
             Turn(
-                (Objective(self.discriminator_loss, discriminator),),
+                (Objective(self.discriminator_loss, sum(judges, ())),),
                 since=first,
                 repeat=self.discriminator_moves,
             ),
@@ -133,10 +155,15 @@ class SimGAN(Refiner, AlternatingModel):
 
     def default_optimizers(self):
         """Adam for each player."""
-        return {player: keras.optimizers.Adam(self.learning_rate) for player in self.players()}
+        return {
+            player: self.judge.optimizer()
+            if player == "judge"
+            else keras.optimizers.Adam(self.learning_rate)
+            for player in self.players()
+        }
 
     def prepare_training(self):
-        """Makes the history of refined images.
+        """Makes the history of refined images and the judge.
 
         Raises:
             RefinezooError: psi "feature" without features.
@@ -149,6 +176,7 @@ class SimGAN(Refiner, AlternatingModel):
             )
         self.history_pool = ImagePool(self.pool_size, self.seed, half_batches=True, name="history")
         self.history_pool.build((None, self.image_size, self.image_size, self.channels))
+        self.prepare_judge()
 
     def pretraining_loss(self, batch, outputs):
         """The self-regularisation alone."""
@@ -159,19 +187,28 @@ class SimGAN(Refiner, AlternatingModel):
         """l_real and the self-regularisation."""
         images = batch["synthetic"]["image"]
         refined = self.refiner(images)
-        return {
-            "l_real": local_adversarial_loss(self.discriminator(refined), REAL),
-            "self_regularisation": self._kept(refined, images),
-        }, {}
+        terms = {"self_regularisation": self._kept(refined, images)}
+        if self.patches:
+            terms["l_real"] = local_adversarial_loss(self.discriminator(refined), REAL)
+        if self.judge:
+            terms["projected"] = self.judge.generator_loss("real", *self.look([refined], outputs))
+        return terms, {}
 
     def discriminator_loss(self, batch, outputs):
         """Tells real patches from refined ones, half of these from the history."""
         refined = ops.stop_gradient(self.refiner(batch["synthetic"]["image"]))
         if outputs["training"]:
             refined = self.history_pool(refined)
-        loss = local_adversarial_loss(self.discriminator(refined), REFINED)
-        real = local_adversarial_loss(self.discriminator(batch["real"]["image"]), REAL)
-        return {"discriminator": loss + real}, {}
+        real, terms = batch["real"]["image"], {}
+        if self.patches:
+            terms["discriminator"] = local_adversarial_loss(
+                self.discriminator(refined), REFINED
+            ) + local_adversarial_loss(self.discriminator(real), REAL)
+        if self.judge:
+            terms["discriminator_projected"] = self.judge.discriminator_loss(
+                "real", *self.look([real, refined], outputs), outputs["training"]
+            )
+        return terms, {}
 
     def _kept(self, refined, images):
         return self_regularisation_loss(refined, images, self.psi, self.features)

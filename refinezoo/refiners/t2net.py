@@ -24,6 +24,7 @@ from refinezoo.networks.t2net_discriminators import (
     t2net_image_discriminator,
 )
 from refinezoo.networks.t2net_translator import t2net_translator
+from refinezoo.refiners.judge import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.tasks.depth.depth_unet import (
     DepthPredictor,
@@ -65,7 +66,7 @@ OUTDOOR = {
 
 
 @register
-class T2Net(Refiner, DepthPredictor, AlternatingModel):
+class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
     """Translates synthetic images and learns depth from them, end to end.
 
     Training batch: `{"synthetic": {"image", "depth_m"}, "real": {"image"}}`, images uint8
@@ -84,6 +85,11 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         blocks: residual blocks of the translator.
         residual: the translator starts as the identity (`networks.t2net_translator`).
         max_depth: metres that T can say: 8 indoor, 80 outdoor; farther counts as that.
+        discriminator: what judges images, `"patch"` (paper), `"projected"`, frozen ImageNet
+            features with light heads, or `"both"`.
+        judge: settings of the projected one, see `ProjectedJudge`: `{"taps": 2}`.
+        backbone: its features, as `CycleGAN(backbone=...)`.
+        lambda_projected: weight of the projected discriminator in G's loss.
         lambda_reconstruction: weight of `reconstruction`, |G(x_r) - x_r|_1.
         lambda_task: weight of `task`, L_t.
         lambda_feature: weight of `gan_feature`.
@@ -102,6 +108,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     """
 
     required_keys = {"synthetic": ("image", "depth_m"), "real": ("image",)}
+    not_saved = ("backbone",)
 
     def __init__(
         self,
@@ -115,6 +122,10 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         blocks=7,
         residual=False,
         max_depth=8.0,
+        discriminator="patch",
+        judge=None,
+        backbone=None,
+        lambda_projected=1.0,
         lambda_reconstruction=100.0,
         lambda_task=100.0,
         lambda_feature=0.1,
@@ -132,6 +143,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         super().__init__(**kwargs)
         height, image_width = image_size
         check_settings(max_depth, smoothness_order)
+        self.declare_judge(discriminator, judge, backbone)
         check_size((height, image_width))
         if feature_discriminator not in ("free", "clipped"):
             raise RefinezooError(
@@ -153,7 +165,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         self.depth_network = depth_unet(
             width=depth_width, backbone=depth_backbone, batch_norm=depth_batch_norm
         )
-        self.discriminator_image = t2net_image_discriminator(width=width)
+        self.discriminator_image = t2net_image_discriminator(width=width) if self.patches else None
         self.discriminator_feature = t2net_feature_discriminator(
             cells=cells, channels=8 * depth_width
         )
@@ -164,17 +176,18 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         self.refiner_and_depth = keras.Model(
             images, [self.inference_network(images), self.depth_inference(images)], name="t2net"
         )
-        self.track_losses(
-            {
-                "gan_image": 1.0,
-                "reconstruction": lambda_reconstruction,
-                "task": lambda_task,
-                "gan_feature": lambda_feature,
-                "smoothness": lambda_smoothness,
-                "discriminator_image": 1.0,
-                "discriminator_feature": 1.0,
-            }
-        )
+        weights = {
+            "reconstruction": lambda_reconstruction,
+            "task": lambda_task,
+            "gan_feature": lambda_feature,
+            "smoothness": lambda_smoothness,
+            "discriminator_feature": 1.0,
+        }
+        if self.patches:
+            weights |= {"gan_image": 1.0, "discriminator_image": 1.0}
+        if self.projected:
+            weights |= {"projected": lambda_projected, "discriminator_projected": 1.0}
+        self.track_losses(weights)
         self.built = True
 
     @property
@@ -222,11 +235,12 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
     # ---- the game
 
     def players(self):
-        """G, T and the two discriminators."""
+        """G, T and the discriminators."""
+        judges = {"discriminator_image": self.discriminator_image, "judge": self.judge}
         return {
             "translator": Player((self.translator,)),
             "depth": Player((self.depth_network,)),
-            "discriminator_image": Player((self.discriminator_image,)),
+            **{name: Player((judge,)) for name, judge in judges.items() if judge is not None},
             "discriminator_feature": Player(
                 (self.discriminator_feature,), clip_weights=0.01 if self.clipped else None
             ),
@@ -240,7 +254,7 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         T has no part in L_GAN and the reconstruction; L_s sees the raw photo, in which G has none.
         """
         g, t = self.translator, self.depth_network
-        judges = (self.discriminator_image, self.discriminator_feature)
+        judges = sum((p.networks for p in list(self.players().values())[2:]), ())
         return [
             Turn((Objective(self.synthetic_loss, (g, t)), Objective(self.real_loss, (t,)))),
             Turn((Objective(self.discriminator_loss, judges),), every=self.every),
@@ -250,23 +264,33 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         """Adam with the code's rates and betas; discriminators decay by their own, rarer, steps."""
         rate, depth_rate = self.rates
 
-        def adam(rate, betas, every=1):
+        def scheduled(rate, every=1):
             if self.decay_steps:
                 constant, linear = (steps // every for steps in self.decay_steps)
                 rate = ConstantThenLinear(rate, constant, max(1, linear))
-            return slow_backbone(rate, beta_1=betas[0], beta_2=betas[1], epsilon=1e-8)
+            return rate
 
-        return {
+        def adam(rate, betas, every=1):
+            return slow_backbone(
+                scheduled(rate, every), beta_1=betas[0], beta_2=betas[1], epsilon=1e-8
+            )
+
+        optimizers = {
             "translator": adam(rate, (0.5, 0.9)),
             "depth": adam(depth_rate, (0.95, 0.999)),
-            "discriminator_image": adam(rate, (0.5, 0.9), self.every),
             "discriminator_feature": adam(rate, (0.5, 0.9), self.every),
         }
+        if self.patches:
+            optimizers["discriminator_image"] = adam(rate, (0.5, 0.9), self.every)
+        if self.judge:
+            optimizers["judge"] = self.judge.optimizer(lambda rate: scheduled(rate, self.every))
+        return optimizers
 
     def prepare_training(self):
-        """Makes the history of D."""
+        """Makes the history of D, and the judge."""
         self.pool = ImagePool(self.pool_size, self.seed, name="pool_refined")
         self.pool.build((None, *self.image_size, 3))
+        self.prepare_judge()
 
     def synthetic_loss(self, batch, outputs):
         """L_GAN, reconstruction, L_t and the feature loss of G([x_s; x_r]) and T(G(x_s))."""
@@ -276,13 +300,17 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
         refined, rebuilt = translated[:count], translated[count:]
         features, *maps = self.depth_network(refined, training=training)
         terms = {
-            "gan_image": lsgan_generator_loss(self.discriminator_image(refined, training=training)),
             "reconstruction": l1_loss(rebuilt, real),
             "task": depth_task_loss(maps, batch["synthetic"]["depth_m"], self.max_depth),
             "gan_feature": lsgan_generator_loss(
                 self.discriminator_feature(features, training=training)
             ),
         }
+        if self.patches:
+            logits = self.discriminator_image(refined, training=training)
+            terms["gan_image"] = lsgan_generator_loss(logits)
+        if self.judge:
+            terms["projected"] = self.judge.generator_loss("real", *self.look([refined], outputs))
         if self.pool_size and training:  # at each step, as in the code, though D moves rarely
             refined = self.pool(ops.stop_gradient(refined))
         return terms, {"refined": refined, "features_refined": features}
@@ -296,19 +324,22 @@ class T2Net(Refiner, DepthPredictor, AlternatingModel):
 
     def discriminator_loss(self, batch, outputs):
         """D tells photos from refined images, D_f their features."""
+        training = outputs["training"]
 
         def tell(discriminator, true, fake):
-            judge = (discriminator(x, training=outputs["training"]) for x in (true, fake))
+            judge = (discriminator(x, training=training) for x in (true, fake))
             return lsgan_discriminator_loss(*judge)
 
-        return {
-            "discriminator_image": tell(
-                self.discriminator_image, batch["real"]["image"], outputs["refined"]
-            ),
-            "discriminator_feature": tell(
-                self.discriminator_feature, outputs["features_real"], outputs["features_refined"]
-            ),
-        }, {}
+        images = (batch["real"]["image"], outputs["refined"])
+        features = (outputs["features_real"], outputs["features_refined"])
+        terms = {"discriminator_feature": tell(self.discriminator_feature, *features)}
+        if self.patches:
+            terms["discriminator_image"] = tell(self.discriminator_image, *images)
+        if self.judge:
+            terms["discriminator_projected"] = self.judge.discriminator_loss(
+                "real", *self.look(images, outputs), training
+            )
+        return terms, {}
 
     def check_batch(self, data):
         """As the base class; also the sizes."""

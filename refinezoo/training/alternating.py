@@ -71,14 +71,14 @@ class AlternatingModel(Model):
                 "whose loss scaling does not reach several optimizers. "
                 "Call keras.config.set_dtype_policy('mixed_bfloat16')."
             )
+        self.prepare_training()
         if not isinstance(optimizer, PlayerOptimizer):
             optimizer = PlayerOptimizer(self._optimizers(optimizer))
         optimizer.bind({name: player.variables for name, player in self.players().items()})
-        self.prepare_training()
         super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
 
     def prepare_training(self):
-        """Makes what only training needs (history pools); called by `compile`."""
+        """Makes what only training needs (history pools, a judge); `compile` calls it first."""
 
     def _optimizers(self, given):
         names = list(self.players())

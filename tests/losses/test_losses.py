@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
+from refinezoo.losses.adversarial import (
+    hinge_discriminator_loss,
+    hinge_generator_loss,
+    lsgan_discriminator_loss,
+    lsgan_generator_loss,
+)
 from refinezoo.losses.colour import hue_and_chroma, hue_loss
 from refinezoo.losses.cycle import l1_loss, masked_l1_loss
+from refinezoo.losses.perceptual import perceptual_loss
 
 
 def test_lsgan(rng):
@@ -17,6 +23,37 @@ def test_lsgan(rng):
     assert float(lsgan_generator_loss(fake)) == pytest.approx(np.mean((fake - 1) ** 2), rel=1e-5)
     expected = 0.5 * (np.mean((real - 1) ** 2) + np.mean(fake**2))
     assert float(lsgan_discriminator_loss(real, fake)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_hinge_with_and_without_weights(rng):
+    real, fake = rng.normal(0, 2, size=(2, 2, 5, 5, 1)).astype("float32")
+    w, v = rng.uniform(size=(2, 2, 5, 5, 1)).astype("float32")
+    expected = np.maximum(1 - real, 0).mean() + np.maximum(1 + fake, 0).mean()
+    assert float(hinge_discriminator_loss(real, fake)) == pytest.approx(expected, rel=1e-5)
+    assert float(hinge_generator_loss(fake)) == pytest.approx(-fake.mean(), rel=1e-4)
+    expected = (np.maximum(1 - real, 0) * w).sum() / w.sum()
+    expected += (np.maximum(1 + fake, 0) * v).sum() / v.sum()
+    assert float(hinge_discriminator_loss(real, fake, w, v)) == pytest.approx(expected, rel=1e-5)
+    expected = -(fake * v).sum() / v.sum()
+    assert float(hinge_generator_loss(fake, v)) == pytest.approx(expected, rel=1e-4)
+    # Goods on one side only cannot be compared.
+    assert float(hinge_discriminator_loss(real, fake, 0 * w, v)) == 0.0
+    assert float(hinge_discriminator_loss(real, fake, w, 0 * v)) == 0.0
+    assert float(hinge_generator_loss(fake, 0 * v)) == 0.0
+
+
+def test_perceptual_loss_compares_directions_of_features(rng):
+    maps = [rng.normal(size=(2, n, n, c)).astype("float32") for n, c in ((6, 4), (3, 8))]
+    others = [rng.normal(size=x.shape).astype("float32") for x in maps]
+    expected = []
+    for x, y in zip(maps, others, strict=True):
+        for f, g in zip(x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]), strict=True):
+            cosine = f @ g / np.linalg.norm(f) / np.linalg.norm(g)
+            expected.append((2 - 2 * cosine) / (2 * x.shape[1] ** 2 * 2))
+    assert float(perceptual_loss(maps, others)) == pytest.approx(sum(expected), rel=1e-4)
+    assert float(perceptual_loss(maps, [3 * x for x in maps])) == pytest.approx(0.0, abs=1e-5)
+    blank = [0 * x for x in maps]
+    assert float(perceptual_loss(blank, blank)) == 0.0
 
 
 def test_masked_l1_is_normalised_by_area(rng):

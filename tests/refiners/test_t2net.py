@@ -250,3 +250,26 @@ def test_the_real_networks_train_and_say_depth():
     assert isinstance(alone, DepthUNet) and alone.max_depth == model.max_depth
     pairs = zip(alone.depth_network.get_weights(), model.depth_network.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_projected_judge_takes_the_place_of_d(toy, toy_backbone):
+    model = toy(
+        discriminator="projected",
+        judge={"width": 8, "taps": 1, "balance": None},
+        backbone=toy_backbone(),
+        discriminators_every=2,
+        pool_size=2,
+        decay_steps=(4, 4),
+    )
+    model.compile()
+    assert model.discriminator_image is None
+    assert set(model.players()) == {"translator", "depth", "judge", "discriminator_feature"}
+    steps = []
+    for seed in range(2):
+        before = values(model.judge)
+        logs = model.train_on_batch(batch(seed), return_dict=True)
+        steps.append(moved(before, model.judge))
+    assert steps == [False, True]  # with D_f, at each second step
+    assert {"projected", "discriminator_projected"} < set(logs)
+    assert not {"gan_image", "discriminator_image"} & set(logs)
+    assert all(np.isfinite(value) for value in logs.values())

@@ -41,6 +41,11 @@ class TrainingConfig(Strict):
     )
     image_size: int = Field(default=128, ge=16, description="side of the training crops, pixels")
     crop: str = Field(default="random", description="how crops are cut (refinezoo.data.unpaired)")
+    matched_crops: bool = Field(
+        default=False,
+        description="show crops of renders with crops of photos of alike content (ImageNet "
+        "features; half a picture's side); matched_crops.json says what has no counterpart",
+    )
     augment: bool = True
     batch_size: int = Field(default=1, ge=1)
     steps: int | None = Field(

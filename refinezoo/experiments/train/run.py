@@ -126,8 +126,10 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         )
     epochs = -(-config.steps // config.steps_per_epoch)
     per_epoch = -(-config.steps // epochs)
-    data = _data(config, per_epoch)
     refiner.compile()
+    data = _data(config, per_epoch, refiner)
+    if data.sampler.matches is not None:
+        write_json(out / "matched_crops.json", data.sampler.matches.report())
     log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
     # A resumed run goes on where the interrupted one was in the stream of images.
     place = keras.callbacks.LambdaCallback(
@@ -203,7 +205,7 @@ def _trim_log(path: Path, epochs: int) -> None:
         temporary.write_text(head + "".join(kept) if kept else "", encoding="utf-8")
 
 
-def _data(config: TrainingConfig, steps: int) -> Any:
+def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
     from refinezoo import data
 
     settings: dict[str, Any] = {}
@@ -211,6 +213,13 @@ def _data(config: TrainingConfig, steps: int) -> Any:
         from refinezoo.data.masks import grabcut_mask
 
         settings["masks"] = grabcut_mask
+    if config.matched_crops:
+        from refinezoo.refiners.judge import crop_descriptor
+
+        settings["matched_crops"] = data.MatchedCrops(crop_descriptor())
+    if task := getattr(refiner, "task", None):
+        settings["class_ids"] = task.key == "class_ids"
+        settings["encode"] = task.model.encode if task.key == "targets" else None
     return data.unpaired(
         config.synthetic,
         config.real,

@@ -1,0 +1,66 @@
+"""A downstream model in a refiner's loss: what a render was labelled as must still be seen in it.
+
+    L_task = L(T(G(x)), y),   y the known labels of the render x, L what T itself is trained with
+
+It forbids a refiner to paint over what the labels speak of. CyCADA: Hoffman et al. 2018,
+arXiv 1711.03213; PixelDA: Bousmalis et al. 2017, arXiv 1612.05424.
+"""
+
+import os
+from typing import Any
+
+import keras
+from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers.resizing import resize_bilinear
+from refinezoo.losses.depth import depth_task_loss
+
+#: Kind of a model -> the key of its labels in the synthetic half of a batch.
+KEYS = {"detector": "targets", "segmenter": "class_ids", "depth": "depth_m", "classifier": "label"}
+
+
+class Task:
+    """A detector, segmenter, depth model or classifier, and its loss on refined renders.
+
+    Args:
+        model: one of `refinezoo.tasks`; or the name of one in the zoo, or a preset folder.
+
+    Raises:
+        RefinezooError: another model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        if isinstance(model, str | os.PathLike):
+            import refinezoo
+
+            model = refinezoo.load(model)
+        kind = getattr(getattr(model, "kind", None), "name", None)
+        if kind not in KEYS:
+            raise RefinezooError(
+                "expected task_loss as a detector, segmenter, depth model or classifier of "
+                f"refinezoo.tasks, or the name of one in the zoo, received {type(model).__name__}."
+            )
+        self.model, self.key = model, KEYS[kind]
+        if self.key in ("targets", "label") and not model.compiled:
+            model.compile()  # the loss of these comes with it
+
+    @property
+    def network(self) -> keras.Model:
+        """The weights that a training along moves."""
+        return self.model.inference_network
+
+    def loss(self, images: Any, labels: Any) -> Any:
+        """Of refined images `[B, S, S, 3]` in [-1, 1] with the labels of their renders; a scalar.
+
+        A model of one size sees them scaled to it.
+        """
+        if self.key == "depth_m":
+            maps = self.model.depth_network(images, training=False)[1:]
+            return depth_task_loss(maps, labels, self.model.max_depth)
+        pixels, size = (images + 1.0) * 127.5, getattr(self.model, "image_size", None)
+        if isinstance(size, int) and size != images.shape[1]:
+            pixels = resize_bilinear(pixels, (size, size))
+        found = self.model(pixels, training=False)
+        loss = self.model.compute_loss(x=pixels, y=labels, y_pred=found, training=False)
+        return ops.cast(loss, "float32")
