@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.export.checks.photos import fitted
 from refinezoo.export.runtimes.session import SavedModelSession
 from refinezoo.export.serving.png import decode_png, encode_png
 from refinezoo.refiners.kind import REFINER
+
+PARITY_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ def check_saved_model(
     expected = [np.asarray(model.refine(image[None]))[0] for image in images]
     with SavedModelSession(folder, threads=threads) as session:
         replies = session.run(image_bytes=[encode_png(image) for image in images])["image_bytes"]
-        received = [decode_png(reply) for reply in replies]
+        received = [
+            decode_png(reply, image.shape[:2]) for reply, image in zip(replies, images, strict=True)
+        ]
         received += [session.run("tensor", images=image[None])["images"][0] for image in images]
     errors = []
     for wanted, given in zip(expected * 2, received, strict=True):
@@ -75,3 +80,19 @@ def check_saved_model(
         images=len(images),
         signatures=("serving_default", "tensor"),
     )
+
+
+def parity(
+    model: Any, exported: Any, frames: Sequence[np.ndarray], labelled: Any, size: Any
+) -> dict[str, float]:
+    """Differences of an exported file's `predict` from its Keras model's on real frames.
+
+    See `Kind.difference`; with labelled images also the file's own score, see `Kind.label_score`.
+    """
+    images: Any = np.stack([fitted(model, frame, size) for frame in frames[:PARITY_FRAMES]])
+    if model.kind.saved_model_only:
+        images = {"images": images, "depth_m": np.ones((*images.shape[:3], 1), np.float32)}
+    found = model.kind.difference(model.predict(images, verbose=0), exported.predict(images))
+    if labelled is not None:
+        found[model.kind.label_score] = model.kind.score(exported, labelled)
+    return found

@@ -8,6 +8,9 @@ ctypes on the library inside the TensorFlow wheel; TensorFlow's Python is not im
 import ctypes
 import importlib.util
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import cache
 from pathlib import Path
@@ -60,6 +63,7 @@ class SavedModelSession:
 
     def __init__(self, folder: str | os.PathLike, *, threads: int | None = None):
         self._session: int | None = None
+        self._running, self._idle = 0, threading.Condition()
         self.folder = Path(folder)
         if not (self.folder / "saved_model.pb").is_file():
             raise RefinezooError(
@@ -107,8 +111,10 @@ class SavedModelSession:
             RefinezooError: unknown signature or input names, or another dtype than declared.
             SessionError: the graph refused the request; carries the runtime's code and message.
         """
-        if self._session is None:
-            raise RefinezooError("the session is closed. Open a new SavedModelSession.")
+        with self._used() as session:
+            return self._run(session, signature, inputs)
+
+    def _run(self, session: int, signature: str, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
         spec = self._signature(signature, inputs)
         feeds: list[c_void_p] = []
         try:
@@ -118,7 +124,7 @@ class SavedModelSession:
             lib = self._lib
             with _Status(lib) as status:
                 lib.TF_SessionRun(
-                    self._session,
+                    session,
                     None,
                     self._outputs(spec.inputs),
                     (c_void_p * len(feeds))(*feeds),
@@ -144,8 +150,10 @@ class SavedModelSession:
                 self._lib.TF_DeleteTensor(fetch)
 
     def close(self) -> None:
-        """Frees the session and its weights; safe to call twice."""
-        session, self._session = self._session, None
+        """Waits for running calls, frees the session and its weights; safe to call twice."""
+        with self._idle:
+            session, self._session = self._session, None
+            self._idle.wait_for(lambda: not self._running)
         if session is not None:
             for function in (self._lib.TF_CloseSession, self._lib.TF_DeleteSession):
                 with _Status(self._lib) as status:
@@ -160,6 +168,20 @@ class SavedModelSession:
 
     def __del__(self) -> None:
         self.close()
+
+    @contextmanager
+    def _used(self) -> Iterator[int]:
+        """Keeps `close` from freeing what a call of another thread computes with."""
+        with self._idle:
+            if self._session is None:
+                raise RefinezooError("the session is closed. Open a new SavedModelSession.")
+            session, self._running = self._session, self._running + 1
+        try:
+            yield session
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def _signature(self, name: str, inputs: dict[str, Any]) -> Signature:
         if name not in self.signatures:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,7 +13,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.png import decode_png, encode_png
-from refinezoo.export.serving.transport import ServingError, Transport
+from refinezoo.export.serving.transport import ServingError, Transport, reading
 from refinezoo.export.serving.wire import as_array
 
 MAX_MESSAGE_BYTES = 256 << 20
@@ -31,8 +32,8 @@ class ServingClient:
         timeout: seconds for one call, its retries included.
         retries: further tries while the server cannot be reached (UNAVAILABLE), with growing
             pauses. Nothing else is tried again.
-        max_message_bytes: the largest message over gRPC, both ways (its own limit, 4 MiB, is
-            less than one large image).
+        max_message_bytes: the largest reply, and over gRPC the largest request (its own limit,
+            4 MiB, is less than one large image).
 
     Raises:
         RefinezooError: an address of another form, both version and label, or no
@@ -50,12 +51,7 @@ class ServingClient:
         retries: int = 3,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ):
-        scheme, host = urlsplit(address).scheme, urlsplit(address).netloc
-        if scheme not in ("grpc", "grpcs", "http", "https") or not host:
-            raise RefinezooError(
-                f"expected an address such as grpc://localhost:8500 or http://localhost:8501, "
-                f"received {address!r}."
-            )
+        scheme, host = _parsed(address)
         if version is not None and label is not None:
             raise RefinezooError(f"expected a version or a label, received {version} and {label}.")
         self.model, self.timeout, self.retries = model, timeout, retries
@@ -69,7 +65,9 @@ class ServingClient:
         else:
             from refinezoo.export.serving.rest_transport import RestTransport
 
-            self._transport = RestTransport(host, model, version, label, scheme == "https")
+            self._transport = RestTransport(
+                host, model, version, label, scheme == "https", max_message_bytes
+            )
 
     def predict(
         self, signature: str = "serving_default", /, **inputs: Any
@@ -84,7 +82,8 @@ class ServingClient:
             The named outputs; strings as arrays of `object` holding bytes.
 
         Raises:
-            ServingError: the server refused the request, or could not be reached in time.
+            ServingError: the server refused the request, could not be reached in time, or
+                answered what is no reply (DATA_LOSS).
         """
         arrays = {name: as_array(value) for name, value in inputs.items()}
         return self._tried(lambda seconds: self._transport.predict(signature, arrays, seconds))
@@ -98,12 +97,16 @@ class ServingClient:
         Returns:
             One refined image for each, of its size.
         """
-        replies = self.predict(image_bytes=[encode_png(image) for image in images])["image_bytes"]
-        return [decode_png(reply) for reply in replies]
+        reply = self.predict(image_bytes=[encode_png(image) for image in images])
+        with reading("a refined image for each one sent"):
+            pairs = zip(reply["image_bytes"], images, strict=True)
+            return [decode_png(content, image.shape[:2]) for content, image in pairs]
 
     def info(self) -> dict[str, Any]:
         """The model's name, version, kind, weights hash and class names."""
-        return json.loads(self.predict("model_info", request=[b""])["model_info"][0])
+        reply = self.predict("model_info", request=[b""])
+        with reading("a JSON object as model_info"):
+            return dict(json.loads(reply["model_info"][0]))
 
     def states(self) -> dict[int, str]:
         """The state of each version the server knows, such as `{1: "AVAILABLE"}`."""
@@ -154,3 +157,20 @@ class ServingClient:
                 if error.code_name != "UNAVAILABLE" or turn == self.retries or late:
                     raise
             time.sleep(pause)
+
+
+def _parsed(address: str) -> tuple[str, str]:
+    """Scheme and `host:port`. A password in an address is not repeated in any message."""
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("grpc", "grpcs", "http", "https") and bool(parts.hostname)
+        fits = fits and (parts.port or 0) >= 0
+    except ValueError:  # no port, or a broken IPv6 address
+        fits = False
+    if "@" in address or not fits:
+        shown = re.sub(r".*@", "***@", address)
+        raise RefinezooError(
+            "expected an address such as grpc://localhost:8500 or http://localhost:8501, without "
+            f"user and password, received {shown!r}."
+        )
+    return parts.scheme, parts.netloc

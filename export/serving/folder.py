@@ -1,5 +1,6 @@
 """Sends a folder of images to a served model: bounded concurrency, progress, resume."""
 
+import hashlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from refinezoo.data.formats import list_images
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.client import ServingClient
 from refinezoo.export.serving.png import encode_png
+from refinezoo.export.serving.replies import Journal, check_reply, reply_files
 from refinezoo.export.serving.transport import ServingError
-from refinezoo.files import atomic_path, write_json
+from refinezoo.files import locked_folder
 
 # Refusals of one image; any other ends the run, since the next image would meet it too.
-_OF_THE_IMAGE = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE", "RESOURCE_EXHAUSTED")
+_OF_THE_IMAGE = (
+    "INVALID_ARGUMENT FAILED_PRECONDITION OUT_OF_RANGE RESOURCE_EXHAUSTED DATA_LOSS".split()
+)
+_IDENTITY = ("name", "version", "model", "weights_sha256")  # of model_info
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ def send_folder(
     A reply that is an image (of refiners, segmenters, depth models) becomes `STEM.png`; detections
     become `STEM.json`: `boxes` (x1, y1, x2, y2 in pixels), `scores`, `classes`, a list each. Images
     are read as everywhere in refinezoo (EXIF applied, grey to RGB) and sent as PNG. A refiner of
-    images and depth also gets `depth/STEM.png`; its depth becomes `out/depth/STEM.png`. A run that
-    was interrupted goes on where it stopped when it is started again.
+    images and depth also gets `depth/STEM.png`; its depth becomes `out/depth/STEM.png`. Replies are
+    decoded and compared in size before they are written. `request.jsonl` notes of which image,
+    model and version each one is: a run that is started again sends what changed or is missing.
 
     Args:
         client: of the model to call.
@@ -69,8 +73,9 @@ def send_folder(
         What was done.
 
     Raises:
-        RefinezooError: no images, two of one stem, no folder of depth, or a server that cannot be
-            reached or does not know the model (`ServingError`).
+        RefinezooError: no images, two of one stem, no folder of depth, replies of another model or
+            other files in `out`, or a server that cannot be reached or does not know the model
+            (`ServingError`).
     """
     source, out = Path(source), Path(out)
     maps = None if depth is None else Path(depth)
@@ -80,32 +85,60 @@ def send_folder(
         raise RefinezooError(f"expected replies elsewhere: depth would replace {str(maps)!r}.")
     paths = list_images(source)
     _check(source, out, paths)
-    waiting = [path for path in paths if not _done(out, path.stem)]
-    failed: dict[str, str] = {}
-    stop = threading.Event()
+    model = client.info()
+    with locked_folder(out, f"another run writes replies into {str(out)!r}. Wait for its end."):
+        journal = Journal(out, {key: model.get(key) for key in _IDENTITY})
+        for path in paths:
+            stem = path.stem
+            journal.check_free(path.name, (f"{stem}.png", f"{stem}.json", f"depth/{stem}.png"))
+        run = _Run(client, journal, maps)
+        with ThreadPoolExecutor(concurrency) as pool:
+            try:
+                for _ in _tracked(pool.map(run.send, paths), len(paths), progress):
+                    pass
+            finally:
+                run.stop.set()
+        if client.info() != model:
+            raise RefinezooError(
+                f"the server moved to another version of {model.get('name')} meanwhile; some of "
+                f"the replies in {str(out)!r} are of either. Give another folder."
+            )
+    failed = dict(sorted(run.failed.items()))
+    resumed = len(run.resumed)
+    return Sent(out, len(paths), len(paths) - resumed - len(failed), resumed, failed)
 
-    def send(path: Path) -> None:
-        if stop.is_set():
+
+class _Run:
+    """What the threads of one run share."""
+
+    def __init__(self, client: ServingClient, journal: Journal, maps: Path | None):
+        self.client, self.journal, self.maps = client, journal, maps
+        self.stop = threading.Event()
+        self.resumed: list[str] = []
+        self.failed: dict[str, str] = {}
+
+    def send(self, path: Path) -> None:
+        """Sends one image, unless its reply is there."""
+        if self.stop.is_set():
             return
         try:
-            inputs = {"image_bytes": [encode_png(read_image(path))]}
-            if maps is not None:
-                inputs["depth_mm_bytes"] = [_depth(maps / f"{path.stem}.png")]
-            _write(client.predict(**inputs), out, path.stem)
+            content = _bytes(path)
+            depth = None if self.maps is None else _bytes(self.maps / f"{path.stem}.png")
+            digest = hashlib.sha256(content + (depth or b"")).hexdigest()
+            if self.journal.done(path.name, digest):
+                return self.resumed.append(path.name)
+            image = read_image(path)
+            inputs = {"image_bytes": [encode_png(image)]}
+            if depth is not None:
+                inputs["depth_mm_bytes"] = [depth]
+            reply = self.client.predict(**inputs)
+            check_reply(reply, image.shape[:2])
+            self.journal.store(path.name, digest, reply_files(reply, path.stem))
         except RefinezooError as error:
             if isinstance(error, ServingError) and error.code_name not in _OF_THE_IMAGE:
-                stop.set()
+                self.stop.set()
                 raise
-            failed[path.name] = str(error)
-
-    with ThreadPoolExecutor(concurrency) as pool:
-        try:
-            for _ in _tracked(pool.map(send, waiting), len(waiting), progress):
-                pass
-        finally:
-            stop.set()
-    received = len(waiting) - len(failed)
-    return Sent(out, len(paths), received, len(paths) - len(waiting), dict(sorted(failed.items())))
+            self.failed[path.name] = str(error)
 
 
 def _check(source: Path, out: Path, paths: list[Path]) -> None:
@@ -120,29 +153,11 @@ def _check(source: Path, out: Path, paths: list[Path]) -> None:
             )
 
 
-def _done(out: Path, stem: str) -> bool:
-    return any((out / f"{stem}{suffix}").is_file() for suffix in (".png", ".json"))
-
-
-def _depth(path: Path) -> bytes:
+def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RefinezooError(f"expected its depth map {path}: {error.strerror}.") from None
-
-
-def _write(reply: dict[str, np.ndarray], out: Path, stem: str) -> None:
-    pictures = [name for name in reply if name.endswith("_bytes")]
-    # What `_done` looks for comes last.
-    for name in sorted(pictures, key="image_bytes".__eq__):
-        folder = out / "depth" if name == "depth_mm_bytes" and len(pictures) > 1 else out
-        with atomic_path(folder / f"{stem}.png") as temporary:
-            temporary.write_bytes(reply[name][0])
-    if pictures:
-        return
-    count = int(reply.pop("count")[0])
-    found = {name: values[0][:count].tolist() for name, values in reply.items()}
-    write_json(out / f"{stem}.json", found)
+        raise RefinezooError(f"cannot read {path}: {error.strerror}.") from None
 
 
 def _tracked(results: Any, total: int, show: bool) -> Any:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export.serving.transport import ServingError
-from refinezoo.export.serving.wire import predict_request
+from refinezoo.export.serving.transport import ServingError, reading
+from refinezoo.export.serving.wire import predict_request, tensor_array
 
 # Where the name of the server stands for several addresses, all of them are used.
 _ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
@@ -52,11 +52,10 @@ class GrpcTransport:
         self, signature: str, inputs: dict[str, np.ndarray], seconds: float
     ) -> dict[str, np.ndarray]:
         """One Predict call."""
-        import tensorflow as tf
-
         request = predict_request(self._model, signature, inputs, self._version, self._label)
         reply = self._call(self._predict, request, seconds)
-        return {name: tf.make_ndarray(tensor) for name, tensor in reply.outputs.items()}
+        with reading("the outputs of a signature"):
+            return {name: tensor_array(tensor) for name, tensor in reply.outputs.items()}
 
     def states(self, seconds: float) -> dict[int, str]:
         """One GetModelStatus call."""
@@ -69,7 +68,8 @@ class GrpcTransport:
         request.model_spec.name = self._model
         reply = self._call(self._status, request, seconds)
         name = ModelVersionStatus.State.Name
-        return {row.version: name(row.state) for row in reply.model_version_status}
+        with reading("the versions of a model"):
+            return {row.version: name(row.state) for row in reply.model_version_status}
 
     def close(self) -> None:
         """Closes the channel."""

@@ -3,12 +3,13 @@
 import http.client
 import json
 import threading
+import time
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 
-from refinezoo.export.serving.transport import ServingError
+from refinezoo.export.serving.transport import ServingError, reading
 from refinezoo.export.serving.wire import from_json, to_json
 
 # How TF Serving's http_server.cc turns codes into HTTP; 400 stands for three of them.
@@ -25,10 +26,23 @@ _CODES = {
 }
 
 
+class _TooLarge(Exception):
+    """A reply beyond the limit of bytes."""
+
+
 class RestTransport:
     """One kept-alive connection per thread to `host:port`."""
 
-    def __init__(self, host: str, model: str, version: int | None, label: str | None, tls: bool):
+    def __init__(
+        self,
+        host: str,
+        model: str,
+        version: int | None,
+        label: str | None,
+        tls: bool,
+        max_message_bytes: int,
+    ):
+        self._most = max_message_bytes
         self._connect = http.client.HTTPSConnection if tls else http.client.HTTPConnection
         self._host = host
         self._base = f"/v1/models/{quote(model, safe='')}"
@@ -50,15 +64,18 @@ class RestTransport:
             "signature_name": signature,
             "inputs": {name: to_json(array) for name, array in inputs.items()},
         }
-        values = self._call("POST", f"{self._path}:predict", body, seconds)["outputs"]
-        if len(outputs) == 1:  # a single output comes without its name
-            values = dict.fromkeys(outputs, values)
-        return {name: from_json(values[name], dtype) for name, dtype in outputs.items()}
+        reply = self._call("POST", f"{self._path}:predict", body, seconds)
+        with reading("the outputs of a signature"):
+            values = reply["outputs"]
+            if len(outputs) == 1:  # a single output comes without its name
+                values = dict.fromkeys(outputs, values)
+            return {name: from_json(values[name], dtype) for name, dtype in outputs.items()}
 
     def states(self, seconds: float) -> dict[int, str]:
         """One status call."""
-        rows = self._call("GET", self._base, None, seconds)["model_version_status"]
-        return {int(row["version"]): row["state"] for row in rows}
+        reply = self._call("GET", self._base, None, seconds)
+        with reading("the versions of a model"):
+            return {int(row["version"]): row["state"] for row in reply["model_version_status"]}
 
     def close(self) -> None:
         """Closes the connections of all threads."""
@@ -69,14 +86,16 @@ class RestTransport:
         """JSON knows no types: the model's metadata do."""
         if self._outputs is None:
             reply = self._call("GET", f"{self._path}/metadata", None, seconds)
-            signatures = reply["metadata"]["signature_def"]["signature_def"]
-            self._outputs = {
-                name: {key: _dtype(spec["dtype"]) for key, spec in definition["outputs"].items()}
-                for name, definition in signatures.items()
-            }
+            with reading("the metadata of a model"):
+                signatures = reply["metadata"]["signature_def"]["signature_def"]
+                self._outputs = {
+                    name: {key: _dtype(row["dtype"]) for key, row in definition["outputs"].items()}
+                    for name, definition in signatures.items()
+                }
         return self._outputs
 
     def _call(self, verb: str, path: str, body: Any, seconds: float) -> Any:
+        end = time.monotonic() + seconds
         connection = self._connection()
         connection.timeout = seconds
         if connection.sock is not None:
@@ -85,7 +104,12 @@ class RestTransport:
         try:
             connection.request(verb, path, content, {"Content-Type": "application/json"})
             response = connection.getresponse()
-            status, reply = response.status, response.read()
+            status, reply = response.status, self._body(response, end)
+        except _TooLarge:
+            connection.close()
+            raise ServingError(
+                "RESOURCE_EXHAUSTED", f"a reply of more than {self._most} bytes"
+            ) from None
         except TimeoutError:
             connection.close()
             raise ServingError("DEADLINE_EXCEEDED", f"no reply in {seconds:.1f} s") from None
@@ -94,11 +118,25 @@ class RestTransport:
             raise ServingError("UNAVAILABLE", f"{self._host}: {error}") from None
         try:
             parsed = json.loads(reply)
-        except ValueError:
-            raise ServingError("UNKNOWN", f"HTTP {status} without JSON from {self._host}") from None
+        except (ValueError, RecursionError):
+            parsed = None
         if status != 200:
-            raise ServingError(_CODES.get(status, "UNKNOWN"), parsed.get("error", f"HTTP {status}"))
+            said = parsed.get("error") if isinstance(parsed, dict) else None
+            raise ServingError(_CODES.get(status, "UNKNOWN"), str(said or f"HTTP {status}"))
+        if not isinstance(parsed, dict):
+            raise ServingError("DATA_LOSS", f"expected a JSON object of {self._host}, not received")
         return parsed
+
+    def _body(self, response: http.client.HTTPResponse, end: float) -> bytes:
+        """In pieces: a server that sends byte after byte would never meet the socket's timeout."""
+        body = bytearray()
+        while piece := response.read1(1 << 16):
+            body += piece
+            if len(body) > self._most:
+                raise _TooLarge
+            if time.monotonic() > end:
+                raise TimeoutError
+        return bytes(body)
 
     def _connection(self) -> http.client.HTTPConnection:
         connection = getattr(self._local, "connection", None)
@@ -110,6 +148,6 @@ class RestTransport:
 
 def _dtype(name: str) -> str:
     """NumPy's name of a TensorFlow type: `DT_FLOAT` is float32."""
-    return {"DT_FLOAT": "float32", "DT_DOUBLE": "float64"}.get(
-        name, name.removeprefix("DT_").lower()
-    )
+    plain = name.removeprefix("DT_").lower()
+    plain = {"float": "float32", "double": "float64"}.get(plain, plain)
+    return plain if plain == "string" else np.dtype(plain).name

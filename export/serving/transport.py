@@ -1,5 +1,7 @@
 """What a transport is, and what it raises."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -25,3 +27,22 @@ class Transport(Protocol):
     def states(self, seconds: float) -> dict[int, str]: ...
 
     def close(self) -> None: ...
+
+
+_BROKEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Words a reply of another form than the protocol's, whatever it breaks, as `ServingError`."""
+    try:
+        yield
+    except ServingError:
+        raise
+    except _BROKEN as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ServingError(
+            "DATA_LOSS",
+            f"expected {what}, received another reply ({said}). Is it a TF Serving with a model "
+            "that refinezoo exported?",
+        ) from None

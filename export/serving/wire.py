@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,22 @@ def predict_request(
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(as_array(value)))
     return request
+
+
+def tensor_array(tensor: Any) -> np.ndarray:
+    """The array of a `TensorProto`, which may not be larger than what it holds.
+
+    TensorFlow repeats the last value of a short one: 20 bytes may ask for terabytes.
+
+    Raises:
+        ValueError: it is, or is no tensor.
+    """
+    import tensorflow as tf
+
+    count = math.prod(dimension.size for dimension in tensor.tensor_shape.dim)
+    if not 0 <= count <= tensor.ByteSize():
+        raise ValueError(f"a tensor of {count} values in {tensor.ByteSize()} bytes")
+    return tf.make_ndarray(tensor)
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -4,7 +4,8 @@ Every refusal is an InvalidArgument error of that one request; nothing is decode
 written in the file's header passed the limit.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -14,6 +15,7 @@ _JPEG_MAGIC = b"\xff\xd8\xff"
 _PNG_HEADER_BYTES = 24  # magic, IHDR length and name, width, height
 MM_PER_METRE = 1000.0
 GREY = 128  # of the bars of a letterbox
+_LARGE_PIXELS = 512 * 512
 _NO_IMAGE = "expected the bytes of a JPEG or PNG image"
 
 
@@ -36,24 +38,11 @@ def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor"
     """
     import tensorflow as tf
 
-    size = tf.strings.length(image_bytes)
-    check = tf.debugging.Assert(size > 0, [f"{_NO_IMAGE}, received zero bytes."])
-    with tf.control_dependencies([check]):
-        image_bytes = tf.identity(image_bytes)
-    is_png = _starts_with(image_bytes, _PNG_MAGIC)
-    is_jpeg = _starts_with(image_bytes, _JPEG_MAGIC)
-    check = tf.debugging.Assert(
-        tf.logical_or(is_jpeg, tf.logical_and(is_png, size > _PNG_HEADER_BYTES)),
-        [f"{_NO_IMAGE}, received other or truncated content; bytes:", size],
-    )
-    with tf.control_dependencies([check]):
-        image_bytes = tf.identity(image_bytes)
-
-    height, width = tf.cond(is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes))
+    height, width = _header_size(image_bytes)
     with tf.control_dependencies([_check_size(height, width, max_image_pixels)]):
         image_bytes = tf.identity(image_bytes)
     image = tf.cond(
-        is_png,
+        _starts_with(image_bytes, _PNG_MAGIC),
         lambda: tf.io.decode_png(image_bytes, channels=3),
         # The accurate transform is what OpenCV and Pillow use: equal pixels on both sides.
         lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"),
@@ -62,12 +51,63 @@ def decode_image(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor"
     return image
 
 
-def check_images(images: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
-    """Refuses uint8 `[B, H, W, 3]` batches without pixels, or with more than the limit in all."""
+def check_request(image_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tensor":
+    """Refuses encoded images, string `[N]`, whose headers promise too many pixels in all."""
+    import tensorflow as tf
+
+    def pixels_of(encoded: "tf.Tensor") -> "tf.Tensor":
+        height, width = _header_size(encoded)
+        with tf.control_dependencies([_check_size(height, width, max_image_pixels)]):
+            return height * width
+
+    each = tf.map_fn(pixels_of, image_bytes, fn_output_signature=tf.int64, parallel_iterations=1)
+    pixels = tf.reduce_sum(each)
+    check = tf.debugging.Assert(
+        pixels <= max_image_pixels,
+        [f"expected at most {max_image_pixels} pixels in one request, received", pixels],
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(image_bytes)
+
+
+def in_turn(answer: Callable[["tf.Tensor"], Any], images: "tf.Tensor") -> Any:
+    """`answer(images)`, where large requests wait for each other.
+
+    A server runs many requests at once, and a network's memory grows with their pixels. Those of
+    more than 512 x 512 run one at a time in each loaded model, so that a few small files, which
+    decode to large pictures, do not add up.
+
+    Args:
+        answer: from images `[B, H, W, C]` to tensors.
+        images: of any number and size.
+    """
+    import tensorflow as tf
+
+    def alone() -> Any:
+        mutex = tf.raw_ops.MutexV2(container="", shared_name="refinezoo_large_requests")
+        lock = tf.raw_ops.MutexLock(mutex=mutex)
+        with tf.control_dependencies([lock]):
+            answers = answer(tf.identity(images))
+        with tf.control_dependencies(tf.nest.flatten(answers)):
+            release = tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
+        with tf.control_dependencies([release]):
+            return tf.nest.map_structure(tf.identity, answers)
+
+    pixels = tf.reduce_prod(tf.shape(images, out_type=tf.int64)[:3])
+    return tf.cond(pixels > _LARGE_PIXELS, alone, lambda: answer(images))
+
+
+def check_images(
+    images: "tf.Tensor", max_image_pixels: int, most: int | None = None
+) -> "tf.Tensor":
+    """Refuses uint8 `[B, H, W, 3]` without pixels, with more than the limit in all, or B > most."""
     import tensorflow as tf
 
     batch, height, width, _ = tf.unstack(tf.shape(images, out_type=tf.int64))
-    with tf.control_dependencies([_check_size(batch * height, width, max_image_pixels)]):
+    checks = [_check_size(batch * height, width, max_image_pixels)]
+    if most is not None:
+        checks.append(_check_count(batch, most))
+    with tf.control_dependencies(checks):
         return tf.identity(images)
 
 
@@ -120,11 +160,7 @@ def check_count(image_bytes: "tf.Tensor", most: int) -> "tf.Tensor":
     """Refuses requests of more than `most` images, which would be decoded into one batch."""
     import tensorflow as tf
 
-    count = tf.size(image_bytes)
-    check = tf.debugging.Assert(
-        count <= most, [f"expected at most {most} images in one request, received", count]
-    )
-    with tf.control_dependencies([check]):
+    with tf.control_dependencies([_check_count(tf.size(image_bytes), most)]):
         return tf.identity(image_bytes)
 
 
@@ -200,6 +236,33 @@ def resized(images: "tf.Tensor", high: "tf.Tensor | int", wide: "tf.Tensor | int
         lambda: tf.image.resize(pixels, [high, wide], method="bilinear"),
     )
     return tf.cast(tf.clip_by_value(tf.round(scaled), 0.0, 255.0), tf.uint8)
+
+
+def _check_count(count: "tf.Tensor", most: int) -> "tf.Operation":
+    import tensorflow as tf
+
+    return tf.debugging.Assert(
+        count <= most, [f"expected at most {most} images in one request, received", count]
+    )
+
+
+def _header_size(image_bytes: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    """Height and width that the header of a JPEG or PNG says, int64 scalars."""
+    import tensorflow as tf
+
+    size = tf.strings.length(image_bytes)
+    check = tf.debugging.Assert(size > 0, [f"{_NO_IMAGE}, received zero bytes."])
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+    is_png = _starts_with(image_bytes, _PNG_MAGIC)
+    is_jpeg = _starts_with(image_bytes, _JPEG_MAGIC)
+    check = tf.debugging.Assert(
+        tf.logical_or(is_jpeg, tf.logical_and(is_png, size > _PNG_HEADER_BYTES)),
+        [f"{_NO_IMAGE}, received other or truncated content; bytes:", size],
+    )
+    with tf.control_dependencies([check]):
+        image_bytes = tf.identity(image_bytes)
+    return tf.cond(is_png, lambda: _png_size(image_bytes), lambda: _jpeg_size(image_bytes))
 
 
 def _check_size(height: "tf.Tensor", width: "tf.Tensor", max_image_pixels: int) -> "tf.Operation":

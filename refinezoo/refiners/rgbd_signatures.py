@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import check_depth, check_images, decode_depth, decode_image
+from refinezoo.models.graph_images import (
+    check_depth,
+    check_images,
+    check_request,
+    decode_depth,
+    decode_image,
+    in_turn,
+)
 from refinezoo.tasks.depth.signatures import millimetre_png
 
 
@@ -39,7 +46,8 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         def one(encoded):
             image = decode_image(encoded[0], max_image_pixels)[None]
             depth_m = decode_depth(encoded[1], max_image_pixels)[None]
-            pixels, metres = refine(image, check_depth(depth_m, image))
+            depth_m = check_depth(depth_m, image)
+            pixels, metres = in_turn(lambda image: refine(image, depth_m), image)
             return tf.io.encode_png(pixels[0], compression=1), millimetre_png(metres[0])
 
         check = tf.debugging.Assert(
@@ -51,7 +59,7 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
             ],
         )
         with tf.control_dependencies([check]):
-            pairs = (tf.identity(image_bytes), depth_mm_bytes)
+            pairs = (check_request(image_bytes, max_image_pixels), depth_mm_bytes)
         pixels, metres = tf.map_fn(
             one, pairs, fn_output_signature=(tf.string, tf.string), parallel_iterations=1
         )
@@ -63,7 +71,8 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     @tf.function(autograph=False, input_signature=[pictures, depths])
     def tensor(images, depth_m):
         images = check_images(images, max_image_pixels)
-        pixels, metres = refine(images, check_depth(depth_m, images))
+        depth_m = check_depth(depth_m, images)
+        pixels, metres = in_turn(lambda images: refine(images, depth_m), images)
         return {"images": pixels, "depth_m": metres}
 
     return {"serving_default": serving_default, "tensor": tensor}

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.models.graph_images import (
     batch_of_images,
     check_images,
+    check_request,
     decode_image,
+    in_turn,
     mirror_to_stride,
 )
 
@@ -35,14 +37,15 @@ def refiner_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     def serving_default(image_bytes):
         def one(encoded):
             image = decode_image(encoded, max_image_pixels)
-            return tf.io.encode_png(refine(image[None])[0], compression=1)
+            return tf.io.encode_png(in_turn(refine, image[None])[0], compression=1)
 
-        refined = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
+        checked = check_request(image_bytes, max_image_pixels)
+        refined = tf.map_fn(one, checked, fn_output_signature=tf.string, parallel_iterations=1)
         return {"image_bytes": tf.ensure_shape(refined, [None])}
 
     @tf.function(autograph=False, input_signature=[batch_of_images()])
     def tensor(images):
-        return {"images": refine(check_images(images, max_image_pixels))}
+        return {"images": in_turn(refine, check_images(images, max_image_pixels))}
 
     return {"serving_default": serving_default, "tensor": tensor}
 

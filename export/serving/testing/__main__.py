@@ -1,13 +1,16 @@
 """`python -m refinezoo.export.serving.testing MODELS`: the test server in the foreground."""
 
 import argparse
+import sys
 
 from refinezoo.export.serving.testing.server import ProtocolTestServer
 
 
 def main() -> None:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(description="A protocol test server; not TF Serving.")
+    parser = argparse.ArgumentParser(
+        description="A server for tests on this machine; not TF Serving."
+    )
     parser.add_argument("models", help="folder of NAME/VERSION/saved_model.pb")
     parser.add_argument("--config", help="a models.config")
     parser.add_argument("--port", type=int, default=8500, help="of gRPC; 0: a free one")
@@ -25,6 +28,7 @@ def main() -> None:
     ) as server:
         names = ", ".join(server.models.sessions)
         print(f"{names}: {server.grpc_address} {server.rest_address}", flush=True)
+        print("for tests on this machine only; deploy with TF Serving", file=sys.stderr)
         try:
             server.wait()
         except KeyboardInterrupt:

@@ -1,8 +1,15 @@
 """The REST front of the test server: status, metadata and predict of TF Serving's version 1."""
 
+import io
 import json
 import re
-from http.server import BaseHTTPRequestHandler
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,45 +22,111 @@ from refinezoo.export.serving.testing.metadata import signature_map
 from refinezoo.export.serving.testing.models import INVALID_ARGUMENT, Models, Refusal
 from refinezoo.export.serving.wire import from_json, to_json
 
+LOOPBACK = "127.0.0.1"
+MAX_MESSAGE_BYTES = 256 << 20
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _PLACE = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
 _PREDICT = re.compile(_PLACE + r":predict")
 _STATUS = re.compile(_PLACE + r"(/metadata)?")
 _HTTP = {3: 400, 5: 404, 8: 429, 9: 400, 11: 400, 12: 501, 14: 503}  # others: 500
 
 
-def handler(models: Models) -> type[BaseHTTPRequestHandler]:
-    """The request handler class over these models."""
+class RestServer(ThreadingHTTPServer):
+    """Listens on the loopback address, with a bounded number of connections.
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    Args:
+        models: what it answers for.
+        port: 0 takes a free one.
+        connections: open at a time; further ones get HTTP 503.
+        seconds: for one request to arrive, and for a connection to wait for the next.
+    """
 
-        def do_GET(self) -> None:  # noqa: N802
-            self._answer(lambda: _status(models, self.path))
+    def __init__(self, models: Models, port: int, connections: int, seconds: float):
+        self.models, self.seconds = models, seconds
+        self._slots = threading.BoundedSemaphore(connections)
+        super().__init__((LOOPBACK, port), _Handler)
 
-        def do_POST(self) -> None:  # noqa: N802
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._answer(lambda: _predict(models, self.path, body))
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Starts a thread for a connection, if there is room."""
+        if self._slots.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        with suppress(OSError):
+            request.sendall(_FULL)
+        self.shutdown_request(request)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a connection and frees its place."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
 
-        def _answer(self, reply: Any) -> None:
-            status = 200
-            try:
-                content = reply()
-            except Refusal as refusal:
-                status = _HTTP.get(refusal.code, 500)
-                content = {"error": refusal.message}
-            except Exception as error:  # the server outlives what it did not foresee
-                status, content = 500, {"error": f"{type(error).__name__}: {error}"}
-            encoded = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(encoded)))
-            self.end_headers()
-            self.wfile.write(encoded)
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away, or sends too slowly, is no error of the server."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
-    return Handler
+
+class _Arriving(io.RawIOBase):
+    """The bytes of a connection, until a point in time; sending byte after byte does not help."""
+
+    def __init__(self, connection: socket.socket):
+        self.connection, self.end = connection, 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.connection.settimeout(max(self.end - time.monotonic(), 0.001))
+        return self.connection.recv_into(buffer)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: RestServer
+
+    def setup(self) -> None:
+        super().setup()
+        self._arriving = _Arriving(self.connection)
+        self.rfile = io.BufferedReader(self._arriving)
+
+    def handle_one_request(self) -> None:
+        self._arriving.end = time.monotonic() + self.server.seconds
+        super().handle_one_request()
+
+    def do_GET(self) -> None:  # noqa: N802
+        self._answer(lambda: _status(self.server.models, self.path))
+
+    def do_POST(self) -> None:  # noqa: N802
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > MAX_MESSAGE_BYTES:
+            self.close_connection = True
+            limit = f"expected a body of at most {MAX_MESSAGE_BYTES} bytes, and its length"
+            return self._reply(413, {"error": limit})
+        body = self.rfile.read(int(length))
+        self._answer(lambda: _predict(self.server.models, self.path, body))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def _answer(self, content: Callable[[], dict[str, Any]]) -> None:
+        try:
+            status, reply = 200, content()
+        except Refusal as refusal:
+            status, reply = _HTTP.get(refusal.code, 500), {"error": refusal.message}
+        except Exception as error:  # the server outlives what it did not foresee
+            status, reply = 500, {"error": f"{type(error).__name__}: {error}"}
+        self._reply(status, reply)
+
+    def _reply(self, status: int, content: dict[str, Any]) -> None:
+        encoded = json.dumps(content).encode()
+        self.connection.settimeout(self.server.seconds)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
 
 
 def _status(models: Models, path: str) -> dict[str, Any]:

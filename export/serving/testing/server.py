@@ -1,9 +1,8 @@
-"""The gRPC front of the test server, and its life cycle."""
+"""The gRPC front of the test server, and its life cycle. For tests, on this machine only."""
 
 import os
 import threading
 from concurrent import futures
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,17 @@ from tensorflow_serving.apis import (
 
 from refinezoo.export.serving.testing.metadata import signature_map
 from refinezoo.export.serving.testing.models import INVALID_ARGUMENT, Models, Refusal
-from refinezoo.export.serving.testing.rest import handler
+from refinezoo.export.serving.testing.rest import LOOPBACK, MAX_MESSAGE_BYTES, RestServer
+from refinezoo.export.serving.wire import tensor_array
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ProtocolTestServer:
     """Serves a folder of models on `grpc_address` and `rest_address`, until closed.
+
+    It is for tests: it listens on the loopback address alone, answers `connections` at a time and
+    cuts off requests that take longer than `seconds` to arrive.
 
     Args:
         models: folder of `NAME/VERSION/saved_model.pb`.
@@ -35,7 +38,9 @@ class ProtocolTestServer:
         rest_port: of REST; 0 takes a free one.
         workers: requests handled at a time over gRPC; others wait.
         threads: CPU threads of each model.
-        host: the address to listen on.
+        connections: open REST connections, and gRPC calls under way; others are refused
+            (UNAVAILABLE, RESOURCE_EXHAUSTED).
+        seconds: for a request to arrive over REST, and for a connection to wait for the next.
     """
 
     def __init__(
@@ -47,19 +52,25 @@ class ProtocolTestServer:
         rest_port: int = 0,
         workers: int = 16,
         threads: int | None = 1,
-        host: str = "127.0.0.1",
+        connections: int = 64,
+        seconds: float = 30.0,
     ):
         self.models = Models(Path(models), None if config is None else Path(config), threads)
-        limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        self._grpc = grpc.server(futures.ThreadPoolExecutor(workers), options=limits)
+        limits = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ]
+        self._grpc = grpc.server(
+            futures.ThreadPoolExecutor(workers), options=limits, maximum_concurrent_rpcs=connections
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             _Prediction(self.models), self._grpc
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(self.models), self._grpc)
-        port = self._grpc.add_insecure_port(f"{host}:{port}")
-        self._rest = ThreadingHTTPServer((host, rest_port), handler(self.models))
-        self.grpc_address = f"grpc://{host}:{port}"
-        self.rest_address = f"http://{host}:{self._rest.server_address[1]}"
+        port = self._grpc.add_insecure_port(f"{LOOPBACK}:{port}")
+        self._rest = RestServer(self.models, rest_port, connections, seconds)
+        self.grpc_address = f"grpc://{LOOPBACK}:{port}"
+        self.rest_address = f"http://{LOOPBACK}:{self._rest.server_address[1]}"
         self._grpc.start()
         self._thread = threading.Thread(target=self._rest.serve_forever, daemon=True)
         self._thread.start()
@@ -152,7 +163,7 @@ class _Answer:
 
 def _array(tensor: Any) -> np.ndarray:
     try:
-        return tf.make_ndarray(tensor)
+        return tensor_array(tensor)
     except (TypeError, ValueError) as error:
         raise Refusal(INVALID_ARGUMENT, f"Tensor proto does not parse: {error}") from None
 

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import check_count, check_images, decode_image, resize_to_square
+from refinezoo.models.graph_images import (
+    check_count,
+    check_images,
+    decode_image,
+    in_turn,
+    resize_to_square,
+)
 
 
 def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
@@ -29,14 +35,16 @@ def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
 
         checked = check_count(image_bytes, most)
         spec = tf.TensorSpec([side, side, 3], tf.uint8)
-        return predict(tf.map_fn(one, checked, fn_output_signature=spec, parallel_iterations=1))
+        images = tf.map_fn(one, checked, fn_output_signature=spec, parallel_iterations=1)
+        return in_turn(predict, images)
 
     @tf.function(
         autograph=False,
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")],
     )
     def tensor(images):
-        return predict(resize_to_square(check_images(images, max_image_pixels), side))
+        checked = check_images(images, max_image_pixels, most)
+        return in_turn(predict, resize_to_square(checked, side))
 
     return {"serving_default": serving_default, "tensor": tensor}
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import MM_PER_METRE, check_images, decode_image, mirror_to_stride
+from refinezoo.models.graph_images import (
+    MM_PER_METRE,
+    check_images,
+    check_request,
+    decode_image,
+    in_turn,
+    mirror_to_stride,
+)
 
 _FARTHEST_MM = 65535.0  # what 16 bits hold
 
@@ -32,14 +39,16 @@ def depth_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     )
     def serving_default(image_bytes):
         def one(encoded):
-            return millimetre_png(predict_depth(decode_image(encoded, max_image_pixels)[None])[0])
+            image = decode_image(encoded, max_image_pixels)
+            return millimetre_png(in_turn(predict_depth, image[None])[0])
 
-        maps = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
+        checked = check_request(image_bytes, max_image_pixels)
+        maps = tf.map_fn(one, checked, fn_output_signature=tf.string, parallel_iterations=1)
         return {"depth_mm_bytes": tf.ensure_shape(maps, [None])}
 
     @tf.function(autograph=False, input_signature=[batch])
     def tensor(images):
-        return {"depth_m": predict_depth(check_images(images, max_image_pixels))}
+        return {"depth_m": in_turn(predict_depth, check_images(images, max_image_pixels))}
 
     return {"serving_default": serving_default, "tensor": tensor}
 

@@ -8,6 +8,7 @@ from refinezoo.models.graph_images import (
     check_count,
     check_images,
     decode_image,
+    in_turn,
     letterbox_to_square,
     out_of_letterbox,
     resize_to_square,
@@ -68,14 +69,14 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         images, sizes = tf.map_fn(
             one, check_count(image_bytes, most), fn_output_signature=specs, parallel_iterations=1
         )
-        return detect(images, sizes)
+        return in_turn(lambda images: detect(images, sizes), images)
 
     @tf.function(autograph=False, input_signature=[batch_of_images()])
     def tensor(images):
-        images = check_images(images, max_image_pixels)
+        images = check_images(images, max_image_pixels, most)
         shape = tf.shape(images)
         sizes = tf.tile(shape[None, 1:3], [shape[0], 1])
-        return detect(place(images, side), sizes)
+        return in_turn(lambda images: detect(images, sizes), place(images, side))
 
     return {"serving_default": serving_default, "tensor": tensor}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import check_count, check_images, decode_image, resized
+from refinezoo.models.graph_images import check_count, check_images, decode_image, in_turn, resized
 
 
 def range_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
@@ -29,15 +29,16 @@ def range_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
 
         checked = check_count(image_bytes, most)
         spec = tf.TensorSpec([height, width, 3], tf.uint8)
-        return predict(tf.map_fn(one, checked, fn_output_signature=spec, parallel_iterations=1))
+        frames = tf.map_fn(one, checked, fn_output_signature=spec, parallel_iterations=1)
+        return in_turn(predict, frames)
 
     @tf.function(
         autograph=False,
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")],
     )
     def tensor(images):
-        frames = resized(check_images(images, max_image_pixels), height, width)
-        return predict(tf.ensure_shape(frames, [None, height, width, 3]))
+        frames = resized(check_images(images, max_image_pixels, most), height, width)
+        return in_turn(predict, tf.ensure_shape(frames, [None, height, width, 3]))
 
     return {"serving_default": serving_default, "tensor": tensor}
 

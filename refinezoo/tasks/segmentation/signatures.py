@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import check_images, decode_image
+from refinezoo.models.graph_images import check_images, check_request, decode_image, in_turn
 
 
 def segmentation_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
@@ -24,15 +24,16 @@ def segmentation_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]
     )
     def serving_default(image_bytes):
         def one(encoded):
-            ids = segment(decode_image(encoded, max_image_pixels)[None])[0]
+            ids = in_turn(segment, decode_image(encoded, max_image_pixels)[None])[0]
             return tf.io.encode_png(ids[..., None], compression=1)
 
-        masks = tf.map_fn(one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
+        checked = check_request(image_bytes, max_image_pixels)
+        masks = tf.map_fn(one, checked, fn_output_signature=tf.string, parallel_iterations=1)
         return {"mask_bytes": tf.ensure_shape(masks, [None])}
 
     @tf.function(autograph=False, input_signature=[batch])
     def tensor(images):
-        return {"class_ids": segment(check_images(images, max_image_pixels))}
+        return {"class_ids": in_turn(segment, check_images(images, max_image_pixels))}
 
     return {"serving_default": serving_default, "tensor": tensor}
 

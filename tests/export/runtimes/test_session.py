@@ -101,3 +101,16 @@ def test_the_loader_refuses_what_serving_refuses(refiner, tmp_path):
     with pytest.raises(export.SessionError, match="Could not find variable"):
         with export.SavedModelSession(tmp_path / "1", threads=1) as session:
             session.run("serving_default", images=np.zeros((1, 32, 32, 3), np.float32))
+
+
+def test_closing_waits_for_calls_of_other_threads(refiner_folder, photos):
+    """Freed while it computes, the C++ session would take the process with it."""
+    session = export.SavedModelSession(refiner_folder, threads=1)
+    batch = np.stack([photos[0]] * 9)
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(session.run, "tensor", images=batch) for _ in range(12)]
+        calls[0].result()
+        session.close()
+        for call in calls:
+            if (error := call.exception()) is not None:
+                assert "the session is closed" in str(error)

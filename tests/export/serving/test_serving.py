@@ -17,6 +17,8 @@ from refinezoo.export.serving.png import encode_png
 
 pytestmark = pytest.mark.tensorflow
 
+PATIENT = 600  # seconds; no test may depend on speed
+
 
 @pytest.fixture(scope="module")
 def server(refiner_folder, detector_folder):
@@ -33,7 +35,7 @@ def connect(request, server):
 
     def client(model="cyclegan", **options):
         address = server.grpc_address if request.param == "grpc" else server.rest_address
-        opened.append(export.ServingClient(address, model, **options))
+        opened.append(export.ServingClient(address, model, **{"timeout": PATIENT, **options}))
         return opened[-1]
 
     yield client
@@ -170,7 +172,7 @@ def post(server, path, body):
 
 
 def test_large_messages(server):
-    with export.ServingClient(server.grpc_address, "cyclegan") as client:
+    with export.ServingClient(server.grpc_address, "cyclegan", timeout=PATIENT) as client:
         replies = client.predict("model_info", request=[b""] * 20_000)["model_info"]
         assert sum(map(len, replies)) > 4 << 20  # gRPC's own limit
     small = export.ServingClient(server.grpc_address, "cyclegan", max_message_bytes=10_000)
@@ -243,7 +245,7 @@ def test_a_folder_is_sent_and_resumed(connect, refiner, photos, tmp_path):
     sent = export.send_folder(connect(), source, out, concurrency=3, progress=False)
     assert (sent.images, sent.received, sent.resumed) == (4, 3, 0)
     assert list(sent.failed) == ["broken.jpg"]
-    assert sorted(path.name for path in out.iterdir()) == ["0.png", "1.png", "2.png"]
+    assert sorted(path.name for path in out.glob("*.png")) == ["0.png", "1.png", "2.png"]
     written = cv2.imread(str(out / "1.png"))[..., ::-1]
     assert np.abs(refiner.refine(photos[1]).astype(int) - written).max() <= 1
     (source / "broken.jpg").unlink()
@@ -268,6 +270,9 @@ class Stub:
         self.code_name, self.now, self.most, self.calls = code_name, 0, 0, 0
         self.lock, self.met = threading.Lock(), threading.Barrier(together)
         self.together = together
+
+    def info(self):
+        return {"name": "m", "version": 1, "weights_sha256": "0" * 64}
 
     def predict(self, image_bytes):
         with self.lock:
@@ -319,7 +324,9 @@ def test_labels_choose_versions(refiner_folder, photos, tmp_path):
     config = tmp_path / "kit/config/models.config"
     with ProtocolTestServer(tmp_path / "models", config=config) as server:
         for address in (server.grpc_address, server.rest_address):
-            with export.ServingClient(address, "cyclegan", label="canary") as client:
+            with export.ServingClient(
+                address, "cyclegan", label="canary", timeout=PATIENT
+            ) as client:
                 assert client.states() == {1: "AVAILABLE", 2: "AVAILABLE"}
                 assert client.refine(photos[:1])[0].shape == photos[0].shape
             with export.ServingClient(address, "cyclegan", version=3) as client:

@@ -240,7 +240,7 @@ def test_segmenters_are_gated_by_mean_iou(segmenter, tmp_path, monkeypatch):
             return np.zeros(images.shape[:-1], "uint8")
 
     def measured(exported, evaluation):
-        monkeypatch.setattr(quality, "load_exported", lambda path: exported)
+        monkeypatch.setattr(quality, "open_exported", lambda path: exported)
         return quality.QualityGate(segmenter, [image], evaluation).measure("file")
 
     same, blank = measured(Same(), tmp_path), measured(Blank(), tmp_path)
