@@ -5,6 +5,7 @@
 Everything is imported on first use, so that `import refinezoo` costs nothing.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from refinezoo.errors import RefinezooError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from refinezoo.experiments.compare import compare_downstream
     from refinezoo.refinement import refine_dataset
     from refinezoo.zoo import info, list_models, load
+
+# ONNX Runtime reads this when it is imported, and else reports its use to its maker: an event
+# database in the cache folder, and connections. Child processes inherit it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
