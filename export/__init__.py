@@ -41,19 +41,19 @@ _HOMES = {
     "SessionError": "runtimes.session",
     "check_saved_model": "checks.parity",
     "export_formats": "report",
-    "litert": "formats.litert",
     "load_exported": "runtimes.exported",
-    "onnx": "formats.onnx",
-    "openvino": "formats.openvino",
-    "saved_model": "formats.saved_model",
     "send_folder": "serving.folder",
     "serve_config": "serving.config",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'refinezoo.export' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"refinezoo.export.{_HOMES[name]}"), name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"refinezoo.export.{_HOMES[name]}"), name)
+    from refinezoo.export.registry import formats
+
+    if not name.startswith("_") and name in formats():
+        return formats()[name].write
+    raise AttributeError(f"module 'refinezoo.export' has no attribute {name!r}")

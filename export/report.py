@@ -14,24 +14,24 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.checks.measure import Measured, measure
+from refinezoo.export.checks.parity import PARITY_FRAMES, parity
 from refinezoo.export.checks.photos import fitted, real_frames
 from refinezoo.export.formats.edge_graph import image_sizes
-from refinezoo.export.registry import FORMATS
-from refinezoo.export.runtimes.exported import Exported, load_exported
-from refinezoo.export.runtimes.opening import is_saved_model
-from refinezoo.files import atomic_path
+from refinezoo.export.registry import FULL, Format, chosen_formats
+from refinezoo.export.runtimes.exported import open_exported
+from refinezoo.files import atomic_path, contained, plain_name
 from refinezoo.refinement.fingerprint import weights_sha256
+from refinezoo.renames import renamed
 
 THREADS = (1, 2)
-_PARITY_FRAMES = 8
 
 
 @dataclass
 class Row:
     """One file: what it is, what it reached; `refused` says why there is none."""
 
-    format: str
-    variant: str
+    format: Format
+    precision: str
     path: Path
     refused: str = ""
     megabytes: float = 0.0
@@ -40,21 +40,24 @@ class Row:
 
     @property
     def title(self) -> str:
-        """Format and variant."""
-        return f"{self.format} {self.variant}".strip()
+        """Format, and precision unless it is full."""
+        name = self.format.name
+        return name if self.precision == FULL else f"{name} {self.precision}"
 
 
+@renamed(variants="precisions")
 def export_formats(
     model: Any,
     name: str,
     out: str | os.PathLike,
-    formats: Iterable[str] = tuple(FORMATS),
+    formats: Iterable[str] = ("all",),
     *,
-    variants: Iterable[str] | None = None,
+    precisions: Iterable[str] | None = None,
     image_size: Any = None,
     calibration: Sequence[np.ndarray] | None = None,
     evaluation: Any = None,
     force: bool = False,
+    overwrite: bool = False,
     runs: int = 20,
 ) -> list[Row]:
     """Writes `OUT/NAME/1/`, `OUT/NAME/NAME.tflite`, ... and `OUT/NAME/EXPORT.md`.
@@ -63,54 +66,59 @@ def export_formats(
         model: a model of refinezoo.
         name: its name in the folder.
         out: folder of all models.
-        formats: names of `refinezoo.export.registry.FORMATS`.
-        variants: of these only those variants ("float32", "float16", "dynamic", "int8", "bf16");
-            None is all.
+        formats: names of `refinezoo.export.registry.formats()`, or "all".
+        precisions: of these formats only those precisions ("float32", "float16", "dynamic",
+            "int8", "bf16"); None is all.
         image_size: of the edge formats; see `export.litert`.
         calibration: uint8 `[H, W, 3]` each; None takes the packaged real photos.
         evaluation: `CocoDataset`, or its folder, for a detector.
         force: write quantised files that fall below the quality gate too.
+        overwrite: replace files of another model. Files of the same weights are replaced anyway,
+            but version 1 of a SavedModel, which may be served already, stays.
         runs: timed runs of each file; 0 measures no speed.
 
-    Files are replaced, but version 1 of a SavedModel only stays: with other weights in it, it is
-    refused.
-
     Returns:
-        One row a file. A variant that was refused has the reason; if nothing else was asked for,
+        One row a file. A precision that was refused has the reason; if nothing else was asked for,
         that is raised.
+
+    Raises:
+        RefinezooError: unknown formats or precisions, a name that is none, or a place where the
+            files of another model lie.
     """
-    folder = Path(out) / name
-    formats = list(formats)
-    has = sorted({each or "float32" for name in formats for each in FORMATS[name].variants})
-    wanted = has if variants is None else list(variants)
+    chosen = chosen_formats(formats)
+    has = sorted({each for format_ in chosen for each in format_.precisions})
+    wanted = has if precisions is None else list(precisions)
     unknown = [each for each in wanted if each not in has]
     if unknown or not wanted:
         raise RefinezooError(
-            f"expected a variant of {', '.join(formats)}: {', '.join(has)}; received "
-            f"{', '.join(map(repr, unknown)) or 'none'}.{did_you_mean(' '.join(unknown), has)}"
+            f"expected a precision of {', '.join(each.name for each in chosen)}: "
+            f"{', '.join(has)}; received {', '.join(map(repr, unknown)) or 'none'}."
+            + did_you_mean(" ".join(unknown), has)
         )
-    rows = []
-    for format_name in formats:
-        format_ = FORMATS[format_name]
-        for variant, options in format_.variants.items():
-            if (variant or "float32") not in wanted:
-                continue
-            if format_name == "saved_model":
-                path, arguments = folder / "1", {}
-            else:
-                stem = f"{name}_{variant}" if variant else name
-                path = folder / f"{stem}{format_.suffix.split()[0]}"
-                arguments = {"image_size": _first(image_size, format_name), **options}
-                if options:
-                    key = "calibration" if format_name == "litert" else "frames"
-                    arguments |= {key: calibration, "evaluation": evaluation, "force": force}
-            rows.append(Row(format_name, variant, path))
-            if format_name == "saved_model" and _holds(path, model):
-                continue  # a version that may be served already is never replaced
-            try:
-                _function(format_name)(model, path, **arguments)
-            except RefinezooError as error:
-                rows[-1].refused = str(error)
+    folder = contained(plain_name(name, "the name of an export (--name)"), out)
+    rows = [
+        Row(format_, precision, format_.path(folder, name, precision))
+        for format_ in chosen
+        for precision in format_.precisions
+        if precision in wanted
+    ]
+    if not overwrite:
+        _check_same(rows, model)
+    given = {
+        "image_size": image_size,
+        "calibration": calibration,
+        "evaluation": evaluation,
+        "force": force,
+        "overwrite": overwrite,
+    }
+    for row in rows:
+        if row.format.marker and not overwrite and row.path.exists():
+            continue  # a version that may be served already, of the same weights
+        options = row.format.options({**given, "precision": row.precision})
+        try:
+            row.format.write(model, row.path, **options)
+        except RefinezooError as error:
+            row.refused = str(error)
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)
     frames = real_frames(calibration)
@@ -123,22 +131,6 @@ def export_formats(
     with atomic_path(folder / "EXPORT.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return rows
-
-
-def parity(
-    model: Any, exported: Exported, frames: Sequence[np.ndarray], labelled: Any, size: Any
-) -> dict[str, float]:
-    """Differences of an exported file's `predict` from its Keras model's on real frames.
-
-    See `Kind.difference`; with labelled images also the file's own score, see `Kind.label_score`.
-    """
-    images: Any = np.stack([fitted(model, frame, size) for frame in frames[:_PARITY_FRAMES]])
-    if model.kind.saved_model_only:
-        images = {"images": images, "depth_m": np.ones((*images.shape[:3], 1), np.float32)}
-    found = model.kind.difference(model.predict(images, verbose=0), exported.predict(images))
-    if labelled is not None:
-        found[model.kind.label_score] = model.kind.score(exported, labelled)
-    return found
 
 
 def as_markdown(
@@ -165,7 +157,7 @@ def as_markdown(
         f"# {name}",
         "",
         f"{type(model).__name__}, {model.kind.name}. Every file was run in its own runtime and "
-        f"compared with the Keras model on {min(frames, _PARITY_FRAMES)} photos of "
+        f"compared with the Keras model on {min(frames, PARITY_FRAMES)} photos of "
         f"{size[0]} x {size[1]} pixels (height x width); latency of one image; "
         "peak resident memory of a process that only loads and runs the file.",
         "",
@@ -186,33 +178,27 @@ def as_markdown(
 
 
 def _fill(row: Row, model: Any, frames: Any, labelled: Any, size: Any, runs: int) -> None:
-    files = [row.path]
-    if row.path.is_dir():
-        files = [path for path in row.path.rglob("*") if path.is_file()]
-    elif row.path.suffix == ".xml":
-        files.append(row.path.with_suffix(".bin"))
+    files = row.format.files(row.path)
     row.megabytes = sum(path.stat().st_size for path in files) / 1e6
-    row.parity = parity(model, load_exported(row.path), frames, labelled, size)
+    row.parity = parity(model, open_exported(row.path), frames, labelled, size)
     if runs:
         image = fitted(model, frames[0], size)
         row.speed = {n: measure(row.path, image, threads=n, runs=runs) for n in THREADS}
 
 
-def _holds(version: Path, model: Any) -> bool:
-    """Whether a SavedModel of these weights lies there already."""
-    return is_saved_model(version) and (
-        load_exported(version).weights_sha256 == weights_sha256(model)
-    )
+def _check_same(rows: Sequence[Row], model: Any) -> None:
+    """Refuses to replace the files of another model."""
+    for row in rows:
+        if row.path.exists() and not _same(row.path, model):
+            raise RefinezooError(
+                f"{str(row.path)!r} holds another model. Export under another name (--name), or "
+                "pass overwrite=True (--overwrite) to replace its files."
+            )
 
 
-def _first(image_size: Any, format_name: str) -> Any:
-    """Only LiteRT files hold several sizes."""
-    if isinstance(image_size, list) and format_name != "litert":
-        return image_size[0]
-    return image_size
-
-
-def _function(name: str) -> Any:
-    import refinezoo.export
-
-    return getattr(refinezoo.export, name)
+def _same(path: Path, model: Any) -> bool:
+    """Whether an exported file holds these weights."""
+    try:
+        return open_exported(path).weights_sha256 == weights_sha256(model)
+    except RefinezooError:
+        return False

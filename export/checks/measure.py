@@ -4,6 +4,7 @@
 is imported, so its peak memory is that of the runtime, the file and one image.
 """
 
+import importlib
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.export.registry import format_of
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
         file = Path(scratch) / "image.npy"
         np.save(file, image)
         request = {"path": str(path), "image": str(file), "threads": threads, "runs": runs}
+        if (format_ := format_of(path)) is not None:
+            request["module"] = format_.write.__module__  # registers it there too
         done = subprocess.run(
             [sys.executable, "-m", __name__, json.dumps(request)], capture_output=True, text=True
         )
@@ -55,11 +59,13 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
 
 def main(request: str) -> None:
     """Prints the measurement as JSON."""
-    from refinezoo.export.runtimes.exported import load_exported
+    from refinezoo.export.runtimes.exported import open_exported
 
     asked = json.loads(request)
+    if "module" in asked:
+        importlib.import_module(asked["module"])
     image = np.load(asked["image"])
-    exported = load_exported(asked["path"], threads=asked["threads"])
+    exported = open_exported(asked["path"], threads=asked["threads"])
     run = partial(predicted, exported)
     for _ in range(2):
         run(image)

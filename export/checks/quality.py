@@ -12,7 +12,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.checks.photos import fitted
-from refinezoo.export.runtimes.exported import load_exported
+from refinezoo.export.runtimes.exported import open_exported
 from refinezoo.models.kind import Quality
 
 _HOLD_OUT_FROM = 8
@@ -47,26 +47,28 @@ class QualityGate:
 
     def measure(self, path: str | os.PathLike) -> Quality:
         """The quality of an exported file."""
-        exported, kind = load_exported(path), self.model.kind
+        exported, kind = open_exported(path), self.model.kind
         if self.score is not None:
             return kind.quality_by_labels(self.score, exported, self.labelled)
         size = exported.sizes[0]
         images = np.stack([fitted(self.model, frame, size) for frame in self.frames])
         return kind.quality(self.model, exported, images)
 
-    def check(self, quality: Quality, option: str) -> None:
-        """Raises unless `quality` passed or `force` was given."""
+    def check(self, quality: Quality, precision: str, precisions: Sequence[str]) -> None:
+        """Raises unless `quality` passed or `force` was given; advises another of `precisions`."""
         if quality.passed or self.force:
             return
         if np.isnan(quality.value):
             raise RefinezooError(
-                f"{option}: expected labelled photos with this detector's classes to measure what "
-                "it loses, received none. Pass evaluation=CocoDataset.load(folder), or force=True."
+                f"{precision}: expected labelled photos with this detector's classes to measure "
+                "what it loses, received none. Pass evaluation=FOLDER (--evaluation FOLDER), or "
+                "force=True (--force) to write it unmeasured."
             )
+        others = " or ".join(each for each in precisions if each != precision)
         raise RefinezooError(
-            f"{option} reached {quality}, which is not enough; nothing was written. Give more "
-            "calibration frames of what the model will see, take quantize='dynamic' or 'float16' "
-            "(OpenVINO: precision='f32'), or pass force=True to write it all the same."
+            f"{precision} reached {quality}, which is not enough; nothing was written. Give more "
+            f"calibration frames of what the model will see (--calibration), take {others}, or "
+            "pass force=True (--force) to write it all the same."
         )
 
 
@@ -77,8 +79,3 @@ def split(frames: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarr
         return frames, frames
     kept = [frame for i, frame in enumerate(frames) if i % _HOLD_OUT]
     return kept, frames[::_HOLD_OUT]
-
-
-def dataset_path(evaluation: Any) -> str | None:
-    """The file of a `CocoDataset`, so that another process can read it."""
-    return None if evaluation is None else str(getattr(evaluation, "json_path", evaluation))

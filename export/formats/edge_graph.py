@@ -11,11 +11,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from refinezoo.errors import RefinezooError
+from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.formats.info import model_info
-from refinezoo.export.runtimes.opening import signature_name
+from refinezoo.export.registry import FULL
 from refinezoo.models.graph_images import GREY
 from refinezoo.quiet import without_notes
+from refinezoo.renames import old_name_used
 
 Size = tuple[int | None, int | None]
 _DEFAULT_SIDE = 256
@@ -142,6 +143,28 @@ def checked_path(path: str | os.PathLike, suffix: str) -> Path:
             f"Use {str(path.with_suffix(suffix))!r}."
         )
     return path
+
+
+def checked_precision(precision: str | None, precisions: Sequence[str]) -> str:
+    """A precision that the format has; what version 0.1 called `None` and `"f32"` is float32.
+
+    Raises:
+        RefinezooError: another one.
+    """
+    if precision in (None, "f32"):
+        old_name_used(f"precision {precision!r}", repr(FULL))
+        return FULL
+    if precision not in precisions:
+        raise RefinezooError(
+            f"expected precision as one of {', '.join(precisions)}, received {precision!r}."
+            + did_you_mean(str(precision), precisions)
+        )
+    return precision
+
+
+def signature_name(size: Size) -> str:
+    """The name of a LiteRT file's entry point for one size (height, width)."""
+    return f"image_{size[0]}x{size[1]}"
 
 
 def _name(model: Any) -> str:

@@ -9,29 +9,35 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.checks.photos import fitted, real_frames
-from refinezoo.export.checks.quality import QualityGate, dataset_path
+from refinezoo.export.checks.quality import QualityGate
 from refinezoo.export.formats.edge_graph import (
     Size,
     checked_path,
+    checked_precision,
     converting,
     edge_info,
     image_sizes,
+    signature_name,
     write_edge_graph,
 )
 from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder
-from refinezoo.export.formats.through_tensorflow import through_tensorflow
-from refinezoo.export.runtimes.opening import INFO_NAME, needs, signature_name
+from refinezoo.export.formats.through_tensorflow import in_tensorflow
+from refinezoo.export.registry import FULL, export_format
+from refinezoo.export.runtimes.opening import INFO_NAME, MOST_INFO_BYTES, needs, read_info, started
 from refinezoo.files import atomic_path
+from refinezoo.quiet import without_notes
+from refinezoo.renames import renamed
 
-QUANTIZE = ("float16", "dynamic", "int8")
+PRECISIONS = (FULL, "float16", "dynamic", "int8")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _INTEGER = {
     *_CONVOLUTIONS,
@@ -45,11 +51,58 @@ _INTEGER = {
 }
 
 
+class LiteRTRuntime:
+    """`.tflite` in `ai-edge-litert`, one signature a size."""
+
+    def __init__(self, path: Path, threads: int | None):
+        interpreter = needs("ai_edge_litert.interpreter", "litert")
+        self.info = litert_info(path)
+        self._interpreter = started(
+            path, lambda: interpreter.Interpreter(model_path=str(path), num_threads=threads)
+        )
+        self._runners: dict[str, Any] = {}
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the signature of the images' size."""
+        name = signature_name(images.shape[1:3])
+        if name in self._runners:
+            return self._runners[name](images=images)
+        with without_notes():  # the first run sets up the kernels
+            self._runners[name] = self._interpreter.get_signature_runner(name)
+            return self._runners[name](images=images)
+
+
+def litert_info(path: str | os.PathLike) -> dict[str, Any]:
+    """What `litert` wrote of the model into the file; at most 1 MiB of it is unpacked."""
+    text = None
+    # NotImplementedError: an encrypted or oddly packed entry.
+    with suppress(zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError):
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo(INFO_NAME)
+            # Other methods than these two are unpacked in one piece, however little is read.
+            if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                with archive.open(entry) as file:
+                    text = file.read(MOST_INFO_BYTES).decode()
+    return read_info(Path(path), text)
+
+
+@export_format(
+    ".tflite",
+    opens=LiteRTRuntime,
+    runtime="ai-edge-litert",
+    verified="ai-edge-litert, built-in operators only",
+    packages=("ai_edge_litert",),
+    extra="litert",
+    precisions=PRECISIONS,
+    sizes="several",
+)
+@renamed(quantize="precision")
+@in_tensorflow
 def litert(
     model: Any,
     path: str | os.PathLike,
     image_size: Any = None,
-    quantize: Literal["float16", "dynamic", "int8"] | None = None,
+    precision: Literal["float32", "float16", "dynamic", "int8"] = "float32",
     calibration: Sequence[np.ndarray] | None = None,
     *,
     evaluation: Any = None,
@@ -67,8 +120,8 @@ def litert(
         path: the file, `.tflite`; replaced if it exists.
         image_size: a side, (height, width) or a list of these, pixels; None is the size the model
             was trained at.
-        quantize: None is float32; `"float16"` halves the file; `"dynamic"` stores int8 weights
-            and measures activations while it runs; `"int8"` fixes them by `calibration`.
+        precision: `"float16"` halves the file; `"dynamic"` stores int8 weights and measures
+            activations while it runs; `"int8"` fixes them by `calibration`.
         calibration: uint8 `[H, W, 3]` each, of what the model will see. Every fourth is held out
             to measure the quality. None takes the packaged real photos.
         evaluation: `CocoDataset`, or its folder, to measure a detector's AP50 on; None takes the
@@ -83,48 +136,31 @@ def litert(
             quantised model below the quality gate; it says what was reached.
     """
     path = checked_path(path, ".tflite")
-    if quantize is not None and quantize not in QUANTIZE:
-        raise RefinezooError(
-            f"expected quantize as None or one of {', '.join(QUANTIZE)}, received {quantize!r}."
-            + did_you_mean(str(quantize), QUANTIZE)
-        )
+    precision = checked_precision(precision, PRECISIONS)
     sizes = image_sizes(model, image_size, several=True)
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return through_tensorflow(
-            "litert",
-            model,
-            path,
-            frames=calibration,
-            image_size=[list(s) for s in sizes],
-            quantize=quantize,
-            evaluation=dataset_path(evaluation),
-            force=force,
-        )
     with tempfile.TemporaryDirectory() as scratch:
         with converting("LiteRT"):
             # TensorFlow's calibrator crashes on loops (2.21).
-            write_edge_graph(model, scratch, sizes, loops=quantize != "int8")
-        if quantize is None:
+            write_edge_graph(model, scratch, sizes, loops=precision != "int8")
+        if precision == FULL:
             with converting("LiteRT"):
                 content = _converter(scratch, sizes).convert()
-            _write(path, content, edge_info(model, sizes, format="litert", quantize=None))
+            _write(path, content, edge_info(model, sizes, format="litert", precision=precision))
             return path
         needs("ai_edge_litert", "litert")
         gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
-        for kept_float, convert in _attempts(model, scratch, sizes, quantize, gate.calibration):
+        for kept_float, convert in _attempts(model, scratch, sizes, precision, gate.calibration):
             with converting("LiteRT"):
                 content = convert()
             info = edge_info(
-                model, sizes, format="litert", quantize=quantize, kept_float=kept_float
+                model, sizes, format="litert", precision=precision, kept_float=kept_float
             )
             trial = Path(scratch) / "trial.tflite"
             _write(trial, content, info)
             quality = gate.measure(trial)
             if quality.passed:
                 break
-        gate.check(quality, f'quantize="{quantize}"')
+        gate.check(quality, precision, PRECISIONS)
         _write(path, content, {**info, "quality": quality.as_dict()})
     return path
 
@@ -152,7 +188,7 @@ def _converter(folder: str, sizes: Sequence[Size]) -> Any:
 
 
 def _attempts(
-    model: Any, folder: str, sizes: Sequence[Size], quantize: str, frames: list[np.ndarray]
+    model: Any, folder: str, sizes: Sequence[Size], precision: str, frames: list[np.ndarray]
 ) -> Iterator[tuple[list[str], Callable[[], bytes]]]:
     """Conversions to try in turn: layers that stay float, and what makes the file."""
     import tensorflow as tf
@@ -162,9 +198,9 @@ def _attempts(
         made.optimizations = [tf.lite.Optimize.DEFAULT]
         return made
 
-    if quantize != "int8":
+    if precision != "int8":
         made = converter()
-        if quantize == "float16":
+        if precision == "float16":
             made.target_spec.supported_types = [tf.float16]
         yield [], made.convert
         return

@@ -15,13 +15,47 @@ from refinezoo.export.formats.edge_graph import (
     edge_info,
     image_sizes,
 )
-from refinezoo.export.formats.through_tensorflow import through_tensorflow
-from refinezoo.export.runtimes.opening import INFO_KEY, needs
+from refinezoo.export.formats.through_tensorflow import in_tensorflow
+from refinezoo.export.registry import FULL, export_format
+from refinezoo.export.runtimes.opening import INFO_KEY, needs, read_info, started
 from refinezoo.files import atomic_path
 
 OPSET = 18
 
 
+class OnnxRuntime:
+    """`.onnx` in ONNX Runtime, on the CPU."""
+
+    def __init__(self, path: Path, threads: int | None):
+        runtime = needs("onnxruntime", "onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3
+        self._session = started(
+            path,
+            lambda: runtime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            ),
+        )
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.info = read_info(path, properties.get(INFO_KEY))
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the graph."""
+        given = self._session.run(None, {"images": images})
+        return dict(zip(self._outputs, given, strict=True))
+
+
+@export_format(
+    ".onnx",
+    opens=OnnxRuntime,
+    runtime="onnxruntime",
+    verified="onnxruntime, CPU",
+    packages=("onnxruntime", "tf2onnx"),
+    extra="onnx",
+)
+@in_tensorflow
 def onnx(model: Any, path: str | os.PathLike, image_size: Any = None) -> Path:
     """Writes `model` as an ONNX file (opset 18, standard operators), float32.
 
@@ -42,14 +76,11 @@ def onnx(model: Any, path: str | os.PathLike, image_size: Any = None) -> Path:
     """
     path = checked_path(path, ".onnx")
     (size,) = image_sizes(model, image_size)
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return through_tensorflow("onnx", model, path, image_size=list(size))
     content = onnx_model(model, size)
     entry = content.metadata_props.add()
     entry.key = INFO_KEY
-    entry.value = json.dumps(edge_info(model, [size], format="onnx"), ensure_ascii=False)
+    info = edge_info(model, [size], format="onnx", precision=FULL)
+    entry.value = json.dumps(info, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.SerializeToString())
     return path

@@ -4,18 +4,18 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.checks.photos import fitted, real_frames
-from refinezoo.export.checks.quality import QualityGate, dataset_path
+from refinezoo.export.checks.quality import QualityGate
 from refinezoo.export.formats.edge_graph import (
     Size,
     checked_path,
+    checked_precision,
     converting,
     edge_info,
     image_sizes,
@@ -23,20 +23,56 @@ from refinezoo.export.formats.edge_graph import (
 )
 from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder, prepared, quantized
 from refinezoo.export.formats.onnx import onnx_model
-from refinezoo.export.formats.through_tensorflow import through_tensorflow
-from refinezoo.export.runtimes.opening import INFO_KEY, needs
+from refinezoo.export.formats.through_tensorflow import in_tensorflow
+from refinezoo.export.registry import FULL, export_format
+from refinezoo.export.runtimes.opening import INFO_KEY, needs, read_info, started
 from refinezoo.files import atomic_path
+from refinezoo.renames import renamed
 
-PRECISIONS = ("f32", "bf16", "int8")
+PRECISIONS = (FULL, "bf16", "int8")
 
 
+class OpenVinoRuntime:
+    """`.xml` with its `.bin` in OpenVINO, on the CPU, in the precision the file asks for."""
+
+    def __init__(self, path: Path, threads: int | None):
+        runtime = needs("openvino", "openvino")
+        core = runtime.Core()
+        model = started(path, lambda: core.read_model(path))
+        known = model.has_rt_info([INFO_KEY])
+        self.info = read_info(path, model.get_rt_info([INFO_KEY]).astype(str) if known else None)
+        # Of what is not quantised: the integers are in the graph.
+        precision = "bf16" if self.info["precision"] == "bf16" else "f32"
+        hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            hints["INFERENCE_NUM_THREADS"] = threads
+        self._compiled = started(path, lambda: core.compile_model(model, "CPU", hints))
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the graph."""
+        given = self._compiled({"images": images})
+        return {output.any_name: np.array(array) for output, array in given.items()}
+
+
+@export_format(
+    ".xml",
+    opens=OpenVinoRuntime,
+    runtime="openvino",
+    verified="openvino, CPU",
+    packages=("openvino", "tf2onnx", "onnxruntime"),
+    extra="openvino",
+    precisions=PRECISIONS,
+    beside=(".bin",),
+)
+@renamed(frames="calibration")
+@in_tensorflow
 def openvino(
     model: Any,
     path: str | os.PathLike,
     image_size: Any = None,
-    precision: Literal["f32", "bf16", "int8"] = "f32",
+    precision: Literal["float32", "bf16", "int8"] = "float32",
+    calibration: Sequence[np.ndarray] | None = None,
     *,
-    frames: Any = None,
     evaluation: Any = None,
     force: bool = False,
 ) -> Path:
@@ -58,8 +94,8 @@ def openvino(
         precision: `"bf16"` stores float16 weights and asks the runtime for bfloat16 arithmetic,
             where the processor has it; `"int8"` computes convolutions in integers, all else in
             float32. Both must pass the quality gate (`export.checks.quality`).
-        frames: uint8 `[H, W, 3]` each, to measure that on, and three of four of them to calibrate
-            int8; None takes the packaged real photos.
+        calibration: uint8 `[H, W, 3]` each, to measure that on, and three of four of them to
+            calibrate int8; None takes the packaged real photos.
         evaluation: `CocoDataset`, or its folder, to measure a detector's AP50 on; None takes the
             packaged photos.
         force: write such a file even if it lost too much.
@@ -72,26 +108,8 @@ def openvino(
             lost too much; then the error says what was reached.
     """
     path = checked_path(path, ".xml")
-    if precision not in PRECISIONS:
-        raise RefinezooError(
-            f"expected precision as one of {', '.join(PRECISIONS)}, received {precision!r}."
-            + did_you_mean(str(precision), PRECISIONS)
-        )
+    precision = checked_precision(precision, PRECISIONS)
     (size,) = image_sizes(model, image_size)
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return through_tensorflow(
-            "openvino",
-            model,
-            path,
-            frames=frames,
-            frames_option="frames",
-            image_size=list(size),
-            precision=precision,
-            evaluation=dataset_path(evaluation),
-            force=force,
-        )
     runtime = needs("openvino", "openvino")
     with tempfile.TemporaryDirectory() as scratch:
 
@@ -101,18 +119,18 @@ def openvino(
             with converting("OpenVINO"):
                 converted = runtime.convert_model(source)
                 converted.set_rt_info(json.dumps(info, ensure_ascii=False), [INFO_KEY])
-                runtime.save_model(converted, made, compress_to_fp16=precision != "f32")
+                runtime.save_model(converted, made, compress_to_fp16=precision != FULL)
             return made
 
-        if precision == "f32":
+        if precision == FULL:
             made = write(_float_graph(model, size, scratch), path.name)
         else:
-            gate = QualityGate(model, real_frames(frames), evaluation, force=force)
+            gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
             for source, kept in _attempts(model, size, precision, scratch, gate.calibration):
                 quality = gate.measure(write(source, path.name, kept_float=kept))
                 if quality.passed:
                     break
-            gate.check(quality, f'precision="{precision}"')
+            gate.check(quality, precision, PRECISIONS)
             made = write(
                 source, f"measured_{path.name}", kept_float=kept, quality=quality.as_dict()
             )

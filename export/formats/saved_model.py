@@ -7,18 +7,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refinezoo.errors import RefinezooError
 from refinezoo.export.checks.photos import packaged_photos
 from refinezoo.export.formats.info import checked_kind, info_signature, model_info
-from refinezoo.export.formats.through_tensorflow import saved_model_through_tensorflow
+from refinezoo.export.formats.through_tensorflow import in_tensorflow
+from refinezoo.export.registry import export_format
+from refinezoo.export.runtimes.opening import INFO_NAME, MOST_INFO_BYTES, read_info, started
+from refinezoo.export.runtimes.session import SavedModelSession
 from refinezoo.export.serving.warmup import can_write_warmup, write_warmup
 from refinezoo.files import atomic_folder
 
 MAX_IMAGE_PIXELS = 2048 * 2048
-INFO_FILE = "assets.extra/model_info.json"
+INFO_FILE = f"assets.extra/{INFO_NAME}"
 _log = logging.getLogger(__name__)
 
 
+class SavedModelRuntime:
+    """A version folder in TensorFlow's C++ session loader, signature `tensor`; any size."""
+
+    def __init__(self, path: Path, threads: int | None):
+        text = None
+        if (path / INFO_FILE).is_file():
+            with open(path / INFO_FILE, encoding="utf-8", errors="replace") as file:
+                text = file.read(MOST_INFO_BYTES)
+        self.info = read_info(path, text)
+        self.info |= {"format": "saved_model", "sizes": [[None, None]]}
+        self._session = started(path, lambda: SavedModelSession(path, threads=threads))
+        self._signature = "tensor"
+
+    def run(self, images: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the signature; a refiner's answer is called `refined`, as in the other formats."""
+        given = self._session.run(self._signature, images=images, **more)
+        if "images" in given:
+            given["refined"] = given.pop("images")
+        return given
+
+
+@export_format(
+    opens=SavedModelRuntime,
+    marker="saved_model.pb",
+    runtime="TensorFlow Serving",
+    verified="TensorFlow's C++ session loader, which TF Serving uses; not in TF Serving itself",
+    sizes="any",
+)
+@in_tensorflow
 def saved_model(
     model: Any,
     folder: str | os.PathLike,
@@ -70,21 +104,10 @@ def saved_model(
     if folder.exists() and not overwrite:
         raise RefinezooError(
             f"version {str(folder)!r} exists. Write the next version number (TF Serving then "
-            "moves over without a gap), or pass overwrite=True."
+            "moves over without a gap), or pass overwrite=True (--overwrite)."
         )
     if max_image_pixels < 1:
         raise RefinezooError(f"expected max_image_pixels >= 1, received {max_image_pixels}.")
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return saved_model_through_tensorflow(
-            model,
-            folder,
-            name=name,
-            overwrite=overwrite,
-            max_image_pixels=max_image_pixels,
-            warmup_images=None if warmup_images is None else [str(path) for path in warmup_images],
-        )
     if warmup_images is None:
         warmup_images = packaged_photos() if can_write_warmup() else ()
         if not warmup_images:

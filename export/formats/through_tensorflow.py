@@ -5,12 +5,14 @@ The weights are one file for both backends: they go through a preset folder, in 
 object.
 """
 
+import functools
+import inspect
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,76 +21,71 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 
 
-def saved_model_through_tensorflow(model: Any, folder: Path, **options: Any) -> Path:
-    """`saved_model` for a model that lives on the JAX backend; takes the same options."""
-    return through_tensorflow("saved_model", model, folder, **options)
-
-
-def through_tensorflow(
-    function: str,
-    model: Any,
-    path: Path,
-    *,
-    frames: Sequence[np.ndarray] | None = None,
-    frames_option: str = "calibration",
-    **options: Any,
-) -> Path:
-    """Calls `refinezoo.export.FUNCTION(model, path, **options)` in a TensorFlow process.
-
-    Args:
-        function: name of the export function.
-        model: a model on another backend, of a class that has presets.
-        path: what the function writes.
-        frames: images that it gets as `frames_option`.
-        frames_option: name of that argument.
-        **options: its other arguments, as JSON can say them.
+def in_tensorflow(write: Callable[..., Path]) -> Callable[..., Path]:
+    """Decorates a writer: on another backend it runs in a TensorFlow process, from a preset.
 
     Raises:
         RefinezooError: the model's class has no preset, or the export failed; with its last words.
     """
+
+    @functools.wraps(write)
+    def call(model: Any, path: str | os.PathLike, *args: Any, **options: Any) -> Path:
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            return write(model, path, *args, **options)
+        given = inspect.signature(write).bind(model, path, *args, **options).arguments
+        options = dict(list(given.items())[2:])  # without the model and the path
+        _write_elsewhere(write, model, path, options)
+        return Path(path)
+
+    return call
+
+
+def _write_elsewhere(
+    write: Callable[..., Path], model: Any, path: str | os.PathLike, options: dict[str, Any]
+) -> None:
     from refinezoo.models.presets import save_to_preset
 
     with tempfile.TemporaryDirectory() as scratch:
         preset = save_to_preset(model, Path(scratch) / "preset", half=False)
-        request = {
-            "function": function,
-            "preset": str(preset),
-            "path": str(path),
-            "options": options,
-        }
-        if frames is not None:
-            request["frames"] = [frames_option, str(Path(scratch) / "frames.npz")]
-            np.savez(request["frames"][1], *frames)
+        request = {"format": write.__name__, "preset": preset, "path": path, "options": options}
+        if (frames := options.pop("calibration", None)) is not None:
+            request["calibration"] = Path(scratch) / "frames.npz"
+            np.savez(request["calibration"], *frames)
         done = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(request)],
+            [sys.executable, "-m", __name__, json.dumps(request, default=_as_path)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},
             capture_output=True,
             text=True,
         )
     if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        reason = reason[0].removeprefix("refinezoo.errors.RefinezooError: ")
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        error, _, words = reason.partition(": ")
+        if error.endswith(RefinezooError.__name__):
+            raise RefinezooError(words)
         raise RefinezooError(
             f"exporting through TensorFlow failed: {reason}. Save the model with "
             "save_to_preset and export it under KERAS_BACKEND=tensorflow to see the whole error."
         )
-    return path
+
+
+def _as_path(value: Any) -> str:
+    """A path, or a `CocoDataset` as its file, so that another process can read it."""
+    return os.fspath(getattr(value, "json_path", value))
 
 
 def main(request: str) -> None:
-    """Loads the preset and calls the export function."""
-    import refinezoo.export
+    """Loads the preset and calls the writer."""
+    from refinezoo.export.registry import formats
     from refinezoo.models.presets import load_preset
 
     asked = json.loads(request)
     options = asked["options"]
-    if "frames" in asked:
-        name, file = asked["frames"]
-        with np.load(file) as arrays:
-            options[name] = [arrays[key] for key in arrays.files]
-    getattr(refinezoo.export, asked["function"])(
-        load_preset(asked["preset"]), asked["path"], **options
-    )
+    if "calibration" in asked:
+        with np.load(asked["calibration"]) as arrays:
+            options["calibration"] = [arrays[key] for key in arrays.files]
+    formats()[asked["format"]].write(load_preset(asked["preset"]), asked["path"], **options)
 
 
 if __name__ == "__main__":

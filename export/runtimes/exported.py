@@ -1,5 +1,7 @@
 """An exported file with the `predict` of the Keras model it was made from."""
 
+import functools
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,19 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.export.registry import is_own
 from refinezoo.export.runtimes.opening import open_runtime
 from refinezoo.models.answers import joined
 from refinezoo.models.images import ImageBatches, checked_images
 from refinezoo.models.registry import kind_named
 
+_log = logging.getLogger(__name__)
+
 
 def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
     """Opens an exported file; neither Keras nor TensorFlow's Python is imported.
+
+    A file that another process wrote is a program of its author: the log says so, once.
 
     Args:
         path: `.tflite`, `.onnx`, `.xml` (OpenVINO) or a SavedModel's version folder.
@@ -26,10 +33,25 @@ def load_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
     Raises:
         RefinezooError: missing or foreign file, or its runtime is not installed.
     """
+    if not is_own(path):
+        _log_once()
+    return open_exported(path, threads)
+
+
+def open_exported(path: str | os.PathLike, threads: int | None = None) -> Any:
+    """As `load_exported`, for files that were written a moment ago."""
     runtime = open_runtime(path, threads)
     kind = kind_named(runtime.info["kind"])
     cls = type(f"Exported{kind.name.capitalize()}", (kind.conveniences, Exported), {"kind": kind})
     return cls(runtime, Path(path))
+
+
+@functools.cache
+def _log_once() -> None:
+    _log.warning(
+        "an exported file is a program: what its author wrote runs when it is opened and used. "
+        "Open such files only of those whose programs you would run."
+    )
 
 
 class Exported:
@@ -92,10 +114,6 @@ class Exported:
         answers = [{name: row[name] for name in self.kind.outputs} for row in rows]
         answer = joined(answers)
         return next(iter(answer.values())) if len(self.kind.outputs) == 1 else answer
-
-    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """The file's raw outputs of one image of a size it takes."""
-        return self.runtime.run(np.ascontiguousarray(image[None]))
 
     def _with_depth(self, images: Any, depth_m: Any) -> dict[str, np.ndarray]:
         images, depth_m = checked_images(images), np.asarray(depth_m, "float32")

@@ -84,7 +84,7 @@ def load(name: str) -> Any:
 def check_model(name: str) -> bool:
     """Tells a wrong name before Keras starts; whether it is of an exported file."""
     import refinezoo
-    from refinezoo.export.runtimes.opening import is_exported
+    from refinezoo.export.registry import is_exported
 
     exported = is_exported(name)
     if not exported:

@@ -1,8 +1,9 @@
 """`export`, `serve-config` and `request`: models that run elsewhere."""
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -19,14 +20,19 @@ def _show_formats(asked: bool) -> None:
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
+    model: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
     out: Annotated[Path, typer.Option(help="Folder; files go to OUT/NAME/, a SavedModel to 1/.")],
-    format: Annotated[
-        Literal["saved_model", "litert", "onnx", "openvino", "all"], typer.Option()
-    ] = "saved_model",
-    variant: Annotated[
+    name: Annotated[
+        str | None, typer.Option(help="NAME of the export; that of MODEL by default.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="One of --help-formats, or all.")] = "saved_model",
+    precision: Annotated[
         list[str] | None,
-        typer.Option(help="float32, float16, dynamic, int8 or bf16, several times; else all."),
+        typer.Option(
+            "--precision",
+            "--variant",
+            help="float32, float16, dynamic, int8 or bf16, several times; else all.",
+        ),
     ] = None,
     image_size: Annotated[
         list[str] | None,
@@ -40,6 +46,9 @@ def export(
     ] = None,
     runs: Annotated[int, typer.Option(min=0, help="Timed runs a file; 0 times nothing.")] = 20,
     force: Annotated[bool, typer.Option(help="Write what falls below the quality gate.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace files of another model in OUT/NAME/.")
+    ] = False,
     help_formats: Annotated[
         bool,
         typer.Option("--help-formats", callback=_show_formats, is_eager=True, help="The table."),
@@ -50,27 +59,31 @@ def export(
         import refinezoo
         from refinezoo.data.formats import list_images
         from refinezoo.data.images import read_image
+        from refinezoo.export.registry import chosen_formats
 
+        chosen_formats([format])  # a wrong name is told before Keras starts
         if format == "saved_model" and out.name.isdigit():  # the version folder itself
-            refinezoo.export.saved_model(load(name), out)
+            refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite)
             print(f"saved_model: {out}")
             return
         sizes = [parse_size(text) for text in image_size or []]
+        name = name or Path(os.path.abspath(model)).name
         rows = refinezoo.export.export_formats(
-            load(name),
-            Path(name).name,
+            load(model),
+            name,
             out,
-            ["saved_model", "litert", "onnx", "openvino"] if format == "all" else [format],
-            variants=variant,
+            [format],
+            precisions=precision,
             image_size=sizes or None,
             calibration=[read_image(p) for p in list_images(calibration)] if calibration else None,
             evaluation=evaluation,
             force=force,
+            overwrite=overwrite,
             runs=runs,
         )
         for row in rows:
             print(f"{row.title}: {row.refused or row.path}")
-        print(f"report: {out / Path(name).name / 'EXPORT.md'}")
+        print(f"report: {out / name / 'EXPORT.md'}")
 
 
 @app.command("serve-config")

@@ -1,6 +1,5 @@
 """`list` and `info`: what is in the zoo."""
 
-from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +32,7 @@ def list_(
                 row["kind"],
                 f"{row['weights_bytes'] / 1e6:.1f}",
                 _measured(row["results"]),
-                shorten(row["licence"].split(":")[0], 24, placeholder="..."),
+                row["licence"].split(":")[0],
                 row["summary"],
             )
             for row in rows

@@ -34,7 +34,7 @@ def load(
     Raises:
         RefinezooError: unknown name, missing or changed weights, a broken config or file.
     """
-    from refinezoo.export.runtimes.opening import is_exported
+    from refinezoo.export.registry import is_exported
 
     path = Path(name_or_path)
     described = is_entry(name_or_path, root) or (path / CONFIG_FILE).exists()

@@ -7,11 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-PACKAGES = {
-    "litert": ["ai_edge_litert"],
-    "onnx": ["tf2onnx", "onnxruntime"],
-    "openvino": ["openvino", "tf2onnx", "onnxruntime"],
-}
+from refinezoo.export.registry import formats
+
 SIDE = 32
 ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 
@@ -166,9 +163,10 @@ def needed():
     """Skips a test whose format's packages are not installed."""
 
     def check(format_name):
-        for package in PACKAGES[format_name]:
+        format_ = formats()[format_name]
+        for package in format_.packages:
             if importlib.util.find_spec(package) is None:
-                pytest.skip(f"{package} is not installed: pip install 'refinezoo[{format_name}]'")
+                pytest.skip(f"{package} is not installed: pip install 'refinezoo[{format_.extra}]'")
 
     return check
 

@@ -7,7 +7,7 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export
-from refinezoo.export.registry import FORMATS, format_table
+from refinezoo.export.registry import FULL, format_table, formats
 
 DOCS = Path(__file__).parents[2] / "docs/export.md"
 
@@ -17,9 +17,9 @@ def test_docs_show_the_table():
 
 
 def test_every_format_has_a_function():
-    for name, row in FORMATS.items():
-        assert callable(getattr(export, name)) and row.runtime and row.verified
-        assert all(row.variants[key] for key in row.variants if key)
+    for name, row in formats().items():
+        assert getattr(export, name) is row.write and row.runtime and row.verified
+        assert row.precisions[0] == FULL and bool(row.suffix) != bool(row.marker)
 
 
 @pytest.mark.tensorflow
@@ -32,7 +32,7 @@ def test_files_report_and_measurements(needed, refiner, photos, tmp_path):
             "r",
             tmp_path,
             ["saved_model", "litert"],
-            variants=["float32", "int8"],
+            precisions=["float32", "int8"],
             image_size=[(32, 32), (32, 48)],
             calibration=[p[:64, :61] for p in photos],
             runs=1,
@@ -56,19 +56,39 @@ def test_files_report_and_measurements(needed, refiner, photos, tmp_path):
     kept = refiner.inference_network.get_weights()
     refiner.inference_network.set_weights([weight + 0.1 for weight in kept])
     try:
-        with pytest.raises(RefinezooError, match="version .* exists"):
-            export.export_formats(refiner, "r", tmp_path, ["saved_model"], runs=0)
+        for format_name in ("saved_model", "litert"):
+            with pytest.raises(RefinezooError, match=r"holds another model.*\(--name\).*--overwr"):
+                export.export_formats(refiner, "r", tmp_path, [format_name], runs=0)
     finally:
         refiner.inference_network.set_weights(kept)
     export.export_formats(refiner, "r", tmp_path, ["saved_model"], runs=0)
     assert (tmp_path / "r/1/saved_model.pb").stat().st_mtime_ns == version
 
 
-def test_a_variant_that_no_format_has_is_named(tmp_path):
-    with pytest.raises(RefinezooError, match="variant of litert: .*int8; received 'int4'"):
-        export.export_formats(None, "r", tmp_path, ["litert"], variants=["int8", "int4"])
+def test_a_precision_that_no_format_has_is_named(tmp_path):
+    with pytest.raises(RefinezooError, match="precision of litert: .*int8; received 'int4'"):
+        export.export_formats(None, "r", tmp_path, ["litert"], precisions=["int8", "int4"])
     with pytest.raises(RefinezooError, match="received none"):
-        export.export_formats(None, "r", tmp_path, iter(["litert"]), variants=[])
+        export.export_formats(None, "r", tmp_path, iter(["litert"]), precisions=[])
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "/tmp/x", "", "a/b", ".hidden"])
+def test_an_export_stays_inside_out(name, tmp_path):
+    with pytest.raises(RefinezooError, match=r"--name.*expected a plain name"):
+        export.export_formats(None, name, tmp_path / "out", ["litert"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/link").symlink_to(tmp_path)
+    with pytest.raises(RefinezooError, match="leads out of it"):
+        export.export_formats(None, "link", tmp_path / "out", ["litert"])
+
+
+def test_old_argument_names_work_with_a_warning(tmp_path):
+    with pytest.warns(FutureWarning, match=r"export_formats\(variants=\) is called precisions="):
+        with pytest.raises(RefinezooError, match="precision of litert"):
+            export.export_formats(None, "r", tmp_path, ["litert"], variants=["int4"])
+    with pytest.warns(FutureWarning, match="'f32' is called 'float32'"):
+        with pytest.raises(RefinezooError, match="ends in .tflite|image_size"):
+            export.litert(object(), tmp_path / "m.tflite", (1, 2, 3), "f32")
 
 
 def test_measuring_reports_the_last_words_of_the_process(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,10 +12,12 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export, zoo
+from refinezoo.export.registry import formats
+from refinezoo.export.runtimes import exported as opened
 from refinezoo.models.registry import model_names
 
 pytestmark = pytest.mark.tensorflow
-SUFFIX = {"litert": ".tflite", "onnx": ".onnx", "openvino": ".xml"}
+EDGE = [name for name, format_ in formats().items() if format_.suffix]
 SIDE = 32
 
 
@@ -77,22 +80,21 @@ def test_the_zoos_refiners_equal_keras_without_flex(needed, name, photos, tmp_pa
     assert_same(answers(model, image), answers(refinezoo.load(path), image))
 
 
-@pytest.mark.parametrize("format_name", ["onnx", "openvino"])
+@pytest.mark.parametrize("format_name", [name for name in EDGE if name != "litert"])
 @pytest.mark.parametrize(
     "name", ["CycleGANForegroundBackground", "DeepLabV2", "FDA", "PVANET", "SSD300", "YOLOv3"]
 )
-def test_onnx_and_openvino_equal_keras(needed, format_name, name, models, frames, tmp_path):
+def test_other_edge_formats_equal_keras(needed, format_name, name, models, frames, tmp_path):
     needed(format_name)
     model = models(name)
     size = None if getattr(model, "image_size", None) else SIDE
-    path = getattr(export, format_name)(model, tmp_path / f"m{SUFFIX[format_name]}", size)
+    format_ = formats()[format_name]
+    path = format_.write(model, tmp_path / f"m{format_.suffix}", size)
     exported = refinezoo.load(path)
     assert exported.info["format"] == format_name
     image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
     assert_same(answers(model, image), answers(exported, image))
-    assert sorted(p.suffix for p in tmp_path.iterdir()) == sorted(
-        {".bin", path.suffix} if format_name == "openvino" else {path.suffix}
-    )
+    assert sorted(tmp_path.iterdir()) == sorted(format_.files(path))
 
 
 def test_onnx_loses_no_pixel_of_a_resized_map(needed, models, frames, tmp_path):
@@ -145,9 +147,19 @@ def test_the_file_says_what_it_is(models, several_sizes):
     assert settings["config"]["sizes"] == [[32, 32], [30, 41]]
 
 
+def test_files_of_others_are_called_programs_once(several_sizes, tmp_path, caplog):
+    opened._log_once.cache_clear()
+    refinezoo.load(several_sizes)  # written by this process
+    assert "is a program" not in caplog.text
+    theirs = shutil.copy(several_sizes, tmp_path / "theirs.tflite")
+    refinezoo.load(theirs)
+    refinezoo.load(theirs)
+    assert caplog.text.count("is a program") == 1
+
+
 def test_labels_lie_in_a_detectors_file(needed, models, tmp_path):
     needed("litert")
-    path = export.litert(models("SSD300"), tmp_path / "d.tflite", quantize=None)
+    path = export.litert(models("SSD300"), tmp_path / "d.tflite")
     with zipfile.ZipFile(path) as archive:
         assert archive.read("labels.txt").decode().split() == ["milk", "juice"]
     exported = refinezoo.load(path)
@@ -208,8 +220,8 @@ def test_foreign_and_broken_files_are_worded(several_sizes, tmp_path):
     missing = tmp_path / "missing.tflite"
     with pytest.raises(RefinezooError, match="found none"):
         refinezoo.load(missing)
-    for suffix in (".tflite", ".onnx", ".xml"):
-        broken = tmp_path / f"broken{suffix}"
+    for name in EDGE:
+        broken = tmp_path / f"broken{formats()[name].suffix}"
         broken.write_bytes(several_sizes.read_bytes()[:1000])
         with pytest.raises(RefinezooError, match="truncated|not installed"):
             refinezoo.load(broken)

@@ -5,20 +5,20 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export
+from refinezoo.export.registry import FULL, formats
 from refinezoo.refiners.kind import REFINER
 from refinezoo.tasks.detection.kind import DETECTOR
 
 pytestmark = pytest.mark.tensorflow
 
 
-FORMATS = {"litert": (".tflite", "quantize"), "openvino": (".xml", "precision")}
-VARIANTS = [
-    ("litert", "float16"),
-    ("litert", "dynamic"),
-    ("litert", "int8"),
-    ("openvino", "bf16"),
-    ("openvino", "int8"),
+COMPRESSED = [
+    (name, precision)
+    for name, format_ in formats().items()
+    for precision in format_.precisions
+    if precision != FULL
 ]
+INT8 = [name for name, precision in COMPRESSED if precision == "int8"]
 
 
 @pytest.fixture(scope="module")
@@ -30,23 +30,22 @@ def small_refiner(strong_weights):
     return strong_weights(CycleGAN(image_size=32, width=4, blocks=1, **options))
 
 
-def write(format_name, model, folder, size=None, variant=None, frames=None, **options):
-    suffix, option = FORMATS[format_name]
-    options |= {option: variant} if variant else {}
-    options |= {{"litert": "calibration", "openvino": "frames"}[format_name]: frames}
-    return getattr(export, format_name)(model, folder / f"q{suffix}", size, **options)
+def write(format_name, model, folder, size=None, precision=FULL, frames=None, **options):
+    format_ = formats()[format_name]
+    path = folder / f"q{format_.suffix}"
+    return format_.write(model, path, size, precision, frames, **options)
 
 
-@pytest.mark.parametrize(("format_name", "variant"), VARIANTS)
+@pytest.mark.parametrize(("format_name", "precision"), COMPRESSED)
 def test_compressed_refiners_pass_the_gate(
-    format_name, variant, needed, small_refiner, frames, tmp_path
+    format_name, precision, needed, small_refiner, frames, tmp_path
 ):
     needed(format_name)
-    path = write(format_name, small_refiner, tmp_path, 32, variant, frames)
+    path = write(format_name, small_refiner, tmp_path, 32, precision, frames)
     exported = refinezoo.load(path)
     quality = exported.info["quality"]
     assert quality["passed"] and quality["value"] >= 35
-    assert exported.info[FORMATS[format_name][1]] == variant
+    assert exported.info["precision"] == precision
     image = frames[0][:32, :32]
     error = np.abs(small_refiner.refine(image).astype(int) - exported.refine(image))
     assert 0 < error.max() < 40  # it is compressed, and close
@@ -54,10 +53,10 @@ def test_compressed_refiners_pass_the_gate(
 
 
 @pytest.mark.parametrize(
-    ("format_name", "variant", "share"),
+    ("format_name", "precision", "share"),
     [("litert", "int8", 0.7), ("openvino", "int8", 0.4), ("openvino", "bf16", 0.6)],
 )
-def test_compressed_files_are_smaller(format_name, variant, share, needed, tmp_path, frames):
+def test_compressed_files_are_smaller(format_name, precision, share, needed, tmp_path, frames):
     needed(format_name)
     from refinezoo.refiners import CycleGAN
 
@@ -68,10 +67,10 @@ def test_compressed_files_are_smaller(format_name, variant, share, needed, tmp_p
         return sum(file.stat().st_size for file in path.parent.glob("q.[!x]*"))
 
     full = size(32)
-    assert size(32, variant, frames, force=True) < share * full
+    assert size(32, precision, frames, force=True) < share * full
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", INT8)
 def test_the_gate_refuses_and_says_what_was_reached(
     format_name, needed, small_refiner, frames, monkeypatch, tmp_path
 ):
@@ -100,7 +99,7 @@ def test_the_gate_refuses_and_says_what_was_reached(
     assert not info["quality"]["passed"] and len(info["kept_float"]) == attempts[-1]
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", INT8)
 def test_int8_without_convolutions_is_refused(format_name, needed, models, frames, tmp_path):
     needed(format_name)
     with pytest.raises(RefinezooError, match="no convolution.*float16"):
@@ -115,7 +114,7 @@ def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, fram
     assert gate.labelled is None  # the packaged photos show no milk
     path = export.litert(models("SSD300"), tmp_path / "x.tflite")
     with pytest.raises(RefinezooError, match="expected labelled photos.*evaluation="):
-        gate.check(gate.measure(path), "quantize='int8'")
+        gate.check(gate.measure(path), "int8", ["float32", "int8"])
 
 
 def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_path):
@@ -132,11 +131,11 @@ def test_a_detectors_gate_compares_average_precision(monkeypatch, frames, tmp_pa
             assert len(dataset) == 62
             return {"AP50": self.ap50}
 
-    monkeypatch.setattr(quality, "load_exported", Stand)
+    monkeypatch.setattr(quality, "open_exported", Stand)
     gate = quality.QualityGate(Stand(0.5), frames, packaged_photos(1)[0].parents[1])
     assert gate.measure(0.495).passed and not gate.measure(0.48).passed
     with pytest.raises(RefinezooError, match=r"AP50 lost 0.02 on 62 labelled images"):
-        gate.check(gate.measure(0.48), "quantize='int8'")
+        gate.check(gate.measure(0.48), "int8", ["float32", "int8"])
 
 
 def labelled(monkeypatch):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from refinezoo import RefinezooError, export
+from refinezoo.files import own_folder
+from refinezoo.refiners.kind import REFINER
 
 pytestmark = pytest.mark.tensorflow
 REFINERS = ["cyclegan", "cyclegan_resize", "cyclegan_fgbg", "reinhard", "fda"]
@@ -112,6 +114,13 @@ def test_bad_bytes_are_invalid_arguments_and_the_session_lives_on(session, photo
     assert len(session.run(image_bytes=[png(photos[0])])["image_bytes"]) == 1
 
 
+def test_pixels_are_counted_over_a_request(session):
+    images = [png(np.zeros((100, 100, 3), np.uint8))] * 4
+    assert len(session.run(image_bytes=images)["image_bytes"]) == 4
+    with pytest.raises(export.SessionError, match="at most 40000 pixels in one request"):
+        session.run(image_bytes=[*images, images[0]])
+
+
 @pytest.mark.parametrize("shape", [(1, 300, 300, 3), (1, 0, 5, 3)])
 def test_tensor_limits(session, shape):
     with pytest.raises(export.SessionError, match="1 to 40000 pixels"):
@@ -149,7 +158,7 @@ def test_existing_versions_are_kept_unless_overwritten(refiner, refiner_folder):
 
 def test_overwrite_replaces_the_version(refiner, tmp_path):
     old = tmp_path / "m/2/saved_model.pb"
-    old.parent.mkdir(parents=True)
+    own_folder(old.parent)
     old.write_bytes(b"old")
     export.saved_model(refiner, tmp_path / "m/2", overwrite=True)
     assert old.stat().st_size > 1000
@@ -158,16 +167,16 @@ def test_overwrite_replaces_the_version(refiner, tmp_path):
 
 def test_failure_leaves_nothing(tmp_path):
     class Broken:
-        name = "broken"
+        name, kind = "broken", REFINER
         inference_network = None
         variables = ()
 
         def refine(self, images):
             return images
 
-    with pytest.raises(TypeError):
+    with pytest.raises((AttributeError, TypeError)):
         export.saved_model(Broken(), tmp_path / "m/1")
-    assert list((tmp_path / "m").iterdir()) == []
+    assert list(tmp_path.glob("m/*")) == []
 
 
 @pytest.mark.parametrize("folder", ["servable/cyclegan", "servable/v1"])
@@ -177,7 +186,7 @@ def test_folders_that_serving_would_not_load_are_refused(refiner, tmp_path, fold
 
 
 def test_other_things_are_refused(tmp_path):
-    with pytest.raises(RefinezooError, match="expected a refiner.*received dict"):
+    with pytest.raises(RefinezooError, match="expected a model of refinezoo.*received dict"):
         export.saved_model({}, tmp_path / "m/1")
 
 
