@@ -268,7 +268,7 @@ def test_a_folder_with_other_things_is_not_replaced(compose, tmp_path):
 
 
 def test_unusable_cutouts(tmp_path):
-    with pytest.raises(RefinezooError, match="no such folder"):
+    with pytest.raises(RefinezooError, match="which is no folder"):
         compose_scenes(tmp_path / "none", tmp_path / "out", 1)
     write_image(tmp_path / "rgb" / "a.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(RefinezooError, match="RGBA cut-out"):

@@ -102,7 +102,7 @@ class Noise(keras.utils.PyDataset):
 @pytest.fixture
 def noise(monkeypatch):
     monkeypatch.setitem(registry._REGISTERED, "PixelGAN", PixelGAN)
-    monkeypatch.setattr(trainer, "_data", lambda config, steps: Noise(steps))
+    monkeypatch.setattr(trainer, "_data", lambda config, steps, refiner: Noise(steps))
 
 
 def config(out, **changes):
