@@ -128,7 +128,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     per_epoch = -(-config.steps // epochs)
     refiner.compile()
     data = _data(config, per_epoch, refiner)
-    if data.sampler.matches is not None:
+    if config.matched_crops:
         write_json(out / "matched_crops.json", data.sampler.matches.report())
     log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
     # A resumed run goes on where the interrupted one was in the stream of images.
