@@ -27,6 +27,7 @@ extras = {
     "openvino": ["openvino>=2025.4", "onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     "ray": ["ray[data]>=2.50"],
     "eval": ["scipy>=1.14", "pandas>=2.2"],
+    "exr": ["openexr>=3.3"],
     "docs": ["mkdocs>=1.6", "mkdocstrings[python]>=0.29"],
 }
 extras["dev"] = [

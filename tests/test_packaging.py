@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS = {
+    "OpenEXR": "openexr",
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "google": "protobuf",

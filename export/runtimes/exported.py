@@ -115,6 +115,10 @@ class Exported:
         answer = joined(answers)
         return next(iter(answer.values())) if len(self.kind.outputs) == 1 else answer
 
+    def run(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """The file's raw outputs of one image of a size it takes."""
+        return self.runtime.run(np.ascontiguousarray(image[None]))
+
     def _with_depth(self, images: Any, depth_m: Any) -> dict[str, np.ndarray]:
         images, depth_m = checked_images(images), np.asarray(depth_m, "float32")
         if depth_m.shape != (*images.shape[:3], 1):

@@ -1,5 +1,6 @@
 """`list` and `info`: what is in the zoo."""
 
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -32,7 +33,7 @@ def list_(
                 row["kind"],
                 f"{row['weights_bytes'] / 1e6:.1f}",
                 _measured(row["results"]),
-                row["licence"].split(":")[0],
+                shorten(row["licence"].split(":")[0], 24, placeholder="..."),
                 row["summary"],
             )
             for row in rows

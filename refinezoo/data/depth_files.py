@@ -18,7 +18,7 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
 
     Args:
         path: `.png` or `.tiff` of whole numbers; `.npy`, `.npz`, `.exr`, `.pfm` or a float `.tiff`
-            in metres. `.exr` needs `pip install OpenEXR`.
+            in metres. `.exr` needs `pip install 'refinezoo[exr]'`.
         unit_m: metres per step of an integer file; 0.001 for millimetres, 0.01 for Virtual KITTI.
 
     Returns:
@@ -95,8 +95,8 @@ def _exr(path: Path) -> np.ndarray:
         import OpenEXR
     except ImportError:
         raise RefinezooError(
-            f"{path}: expected depth, received OpenEXR, which needs `pip install OpenEXR`. Or "
-            "export .npy in metres or 16-bit PNG in millimetres."
+            f"{path}: expected depth, received OpenEXR, which needs "
+            "`pip install 'refinezoo[exr]'`. Or export .npy in metres or 16-bit PNG in millimetres."
         ) from None
     try:
         with OpenEXR.File(str(path), separate_channels=True) as file:

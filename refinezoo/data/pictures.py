@@ -218,7 +218,9 @@ def _found(source: Any, domain: str) -> _Found:
         found.labels[kind] = known | found.labels.get(kind, {})
     depth = found.labels["depth"]
     if any(file.suffix.lower() == ".exr" for file in depth.values()) and not find_spec("OpenEXR"):
-        _log.warning("depth in OpenEXR is not read: `pip install OpenEXR` to train with it")
+        _log.warning(
+            "depth in OpenEXR is not read: `pip install 'refinezoo[exr]'` to train with it"
+        )
         found.labels["depth"] = {}
     return found
 

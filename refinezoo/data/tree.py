@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.errors import RefinezooError
+from refinezoo.workshop import MARKS
 
 LABEL_SUFFIXES = (".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".npy", ".npz", ".exr", ".pfm")
 _LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin")
@@ -91,6 +92,8 @@ def read_tree(root: str | os.PathLike) -> Tree:
             raise RefinezooError(f"cannot list {folder!r}: {error.strerror}.") from None
         for entry in entries:
             name = PurePosixPath(os.path.relpath(entry.path, root)).as_posix()
+            if entry.name in MARKS:
+                continue
             if entry.name.startswith(".") or entry.name.lower() in _LEFT_BEHIND:
                 left_out.setdefault("hidden files and folders are left out", []).append(name)
                 continue

@@ -1,13 +1,11 @@
 """What a kind of model predicts: the one place that export, studies, report and CLI ask.
 
 A kind is declared beside its task (`refinezoo/tasks/*/kind.py`, `refinezoo/refiners/kind.py`).
-Neither Keras nor TensorFlow is imported to know one.
+Neither Keras nor TensorFlow is imported to know one, nor NumPy to name it.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
-
-import numpy as np
 
 from refinezoo.errors import RefinezooError
 
@@ -112,7 +110,7 @@ class Kind:
         named = self.file_outputs or self.outputs
         return {name: output.described(model) for name, output in named.items()}
 
-    def run(self, exported: Any, image: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, exported: Any, image: Any) -> dict[str, Any]:
         """An exported file's answer to one image, as `predict` names it, with a leading axis."""
         if image.shape[:2] not in exported.sizes and (None, None) not in exported.sizes:
             listed = ", ".join(f"{height} x {width}" for height, width in exported.sizes)
@@ -122,7 +120,7 @@ class Kind:
                 f"{size[0]} x {size[1]}. Export it with image_size={size}, or use the SavedModel, "
                 "which takes any size."
             )
-        return exported.runtime.run(np.ascontiguousarray(image[None]))
+        return exported.run(image)
 
     # ---- what two models of the kind differ in
 
@@ -152,17 +150,3 @@ class Kind:
         lost = own_score - self.score(exported, labelled)
         on, passed = f"{len(labelled)} labelled images", lost <= self.most_lost
         return Quality(f"{self.label_score} lost", lost, self.most_lost, on, passed)
-
-
-def psnr(wanted: Any, given: Any) -> float:
-    """Peak signal-to-noise ratio over all pixels of uint8 images, dB; infinite when equal."""
-    squares = [
-        np.square(np.asarray(a, np.float64) - b).ravel() for a, b in zip(wanted, given, strict=True)
-    ]
-    mean = float(np.concatenate(squares).mean())
-    return float("inf") if mean == 0 else 10 * float(np.log10(255**2 / mean))
-
-
-def relative_change(wanted: np.ndarray, given: np.ndarray) -> float:
-    """Mean of |given - wanted| / wanted over positive values, such as metres."""
-    return float(np.mean(np.abs(given - wanted) / np.maximum(wanted, 1e-3)))

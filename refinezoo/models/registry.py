@@ -59,19 +59,37 @@ def kinds() -> dict[str, Kind]:
     return dict(_KINDS)
 
 
+@cache
+def kind_names() -> list[str]:
+    """The names of all kinds; no module of a kind is imported, which would import NumPy."""
+    root = Path(__file__).resolve().parents[1]
+    paths = [root / "refiners/kind.py", *sorted((root / "tasks").glob("*/kind.py"))]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    return [name for text in texts for name in re.findall(r'^    name = "(\w+)"$', text, re.M)]
+
+
+def checked_kind_name(name: str) -> str:
+    """`name`, if a kind is called so.
+
+    Raises:
+        RefinezooError: none is.
+    """
+    known = sorted({*_KINDS, *kind_names()})
+    if name not in known:
+        raise RefinezooError(
+            f"expected a kind of model, received {name!r}.{did_you_mean(name, known)} "
+            f"Kinds: {', '.join(known)}."
+        )
+    return name
+
+
 def kind_named(name: str) -> Kind:
     """The kind of that name.
 
     Raises:
         RefinezooError: there is none.
     """
-    known = kinds()
-    if name not in known:
-        raise RefinezooError(
-            f"expected a kind of model, received {name!r}.{did_you_mean(name, known)} "
-            f"Kinds: {', '.join(known)}."
-        )
-    return known[name]
+    return kinds()[checked_kind_name(name)]
 
 
 @cache

@@ -9,7 +9,6 @@ from pydantic import Field
 from refinezoo.config import Strict
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
-from refinezoo.models.hdf5 import InMemory, datasets, read_weights, write_weights
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +32,8 @@ def save_half(network: "keras.Model", path: str | os.PathLike, *, half: bool = T
         `{"file", "bytes", "sha256", "dtype"}`, as a zoo config and a preset hold it.
     """
     import h5py
+
+    from refinezoo.models.hdf5 import InMemory, datasets, write_weights  # NumPy: not to list models
 
     path, saved = Path(path), InMemory()
     network.save_weights(saved)
@@ -58,6 +59,8 @@ def load_weights(
         RefinezooError: the file is no HDF5 file, or its weights are not those of `network`.
     """
     import h5py
+
+    from refinezoo.models.hdf5 import InMemory, datasets, read_weights  # NumPy: not to list models
 
     saved = InMemory()
     network.save_weights(saved)

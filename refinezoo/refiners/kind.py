@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.kind import Kind, Output, psnr
+from refinezoo.models.differences import psnr
+from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
 

@@ -12,7 +12,7 @@ from refinezoo.config import read_yaml, validate
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path
 from refinezoo.models.presets import read_preset
-from refinezoo.models.registry import kind_named
+from refinezoo.models.registry import checked_kind_name
 from refinezoo.models.weights import check_weights
 from refinezoo.zoo.entry import ZooEntry
 
@@ -54,7 +54,7 @@ def list_models(
         and results (a list of dicts; each number has its recipe in `info(name)`).
     """
     if kind is not None:
-        kind_named(kind)
+        checked_kind_name(kind)
     rows = []
     for name in fnmatch.filter(_names(root), pattern):
         entry = _entry(name, root)

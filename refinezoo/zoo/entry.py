@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from refinezoo.config import Strict
-from refinezoo.models.registry import kind_named
+from refinezoo.models.registry import checked_kind_name
 from refinezoo.models.weights import Weights
 
 
@@ -65,7 +65,7 @@ class ZooEntry(Strict):
     @field_validator("kind")
     @classmethod
     def _known_kind(cls, value: str) -> str:
-        return kind_named(value).name
+        return checked_kind_name(value)
 
     @model_validator(mode="after")
     def _numbers_need_a_recipe(self) -> "ZooEntry":

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from refinezoo.models.kind import Kind, Output, relative_change
+from refinezoo.models.differences import relative_change
+from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
 

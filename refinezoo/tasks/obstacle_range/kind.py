@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from refinezoo.models.differences import relative_change
 from refinezoo.models.images import resized
-from refinezoo.models.kind import Kind, Output, relative_change
+from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
 

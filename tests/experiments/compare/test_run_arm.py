@@ -36,6 +36,7 @@ def test_one_arm_leaves_result_detections_and_a_preset_that_loads(spec_folder):
     detector = refinezoo.load(spec_folder / "preset")
     assert detector.class_names == ["square", "disc"] and detector.image_size == 64
     assert sorted(path.name for path in spec_folder.iterdir()) == [
+        ".refinezoo",
         "detections.json",
         "preset",
         "result.json",

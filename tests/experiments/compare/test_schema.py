@@ -31,7 +31,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ({"training": {"steps": 4, "warmup": 4}}, "warmup below steps=4"),
         ({"training": {"steps": 4, "schedule": "cosin"}}, "Did you mean 'cosine'"),
         ({"arms": {"a": ["syntetic"]}}, r"set 'syntetic'.*Did you mean 'synthetic'\?"),
-        ({"arms": {"a/b": ["synthetic"]}}, "can be a folder"),
+        ({"arms": {"a/b": ["synthetic"]}}, "expected a plain name"),
         (
             {"arms": {"a": {"sets": ["real", "synthetic"], "mix": {"refined": 0.5}}}},
             "mix to name sets of the arm",
