@@ -166,7 +166,7 @@ def test_foreground_loss_can_watch_the_translated_image():
     on_translated = CycleGANForegroundBackground(**TINY, fg_on="translated")
     a, b = losses_of(on_cycle), losses_of(on_translated)
     assert a["cycle"] == pytest.approx(b["cycle"], rel=1e-5)
-    assert a["foreground"] != pytest.approx(b["foreground"], rel=1e-3)
+    assert a["foreground"] != pytest.approx(b["foreground"], rel=1e-4)
     for wrong in ({"fg_on": "x"}, {"hue_distance": "x"}):
         with pytest.raises(ValueError, match="expected"):
             CycleGANForegroundBackground(**TINY, **wrong)
@@ -199,7 +199,7 @@ def test_predict_equals_the_training_time_call(rng):
     model = CycleGANForegroundBackground(**TINY, colour="match", colour_photos=2)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
     called = np.asarray(model(images, training=True))
-    np.testing.assert_allclose(model.predict(images, verbose=0), called, atol=1e-5)
+    np.testing.assert_allclose(model.predict_on_batch(images), called, atol=1e-5)
 
 
 def test_the_paper_schedule_is_constant_then_linear():
