@@ -96,8 +96,8 @@ def main() -> None:
         classifier.save_to_preset(folder)
         stored = refinezoo.load(folder)
         rows = {
-            "Keras - NumPy": classifier.predict(images, verbose=0) - truth,
-            "stored at half precision - NumPy": stored.predict(images, verbose=0) - truth,
+            "Keras - NumPy": classifier.predict_on_batch(images) - truth,
+            "stored at half precision - NumPy": stored.predict_on_batch(images) - truth,
             "x / 127.5 - 1 against (x - 127) / 128": truth - published,
         }
         found = {
