@@ -59,6 +59,7 @@ def test_wrong_data_is_refused(classifier, shades):
     for wrong in (images / 255.0, images[:, :4], images[..., 0]):
         with pytest.raises(RefinezooError, match=r"uint8 RGB images \[N, 8, 8, 3\]"):
             classifier.fit(wrong, labels, verbose=0)
+    for wrong in (images / 255.0, images[..., 0]):  # another size is scaled, as when served
         with pytest.raises(RefinezooError, match=r"uint8 RGB images"):
             classifier.predict_labels(wrong)
     with pytest.raises(RefinezooError, match="from 0 to 2, received"):

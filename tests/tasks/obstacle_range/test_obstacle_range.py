@@ -82,7 +82,7 @@ def test_sectors_keep_their_place(bars):
     images[1, :, :32] = 0.0
     a, b = keras.ops.convert_to_numpy(network(images, training=False))
     moved = np.abs(a - b).reshape(4, 2).max(axis=1)
-    assert moved.argmax() == 0 and moved[3] == 0
+    assert moved.argmax() == 0 and moved[3] < 1e-6 * moved[0]
 
 
 def test_the_network_is_the_one_described():
@@ -161,6 +161,7 @@ def test_wrong_data_is_refused(model, bars):
     for wrong in (images / 255.0, images[:, :16], images[..., 0]):
         with pytest.raises(RefinezooError, match=r"uint8 RGB images \[N, 32, 64, 3\]"):
             model.fit(wrong, ranges, verbose=0)
+    for wrong in (images / 255.0, images[..., 0]):  # another size is scaled, as when served
         with pytest.raises(RefinezooError, match="uint8 RGB images"):
             model.predict_ranges(wrong)
     with pytest.raises(RefinezooError, match=r"ranges_m \[16, 4\]"):
