@@ -46,6 +46,9 @@ class Squares:
     def read(self, index: int) -> np.ndarray:
         return self.images[self.records[index].id - 100]
 
+    def truth(self) -> str:
+        return self.json_path
+
     def coco(self) -> dict:
         return {
             "images": [

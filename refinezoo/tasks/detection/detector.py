@@ -154,6 +154,17 @@ class Detector(Detects, Model):
             object.__setattr__(self, "_detection_model", model)
         return self._detection_model
 
+    def predict(self, x, *args, **kwargs):
+        """As every model; no images, a folder without any say, have no detections."""
+        if isinstance(x, (list, tuple)) and not x:
+            return {
+                "boxes": np.zeros((0, self.keep, 4), "float32"),
+                "scores": np.zeros((0, self.keep), "float32"),
+                "classes": np.zeros((0, self.keep), "int32"),
+                "count": np.zeros((0,), "int32"),
+            }
+        return super().predict(x, *args, **kwargs)
+
     def to_batch(self, images):
         """Images of any size as the network sees them, uint8 `[B, S, S, 3]`."""
         return np.stack([self.prepare(image) for image in images])
