@@ -1,7 +1,5 @@
 """`refinezoo.load`: a model of the zoo, of a preset folder, or of an exported file."""
 
-import functools
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -46,7 +44,6 @@ def load(
             )
         from refinezoo.export.runtimes.exported import load_exported
 
-        _say_that_it_is_a_program()
         return load_exported(path)
     if weights not in ("pretrained", None):
         raise RefinezooError(
@@ -64,11 +61,3 @@ def load(
         load_weights(model.preset_network, file)
         model.weights_sha256 = found.weights.sha256
     return model
-
-
-@functools.cache
-def _say_that_it_is_a_program() -> None:
-    logging.getLogger(__name__).warning(
-        "a SavedModel, LiteRT, ONNX or OpenVINO file is a program that its runtime executes: load "
-        "only files of a source that you trust (SECURITY.md)"
-    )

@@ -36,7 +36,7 @@ def run(tmp_path):
     def call(*arguments):
         env = {key: value for key, value in os.environ.items() if "ORT_" not in key}
         env |= {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
-        env |= {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "home/.cache")}
+        env |= {"XDG_CACHE_HOME": str(tmp_path / "home/.cache")}
         for name in ("home", "tmp", "work"):
             (tmp_path / name).mkdir(exist_ok=True)
         command = [sys.executable, OFFLINE, sys.executable, *arguments]

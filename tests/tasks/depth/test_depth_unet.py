@@ -8,7 +8,7 @@ import refinezoo
 from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.depth import depth_metrics
-from refinezoo.tasks import depth as task
+from refinezoo.tasks.depth import depth_unet as task
 from refinezoo.tasks.depth.depth_unet import DepthUNet, check_metres
 
 SIZE = 96
