@@ -54,7 +54,7 @@ def crop(record: Record, x: int, y: int, width: int, height: int, min_kept: floa
         **{k: record[k][y : y + height, x : x + width].copy() for k in MAPS if k in record},
     }
     if "boxes_xywh" in record:
-        shifted = record["boxes_xywh"] - np.float32([x, y, 0, 0])
+        shifted = record["boxes_xywh"] - np.array([x, y, 0, 0], np.float32)
         out.update(_clipped(out, shifted, width, height, min_kept))
     return out
 
@@ -74,7 +74,7 @@ def resize(record: Record, height: int, width: int) -> Record:
             scaled = cv2.resize(record[key], (width, height), interpolation=mode)
             out[key] = scaled.reshape(height, width, record[key].shape[2])
     if "boxes_xywh" in record:
-        factors = np.float32([width / old_width, height / old_height] * 2)
+        factors = np.array([width / old_width, height / old_height] * 2, np.float32)
         out["boxes_xywh"] = record["boxes_xywh"] * factors
     return out
 
@@ -96,7 +96,9 @@ def rotate(record: Record, degrees: float, min_kept: float = 0.25) -> Record:
             )
             out[key] = turned.reshape(height, width, channels)
     if "boxes_xywh" in record:
-        x, y, w, h = (record["boxes_xywh"].T - np.float32([[0.5], [0.5], [0], [0]])).astype(float)
+        x, y, w, h = (
+            record["boxes_xywh"].T - np.array([[0.5], [0.5], [0], [0]], np.float32)
+        ).astype(float)
         corners = np.stack([[x, y], [x + w, y], [x + w, y + h], [x, y + h]]).transpose(2, 0, 1)
         turned = corners @ matrix[:, :2].T + matrix[:, 2] + 0.5
         low, high = turned.min(1), turned.max(1)
@@ -189,7 +191,7 @@ def _size(record: Record) -> tuple[int, int]:
 
 def _clipped(record: Record, boxes: np.ndarray, width: int, height: int, min_kept: float) -> Record:
     low = np.maximum(boxes[:, :2], 0)
-    high = np.minimum(boxes[:, :2] + boxes[:, 2:], np.float32([width, height]))
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], np.array([width, height], np.float32))
     sides = np.maximum(high - low, 0)
     keep = (sides.min(1) > 0) & (sides.prod(1) >= min_kept * boxes[:, 2:].prod(1))
     clipped = np.concatenate([low, sides], axis=1).astype(np.float32)

@@ -117,7 +117,7 @@ class UnpairedSampler:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
         if "boxes_xywh" in record:
-            corners = record.pop("boxes_xywh") / np.float32(self.image_size)
+            corners = record.pop("boxes_xywh") / np.array(self.image_size, np.float32)
             corners[:, 2:] += corners[:, :2]
             objects = (record.pop(key) for key in ("labels", "crowd"))
             record["targets"] = self.encode(corners, *objects)
@@ -157,13 +157,13 @@ class UnpairedSampler:
         seen = crop(
             {
                 "image": np.broadcast_to(np.uint8(0), (*shape[:2], 3)),
-                "boxes_xywh": objects.boxes_xywh * np.float32([*kept, *kept]),
+                "boxes_xywh": objects.boxes_xywh * np.array([*kept, *kept], np.float32),
                 "labels": objects.labels,
                 "crowd": objects.crowd,
             },
             *(x, y, w, h),
         )
-        size = np.float32(self.image_size)
+        size = np.array(self.image_size, np.float32)
         seen["boxes_xywh"] = seen["boxes_xywh"] * np.array([size / w, size / h] * 2, np.float32)
         del seen["image"]
         return seen

@@ -64,8 +64,9 @@ class Canvas:
         """Draws a cut-out unrotated, its foot at `base`; returns its width in pixels."""
         patch = cutout.upright(height, dim)
         width = patch.shape[1]
-        box = np.float32(
-            [[x, base - height], [x + width, base - height], [x + width, base], [x, base]]
+        box = np.array(
+            [[x, base - height], [x + width, base - height], [x + width, base], [x, base]],
+            np.float32,
         )
         number = self.number(cutout, box, cutout.fill)
         self._blend(patch, x, base - height, number, 1.0)
@@ -76,7 +77,9 @@ class Canvas:
     ) -> None:
         """Draws premultiplied RGBA through a homography texture pixels -> canvas pixels."""
         height, width = texture.shape[:2]
-        corners = map_points(np.float32([[0, 0], [width, 0], [width, height], [0, height]]), matrix)
+        corners = map_points(
+            np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32), matrix
+        )
         left, top = np.floor(np.maximum(corners.min(0), 0)).astype(int)
         right, bottom = np.ceil(np.minimum(corners.max(0), self.labels.shape[::-1])).astype(int)
         if right <= left or bottom <= top or number < 0:
@@ -97,7 +100,7 @@ class Canvas:
     ) -> None:
         """Draws a cut-out through a homography full picture pixels -> canvas pixels."""
         width, height = cutout.size
-        outline = map_points(cutout.hull * np.float32([width, height]), matrix)
+        outline = map_points(cutout.hull * np.array([width, height], np.float32), matrix)
         if number is None:
             number = self.number(cutout, outline, 1.0)
         scale = np.sqrt(Instance(0, outline, 1.0).area / (cutout.fill * width * height))

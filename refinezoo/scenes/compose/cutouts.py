@@ -41,7 +41,7 @@ class Cutout:
         """The convex outline: float32 [N, 2], fractions of width and height."""
         alpha = self.levels[0][..., 3] > 127
         points = cv2.convexHull(np.argwhere(alpha)[:, ::-1].astype(np.int32).reshape(-1, 1, 2))
-        return (points.reshape(-1, 2).astype(np.float32) + 0.5) / np.float32(self.size)
+        return (points.reshape(-1, 2).astype(np.float32) + 0.5) / np.array(self.size, np.float32)
 
     @cached_property
     def fill(self) -> float:

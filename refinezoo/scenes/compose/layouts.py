@@ -110,8 +110,8 @@ def tray(scene: Scene) -> None:
             if free > best:
                 place, best = trial, free
         taken.append((place, size / 3))
-        source = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
-        matrix = cv2.getPerspectiveTransform(source, np.float32(corners + place))
+        source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        matrix = cv2.getPerspectiveTransform(source, np.array(corners + place, np.float32))
         canvas.paste_cutout(cutout, matrix, rng.uniform(0.88, 1.08))
 
 
@@ -129,25 +129,25 @@ def _carton(scene: Scene):
     right = yaw < 0  # the edge that turns towards the camera shows the face behind it
     edge = front[[1, 2]] if right else front[[0, 3]]
     strip = np.stack([edge[0], edge[0] + depth, edge[1] + depth, edge[1]])
-    source = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
+    source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
 
     outline = np.concatenate([front, strip]) if with_side else front
     flat = project(outline, turn, distance)
-    first = cv2.getPerspectiveTransform(source, np.float32(flat[:4]))
-    hull = map_points(scene.chosen.hull * np.float32([width, height]), first)
+    first = cv2.getPerspectiveTransform(source, np.array(flat[:4], np.float32))
+    hull = map_points(scene.chosen.hull * np.array([width, height], np.float32), first)
     if with_side:
         hull = np.concatenate([hull, flat[4:]])
     low, high = hull.min(0), hull.max(0)
     zoom, shift = _placed(rng, statistics, low, high)
     flat = (flat * zoom + shift - 0.5) / scene.magnification + 0.5
     flat *= side
-    front_matrix = cv2.getPerspectiveTransform(source, np.float32(flat[:4]))
+    front_matrix = cv2.getPerspectiveTransform(source, np.array(flat[:4], np.float32))
     side_matrix = None
     if with_side:
         inner = (flat[5] + flat[6] - flat[4] - flat[7]) / 2
         outward = (flat[1] + flat[2] - flat[0] - flat[3]) / 2 * (1 if right else -1)
         if inner @ outward > 0.05 * (outward @ outward):  # else it faces away
-            side_matrix = cv2.getPerspectiveTransform(source, np.float32(flat[4:8]))
+            side_matrix = cv2.getPerspectiveTransform(source, np.array(flat[4:8], np.float32))
     return flat[:4], (front_matrix, side_matrix, right)
 
 
@@ -174,13 +174,15 @@ def _placed(rng, statistics: LayoutStatistics, low: np.ndarray, high: np.ndarray
 def _draw_carton(scene: Scene, faces, gain: float) -> None:
     canvas, cutout = scene.canvas, scene.chosen
     front_matrix, side_matrix, right = faces
-    size = np.float32(cutout.size)
+    size = np.array(cutout.size, np.float32)
     outline = map_points(cutout.hull * size, front_matrix)
     number = canvas.number(cutout, outline, 1.0)
     if side_matrix is not None:
         texture = _side_texture(cutout, right)
         zoom = np.diag([size[0] / texture.shape[1], size[1] / texture.shape[0], 1.0])
-        corners = map_points(np.float32([[0, 0], [1, 0], [1, 1], [0, 1]]) * size, side_matrix)
+        corners = map_points(
+            np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * size, side_matrix
+        )
         canvas.instances[-1].outline = np.concatenate([outline, corners])
         canvas.paste_warped(texture, side_matrix @ zoom, number, gain * 0.82)
     canvas.paste_cutout(cutout, front_matrix, gain, number)

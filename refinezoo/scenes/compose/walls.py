@@ -176,4 +176,4 @@ def look_at_wall(
     high = np.array([width, height]) - seen.max(0)
     seen += low + (high - low) * rng.random(2)
     target = (corners + 1) / 2 * side
-    return cv2.getPerspectiveTransform(np.float32(seen), np.float32(target))
+    return cv2.getPerspectiveTransform(np.array(seen, np.float32), np.array(target, np.float32))
