@@ -93,8 +93,8 @@ def check_model(name: str) -> bool:
 
 
 def print_json(value: Any) -> None:
-    """Prints a value as JSON."""
-    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    """Prints a value as JSON, in ASCII: names may hold what the terminal cannot print."""
+    print(json.dumps(value, indent=1, default=str))
 
 
 def parse_size(text: str, option: str = "--image-size") -> tuple[int, int]:

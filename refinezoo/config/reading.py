@@ -37,34 +37,69 @@ def read_yaml(path: str | os.PathLike) -> Any:
     return parse_yaml(_text(path, "YAML", MAX_YAML_BYTES), str(path))
 
 
-def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> Any:
+def read_json(
+    path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES, *, any_number: bool = False
+) -> Any:
     """The content of a JSON file: objects, lists, text and finite numbers of up to 64 bits.
 
+    Args:
+        path: the file, in UTF-8, -16 or -32.
+        max_bytes: its largest size.
+        any_number: pass NaN, infinity and long integers, and any depth that Python can parse: for
+            files of millions of rows, whose reader looks at each number anyway.
+
     Raises:
-        RefinezooError: the file is missing, no UTF-8, no JSON, larger than `max_bytes`, or nested
-            deeper than `MAX_DEPTH`.
+        RefinezooError: the file is missing, no text, no JSON, holds a key twice, is larger than
+            `max_bytes`, or nested deeper than `MAX_DEPTH`.
     """
-    return parse_json(_text(path, "JSON", max_bytes), str(path))
+    text = _text(path, "JSON", max_bytes)
+    if any_number:
+        return _parsed(lambda: json.loads(text, object_pairs_hook=_object), "JSON", str(path))
+    return parse_json(text, str(path))
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """As `read_yaml`, of a text; `where` names it in an error."""
 
     def parse() -> Any:
-        depth = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:  # before the parser's own recursion meets it
-                raise RefinezooError(f"{where}: {_DEEP}")
+        _check_events(text, where)
         return yaml.load(text, Loader=_Loader)
 
     return _checked(parse, "YAML", where, MAX_VALUES)
 
 
+def _check_events(text: str, where: str) -> None:
+    """Refuses depth before the parser's own recursion meets it, and a key that stands twice."""
+    opened: list[dict[str, int] | None] = []  # of each mapping the lines of its keys
+    at_key: list[bool] = []
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            opened.pop()
+            at_key.pop()
+        if isinstance(event, yaml.NodeEvent) and opened and (keys := opened[-1]) is not None:
+            if at_key[-1] and isinstance(event, yaml.ScalarEvent) and event.value != "<<":
+                line = event.start_mark.line + 1  # type: ignore[union-attr]
+                if event.value in keys:
+                    raise RefinezooError(
+                        f"{where}, line {line}: expected each key once, received "
+                        f"{event.value!r:.80} again, after line {keys[event.value]}. Remove one."
+                    )
+                keys[event.value] = line
+            at_key[-1] = not at_key[-1]
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append({} if isinstance(event, yaml.MappingStartEvent) else None)
+            at_key.append(True)
+        if len(opened) > MAX_DEPTH:
+            raise RefinezooError(f"{where}: {_DEEP}")
+
+
 def parse_json(text: str | bytes, where: str) -> Any:
     """As `read_json`, of a text; `where` names it in an error."""
-    return _checked(lambda: json.loads(text, parse_constant=_refuse), "JSON", where, math.inf)
+
+    def parse() -> Any:
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+
+    return _checked(parse, "JSON", where, math.inf)
 
 
 _DEEP = f"expected values nested at most {MAX_DEPTH} deep, received deeper ones."
@@ -83,14 +118,21 @@ def _text(path: str | os.PathLike, kind: str, max_bytes: int) -> str:
                 f"expected a {kind} file of at most {max_bytes / 1e6:,.0f} MB at {path}, received "
                 f"{path.stat().st_size / 1e6:,.0f} MB."
             )
-        return content.decode("utf-8-sig")
+        encoding = json.detect_encoding(content) if kind == "JSON" else "utf-8-sig"
+        return content.decode(encoding)
     except (OSError, UnicodeDecodeError) as error:
         raise RefinezooError(f"cannot read {path} as UTF-8 text: {error}.") from None
 
 
 def _checked(parse: Callable[[], Any], kind: str, where: str, most: float) -> Any:
+    value = _parsed(parse, kind, where)
+    _check_values(value, where, most)
+    return value
+
+
+def _parsed(parse: Callable[[], Any], kind: str, where: str) -> Any:
     try:
-        value = parse()
+        return parse()
     except RefinezooError:
         raise
     except RecursionError:
@@ -104,8 +146,6 @@ def _checked(parse: Callable[[], Any], kind: str, where: str, most: float) -> An
             f"({str(problem).splitlines()[0][:200]}). Check "
             f"{'indentation and colons' if kind == 'YAML' else 'commas and quotes'} there."
         ) from None
-    _check_values(value, where, most)
-    return value
 
 
 def _check_values(value: Any, where: str, most: float) -> None:
@@ -138,6 +178,15 @@ def _check_number(value: Any, where: str) -> None:
         raise RefinezooError(
             f"{where}: expected numbers of at most 64 bits, received a longer one."
         )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"the key {twice!r:.80} twice in one object")
+    return found
 
 
 def _refuse(constant: str) -> None:

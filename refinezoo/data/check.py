@@ -6,21 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from refinezoo.data.coco_file import read_coco
+from refinezoo.data.boxes import misfit
 from refinezoo.data.decode import decode
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout, recognise
 from refinezoo.data.images import read_picture
-from refinezoo.data.mask_files import read_foreground_mask
+from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 
 _SPLIT = re.compile(r"^(train|trainval|val|valid|validation|test|dev)(ing)?(\d*|[_-].*)?$", re.I)
+_NEAR_M, _FAR_M = 0.05, 1000.0  # of depth: half of a picture is within
 _ID_KINDS = ("class_ids", "instance_ids", "train_ids", "first_mask")
 _ADVICE = {
     "unreadable": "copy these files again or delete them",
@@ -30,6 +31,7 @@ _ADVICE = {
     "outside": "are the boxes of another picture, or of another size of it?",
     "normalised": "multiply the boxes by the picture's width and height",
     "corners": "these boxes seem to be x1, y1, x2, y2; COCO has x, y, width, height",
+    "boxes": "training and measuring refuse these annotations",
     "no area": "remove these boxes",
     "empty": "a detector learns background from them; make sure that this is meant",
     "no label": "make the label, or leave the picture out",
@@ -39,7 +41,10 @@ _ADVICE = {
     "alpha": "training lays transparent pixels over mid-grey; flatten them over what you mean",
     "turned": "tools disagree on EXIF rotation; save these pictures upright",
     "no object": "the mask is empty; make sure that this is meant",
+    "all object": "no pixel is background; make sure that the mask is not inverted",
+    "coloured": "class ids need a table of colours (colours= in Python), or grey or palette masks",
     "no depth": "all depth is missing",
+    "depth unit": "is this depth in metres (floats) or millimetres (whole numbers)?",
     "doubtful": "name the pictures with --images",
 }
 
@@ -51,6 +56,7 @@ class _Seen:
     name: str
     sha256: str = ""
     findings: list[tuple[str, str, str]] = field(default_factory=list)  # level, code, file
+    boxes: list[tuple[list[float], tuple[int, int]]] = field(default_factory=list)
 
 
 def check_dataset(
@@ -75,11 +81,15 @@ def check_dataset(
     for level, code, file in _of_the_whole(layout):
         found[level, code].append(file)
     contents: dict[str, list[str]] = defaultdict(list)
+    boxes: list[tuple[list[float], tuple[int, int]]] = []
     with ThreadPoolExecutor(workers) as pool:
         for seen in pool.map(lambda name: _looked_at(layout, name), layout.renders):
             contents[seen.sha256].append(seen.name)
+            boxes += seen.boxes
             for level, code, file in seen.findings:
                 found[level, code].append(file)
+    if words := misfit(boxes):
+        found["error", "boxes"].append(words)
     splits = _splits(layout)
     for digest, names in contents.items():
         if digest and len({split for name in names for split in splits[name]}) > 1:
@@ -131,12 +141,7 @@ def _of_the_whole(layout: Layout) -> Iterator[tuple[str, str, str]]:
             continue
         without = [name for name in layout.renders if name not in files]
         yield from (("warning", "no label", f"{name} ({kind})") for name in without)
-    try:
-        document = layout.format.document(layout)
-        problems = read_coco(document).problems if document else []
-    except RefinezooError as error:
-        problems = [str(error)]
-    yield from (("error", "rows", problem) for problem in problems)
+    yield from (("error", "rows", problem) for problem in layout.format.problems(layout))
 
 
 def _looked_at(layout: Layout, name: str) -> _Seen:
@@ -161,6 +166,10 @@ def _looked_at(layout: Layout, name: str) -> _Seen:
         share = float((picture.alpha < 128).mean())
         seen.findings.append(("warning", "alpha", f"{name}: {share:.0%} transparent"))
     seen.findings += _of_boxes(layout, name, width, height)
+    seen.boxes = [
+        ([x1, y1, x2 - x1, y2 - y1], (width, height))
+        for x1, y1, x2, y2 in layout.format.boxes(layout, name, width, height)
+    ]
     seen.findings += _of_maps(layout, name, width, height)
     return seen
 
@@ -173,15 +182,14 @@ def _of_boxes(layout: Layout, name: str, width: int, height: int) -> Iterator[tu
         return
     boxes = np.asarray(rows, np.float64).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, 2:]
-    if layout.format.name == "coco" and boxes.max() <= 1.0 < min(width, height):
+    if layout.format.name in ("coco", "voc") and boxes.max() <= 1.0 < min(width, height):
         yield "error", "normalised", name
         return
     limits = np.array([width, height])
     out = (low < -1).any(axis=1) | (high > limits + 1).any(axis=1)
     if layout.format.name == "coco" and out.any() and (high - low > low).all():
-        if (low >= 0).all() and (
-            high - low <= limits
-        ).all():  # read as x1, y1, x2, y2 they would fit
+        fit = (low >= 0).all() and (high - low <= limits).all()  # read as x1, y1, x2, y2
+        if fit and ((high - limits) / limits).max() > 0.1:
             yield "error", "corners", name
             return
     for box in boxes[out]:
@@ -201,10 +209,14 @@ def _of_maps(layout: Layout, name: str, width: int, height: int) -> Iterator[tup
                 mask = read_foreground_mask(file, height, width)
                 if not mask.any():
                     yield "note", "no object", files[name]
+                elif mask.all():
+                    yield "note", "all object", files[name]
             elif kind in _ID_KINDS:
                 shape = decode(file, size=(width, height)).values.shape
                 if shape[:2] != (height, width):
                     yield "error", "size", f"{files[name]}: {shape[1]} x {shape[0]}, of {name}"
+                elif kind == "class_ids" and len(shape) == 3:
+                    yield from _of_colours(file, files[name])
             elif kind == "depth" and PurePosixPath(files[name]).suffix.lower() != ".exr":
                 depth = read_depth(file, layout.depth_unit_m)
                 if depth.shape[:2] != (height, width):
@@ -212,9 +224,18 @@ def _of_maps(layout: Layout, name: str, width: int, height: int) -> Iterator[tup
                     yield "error", "size", f"{files[name]}: {sizes}, of {name}"
                 elif not depth.any():
                     yield "warning", "no depth", files[name]
+                elif not _NEAR_M < (median := float(np.median(depth[depth > 0]))) < _FAR_M:
+                    yield "warning", "depth unit", f"{files[name]}: {median:.3g} m in the middle"
         except RefinezooError as error:
             code = "size" if "size" in str(error) else "unreadable"
             yield "error", code, str(error)
+
+
+def _of_colours(file: Path, name: str) -> Iterator[tuple[str, str, str]]:
+    try:
+        read_class_ids(file)
+    except RefinezooError:
+        yield "warning", "coloured", name
 
 
 def _splits(layout: Layout) -> dict[str, set[str]]:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.coco_file import CocoFile, Id, locate, picture_folders, read_coco
+from refinezoo.data.boxes import misfit
+from refinezoo.data.coco_file import CocoFile, Id, read_coco
+from refinezoo.data.coco_names import locate, picture_folders
 from refinezoo.data.decode import Header, read_header
 from refinezoo.data.images import read_image
 from refinezoo.data.tree import read_tree
@@ -112,6 +114,8 @@ class CocoDataset:
                     f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
                     "image_folder, or remove these entries from the file."
                 )
+        if not files:
+            raise RefinezooError(f"{path}: expected pictures, received a file that names none.")
         return _loaded(coco, files, path)
 
     def __len__(self) -> int:
@@ -237,12 +241,8 @@ def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:
     counts: Counter[str] = Counter(coco.counts)
     sizes = {number: _size(files[number], row) for number, row in coco.images.items()}
     found: dict[Id, list[tuple]] = {}
-    corners = [max(x + w, y + h) for x, y, w, h in (row["bbox"] for row in coco.annotations)]
-    if corners and 0 < max(corners) <= 1.0:
-        raise RefinezooError(
-            f"{path}: expected boxes in pixels, received none beyond 1.0: they look normalised. "
-            "Multiply them by their picture's width and height."
-        )
+    if words := misfit([(row["bbox"], sizes[row["image_id"]]) for row in coco.annotations]):
+        raise RefinezooError(f"{path}: expected boxes in pixels of their pictures, but {words}")
     for row in coco.annotations:
         limits = sizes[row["image_id"]]
         box = np.asarray(row["bbox"], np.float64)

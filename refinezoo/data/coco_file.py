@@ -4,20 +4,22 @@ What has one meaning is read (text for numbers, nulls, backslashes, a byte order
 none is a problem in words. Annotation ids are ours, 1 upwards: pycocotools takes 0 for "no match".
 """
 
-import json
 import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
+from refinezoo.data.coco_masks import mask_bounds, mask_size
 from refinezoo.errors import RefinezooError
 
 Id = int | str
+MAX_BYTES = 2 << 30  # LVIS has 1.1 GB
 _SECTIONS = ("images", "annotations", "categories")
 _TRUE, _FALSE = {"1", "true", "yes"}, {"", "0", "false", "no", "none", "null"}
 
@@ -76,24 +78,16 @@ def read_coco(source: str | os.PathLike | dict[str, Any], *, pictures: bool = Tr
     """
     if isinstance(source, dict):
         return _normalised("annotations", source, pictures)
-    path = Path(source)
-    return _normalised(str(path), read_json(path), pictures)
+    return _normalised(str(Path(source)), read_document(source), pictures)
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file, whatever its Unicode encoding.
+def read_document(path: str | os.PathLike) -> Any:
+    """The content of a COCO file, whatever its Unicode encoding; numbers may be NaN or long.
 
     Raises:
-        RefinezooError: no such file, or broken text.
+        RefinezooError: no such file, no JSON, a key twice, or larger than `MAX_BYTES`.
     """
-    try:
-        return json.loads(path.read_bytes())  # detects UTF-8, -16 and -32
-    except OSError as error:
-        raise RefinezooError(f"expected a COCO file, received {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:
-        raise RefinezooError(
-            f"{path}: expected COCO JSON, received broken text ({error})."
-        ) from None
+    return read_json(path, MAX_BYTES, any_number=True)
 
 
 def is_coco(document: Any) -> bool:
@@ -124,10 +118,43 @@ def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
         ("annotations", _annotation),
     ):
         _read_rows(coco, document.get(section), section, read)
+    if pictures:
+        _refuse_shared_pictures(coco)
+    _merge_twins(coco)
     coco.categories = dict(
         sorted(coco.categories.items(), key=lambda item: (isinstance(item[0], str), item[0]))
     )
     return coco
+
+
+def _refuse_shared_pictures(coco: CocoFile) -> None:
+    """A picture of two ids: to each of them the objects of the other are background."""
+    owners: dict[str, Id] = {}
+    for number, row in coco.images.items():
+        owner = owners.setdefault(row["file_name"], number)
+        if owner != number:
+            coco.problems.append(
+                f"images {owner!r} and {number!r} are both {row['file_name']}. Give the objects of "
+                "one picture one image_id."
+            )
+
+
+def _merge_twins(coco: CocoFile) -> None:
+    """Of categories of one name (Roboflow adds its groups) those without objects are left out."""
+    used = {row["category_id"] for row in coco.annotations}
+    by_name: dict[str, list[Id]] = {}
+    for number, name in coco.categories.items():
+        by_name.setdefault(name, []).append(number)
+    for name, numbers in by_name.items():
+        kept = [number for number in numbers if number in used] or numbers[:1]
+        if kept[1:]:
+            coco.problems.append(
+                f"categories {kept[0]!r} and {kept[1]!r} are both called {name!r}, and both have "
+                "objects. Give them different names, or one id."
+            )
+        for number in {*numbers} - {*kept}:
+            del coco.categories[number]
+            coco.counts["doubled_categories"] += 1
 
 
 def _read_rows(
@@ -201,10 +228,15 @@ def _annotation(coco: CocoFile, row: dict) -> str:
         )
     segmentation = row.get("segmentation")
     box = row.get("bbox")
-    if box in (None, [], {}):
-        box = _bounds(segmentation)
-        if box is not None:
-            coco.counts["boxes_from_segmentation"] += 1
+    try:
+        if isinstance(segmentation, dict) and segmentation:
+            _compare_sizes(mask_size(segmentation), coco.images[image_id])
+        if box in (None, [], {}):
+            box = mask_bounds(segmentation)
+            if box is not None:
+                coco.counts["boxes_from_segmentation"] += 1
+    except ValueError as error:
+        raise _Meaningless(f"expected a run-length mask, but {error}") from None
     box = _box(box)
     area = _number(row.get("area"))
     coco.annotations.append(
@@ -226,6 +258,15 @@ def _annotation(coco: CocoFile, row: dict) -> str:
             f"{list(coco.categories)[:10]}"
         )
     return ""
+
+
+def _compare_sizes(mask: tuple[int, int], image: dict[str, Any]) -> None:
+    height, width = mask
+    stated = image["width"], image["height"]
+    if None not in stated and stated != (width, height):
+        raise ValueError(
+            f"its size is {width} x {height}, of a picture of {stated[0]} x {stated[1]}"
+        )
 
 
 def _id(row: dict, key: str) -> Id:
@@ -264,7 +305,7 @@ def _number(value: Any) -> float | None:
 
 def _side(row: dict, key: str) -> int | None:
     value = row.get(key)
-    if value is None:
+    if value in (None, 0, ""):  # exporters that do not know it write 0
         return None
     number = _number(value)
     if number is None or number < 1 or number != int(number):
@@ -291,87 +332,3 @@ def _box(value: Any) -> list[float]:
     if len(numbers) != 4 or None in numbers:
         raise _Meaningless(f"expected bbox [x, y, width, height] in pixels, received {value!r:.80}")
     return [float(side) for side in numbers if side is not None]
-
-
-def _bounds(segmentation: Any) -> list[float] | None:
-    """The box around polygons or a run-length mask; None where there is nothing."""
-    if isinstance(segmentation, dict):
-        from pycocotools import mask
-
-        try:
-            rle = segmentation
-            if isinstance(rle.get("counts"), list):
-                rle = mask.frPyObjects(rle, *rle["size"])
-            return [float(side) for side in mask.toBbox(rle)]
-        except Exception as error:  # pycocotools raises whatever its C code meets
-            raise _Meaningless(f"expected a run-length mask, but {error}") from None
-    numbers = [
-        _number(value)
-        for polygon in segmentation or []
-        if isinstance(polygon, list) and len(polygon) % 2 == 0
-        for value in polygon
-    ]
-    points = [number for number in numbers if number is not None]
-    if len(points) < 6 or len(points) < len(numbers):
-        return None
-    xs, ys = points[::2], points[1::2]
-    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
-
-
-def picture_folders(document: str) -> list[str]:
-    """Where the pictures of a COCO file may lie, nearest first; POSIX, below the dataset's root.
-
-    Also `images/`, and folders named after the file: `train2017/` of `instances_train2017.json`.
-    """
-    path = PurePosixPath(document)
-    splits = [part for part in re.split(r"[_.]", path.stem) if part]
-    folders = []
-    for parent in dict.fromkeys((path.parent, path.parent.parent, PurePosixPath("."))):
-        for middle in ("", "images"):
-            base = parent / middle
-            folders += [base, *(base / split for split in splits)]
-    return [folder.as_posix() for folder in dict.fromkeys(folders)]
-
-
-def locate(
-    file_name: str, folders: Sequence[str], find: Callable[[str], str | None], root: Path
-) -> str | None:
-    """The picture that a COCO row names, as a POSIX path below the root; None where there is none.
-
-    Args:
-        file_name: as written, with either slash, absolute or not.
-        folders: where it may lie, nearest first.
-        find: the file of a path below the root, if it is there.
-        root: the dataset's folder.
-
-    Raises:
-        RefinezooError: the name leads out of the root.
-    """
-    name = file_name.strip().replace("\\", "/")
-    whole = re.match(r"([A-Za-z]:)?/|file://", name)
-    if whole:
-        try:
-            inside = Path(name).relative_to(root.resolve()).as_posix()
-        except ValueError:
-            # Written on another machine: what of the path exists here.
-            parts = [part for part in PurePosixPath(name[whole.end() :]).parts if part != "/"]
-            tails = ["/".join(parts[place:]) for place in range(len(parts)) if ".." not in parts]
-        else:
-            return find(inside)
-    else:
-        first, _, rest = name.removeprefix("./").partition("/")
-        tails = [name, rest] if first.lower() == root.name.lower() and rest else [name]
-    outside = bool(whole)
-    for tail in tails:
-        up = ".." in PurePosixPath(tail).parts
-        for folder in folders[:1] if up else folders:  # from the file's own folder alone
-            path = os.path.normpath(os.path.join(folder, tail)).replace(os.sep, "/")
-            outside = outside or path.startswith("..")
-            if found := find(path):
-                return found
-    if outside:
-        raise RefinezooError(
-            f"names {file_name!r}, which is outside the dataset {str(root)!r}. Expected paths "
-            "below it."
-        )
-    return None

@@ -51,6 +51,11 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
             f"{path}: expected a depth map [H, W], received {list(depth.shape)} {depth.dtype}. "
             "Save one number a pixel."
         )
+    if depth.dtype.kind in "if" and (depth < 0).any() and not (depth > 0).any():
+        raise RefinezooError(
+            f"{path}: expected depth above 0, received negative numbers only (z of a camera that "
+            "looks along -z). Save their opposite."
+        )
     scale = unit_m if depth.dtype.kind in "iu" else 1.0
     metres = depth.astype(np.float32) * np.float32(scale)
     return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))

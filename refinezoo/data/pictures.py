@@ -175,6 +175,8 @@ class _Found:
     def add_dataset(self, path: Path) -> None:
         layout = recognise(path)
         self.items += layout.pictures()
+        for note in layout.notes:
+            _log.warning("%s: %s", path, note)
         self.depth_unit_m = layout.depth_unit_m
         for name in layout.renders:
             if size := layout.size(name):

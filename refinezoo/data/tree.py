@@ -13,7 +13,10 @@ from refinezoo.errors import RefinezooError
 from refinezoo.workshop import MARKS
 
 LABEL_SUFFIXES = (".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".npy", ".npz", ".exr", ".pfm")
-_LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin")
+RENDER_FOLDERS = frozenset(  # whose pictures are pictures
+    "images image jpegimages rgb renders render imgs img color colour frames".split()
+)
+_LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "lost+found")
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def read_tree(root: str | os.PathLike) -> Tree:
                 folders.append(name)
                 visit(entry.path, below, above | {below})
             elif not entry.is_file():
-                left_out.setdefault("links lead nowhere", []).append(name)
+                left_out.setdefault("names lead to no file: left out", []).append(name)
             elif (abroad or (target and not _within(target, inside))) and not _is_data(name):
                 left_out.setdefault(
                     "files out of the dataset are neither pictures nor labels: left out", []

@@ -61,6 +61,6 @@ def check_space(layout: Layout, out: Path) -> None:
 
 def some(things: Iterable[str], limit: int = 5) -> str:
     """The first few, for a message."""
-    things = list(things)
+    things = [thing.rstrip(".") for thing in things]
     rest = len(things) - limit
     return "; ".join(things[:limit]) + (f"; and {rest} more" if rest > 0 else "")

@@ -29,6 +29,8 @@ def find_renders(source: str | os.PathLike, *, images: str | Sequence[str] | Non
 
 
 def _pattern(layout: Layout) -> str:
-    name = layout.renders[0]
-    folder, _, file = name.rpartition("/")
+    """Of the pictures that are surely such, else of the first one's folder."""
+    if layout.photos:
+        return layout.photos[0]
+    folder, _, file = layout.renders[0].rpartition("/")
     return f"{folder + '/' if folder else ''}*{os.path.splitext(file)[1]}"

@@ -31,6 +31,8 @@ TRAPS = {
     "control character": ("a: \x01", "not valid YAML"),
     "tab": ("a:\n\tb: 1", "not valid YAML"),
     "unknown alias": ("a: *b", "not valid YAML"),
+    "a key twice": ("a: 1\nb: {c: 1}\n'a': 2", "line 3: .*'a' again, after line 1"),
+    "a key twice, within": ("- x: [{b: [1], b: 2}]", "line 1: .*'b' again"),
 }
 
 
@@ -44,6 +46,31 @@ def test_yaml_traps_are_worded_at_once(tmp_path, name):
         read_yaml(path)
     assert time.monotonic() - started < 5 and len(str(error.value)) < 1000
     assert str(error.value).startswith(str(path))
+
+
+def test_keys_of_different_mappings_are_different():
+    text = "a: &a {x: 1, <<: {y: 2}}\nb: {<<: *a, x: 3, y: {x: 4}}\nc: [x, x, {x: x}, *a, *a]"
+    assert parse_yaml(text, "here")["b"] == {"x": 3, "y": {"x": 4}}
+
+
+def test_json_refuses_a_key_twice(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [{"b": 1, "b": 2}]}')
+    for any_number in (False, True):
+        with pytest.raises(RefinezooError, match="the key 'b' twice"):
+            read_json(tmp_path / "a.json", any_number=any_number)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le"])
+def test_json_in_any_unicode(tmp_path, encoding):
+    (tmp_path / "a.json").write_bytes('{"é": 1}'.encode(encoding))
+    assert read_json(tmp_path / "a.json") == {"é": 1}
+
+
+def test_any_number_is_for_readers_that_look(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [NaN, -Infinity, 1' + "0" * 40 + "]}")
+    assert read_json(tmp_path / "a.json", any_number=True)["a"][2] == 10**40
+    with pytest.raises(RefinezooError, match="NaN"):
+        read_json(tmp_path / "a.json")
 
 
 def test_the_loader_of_pyyaml_would_fall_for_them():
@@ -92,9 +119,9 @@ def test_files_that_are_none(tmp_path):
             read(tmp_path / "none")
         with pytest.raises(RefinezooError, match="something that is no file"):
             read(tmp_path)
-        (tmp_path / "utf16").write_bytes("a: 1".encode("utf-16"))
+        (tmp_path / "latin1").write_bytes('{"é": 1}'.encode("latin-1"))
         with pytest.raises(RefinezooError, match="UTF-8"):
-            read(tmp_path / "utf16")
+            read(tmp_path / "latin1")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):

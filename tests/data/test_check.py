@@ -40,6 +40,11 @@ def _edit(root, change):
     put_coco(root / "annotations.json", document)
 
 
+def _of_another_size(document):
+    for row in document["annotations"]:
+        row["bbox"] = [4 * W, 3, 5, 6]
+
+
 def _box(*box):
     return lambda root: _edit(root, lambda d: d["annotations"][0].update(bbox=list(box)))
 
@@ -70,6 +75,16 @@ DEFECTS = {
     ("error", "no area"): _box(5, 5, 0, 5),
     ("note", "empty"): lambda root: _edit(root, lambda d: d["annotations"].pop()),
     ("note", "no object"): lambda root: put(root / "foreground_masks/0.png", ids(0)),
+    ("note", "all object"): lambda root: put(
+        root / "foreground_masks/0.png", np.full((H, W), 255, np.uint8)
+    ),
+    ("warning", "coloured"): lambda root: put(
+        root / "masks/0.png", np.dstack([ids(), ids(9), ids()])
+    ),
+    ("warning", "depth unit"): lambda root: put(
+        root / "depth/0.png", np.full((H, W), 9, np.uint16)
+    ),
+    ("error", "boxes"): lambda root: _edit(root, _of_another_size),
     ("warning", "no depth"): lambda root: put(root / "depth/0.png", ids(0).astype(np.uint16)),
     ("warning", "no label"): lambda root: (root / "depth/0.png").unlink(),
     ("warning", "alpha"): lambda root: put(root / "images/0.png", np.dstack([photo(), ids(255)])),
@@ -120,3 +135,18 @@ def test_the_command(whole):
     assert run.exit_code == 1
     assert json.loads(run.output)["findings"][0]["code"] == "missing"
     assert CliRunner().invoke(app, ["check", str(whole / "nothing")]).exit_code == 2
+
+
+def test_several_coco_files_are_one_dataset(whole):
+    put_coco(whole / "test.json", coco(["1.png"]))
+    assert codes(whole) == set()
+    put_coco(whole / "test.json", coco(["1.png"], box=(1, 2)))
+    (finding,) = check_dataset(whole)["findings"]
+    assert finding["code"] == "rows" and finding["files"][0].startswith(str(whole / "test.json"))
+
+
+def test_names_that_no_terminal_prints(whole):
+    _edit(whole, lambda d: d["images"][0].update(file_name="a\ud800.png"))
+    run = CliRunner().invoke(app, ["check", str(whole), "--json"])
+    assert run.exit_code == 1
+    assert json.loads(run.output)["findings"][0]["files"] == ["a\ud800.png"]

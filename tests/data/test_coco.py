@@ -92,7 +92,7 @@ def test_no_coco_file(tmp_path):
     with pytest.raises(RefinezooError, match="found no renders"):
         CocoDataset.load(tmp_path)
     (tmp_path / "annotations.json").write_text("{")
-    with pytest.raises(RefinezooError, match="broken text"):
+    with pytest.raises(RefinezooError, match="not valid JSON"):
         CocoDataset.load(tmp_path)
     (tmp_path / "annotations.json").write_text('{"images": []}')
     with pytest.raises(RefinezooError, match="annotations, categories"):

@@ -7,6 +7,7 @@ import pytest
 from small_sets import H, W, coco, photo, put, put_coco
 
 from refinezoo.data import CocoDataset
+from refinezoo.data.coco_masks import mask_bounds
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 
@@ -44,17 +45,29 @@ def _no_box(document):
     row["bbox"], row["segmentation"] = None, [[3, 4, 13, 4, 13, 12, 3, 12]]
 
 
-def _rle(document):
+def _bare_polygon(document):
+    _no_box(document)
+    document["annotations"][0]["segmentation"] = [3, 4, 13, 4, 13, 12, 3, 12]
+
+
+def _rle(document, change=lambda counts: counts, size=(H, W)):
     from pycocotools import mask
 
     filled = np.zeros((H, W), np.uint8, order="F")
     filled[4:12, 3:13] = 1
-    encoded = mask.encode(filled)
+    counts = mask.encode(filled)["counts"].decode()
     del document["annotations"][0]["bbox"]
-    document["annotations"][0]["segmentation"] = {
-        "size": [H, W],
-        "counts": encoded["counts"].decode(),
-    }
+    document["annotations"][0]["segmentation"] = {"size": list(size), "counts": change(counts)}
+
+
+def _shared_picture(document):
+    document["images"].append({**document["images"][0], "id": 9})
+    document["annotations"].append({**document["annotations"][0], "image_id": 9})
+
+
+def _two_cartons(document):
+    document["categories"].append({"id": 2, "name": "carton"})
+    document["annotations"][1]["category_id"] = 2
 
 
 def _ids(change):
@@ -80,6 +93,10 @@ SAME = {
     "images prefix": {"change": _names("images/{}".format)},
     "of another machine": {"change": _names("/home/me/set/images/{}".format)},
     "of Windows": {"change": _names("C:\\set\\images\\{}".format)},
+    "percent-encoded": {"change": _names(lambda name: f"my%20set%2F{name}"), "folder": "my set"},
+    "addresses": {"change": _names("https://host/me/images/{}".format)},
+    "FiftyOne": {"folder": "data", "document": "labels.json"},
+    "a folder of renders": {"folder": "rgb"},
     "capitals": {"change": _names(str.upper)},
     "up and down": {"change": _names("../images/{}".format), "document": "annotations/a.json"},
     "COCO's own": {"folder": "train2017", "document": "annotations/instances_train2017.json"},
@@ -89,6 +106,14 @@ SAME = {
     "words as ids": {"change": _ids("x{}".format)},
     "sizes as text": {"change": lambda d: [row.update(width=str(W)) for row in d["images"]]},
     "no sizes": {"change": lambda d: [row.pop("width") for row in d["images"]]},
+    "sizes 0": {"change": lambda d: [row.update(width=0, height=0) for row in d["images"]]},
+    "a twin of the category": {
+        "change": lambda d: d["categories"].insert(0, {"id": 0, "name": "carton"})
+    },
+    "a bare polygon": {"change": _bare_polygon},
+    "numbers that are none elsewhere": {
+        "change": lambda d: [row.update(area=float("nan"), id=2**80) for row in d["annotations"]]
+    },
     "boxes as text": {"change": _rows("bbox", "annotations", lambda b: [str(v) for v in b])},
     "boxes as objects": {
         "change": _rows(
@@ -156,6 +181,17 @@ def test_annotations_null(make):
         (lambda d: d.update(categories=["carton"]), "row 0 of categories"),
         (lambda d: d.update(images="all"), "a list of images, received str"),
         (lambda d: d["images"].append({**d["images"][0], "file_name": "b.png"}), "twice"),
+        (_rows("bbox", "annotations", lambda b: [18, 12, 28, 20]), "seem to be x1, y1, x2, y2"),
+        (_rows("bbox", "annotations", lambda b: [40, 40, 5, 5]), "another size"),
+        (_shared_picture, "images 1 and 9 are both a.png"),
+        (_two_cartons, "categories 1 and 2 are both called 'carton'"),
+        (lambda d: _rle(d, lambda counts: counts + "1"), "do not fill 32 x 24"),
+        (lambda d: _rle(d, lambda counts: "garbage\x01"), "no run lengths"),
+        (lambda d: _rle(d, lambda counts: counts + "o"), "within a number"),
+        (lambda d: _rle(d, lambda counts: [-5, H * W + 5]), "counts are"),
+        (lambda d: _rle(d, size=(H, W + 1)), f"its size is {W + 1} x {H}"),
+        (lambda d: _rle(d, size=(1e300, 2)), "its size is"),
+        (lambda d: d.update(images=[], annotations=[]), "names none"),
         (_names("../../{}".format), "outside the dataset"),
         (_names("/etc/{}.none".format), "outside the dataset"),
     ],
@@ -173,3 +209,21 @@ def test_several_files_need_a_choice(make, tmp_path):
         CocoDataset.load(tmp_path)
     assert len(CocoDataset.load(tmp_path / "test.json")) == 1
     assert len(find_renders(tmp_path).renders) == 2
+
+
+def test_bounds_are_those_of_pycocotools(rng):
+    from pycocotools import mask
+
+    for density in (0.0, 0.01, 0.3, 1.0):
+        filled = np.asfortranarray(rng.random((13, 9)) < density).astype(np.uint8, order="F")
+        encoded = mask.encode(filled)
+        plain = [len(run) for run in _runs_of(filled.ravel(order="F"))]
+        for counts in (encoded["counts"], encoded["counts"].decode(), plain):
+            bounds = mask_bounds({"size": [13, 9], "counts": counts})
+            assert (bounds or [0, 0, 0, 0]) == mask.toBbox(encoded).tolist()
+
+
+def _runs_of(values):
+    """Runs of equal values, the first of zeros."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    return ([[]] if values[0] else []) + np.split(values, edges)

@@ -36,6 +36,9 @@ def test_depth_files_become_metres(folder, tmp_path):
 
 
 def test_files_that_are_no_depth_are_refused(tmp_path):
+    np.save(tmp_path / "behind.npy", np.array([[-1.5, np.nan], [-2, 0]], "float32"))
+    with pytest.raises(RefinezooError, match="negative numbers only"):
+        read_depth(tmp_path / "behind.npy")
     cv2.imwrite(str(tmp_path / "x.png"), np.full((4, 4), 200, "uint8"))
     with pytest.raises(RefinezooError, match="16 bits or more, received 8 bits"):
         read_depth(tmp_path / "x.png")

@@ -1,5 +1,6 @@
 """Each layout's pictures, labels and the rest; what could be a label is never a picture."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -249,7 +250,7 @@ def test_masks_of_longer_names_and_of_none(tmp_path):
     put(tmp_path / "foreground_masks/other.png", ids())
     layout = find_renders(tmp_path)
     assert layout.labels["class_ids"] == {"images/a.png": "masks/a_mask.png"}
-    assert any("foreground_masks/ has no file" in note for note in layout.notes)
+    assert any("foreground_masks/ has no label" in note for note in layout.notes)
 
 
 def test_normals_are_no_photo(tmp_path):
@@ -289,7 +290,7 @@ def test_hidden_files_and_links(tmp_path):
     assert layout.renders == ["images/0.png", "images/more/2.png", "images/sub/1.png"]
     assert layout.carried == []
     notes = "\n".join(layout.tree.notes)
-    assert "followed (images/more" in notes and "nowhere (images/gone.png)" in notes
+    assert "followed (images/more" in notes and "no file: left out (images/gone.png)" in notes
     assert "back up" in notes and "secret.key" in notes and "3 hidden" in notes
 
 
@@ -358,3 +359,77 @@ def test_yolo_lines(tmp_path, lines, settings, box):
     put(tmp_path / "data.yaml", f"names: [a]\n{settings}\n")
     layout = recognise(tmp_path)
     np.testing.assert_allclose(layout.boxes("images/a.png", W, H), [box], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings", "words"),
+    [
+        ("0 .5 .5 .5 .5\n0,.5,.5,.5,.5", "names: [a]", "'0,.5,.5,.5,.5'"),
+        ("0 .5 .5 .5 .5\na .5 .5 .5 .5", "names: [a]", "'a .5"),
+        ("-1 .5 .5 .5 .5\n0 .5 .5 .5 .5", "names: [a]", "'-1 .5"),
+        ("0 .5 .5 .5 nan\n0 .5 .5 .5 .5", "names: [a]", "nan"),
+        ("0 .1 .1 .5 .1 .5 .5\n0 .1 .1 .5 .1 .5 .5 .1", "names: [a]", "a line of 8 numbers"),
+        ("1 .5 .5 .5 .5", "names: {0: a, 2: b}", "received class 1"),
+        ("1 .5 .5 .5 .5", "names: {a: b}", "expected names as a list"),
+        ("0 .5 .5 .5 .5", "names: [a]\nnames: [b]", "line 2: .*'names' again"),
+        ("0 .5 .5 .5 .5", "names: [a", "not valid YAML"),
+        ("0 16 12 8 8\n0 16 12 8 8", "names: [a]", "another size"),
+    ],
+)
+def test_yolo_without_a_meaning_is_refused_and_checked(tmp_path, lines, settings, words):
+    from refinezoo.data import CocoDataset
+    from refinezoo.data.check import check_dataset
+
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", lines)
+    put(tmp_path / "data.yaml", settings)
+    with pytest.raises(RefinezooError, match=words):
+        CocoDataset.load(tmp_path)
+    assert find_renders(tmp_path).renders == ["images/a.png"]
+    found = check_dataset(tmp_path)["findings"]
+    assert any(re.search(words, file) for finding in found for file in finding["files"])
+
+
+def test_yolo_class_numbers_with_gaps_keep_their_names(tmp_path):
+    from refinezoo.data import CocoDataset
+
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", "2 .5 .5 .5 .5\n")
+    put(tmp_path / "data.yaml", "names: {0: a, 2: b}")
+    dataset = CocoDataset.load(tmp_path)
+    assert dataset.class_names == ["a", "b"] and dataset.records[0].labels.tolist() == [1]
+
+
+def test_voc_objects_without_a_name(tmp_path):
+    from refinezoo.data import CocoDataset
+
+    box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax></bndbox>"
+    put(tmp_path / "JPEGImages/a.png", photo())
+    put(tmp_path / "Annotations/a.xml", f"<a><object><name> </name>{box}</object></a>")
+    assert CocoDataset.load(tmp_path).class_names == ["object"]
+    put(
+        tmp_path / "Annotations/a.xml",
+        f"<a><object>{box}</object><object><name>b</name>{box}</object></a>",
+    )
+    with pytest.raises(RefinezooError, match=r"a\.xml: expected a name"):
+        CocoDataset.load(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["masks/{}.png", "images/seg{}.png", "coarse/{}.png"])
+def test_labels_that_annotations_name_are_refused(tmp_path, place):
+    for number in range(2):
+        put(tmp_path / f"images/{number}.png", photo(number))
+        put(tmp_path / place.format(number), ids())
+    names = [name for k in range(2) for name in (f"images/{k}.png", place.format(k))]
+    put_coco(tmp_path / "annotations.json", coco(names))
+    with pytest.raises(RefinezooError, match=r"ruin. Name the renders: --images 'images/\*.png'"):
+        find_renders(tmp_path)
+    assert find_renders(tmp_path, images="images/[0-9].png").renders == names[::2]
+
+
+def test_the_pattern_that_is_offered_is_of_pictures(tmp_path):
+    for number in range(2):
+        put(tmp_path / f"RGB/{number}.png", photo(number))
+        put(tmp_path / f"GT/COLOR/{number}.png", colours())
+    with pytest.raises(RefinezooError, match=r"--images 'RGB/\*\.png'"):
+        find_renders(tmp_path)

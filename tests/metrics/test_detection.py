@@ -194,7 +194,7 @@ def test_bad_detections_are_refused(change, words):
 
 
 def test_bad_annotations_are_refused(tmp_path):
-    with pytest.raises(RefinezooError, match="No such file"):
+    with pytest.raises(RefinezooError, match="no file there"):
         coco_average_precision(tmp_path / "none.json", [])
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(RefinezooError, match="broken.json"):

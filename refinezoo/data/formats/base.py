@@ -9,18 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from refinezoo.data.coco_file import read_coco
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.data.depth_files import DEPTH_SUFFIXES
 from refinezoo.data.formats.layout import Layout
-from refinezoo.data.tree import Tree, read_tree
+from refinezoo.data.tree import RENDER_FOLDERS, Tree, read_tree
+from refinezoo.errors import RefinezooError
 
 # How the file of a picture may be called in a folder of labels.
 _FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{}")
 FORMATS: dict[str, "DatasetFormat"] = {}
 
-RENDER_FOLDERS = frozenset(
-    "images image jpegimages rgb renders render imgs img color colour frames".split()
-)
 # Folders beside the pictures' and what a file of the picture's name in them is.
 SIBLINGS = {
     "foreground_mask": (("foreground_masks", "foreground_mask"), IMAGE_SUFFIXES),
@@ -59,6 +58,14 @@ class DatasetFormat(ABC):
     def document(self, layout: Layout) -> dict[str, Any] | None:
         """The labelled boxes of all pictures as COCO has them; None where there are none."""
         return None
+
+    def problems(self, layout: Layout) -> list[str]:
+        """What of the annotations has no meaning, in words."""
+        try:
+            document = self.document(layout)
+            return read_coco(document).problems if document else []
+        except RefinezooError as error:
+            return [str(error)]
 
 
 def dataset_format(cls: type[DatasetFormat]) -> type[DatasetFormat]:
@@ -120,7 +127,9 @@ def add_siblings(tree: Tree, layout: Layout) -> None:
         there = [folder for folder in tree.folders if folder.rsplit("/", 1)[-1].lower() in folders]
         held = sum(name.startswith(tuple(f"{f}/" for f in there)) for name in tree.files)
         if there and held and not known:
-            layout.notes.append(f"{there[0]}/ has no file of the name of a picture")
+            layout.notes.append(
+                f"{there[0]}/ has no label of the name of a picture that can be read"
+            )
     layout.labels = {kind: files for kind, files in layout.labels.items() if files}
 
 

@@ -2,15 +2,10 @@
 
 from typing import Any
 
-from refinezoo.data.coco_file import (
-    CocoFile,
-    is_coco,
-    locate,
-    picture_folders,
-    read_coco,
-    read_json,
-)
+from refinezoo.data.coco_file import CocoFile, is_coco, read_coco, read_document
+from refinezoo.data.coco_names import locate, picture_folders
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
+from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
@@ -73,6 +68,7 @@ class Coco(DatasetFormat):
         )
         if spare:
             layout.notes.append(f"{spare} images that no COCO file names are carried unrefined")
+        look_among_annotated(tree, layout)
         add_siblings(tree, layout)
         return layout
 
@@ -104,6 +100,14 @@ class Coco(DatasetFormat):
             row["file_name"] = found[row["id"]]
         return document
 
+    def problems(self, layout: Layout) -> list[str]:
+        """The rows of all files that have no meaning."""
+        return [
+            f"{coco.path}: {problem}"
+            for coco, _ in layout.details["files"]
+            for problem in coco.problems
+        ]
+
     def _documents(self, tree: Tree) -> dict[str, Any]:
         """The tree's COCO files, read once."""
         if (kept := tree.__dict__.get("_coco")) is None:
@@ -114,7 +118,7 @@ class Coco(DatasetFormat):
                 content = (tree.root / name).read_bytes()
                 if b"file_name" not in content.replace(b"\0", b""):
                     continue
-                document = read_json(tree.root / name)
+                document = read_document(tree.root / name)
                 if is_coco(document):
                     kept[name] = document
             tree.__dict__["_coco"] = kept

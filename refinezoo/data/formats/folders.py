@@ -1,14 +1,13 @@
 """Trees that follow no known format: folder and file names tell pictures from labels."""
 
-import re
 from pathlib import PurePosixPath
 
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
-from refinezoo.data.formats.evidence import Evidence, in_label_folder, names_labels, words
+from refinezoo.data.formats.doubt import look_for_labels
+from refinezoo.data.formats.evidence import in_label_folder, names_labels, words
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree
 
-_MOST_SERIES = 24  # that are looked at
 _RENDER_WORDS = RENDER_FOLDERS | {"rgba", "photo", "photos", "camera", "left", "right"}
 
 
@@ -52,41 +51,8 @@ class Folders(DatasetFormat):
         if not named and 0 < len(odd) < len(names):
             layout.notes.append(f"{len(odd)} pictures are taken for labels, as {min(odd)}")
             names = [name for name in names if name not in odd]
-        evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
-        series = dict(list(_series(names).items())[:_MOST_SERIES])
-        seen = {key: evidence.seen(members) for key, members in series.items()}
-        like = [key for key, votes in seen.items() if 2 * sum(votes) > len(votes)]
-        photos = [key for key in seen if key not in like]
-        within = [
-            key
-            for key, votes in seen.items()
-            if len(votes) >= 4 and 0.2 < sum(votes) / len(votes) < 0.8
-        ]
-        alike = [] if named else _pairs_of_one_scene(evidence, series)
-        layout.mixed = bool((like and photos) or within)
-        if named and like and not layout.mixed:
-            layout.notes.append("the pictures have few values in flat areas: are they renders?")
-        elif like or within:
-            layout.doubtful = (
-                f"few values in flat areas, as in labels: {', '.join(sorted(like + within)[:3])}"
-            )
-            if photos:
-                layout.doubtful += f"; beside pictures: {', '.join(sorted(photos)[:3])}"
-        elif alike:
-            layout.doubtful = f"the same scenes under equal names: {', '.join(alike[:4])}"
+        look_for_labels(tree, layout, names, named=named)
         return names
-
-
-def _pairs_of_one_scene(evidence: Evidence, series: dict[str, list[str]]) -> list[str]:
-    """Two folders whose pictures of equal names have their edges in common."""
-    keys = sorted(series)
-    for place, key in enumerate(keys):
-        for other in keys[place + 1 :]:
-            if PurePosixPath(key).parent == PurePosixPath(other).parent:
-                continue
-            if evidence.same_scenes(series[key], series[other]):
-                return [key, other]
-    return []
 
 
 def _in_render_folder(name: str) -> bool:
@@ -110,20 +76,6 @@ def _series_key(name: str, *, drop: bool) -> tuple[str, str]:
         if word not in _RENDER_WORDS and not (drop and names_labels(word))
     ]
     return str(path.parent), " ".join(rest)
-
-
-def _series(names: list[str]) -> dict[str, list[str]]:
-    """Pictures by folder and by name with digits taken out; single names go by folder alone."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        path = PurePosixPath(name)
-        found.setdefault(f"{path.parent}/{re.sub(r'[0-9]+', '*', path.name)}", []).append(name)
-    series: dict[str, list[str]] = {}
-    for key, members in found.items():
-        lone = len(members) == 1
-        key = f"{PurePosixPath(key).parent}/*" if lone else key
-        series.setdefault(key.removeprefix("./"), []).extend(members)
-    return series
 
 
 def _sixteen_bit_grey(tree: Tree, name: str) -> bool:

@@ -33,6 +33,7 @@ class Layout:
         unknown: those of the carried that are pictures and belong to nothing known.
         doubtful: words why label pictures may be among the renders; empty where none can be.
         mixed: whether those stand beside others that are surely pictures.
+        photos: patterns of those that are surely pictures.
         missing: pictures that annotations name and the tree lacks.
         notes: what was assumed, in words.
         depth_unit_m: metres per step of an integer depth file.
@@ -47,6 +48,7 @@ class Layout:
     unknown: list[str] = field(default_factory=list)
     doubtful: str = ""
     mixed: bool = False
+    photos: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     depth_unit_m: float = 0.001
@@ -137,15 +139,15 @@ class Layout:
 
 
 def coco_document(
-    layout: Layout, objects: dict[str, list[dict[str, Any]]], classes: list[str]
+    layout: Layout, objects: dict[str, list[dict[str, Any]]], classes: dict[int, str]
 ) -> dict[str, Any]:
     """A COCO document of boxes per picture; ids count from 1, sizes are the files'.
 
     Args:
         layout: of the dataset.
-        objects: per picture rows `category` (index into `classes`), `xyxy` (pixels) and further
+        objects: per picture rows `category` (of `classes`, from 0), `xyxy` (pixels) and further
             keys of COCO annotations.
-        classes: names.
+        classes: names by category; the id of category k is k + 1.
     """
     images, annotations = [], []
     for number, (name, rows) in enumerate(objects.items(), start=1):
@@ -162,7 +164,7 @@ def coco_document(
                     **more,
                 }
             )
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+    categories = [{"id": number + 1, "name": name} for number, name in classes.items()]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 

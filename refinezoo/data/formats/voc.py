@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
 from refinezoo.data.tree import Tree
@@ -51,9 +52,10 @@ class Voc(DatasetFormat):
                 layout.notes.append(str(error))
                 continue
             size = [root.findtext(f"size/{side}", "0") for side in ("width", "height")]
-            if all(side.strip().isdigit() and int(side) for side in size):
+            if all(side.strip().isdecimal() and len(side) < 10 and int(side) for side in size):
                 sizes[name] = int(size[0]), int(size[1])
         layout.details["sizes"] = sizes
+        look_among_annotated(tree, layout)
         add_siblings(tree, layout)
         return layout
 
@@ -74,6 +76,9 @@ class Voc(DatasetFormat):
         found = {name: layout.label("annotations", name) for name in layout.renders}
         rows = {name: _objects(file) if file else [] for name, file in found.items()}
         classes = sorted({label for objects in rows.values() for label, _, _ in objects})
+        if "" in classes and classes[1:]:
+            file = next(found[name] for name in rows if any(not label for label, *_ in rows[name]))
+            raise RefinezooError(f"{file}: expected a name in each object, received one without.")
         return coco_document(
             layout,
             {
@@ -83,7 +88,7 @@ class Voc(DatasetFormat):
                 ]
                 for name, objects in rows.items()
             },
-            classes,
+            {number: name or "object" for number, name in enumerate(classes)},
         )
 
     def _annotated(self, tree: Tree) -> dict[str, str]:
@@ -103,7 +108,7 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
     """Name, corners and flags of each object of an XML file."""
     found = []
     for place, item in enumerate(_parsed(path).iter("object")):
-        box = item.find("bndbox")
+        box, name = item.find("bndbox"), (item.findtext("name") or "").strip()
         try:
             corners = [float(box.findtext(corner, "")) for corner in _CORNERS]  # type: ignore
         except (AttributeError, ValueError):
@@ -115,7 +120,7 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
             "iscrowd": int((item.findtext("difficult") or "0").strip() == "1"),
             "truncated": (item.findtext("truncated") or "0").strip() == "1",
         }
-        found.append(((item.findtext("name") or "object").strip(), corners, flags))
+        found.append((name, corners, flags))
     return found
 
 

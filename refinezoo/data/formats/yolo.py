@@ -10,6 +10,7 @@ import numpy as np
 from refinezoo.config import read_yaml
 from refinezoo.data.decode import read_header
 from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
 from refinezoo.data.tree import Tree
@@ -17,6 +18,7 @@ from refinezoo.errors import RefinezooError
 
 _NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt", "val.txt")
 _SAMPLES = 300
+_MOST_CLASSES = 1_000_000
 
 
 @dataset_format
@@ -36,8 +38,8 @@ class Yolo(DatasetFormat):
 
     def claims(self, tree: Tree) -> bool:
         """Whether pictures have text files of numbers under their name."""
-        labels = self._labelled(tree)
-        return any(_rows(tree.root / file) is not None for file in list(labels.values())[:_SAMPLES])
+        files = [_read(tree.root / file) for file in list(self._labelled(tree).values())[:_SAMPLES]]
+        return any(rows or not odd for rows, odd in files)
 
     def read(self, tree: Tree) -> Layout:
         """The labelled pictures, and all others in folders of such."""
@@ -54,11 +56,13 @@ class Yolo(DatasetFormat):
         if (poses := layout.details["poses"]) is None:
             files = list(labels.values())
             step = max(1, len(files) // _SAMPLES)
-            rows = [_rows(tree.root / file) or [] for file in files[::step]]
+            rows = [_read(tree.root / file)[0] for file in files[::step]]
             poses = _look_like_poses([row[1:] for some in rows for row in some])
             if poses:
                 layout.notes.append("numbers after the boxes are taken for keypoints")
         layout.details["poses"] = poses
+        layout.notes += [problem for problem in (layout.details["problem"],) if problem]
+        look_among_annotated(tree, layout)
         add_siblings(tree, layout)
         return layout
 
@@ -73,17 +77,21 @@ class Yolo(DatasetFormat):
         """All boxes; class k has the id k + 1.
 
         Raises:
-            RefinezooError: a class without a name in data.yaml.
+            RefinezooError: lines without a meaning, or a class without a name in data.yaml.
         """
+        if problems := self._odd(layout):
+            more = f" ({len(problems) - 1} more like it)" if problems[1:] else ""
+            raise RefinezooError(problems[0] + more)
         names = layout.details["names"]
         found = {name: self._objects(layout, name) for name in layout.renders}
-        largest = max((label for rows in found.values() for label, _ in rows), default=-1)
-        if names and largest >= len(names):
+        classes = {label for rows in found.values() for label, _ in rows}
+        if names and (unknown := sorted(classes - set(names))):
             raise RefinezooError(
-                f"expected classes 0 to {len(names) - 1}, as {layout.details['file']} names "
-                f"{len(names)}, received class {largest}. Add its name, or correct the labels."
+                f"expected the classes that {layout.details['file']} names "
+                f"({', '.join(map(str, list(names)[:10]))}), received class {unknown[0]}. Add its "
+                "name, or correct the labels."
             )
-        names = names or [f"class {number}" for number in range(largest + 1)]
+        names = names or {number: f"class {number}" for number in sorted(classes)}
         rows: dict[str, list[dict[str, Any]]] = {}
         for name, objects in found.items():
             width, height = read_header(layout.root / name).upright
@@ -96,11 +104,28 @@ class Yolo(DatasetFormat):
             ]
         return coco_document(layout, rows, names)
 
+    def problems(self, layout: Layout) -> list[str]:
+        """All lines without a meaning; else what `document` refuses."""
+        return self._odd(layout) or super().problems(layout)
+
+    def _odd(self, layout: Layout) -> list[str]:
+        found = [problem for problem in (layout.details["problem"],) if problem]
+        for file in sorted(set(layout.labels.get("annotations", {}).values())):
+            rows, odd = _read(layout.root / file)
+            numbers = [len(row) for row in rows if not _box(row[1:], layout.details["poses"])]
+            odd += [f"a line of {count} numbers" for count in numbers]
+            found += [
+                f"{layout.root / file}: expected lines of a class, then x y w h or a polygon's "
+                f"points, received {line}. Correct or remove it."
+                for line in odd
+            ]
+        return found
+
     def _objects(self, layout: Layout, name: str) -> list[tuple[int, list[float]]]:
         """Class and xyxy, as shares of the picture's size, of each line."""
         file = layout.label("annotations", name)
         found = []
-        for label, *values in (_rows(file) or []) if file else []:
+        for label, *values in _read(file)[0] if file else []:
             if box := _box(values, layout.details["poses"]):
                 found.append((int(label), box))
         return found
@@ -121,21 +146,24 @@ class Yolo(DatasetFormat):
         return found
 
 
-def _rows(path: Path) -> list[list[float]] | None:
-    """The lines that are numbers, of 5 or more; None of a file without such that is not empty."""
+def _read(path: Path) -> tuple[list[list[float]], list[str]]:
+    """The lines of a class and four numbers or more; and all others that are not empty."""
     try:
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
-    except OSError:
-        return None
-    found = []
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        return [], [f"nothing: {error.strerror}"]
+    found, odd = [], []
     for line in filter(str.strip, lines):
         try:
             values = [float(word) for word in line.split()]
         except ValueError:
-            continue
-        if len(values) >= 5 and all(map(math.isfinite, values)) and values[0] >= 0:
+            values = []
+        whole = len(values) >= 5 and all(map(math.isfinite, values)) and values[0].is_integer()
+        if whole and 0 <= values[0] < _MOST_CLASSES:
             found.append(values)
-    return found if found or not any(map(str.strip, lines)) else None
+        else:
+            odd.append(f"{line.strip()!r:.80}")
+    return found, odd
 
 
 def _box(values: list[float], poses: bool) -> list[float] | None:
@@ -172,25 +200,37 @@ def _look_like_poses(rows: Iterable[list[float]]) -> bool:
 
 def _settings(tree: Tree) -> dict[str, Any]:
     """Class names and whether lines are poses, of data.yaml, dataset.yaml or classes.txt."""
-    settings: dict[str, Any] = {"names": [], "poses": None, "file": ""}
+    settings: dict[str, Any] = {"names": {}, "poses": None, "file": "", "problem": ""}
     for name in tree.files:
         low = name.lower()
         if "/" not in name and low.endswith((".yaml", ".yml")):
             try:
                 content = read_yaml(tree.root / name)
-            except RefinezooError:
+                if not isinstance(content, dict) or "names" not in content:
+                    continue
+                settings["names"] = _names(content["names"], tree.root / name)
+            except RefinezooError as error:
+                settings["problem"] = str(error)
                 continue
-            if not isinstance(content, dict) or "names" not in content:
-                continue
-            names = content["names"]
-            if isinstance(names, dict):
-                names = [names[key] for key in sorted(names, key=lambda key: int(key))]
-            if isinstance(names, list):
-                settings.update(names=[str(word) for word in names], file=name)
+            settings.update(file=name, problem="")
             settings["poses"] = True if content.get("kpt_shape") else None
             return settings
         if low.rsplit("/", 1)[-1] in ("classes.txt", "obj.names"):
             text = (tree.root / name).read_text(encoding="utf-8-sig", errors="replace")
             words = [line.strip() for line in text.splitlines() if line.strip()]
-            settings.update(names=words, file=name)
+            settings.update(names=dict(enumerate(words)), file=name)
     return settings
+
+
+def _names(names: Any, path: Path) -> dict[int, str]:
+    """The name of each class."""
+    pairs = list(names.items()) if isinstance(names, dict) else []
+    if isinstance(names, list):
+        pairs = list(enumerate(names))
+    try:
+        return {int(key): str(word) for key, word in sorted(pairs, key=lambda pair: int(pair[0]))}
+    except (TypeError, ValueError):
+        raise RefinezooError(
+            f"{path}: expected names as a list or as {{0: name, 1: name}}, received "
+            f"{str(names)[:80]}."
+        ) from None

@@ -1,0 +1,40 @@
+"""Whether boxes are those of their pictures: in pixels, of this size, x, y, width, height."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_FEW = 5  # boxes; of so few, most may really leave their pictures
+
+
+def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
+    """What is wrong with the boxes of a whole dataset, in words; empty where they fit.
+
+    Args:
+        boxes: x, y, width, height, and the width and height of the picture.
+    """
+    if not boxes:
+        return ""
+    xywh = np.array([box for box, _ in boxes], np.float64)
+    limits = np.array([size for _, size in boxes], np.float64)
+    low, extent = xywh[:, :2], xywh[:, 2:]
+    high = low + extent
+    if 0 < high.max() <= 1.0 < limits.min():
+        return (
+            "none beyond 1.0: they look normalised. Multiply them by their picture's "
+            "width and height."
+        )
+    beyond = (np.maximum(-low, high - limits) / limits).max(axis=1)
+    corners = ((extent > low) & (extent <= limits + 1)).all() and (low >= 0).all()
+    if len(boxes) > 1 and corners and beyond.max() > 0.1:
+        return "they seem to be x1, y1, x2, y2. Save x, y, width, height."
+    gone = ((low >= limits) | (high <= 0)).any(axis=1)
+    out = ((low < -1) | (high > limits + 1)).any(axis=1)
+    if (len(boxes) > 1 and 2 * gone.sum() > len(boxes)) or (
+        len(boxes) > _FEW and 2 * out.sum() > len(boxes)
+    ):
+        return (
+            f"{out.sum()} of {len(boxes)} leave their pictures: they seem to be of another size, "
+            "or not x, y, width, height. Correct them."
+        )
+    return ""

@@ -1,0 +1,80 @@
+"""Whether labels may be among the pictures of a layout, as their pixels say."""
+
+import re
+from pathlib import PurePosixPath
+
+from refinezoo.data.formats.evidence import Evidence, in_label_folder
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import Tree
+
+_MOST_SERIES = 24  # that are looked at
+
+
+def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool) -> None:
+    """Makes a layout doubtful where pixels leave a doubt, and says why.
+
+    Args:
+        tree: of the dataset.
+        layout: whose `doubtful`, `mixed`, `photos` and `notes` are set.
+        names: the pictures.
+        named: whether annotations or folder names say that they are pictures; they may all be
+            flat then, but not some of them.
+    """
+    evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
+    series = dict(list(_series(names).items())[:_MOST_SERIES])
+    seen = {key: evidence.seen(members) for key, members in series.items()}
+    like = [key for key, votes in seen.items() if 2 * sum(votes) > len(votes)]
+    layout.photos = [key for key in seen if key not in like]
+    within = [
+        key
+        for key, votes in seen.items()
+        if len(votes) >= 4 and 0.2 < sum(votes) / len(votes) < 0.8
+    ]
+    alike = [] if named else _pairs_of_one_scene(evidence, series)
+    layout.mixed = bool((like and layout.photos) or within)
+    if named and like and not layout.mixed:
+        layout.notes.append("the pictures have few values in flat areas: are they renders?")
+    elif like or within:
+        layout.doubtful = (
+            f"few values in flat areas, as in labels: {', '.join(sorted(like + within)[:3])}"
+        )
+        if layout.photos:
+            layout.doubtful += f"; beside pictures: {', '.join(sorted(layout.photos)[:3])}"
+    elif alike:
+        layout.doubtful = f"the same scenes under equal names: {', '.join(alike[:4])}"
+
+
+def look_among_annotated(tree: Tree, layout: Layout) -> None:
+    """As `look_for_labels`, for pictures that annotations name; some may lie in label folders."""
+    look_for_labels(tree, layout, layout.renders, named=True)
+    odd = [name for name in layout.renders if in_label_folder(name)]
+    if odd and len(odd) < len(layout.renders) and not layout.doubtful:
+        layout.mixed = True
+        layout.doubtful = f"annotations name pictures in a folder of labels: {odd[0]}"
+        layout.photos = [key for key in layout.photos if not in_label_folder(key)]
+
+
+def _pairs_of_one_scene(evidence: Evidence, series: dict[str, list[str]]) -> list[str]:
+    """Two folders whose pictures of equal names have their edges in common."""
+    keys = sorted(series)
+    for place, key in enumerate(keys):
+        for other in keys[place + 1 :]:
+            if PurePosixPath(key).parent == PurePosixPath(other).parent:
+                continue
+            if evidence.same_scenes(series[key], series[other]):
+                return [key, other]
+    return []
+
+
+def _series(names: list[str]) -> dict[str, list[str]]:
+    """Pictures by folder and by name with digits taken out; single names go by folder alone."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        path = PurePosixPath(name)
+        found.setdefault(f"{path.parent}/{re.sub(r'[0-9]+', '*', path.name)}", []).append(name)
+    series: dict[str, list[str]] = {}
+    for key, members in found.items():
+        lone = len(members) == 1
+        key = f"{PurePosixPath(key).parent}/*" if lone else key
+        series.setdefault(key.removeprefix("./"), []).extend(members)
+    return series
