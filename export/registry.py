@@ -115,7 +115,8 @@ def chosen_formats(names: Iterable[str]) -> list[Format]:
     Raises:
         RefinezooError: there is none of a name.
     """
-    known, chosen = formats(), []
+    known = formats()
+    chosen: list[Format] = []
     for name in names:
         if name != "all" and name not in known:
             raise RefinezooError(

@@ -38,7 +38,7 @@ def real_frames(frames: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
     return checked
 
 
-def fitted(model: Any, frame: np.ndarray, size: Sequence[int]) -> np.ndarray:
+def fitted(model: Any, frame: np.ndarray, size: Sequence[int | None]) -> np.ndarray:
     """A frame at the size a file is made for: as the model prepares it, else its middle."""
     if model.kind.own_size:
         return model.to_batch([frame])[0]

@@ -56,7 +56,7 @@ def image_sizes(model: Any, image_size: Any, *, several: bool = False) -> list[S
             "for each size, or a LiteRT file, which holds several."
         )
     seen = (own, own) if isinstance(own, int) else own and tuple(own)
-    if model.kind.own_size and sizes != [seen]:
+    if seen and model.kind.own_size and sizes != [seen]:
         raise RefinezooError(
             f"this {model.kind.name} sees {seen[0]} x {seen[1]} pixels (images are resized to it), "
             f"received image_size={image_size!r}. Leave image_size out."
@@ -85,7 +85,12 @@ def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
     """What the file says of itself: model, weights hash, classes, sizes and value ranges."""
     info = model_info(model, _name(model), 1)
     del info["version"]
-    image = {"dtype": "uint8", "shape": [1, "H", "W", 3], "range": [0, 255], "colours": "RGB"}
+    image: dict[str, Any] = {
+        "dtype": "uint8",
+        "shape": [1, "H", "W", 3],
+        "range": [0, 255],
+        "colours": "RGB",
+    }
     if getattr(model, "letterbox", False):
         image = {**image, "placing": "letterbox", "grey": GREY}
     return {
@@ -145,7 +150,7 @@ def checked_path(path: str | os.PathLike, suffix: str) -> Path:
     return path
 
 
-def checked_precision(precision: str | None, precisions: Sequence[str]) -> str:
+def checked_precision(precision: str | None, precisions: Sequence[str]) -> Any:
     """A precision that the format has; what version 0.1 called `None` and `"f32"` is float32.
 
     Raises:

@@ -64,7 +64,7 @@ def quantized(
     """
     quantization = needs("onnxruntime.quantization", "openvino")
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         def __init__(self) -> None:
             self.feeds = iter({"images": image[None]} for image in images[:CALIBRATION_FRAMES])
 

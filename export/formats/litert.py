@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -221,7 +222,7 @@ def _attempts(
         for graph in _graph_operators(calibrated)
     ]
     for kept in float_ladder(graphs):
-        yield kept, lambda kept=kept: _selective_int8(calibrated, kept)
+        yield kept, partial(_selective_int8, calibrated, kept)
 
 
 def _selective_int8(calibrated: bytes, kept_float: list[str]) -> bytes:

@@ -43,7 +43,10 @@ class OpenVinoRuntime:
         self.info = read_info(path, model.get_rt_info([INFO_KEY]).astype(str) if known else None)
         # Of what is not quantised: the integers are in the graph.
         precision = "bf16" if self.info["precision"] == "bf16" else "f32"
-        hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        hints: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
         if threads is not None:
             hints["INFERENCE_NUM_THREADS"] = threads
         self._compiled = started(path, lambda: core.compile_model(model, "CPU", hints))

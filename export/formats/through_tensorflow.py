@@ -51,8 +51,9 @@ def _write_elsewhere(
         preset = save_to_preset(model, Path(scratch) / "preset", half=False)
         request = {"format": write.__name__, "preset": preset, "path": path, "options": options}
         if (frames := options.pop("calibration", None)) is not None:
-            request["calibration"] = Path(scratch) / "frames.npz"
-            np.savez(request["calibration"], *frames)
+            packed = Path(scratch) / "frames.npz"
+            np.savez(packed, *frames)
+            request["calibration"] = packed
         done = subprocess.run(
             [sys.executable, "-m", __name__, json.dumps(request, default=_as_path)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},

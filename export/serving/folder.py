@@ -144,7 +144,7 @@ class _Run:
 def _check(source: Path, out: Path, paths: list[Path]) -> None:
     if out.resolve() == source.resolve():
         raise RefinezooError(f"expected another folder for the replies than {str(source)!r}.")
-    stems = {}
+    stems: dict[str, Path] = {}
     for path in paths:
         other = stems.setdefault(path.stem, path)
         if other is not path:

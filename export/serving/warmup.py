@@ -112,8 +112,10 @@ def _requests(
 def _decoded_size(content: bytes) -> tuple[int, int]:
     # As it is stored: the servable does not turn pictures by their EXIF orientation.
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    height, width = cv2.imdecode(np.frombuffer(content, np.uint8), flags).shape
-    return height, width
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if picture is None:
+        raise RefinezooError("expected a picture that OpenCV reads, received other bytes.")
+    return picture.shape[0], picture.shape[1]
 
 
 def _encoded(path: Path, pixels: np.ndarray, max_image_pixels: int) -> bytes:

@@ -116,7 +116,7 @@ class UnpairedSampler:
         if self.augmentation is not None:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
-        if "boxes_xywh" in record:
+        if self.encode is not None and "boxes_xywh" in record:
             corners = record.pop("boxes_xywh") / np.array(self.image_size, np.float32)
             corners[:, 2:] += corners[:, :2]
             objects = (record.pop(key) for key in ("labels", "crowd"))

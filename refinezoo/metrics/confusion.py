@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,8 +103,8 @@ def class_table(result: dict) -> str:
     return "\n".join([*rows, f"| mean | {result['AP50']:.3f} | {result['AP']:.3f} |"]) + "\n"
 
 
-def _by_image(rows) -> dict[int, list[dict]]:
-    grouped: dict[int, list[dict]] = {}
+def _by_image(rows) -> dict[Any, list[dict]]:
+    grouped: dict[Any, list[dict]] = {}
     for row in rows:
         grouped.setdefault(row["image_id"], []).append(row)
     return grouped

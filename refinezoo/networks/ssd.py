@@ -206,7 +206,8 @@ def ssd_network(
         )
         maps.append((f"{block}_2", x))
 
-    scores, offsets = [], []
+    scores: list = []
+    offsets: list = []
     for (level, features), boxes in zip(maps, boxes_per_cell, strict=True):
         for rows, last, kind in ((scores, classes + 1, "scores"), (offsets, 4, "boxes")):
             head = layers.Conv2D(boxes * last, 3, padding="same", name=f"{level}_{kind}")(features)

@@ -40,10 +40,10 @@ class Canvas:
     """
 
     def __init__(self, height: int, width: int, colour=(0, 0, 0), hidden: frozenset = frozenset()):
-        self.pixels = np.zeros((height, width, 3), np.uint8)
+        self.pixels: np.ndarray = np.zeros((height, width, 3), np.uint8)
         if any(colour):
             self.paint(colour)
-        self.labels = np.zeros((height, width), np.uint16)
+        self.labels: np.ndarray = np.zeros((height, width), np.uint16)
         self.instances: list[Instance] = []
         self.hidden = hidden
 

@@ -103,7 +103,7 @@ def tray(scene: Scene) -> None:
             [[-width, -height, 0], [width, -height, 0], [width, height, 0], [-width, height, 0]]
         ) / (2 * height)
         corners = project(plane, turn, 3.0) * size
-        place, best = None, -np.inf
+        place, best = np.zeros(2), -np.inf
         for _ in range(12):  # the freest of some places
             trial = rng.uniform(0.14, 0.86, 2) * side
             free = min((np.hypot(*(trial - p)) - r - size / 3 for p, r in taken), default=0.0)
@@ -280,7 +280,9 @@ def _draw_tray(rng: np.random.Generator, canvas: Canvas) -> None:
     upright = rng.random() < 0.5
     for k in range(0, side, step):
         ends = ((k, 0), (k, side)) if upright else ((0, k), (side, k))
-        cv2.line(canvas.pixels, *ends, tuple(base * 0.88), max(1, step // 4), cv2.LINE_AA)
+        cv2.line(
+            canvas.pixels, ends[0], ends[1], tuple(base * 0.88), max(1, step // 4), cv2.LINE_AA
+        )
     rim = int(side * rng.uniform(0.03, 0.08))
     cv2.rectangle(canvas.pixels, (0, 0), (side - 1, side - 1), tuple(base * 0.6), rim)
 

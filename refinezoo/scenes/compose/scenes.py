@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,8 @@ class Composer:
 
     def _taken(self, index: int, canvas: Canvas, half_angle: int) -> tuple[np.ndarray, np.ndarray]:
         """Lens, pixel grid and light: the picture and its label map."""
-        pixels, labels = canvas.pixels, canvas.labels
+        pixels: np.ndarray = canvas.pixels
+        labels: np.ndarray = canvas.labels
         if half_angle:
             maps = wide_angle_map(2 * self.image_size, half_angle)
             pixels = cv2.remap(pixels, *maps, cv2.INTER_LINEAR)
@@ -161,10 +162,10 @@ def compose_scenes(
     Raises:
         RefinezooError: unreadable cut-outs, an impossible argument, or `out` holds other things.
     """
-    statistics = LayoutStatistics.read(statistics)
+    found = LayoutStatistics.read(statistics)
     _check(count, image_size, layout, camera, seed, workers)
     out = Path(out)
-    arguments = (products, distractors, image_size, layout, camera, seed, statistics, backgrounds)
+    arguments = (products, distractors, image_size, layout, camera, seed, found, backgrounds)
     composer = Composer(*arguments)
     parameters = {
         "products": Path(products).name,
@@ -174,7 +175,7 @@ def compose_scenes(
         "layout": layout,
         "camera": camera,
         "seed": seed,
-        "statistics": statistics.model_dump(mode="json"),
+        "statistics": found.model_dump(mode="json"),
         "backgrounds": backgrounds,
     }
     document: dict = {
@@ -186,7 +187,7 @@ def compose_scenes(
     with atomic_folder(out) as folder:
         for name in ("images", "foreground_masks", *(["backgrounds"] if backgrounds else [])):
             (folder / name).mkdir()
-        written = _written(composer, arguments, folder, count, workers)
+        written: Iterable[tuple] = _written(composer, arguments, folder, count, workers)
         if progress:
             from rich.progress import track
 

@@ -142,15 +142,17 @@ class LayoutStatistics(BaseModel):
         return cls.read({**found, "tray_count": (fewest, most), **known})
 
     @classmethod
-    def read(cls, source: "LayoutStatistics | dict | str | os.PathLike | None"):
+    def read(
+        cls, source: "LayoutStatistics | dict | str | os.PathLike | None"
+    ) -> "LayoutStatistics":
         """Statistics from an object, a dict, a JSON file, or the defaults for None.
 
         Raises:
             RefinezooError: an unknown name or an impossible value.
         """
         if source is None:
-            return cls()
-        if isinstance(source, cls):
+            source = {}
+        if isinstance(source, LayoutStatistics):
             return source
         try:
             if not isinstance(source, dict):
@@ -161,7 +163,7 @@ class LayoutStatistics(BaseModel):
                         f"statistics.{name} is not known; expected some of "
                         f"{', '.join(cls.model_fields)}.{did_you_mean(name, cls.model_fields)}"
                     )
-            return cls(**source)
+            return cls.model_validate(source)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def render_street(
         own_folder(records)
         write_json(records / "parameters.json", parameters)
         missing = [k for k in range(count) if not (records / f"{k:06d}.json").is_file()]
-        done: Iterator = _rendered(missing, (out, image_size, seed, mode), workers)
+        done: Iterable = _rendered(missing, (out, image_size, seed, mode), workers)
         if progress:
             from rich.progress import track
 
@@ -197,8 +197,8 @@ def _checked(count, image_size, seed, mode, workers) -> tuple[int, int]:
             f"expected mode to be one of {', '.join(MODES)}, received {mode!r}."
             + did_you_mean(mode, MODES)
         )
-    size = tuple(int(side) for side in image_size)
-    return Camera(size, 1.0).image_size  # refuses what is too small
+    height, width = (int(side) for side in image_size)
+    return Camera((height, width), 1.0).image_size  # refuses what is too small
 
 
 def _finished(out: Path, parameters: dict) -> bool:

@@ -73,7 +73,7 @@ class ForestWorld(Scene):
             height: metres.
         """
         focal = image_size[1] / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
-        return Camera(tuple(image_size), float(focal), (x, height, z), heading)
+        return Camera((image_size[0], image_size[1]), float(focal), (x, height, z), heading)
 
     def random_camera(self, image_size: tuple[int, int]) -> Camera:
         """A camera somewhere in the field where no obstacle is nearer than 0.6 m."""
@@ -157,7 +157,7 @@ class ForestWorld(Scene):
         across = np.array([-np.sin(angle), 0.0, np.cos(angle)]) * thin
         middle, up = np.array([x, height, z]), np.array([0.0, -height, 0.0])
         for out, side in ((across, along), (-across, along), (along, across), (-along, across)):
-            repeat = (max(1.0, np.linalg.norm(side)), 2.0)
+            repeat = (max(1.0, float(np.linalg.norm(side))), 2.0)
             self.surfaces.append(
                 Patch(middle + out - side, 2 * side, up, texture, BUILDING, repeat=repeat)
             )

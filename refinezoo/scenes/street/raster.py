@@ -36,13 +36,13 @@ class Patch:
         paint: lies on another surface; drawn before it.
     """
 
-    origin: Sequence[float]
-    u: Sequence[float]
-    v: Sequence[float]
+    origin: Sequence[float] | np.ndarray
+    u: Sequence[float] | np.ndarray
+    v: Sequence[float] | np.ndarray
     texture: Texture
     class_id: int
     instance: int = 0
-    colour: Sequence[float] = (1.0, 1.0, 1.0)
+    colour: Sequence[float] | np.ndarray = (1.0, 1.0, 1.0)
     repeat: tuple[float, float] = (1.0, 1.0)
     flat: bool = False
     paint: bool = False
@@ -64,7 +64,7 @@ class Cylinder:
     texture: Texture
     class_id: int
     instance: int = 0
-    colour: Sequence[float] = (1.0, 1.0, 1.0)
+    colour: Sequence[float] | np.ndarray = (1.0, 1.0, 1.0)
     repeat: tuple[float, float] = (1.0, 1.0)
 
     def corners(self) -> np.ndarray:

@@ -51,7 +51,7 @@ class StreetScene(Scene):
         """The driver's camera: height, pitch, focal length and lane vary with the seed."""
         rng = np.random.default_rng([*self.seed, 2])
         return Camera(
-            tuple(image_size),
+            (image_size[0], image_size[1]),
             float(image_size[1] * rng.uniform(0.8, 1.15)),
             (float(rng.uniform(-0.65, 0.1) * self.half), float(rng.uniform(1.25, 1.75)), 0.0),
             float(rng.normal(0, 0.06)),

@@ -1,5 +1,7 @@
 """Cars, vans and buses: a side profile pulled across the width."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -131,8 +133,8 @@ def _side(rng, name: str, length: float, height: float, points, colour) -> Textu
     cv2.line(rgb, (0, int(centre[1] + 12)), (w, int(centre[1] + 12)), _dark(colour, 0.75), 1)
     radius = max(4, round(0.3 / length * w))
     squash = round(0.3 / height * h)
-    for x in (0.19, 0.81):
-        hub = (int(x * w), h - 1 - squash)
+    for along in (0.19, 0.81):
+        hub = (int(along * w), h - 1 - squash)
         cv2.ellipse(alpha, hub, (radius, squash), 0, 0, 360, 255, -1)
         cv2.ellipse(rgb, hub, (radius + 1, squash + 2), 0, 0, 360, (22, 22, 24), -1)
         cv2.ellipse(rgb, hub, (radius // 2, squash // 2), 0, 0, 360, (140, 142, 145), -1)
@@ -182,7 +184,7 @@ class Vehicle:
         rear = np.array([x, 0.0, z]) - ahead * length / 2 - across / 2
         up = np.array([0.0, height, 0.0])
         side = _side(rng, kind, length, height, points, colour)
-        own = {"class_id": CAR, "instance": instance}
+        own: dict[str, Any] = {"class_id": CAR, "instance": instance}
         self.surfaces = [
             Patch(rear + up + shift, ahead * length, -up, side, **own) for shift in (0, across)
         ]
