@@ -161,6 +161,16 @@ def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
         )
 
 
+def check_apart(source: str | os.PathLike, out: str | os.PathLike) -> None:
+    """Refuses an output folder that is the source, in it, or around it."""
+    a, b = Path(source).resolve(), Path(out).resolve()
+    if a == b or a in b.parents or b in a.parents:
+        raise RefinezooError(
+            f"expected an output folder apart from the dataset, received source {str(a)!r} and "
+            f"out {str(b)!r}. What is read is never overwritten; name another folder."
+        )
+
+
 def contained(name: str | os.PathLike, root: str | os.PathLike) -> Path:
     """`root / name` for a name that came from a file: it stays in `root`, links resolved.
 

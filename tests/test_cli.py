@@ -15,7 +15,7 @@ from refinezoo import cli
 from refinezoo.errors import RefinezooError
 
 VERBS = ["list", "info", "demo", "doctor", "check", "train", "compose", "refine", "compare"]
-VERBS += ["export", "serve-config", "request", "street"]
+VERBS += ["export", "serve-config", "request", "street", "merge"]
 
 
 def run(*arguments):

@@ -197,24 +197,3 @@ def refine(
             print(f"refinezoo: {printable(reason)}", file=sys.stderr)
         if summary.failed or layout.missing:
             raise typer.Exit(3)
-
-
-@app.command()
-def check(
-    dataset: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
-    images: Annotated[
-        list[str] | None, typer.Option(help="Pattern below DATASET of its pictures; repeatable.")
-    ] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Hold every annotation, mask and depth map against its picture. Exit code 1: an error."""
-    with worded():
-        from refinezoo.data.check import as_text, check_dataset
-
-        report = check_dataset(dataset, images=images)
-        if as_json:
-            print_json(report)
-        else:
-            print(as_text(report))
-        if not report["ok"]:
-            raise typer.Exit(1)

@@ -88,35 +88,7 @@ class CocoDataset:
             RefinezooError: no boxes, rows without a meaning, missing pictures or ones of another
                 size, unknown categories, doubled ids.
         """
-        path = Path(source)
-        if path.is_dir() and not (path / "annotations.json").is_file():
-            from refinezoo.data.formats import recognise
-
-            layout = recognise(path)
-            document = layout.format.document(layout)
-            if document is None:
-                raise RefinezooError(
-                    f"expected a dataset with boxes (COCO, VOC, YOLO), received {path}, recognised "
-                    f"as {layout.format.title}. Give the annotations file itself."
-                )
-            coco = read_coco(document)
-            coco.path = str(path)
-            files = {
-                number: path / row["file_name"] for number, row in coco.checked().images.items()
-            }
-        else:
-            path = path / "annotations.json" if path.is_dir() else path
-            coco = read_coco(path).checked()
-            files, missing = locate_pictures(coco, path, image_folder)
-            if missing:
-                raise RefinezooError(
-                    f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
-                    f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
-                    "image_folder, or remove these entries from the file."
-                )
-        if not files:
-            raise RefinezooError(f"{path}: expected pictures, received a file that names none.")
-        return _loaded(coco, files, path)
+        return _loaded(*read_with_files(source, image_folder))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -196,6 +168,48 @@ class CocoDataset:
         return CocoDataset(
             self.records + theirs, self.class_names, self.category_ids, self.json_path
         )
+
+
+def load_with_rows(source: str | os.PathLike) -> tuple[CocoDataset, CocoFile, dict[Id, Path]]:
+    """`CocoDataset.load`, and the rows and files that it was made of."""
+    coco, files, path = read_with_files(source)
+    return _loaded(coco, files, path), coco, files
+
+
+def read_with_files(
+    source: str | os.PathLike, image_folder: str | os.PathLike | None = None
+) -> tuple[CocoFile, dict[Id, Path], Path]:
+    """The rows of a dataset with boxes, the file of each picture, and where they were read.
+
+    Args and raises as `CocoDataset.load`, but sizes and boxes are not looked at.
+    """
+    path = Path(source)
+    if path.is_dir() and not (path / "annotations.json").is_file():
+        from refinezoo.data.formats import recognise
+
+        layout = recognise(path)
+        document = layout.format.document(layout)
+        if document is None:
+            raise RefinezooError(
+                f"expected a dataset with boxes (COCO, VOC, YOLO), received {path}, recognised "
+                f"as {layout.format.title}. Give the annotations file itself."
+            )
+        coco = read_coco(document)
+        coco.path = str(path)
+        files = {number: path / row["file_name"] for number, row in coco.checked().images.items()}
+    else:
+        path = path / "annotations.json" if path.is_dir() else path
+        coco = read_coco(path).checked()
+        files, missing = locate_pictures(coco, path, image_folder)
+        if missing:
+            raise RefinezooError(
+                f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
+                f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
+                "image_folder, or remove these entries from the file."
+            )
+    if not files:
+        raise RefinezooError(f"{path}: expected pictures, received a file that names none.")
+    return coco, files, path
 
 
 def dataset_root(annotations: Path) -> Path:

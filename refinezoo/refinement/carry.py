@@ -1,6 +1,5 @@
 """Copies what is not refined, byte for byte, and refuses trees where that would go wrong."""
 
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,16 +26,6 @@ def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
     for folder in layout.tree.folders:
         (out / folder).mkdir(parents=True, exist_ok=True)
     return rows
-
-
-def check_apart(source: str | os.PathLike, out: str | os.PathLike) -> None:
-    """Refuses an output folder that is the source, in it, or around it."""
-    a, b = Path(source).resolve(), Path(out).resolve()
-    if a == b or a in b.parents or b in a.parents:
-        raise RefinezooError(
-            f"expected an output folder apart from the dataset, received source {str(a)!r} and "
-            f"out {str(b)!r}. Renders are never overwritten; name another folder."
-        )
 
 
 def check_names(layout: Layout, own: Iterable[str]) -> None:

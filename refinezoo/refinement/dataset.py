@@ -17,8 +17,8 @@ from refinezoo import __version__
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, locked_folder, plain_name, sha256
-from refinezoo.refinement.carry import carry_over, check_apart, check_names, check_space, some
+from refinezoo.files import atomic_path, check_apart, locked_folder, plain_name, sha256
+from refinezoo.refinement.carry import carry_over, check_names, check_space, some
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import model_settings
 from refinezoo.refinement.gate import Gate

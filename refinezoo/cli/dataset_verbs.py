@@ -1,0 +1,101 @@
+"""`check` and `merge`: labelled datasets as they are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from refinezoo.cli.app import JsonFlag, app, print_json, worded
+from refinezoo.errors import RefinezooError, printable
+
+
+@app.command()
+def check(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
+    images: Annotated[
+        list[str] | None, typer.Option(help="Pattern below DATASET of its pictures; repeatable.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hold every annotation, mask and depth map against its picture. Exit code 1: an error."""
+    with worded():
+        from refinezoo.data.check import as_text, check_dataset
+
+        report = check_dataset(dataset, images=images)
+        if as_json:
+            print_json(report)
+        else:
+            print(as_text(report))
+        if not report["ok"]:
+            raise typer.Exit(1)
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(help="Folder of the merged COCO dataset.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="NAME=DATASET ..., as real=photos/ refined=out/; boxes are needed."),
+    ],
+    ratio: Annotated[
+        str, typer.Option(help="Pictures of each source: 1:2 takes twice as many of the second.")
+    ] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="Pictures at most.")] = None,
+    renamed: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="OLD=NEW renames a class, OLD= leaves it out; repeatable."),
+    ] = None,
+    union: Annotated[
+        bool, typer.Option("--union", help="Allow classes that not all datasets know.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the pictures that are drawn.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Merge real, refined and synthetic datasets into one, in a ratio, each picture by its source.
+
+    Equal names never collide: pictures lie in images/NAME/. All or nothing is written.
+    """
+    with worded():
+        from refinezoo.data.merge import merge_datasets
+
+        report = merge_datasets(
+            out,
+            _pairs(sources, "NAME=DATASET", once=True),
+            ratio=_numbers(ratio) if ratio else None,
+            count=count,
+            classes={old: new or None for old, new in _pairs(renamed or [], "OLD=NEW").items()},
+            union=union,
+            seed=seed,
+            dry_run=dry_run,
+        )
+        if as_json:
+            print_json(report)
+            return
+        for row in report["sources"]:
+            words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
+            print(printable(f"{row['name']}: {words} ({row['path']})"))
+        classes = ", ".join(report["classes"])
+        print(printable(f"{report['images']} pictures, {report['annotations']} boxes of {classes}"))
+        print("nothing written" if dry_run else printable(f"-> {out}"))
+
+
+def _pairs(texts: list[str], form: str, *, once: bool = False) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not name or not sign or (once and not value):
+            raise RefinezooError(f"expected {form}, received {text!r}.")
+        if name in found:
+            raise RefinezooError(f"expected different names, received {name!r} twice.")
+        found[name] = value
+    return found
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(":")]
+    except ValueError:
+        raise RefinezooError(f"expected --ratio as 1:2, received {text!r}.") from None

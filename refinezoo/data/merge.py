@@ -1,0 +1,234 @@
+"""`merge_datasets`: one COCO set of real, refined and synthetic pictures, each named by its source.
+
+Mixing real with refined data is how most gains of refinement are used; a merged set says of each
+picture where it comes from, and of each source what made it.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo import __version__
+from refinezoo.config import read_json
+from refinezoo.data.coco import dataset_root, load_with_rows
+from refinezoo.data.coco_file import CocoFile
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_folder, check_apart, check_room, plain_name, sha256, write_json
+
+_MOST_BYTES = 1 << 30  # of a manifest
+_MADE_BY = ("model", "strength", "gate", "seed", "version")
+
+
+@dataclass
+class _Source:
+    """A dataset, and the pictures that are taken of it."""
+
+    name: str
+    path: Path
+    root: Path  # of its pictures
+    coco: CocoFile
+    files: dict[Any, Path]
+    taken: list[Any]
+
+    def place(self, number: Any) -> str:
+        """The path of a picture in the merged set."""
+        return f"images/{self.name}/{self.files[number].relative_to(self.root).as_posix()}"
+
+
+def merge_datasets(
+    out: str | os.PathLike,
+    sources: Mapping[str, str | os.PathLike],
+    *,
+    ratio: Sequence[float] | None = None,
+    count: int | None = None,
+    classes: Mapping[str, str | None] | None = None,
+    union: bool = False,
+    seed: int = 0,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Merges datasets with boxes into one COCO set, atomically.
+
+    Pictures are copied to `images/SOURCE/...`, so that equal names never meet; `annotations.json`
+    has new ids, the classes sorted by name, and in each image row its `source`. Boxes, polygons and
+    run-length masks are as they were. `info` holds the seed, the ratio and, of each source, its
+    path, the SHA-256 of its annotations and, where refinezoo refined it, by what.
+
+    Args:
+        out: a new folder, or one that an earlier merge made.
+        sources: datasets (COCO, VOC, YOLO; folder or annotations file) by the name of each.
+        ratio: pictures of each source, relative to each other; the most that this allows are
+            taken, none twice. All pictures by default.
+        count: of pictures at most, in that ratio.
+        classes: new names by old ones; None leaves a class's objects out.
+        union: allow classes that not all sources know. Their objects are background in the
+            others, which teaches a detector not to see them.
+        seed: of the pictures that are drawn.
+        dry_run: write nothing.
+
+    Returns:
+        `{"images", "annotations", "classes", "sources": [{"name", "path", "available", "taken",
+        "annotations"}]}`.
+
+    Raises:
+        RefinezooError: no boxes, names that are no plain words, classes that differ, nothing to
+            draw, no room, or a folder that holds other files.
+    """
+    out = Path(out)
+    found = [_opened(name, path) for name, path in sources.items()]
+    if not found:
+        raise RefinezooError("expected datasets to merge, received none.")
+    for source in found:
+        check_apart(source.path, out)
+    names = _class_names(found, classes or {}, union)
+    _draw(found, ratio, count, seed)
+    document = _document(found, names)
+    report = {
+        "images": len(document["images"]),
+        "annotations": len(document["annotations"]),
+        "classes": [row["name"] for row in document["categories"]],
+        "sources": [_row(source, document) for source in found],
+    }
+    files = {source.place(number): source for source in found for number in source.taken}
+    if len(files) < len(document["images"]):
+        raise RefinezooError("expected different pictures of each source, received one file twice.")
+    if dry_run:
+        return report
+    pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
+    check_room(out, sum(file.stat().st_size for _, file in pairs), "the merged dataset")
+    document["info"] = {
+        "description": "merged by refinezoo",
+        "version": __version__,
+        "seed": seed,
+        "ratio": None if ratio is None else list(ratio),
+        "class_map": dict(classes or {}),
+        "sources": [
+            row | _provenance(source) for row, source in zip(report["sources"], found, strict=True)
+        ],
+    }
+    with atomic_folder(out) as folder:
+        for place, file in pairs:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / place)
+        write_json(folder / "annotations.json", document)
+    return report
+
+
+def _opened(name: str, path: str | os.PathLike) -> _Source:
+    plain_name(name, "name of a source")
+    dataset, coco, files = load_with_rows(path)
+    where = Path(path) if Path(path).is_dir() else dataset_root(Path(path))
+    root = where
+    if all(file.is_relative_to(root / "images") for file in files.values()):
+        root = where / "images"
+    for record in dataset.records:
+        coco.images[record.id] |= {"width": record.width, "height": record.height}
+    return _Source(name, where, root, coco, files, list(coco.images))
+
+
+def _class_names(
+    sources: Sequence[_Source], classes: Mapping[str, str | None], union: bool
+) -> list[dict[Any, str]]:
+    """Per source the new name of each category id."""
+    old = {name for source in sources for name in source.coco.categories.values()}
+    for name in classes:
+        if name not in old:
+            raise RefinezooError(
+                f"expected classes of the datasets ({', '.join(sorted(old)[:10])}), received "
+                f"{name!r}.{did_you_mean(name, old)}"
+            )
+    mapped = []
+    for source in sources:
+        new = {key: classes.get(name, name) for key, name in source.coco.categories.items()}
+        mapped.append({key: name for key, name in new.items() if name})
+    every = set().union(*(names.values() for names in mapped))
+    for source, names in zip(sources, mapped, strict=True):
+        if (lacking := sorted(every - set(names.values()))) and not union:
+            raise RefinezooError(
+                f"expected the same classes in all datasets, but {source.name} lacks "
+                f"{', '.join(lacking[:5])}: its objects would be background there."
+                f"{did_you_mean(lacking[0], names.values())} Give --map {lacking[0]}=NAME to "
+                f"rename, --map {lacking[0]}= to leave it out, or --union if there are none "
+                "(classes=, union= in Python)."
+            )
+    return mapped
+
+
+def _draw(
+    sources: Sequence[_Source], ratio: Sequence[float] | None, count: int | None, seed: int
+) -> None:
+    """Sets what is taken of each source."""
+    shares = [len(source.coco.images) for source in sources] if ratio is None else list(ratio)
+    usable = all(np.isfinite(share) and share >= 0 for share in shares) and sum(shares) > 0
+    if len(shares) != len(sources) or not usable:
+        raise RefinezooError(
+            f"expected a ratio of {len(sources)} numbers of at least 0, received "
+            f"{':'.join(map(str, shares))}."
+        )
+    if count is not None and count < 1:
+        raise RefinezooError(f"expected a count of at least 1, received {count}.")
+    unit = min(
+        len(source.coco.images) / share
+        for source, share in zip(sources, shares, strict=True)
+        if share
+    )
+    unit = min(unit, np.inf if count is None else count / sum(shares))
+    for place, (source, share) in enumerate(zip(sources, shares, strict=True)):
+        numbers, wanted = list(source.coco.images), int(share * unit + 1e-9)
+        order = np.random.default_rng([seed, place]).permutation(len(numbers))
+        source.taken = [numbers[index] for index in sorted(order[:wanted])]
+        if share and not source.taken:
+            raise RefinezooError(
+                f"expected pictures of {source.name}, but of {len(numbers)} this ratio and count "
+                "take none. Give a larger count, or another ratio."
+            )
+
+
+def _document(sources: Sequence[_Source], names: Sequence[dict[Any, str]]) -> dict[str, Any]:
+    classes = sorted(set().union(*(known.values() for known in names)))
+    ids = {name: number for number, name in enumerate(classes, start=1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for source, known in zip(sources, names, strict=True):
+        numbers = {old: len(images) + k for k, old in enumerate(source.taken, start=1)}
+        for old, number in numbers.items():
+            row = {**source.coco.images[old], "id": number, "file_name": source.place(old)}
+            images.append(row | {"source": source.name})
+        for row in source.coco.annotations:
+            if row["image_id"] in numbers and row["category_id"] in known:
+                new = {"id": len(annotations) + 1, "image_id": numbers[row["image_id"]]}
+                annotations.append({**row, **new, "category_id": ids[known[row["category_id"]]]})
+    categories = [{"id": number, "name": name} for name, number in ids.items()]
+    return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
+
+
+def _row(source: _Source, document: dict[str, Any]) -> dict[str, Any]:
+    own = {row["id"] for row in document["images"] if row["source"] == source.name}
+    return {
+        "name": source.name,
+        "path": str(source.path),
+        "available": len(source.coco.images),
+        "taken": len(source.taken),
+        "annotations": sum(row["image_id"] in own for row in document["annotations"]),
+    }
+
+
+def _provenance(source: _Source) -> dict[str, Any]:
+    """What made a source, as far as its files say."""
+    found: dict[str, Any] = {}
+    annotations = Path(source.coco.path)
+    if annotations.is_file():
+        found["annotations_sha256"] = sha256(annotations)
+    manifest = source.path / "manifest.json"
+    if manifest.is_file():
+        try:
+            content = read_json(manifest, _MOST_BYTES)
+        except RefinezooError:  # another program's
+            return found
+        if isinstance(content, dict) and content.get("format") == "refinezoo.refinement/1":
+            found["refined_by"] = {key: content[key] for key in _MADE_BY if key in content}
+    return found
