@@ -15,11 +15,12 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
 	tests/tasks tests/metrics tests/models tests/zoo)
 
-.PHONY: help venv demo test test-tensorflow test-jax lint format wheel lock clean
+.PHONY: help venv demo docs test test-tensorflow test-jax lint format wheel lock clean
 
 help:
 	@echo "make demo    install, then run the demo: renders in, refined dataset and report out"
 	@echo "make test    install, then lint, type-check and test on TensorFlow and JAX"
+	@echo "make docs    the guides, the reference and a card of each model as pages in runs/site"
 	@echo "make lint | format | wheel | lock | clean"
 
 venv: $(STAMP)
@@ -30,6 +31,10 @@ $(STAMP): setup.py constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/refinezoo demo --out runs/demo
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open runs/site/index.html"
 
 test: lint test-tensorflow test-jax
 

@@ -25,10 +25,8 @@ extras = {
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     # tf2onnx: the IR is converted from the ONNX graph; onnxruntime quantises it.
     "openvino": ["openvino>=2025.4", "onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
-    "ray": ["ray[data]>=2.50"],
-    "eval": ["scipy>=1.14", "pandas>=2.2"],
     "exr": ["openexr>=3.3"],
-    "docs": ["mkdocs>=1.6", "mkdocstrings[python]>=0.29"],
+    "docs": ["mkdocs-material>=9.6", "mkdocstrings[python]>=0.29"],
 }
 extras["dev"] = [
     *extras["jax"],
@@ -36,6 +34,7 @@ extras["dev"] = [
     *extras["onnx"],
     *extras["openvino"],
     *extras["serving"],
+    *extras["docs"],
     "mypy>=1.15",
     "pre-commit>=4",
     "pytest>=8.3",
