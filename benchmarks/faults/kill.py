@@ -1,21 +1,23 @@
-"""Kills refine, train and compare at random and at chosen moments, runs them again, compares.
+"""Kills refine, merge, train and compare at random and chosen moments, runs them again, compares.
 
-    python benchmarks/faults/kill.py refine train compare --random 20 --chosen 20 --out runs/faults
+    python benchmarks/faults/kill.py refine merge train --random 20 --chosen 20 --out runs/faults
 
 A run that was killed, and then run again until it ends, must leave what an undisturbed one leaves,
 and nothing else. Random moments are times; chosen ones are calls to the file system, spread over
 all of them (`hook/sitecustomize.py`). Of compare, the study's own process and those of its arms
-are killed in turn. Writes `OUT/results.json`; exit status 1 where a run differs.
+are killed in turn. Each run is a process of its own, forked from one that has imported TensorFlow
+and done nothing else. Writes `OUT/results.json`; exit status 1 where a run differs.
 """
 
 import argparse
+import atexit
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +26,10 @@ from pathlib import Path
 
 import yaml
 
-HOOK = Path(__file__).parent / "hook"
+HOOK = Path(__file__).resolve().parent / "hook"
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["keras", "tensorflow", "refinezoo.cli"])
+LIMIT = 1800  # seconds of one run
 # What a run says of itself: times, versions, logs.
 VOLATILE = {"summary.json", "results.json", "log.txt", "page.html", "spec.json", "manifest.json"}
 TELLING = ("hash", "arm", "seed", "metrics", "steps", "loss", "parameters")
@@ -68,13 +73,14 @@ def prepare(world: Path) -> None:
 
 
 def command(verb: str, world: Path, out: Path) -> list[str]:
-    """The command line of a verb that writes to `out`."""
-    start = [sys.executable, "-m", "refinezoo", verb]
-    if verb == "refine":
-        return [*start, str(world / "renders"), str(out), "--model", "reinhard"]
-    if verb == "train":
-        return [*start, str(world / "train.yaml"), f"out={out}"]
-    return [*start, str(world / "study.yaml"), "--data", str(world), "--out", str(out)]
+    """The arguments of `refinezoo` for a verb that writes to `out`."""
+    renders, photos = world / "renders", world / "photos"
+    return {
+        "refine": ["refine", str(renders), str(out), "--model", "reinhard"],
+        "merge": ["merge", str(out), f"real={photos}", f"refined={renders}", "--ratio", "3:4"],
+        "train": ["train", str(world / "train.yaml"), f"out={out}"],
+        "compare": ["compare", str(world / "study.yaml"), f"--data={world}", f"--out={out}"],
+    }[verb]
 
 
 def outcome(out: Path) -> dict[str, str]:
@@ -90,42 +96,48 @@ def outcome(out: Path) -> dict[str, str]:
         elif path.name in VOLATILE:
             content = b""
         found[name] = hashlib.sha256(content).hexdigest()
-    return found
+    # Beside it: what is made before it takes its place.
+    return found | {path.name: "" for path in out.parent.glob(".refinezoo*")}
 
 
-def run(line: list[str], out: Path, **options: str) -> tuple[int, float]:
-    """Runs a command with the hook; its exit status and its seconds."""
+def run(
+    line: list[str], out: Path, after: float | None = None, **options: str
+) -> tuple[int, float]:
+    """Runs `refinezoo`, killed `after` seconds with all that it started; exit status, seconds."""
     path = os.pathsep.join([str(HOOK), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "KILL_BELOW": str(out), **options}
+    options = {"PYTHONPATH": path, "KILL_BELOW": str(out.parent), **options}
+    process = FORKS.Process(target=_verb, args=(line, str(out.parent / "log.txt"), options))
     started = time.monotonic()
-    with open(out.parent / "log.txt", "ab") as log:
-        done = subprocess.run(line, env=environment, stdout=log, stderr=log)
-    return done.returncode, time.monotonic() - started
-
-
-def killed_at_random(line: list[str], out: Path, seconds: float) -> bool:
-    """Runs a command and kills it, with the processes it started, after some time."""
-    with open(out.parent / "log.txt", "ab") as log:
-        process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
-    try:
-        process.wait(seconds)
-        return False
-    except subprocess.TimeoutExpired:
+    process.start()
+    process.join(LIMIT if after is None else after)
+    if process.exitcode is None:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
+        process.join()
+    return process.exitcode, time.monotonic() - started
 
 
-def killed_at_call(line: list[str], out: Path, moment: int, word: str) -> bool:
-    """Runs a command whose process, or one that it starts, is killed at a call."""
-    return run(line, out, KILL_AT=str(moment), KILL_WHOM=word)[0] != 0
+def _verb(line: list[str], log: str, options: dict[str, str]) -> None:
+    os.setsid()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1), os.dup2(file, 2)
+    os.environ.update(options)
+    sys.path.insert(0, str(HOOK))
+    sys.argv = ["refinezoo", *line]
+    import sitecustomize
+
+    sitecustomize.install(" ".join(sys.argv))
+    from refinezoo.cli import main
+
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a forked process of multiprocessing leaves without
 
 
-def trial(verb: str, world: Path, out: Path, kill: Callable[[list[str], Path], bool]) -> dict:
+def trial(line: list[str], out: Path, kill: Callable[..., tuple[int, float]]) -> dict:
     """One run that is killed, then run again until it ends."""
     shutil.rmtree(out, ignore_errors=True)
-    line = command(verb, world, out)
-    killed = kill(line, out)
+    killed = kill(line, out)[0] != 0
     status, _ = run(line, out)
     return {"killed": killed, "status": status, "left": outcome(out)}
 
@@ -133,6 +145,8 @@ def trial(verb: str, world: Path, out: Path, kill: Callable[[list[str], Path], b
 def study(verb: str, world: Path, place: Path, randoms: int, chosen: int, seed: int) -> dict:
     """All trials of one verb."""
     place.mkdir(parents=True)
+    imported = FORKS.Process(target=int)  # the first fork waits for the imports
+    imported.start(), imported.join()
     whole, counts = place / "whole", {}
     status, seconds = run(command(verb, world, whole), whole)
     if status:
@@ -143,15 +157,16 @@ def study(verb: str, world: Path, place: Path, randoms: int, chosen: int, seed: 
         out = place / f"counted_{len(counts)}"
         run(command(verb, world, out), out, KILL_WHOM=word, KILL_COUNT=str(place / "count"))
         counts[word] = int((place / "count").read_text())
+    line = command(verb, world, place / "out")
     for _ in range(randoms):
         after = round(draw.uniform(0, seconds), 2)
-        kill = partial(killed_at_random, seconds=after)
-        trials.append({"after_seconds": after, **trial(verb, world, place / "out", kill)})
+        kill = partial(run, after=after)
+        trials.append({"after_seconds": after, **trial(line, place / "out", kill)})
     for number in range(chosen):
         word = words[number % len(words)]
         at = 1 + number * counts[word] // chosen
-        kill = partial(killed_at_call, moment=at, word=word)
-        trials.append({"at_call": at, "of": word, **trial(verb, world, place / "out", kill)})
+        kill = partial(run, KILL_AT=str(at), KILL_WHOM=word)
+        trials.append({"at_call": at, "of": word, **trial(line, place / "out", kill)})
     for one in trials:
         left = one.pop("left")
         one["differs"] = sorted(name for name in wanted if left.get(name) != wanted[name])
@@ -164,7 +179,7 @@ def study(verb: str, world: Path, place: Path, randoms: int, chosen: int, seed: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verbs", nargs="+", choices=["refine", "train", "compare"])
+    parser.add_argument("verbs", nargs="+", choices=["refine", "merge", "train", "compare"])
     parser.add_argument("--random", type=int, default=20)
     parser.add_argument("--chosen", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)

@@ -77,8 +77,8 @@ def merge(
         for row in report["sources"]:
             words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
             print(printable(f"{row['name']}: {words} ({row['path']})"))
-        classes = ", ".join(report["classes"])
-        print(printable(f"{report['images']} pictures, {report['annotations']} boxes of {classes}"))
+        classes = len(report["classes"])
+        print(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
         print("nothing written" if dry_run else printable(f"-> {out}"))
 
 

@@ -16,7 +16,11 @@ import sys
 CHANGES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate")
 
 
-def _install(below: str) -> None:
+def install(command: str) -> None:
+    """Watches this process, whose command line is `command`, as the environment says."""
+    if "KILL_BELOW" not in os.environ or os.environ.get("KILL_WHOM", "") not in command:
+        return
+    below = os.path.abspath(os.environ["KILL_BELOW"])
     moment, seen = int(os.environ.get("KILL_AT", "0")), 0
 
     def hook(event: str, arguments: tuple) -> None:
@@ -38,5 +42,4 @@ def _install(below: str) -> None:
     sys.addaudithook(hook)
 
 
-if "KILL_BELOW" in os.environ and os.environ.get("KILL_WHOM", "") in " ".join(sys.orig_argv):
-    _install(os.path.abspath(os.environ["KILL_BELOW"]))
+install(" ".join(sys.orig_argv))
