@@ -37,6 +37,8 @@ _STAMPED = (
 _REMEDIES = {
     errno.ENOSPC: "Make room, or write to another disk; then run it again.",
     errno.EDQUOT: "Make room, or write to another disk; then run it again.",
+    errno.EFBIG: "The disk, or a limit of this user (ulimit -f), takes no file of that size.",
+    errno.EIO: "The disk fails; write to another one.",
     errno.EROFS: "Give a folder that can be written to.",
     errno.EACCES: "Give a folder that you may write to.",
     errno.EPERM: "Give a folder that you may write to.",

@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -111,7 +112,9 @@ def run(
     process.start()
     process.join(LIMIT if after is None else after)
     if process.exitcode is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it leads no group before its first line
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     return process.exitcode, time.monotonic() - started
 
