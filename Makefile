@@ -59,6 +59,9 @@ wheel: $(STAMP)
 	$(BIN)/uv build --wheel --python $(BIN)/python --build-constraints constraints.txt \
 		--out-dir dist .
 	rm -rf build
+	for wheel in dist/*.whl; do \
+		$(BIN)/python .ci/make_sbom $$wheel constraints.txt $${wheel%.whl}.cdx.json; \
+	done
 
 # Pins and checksums for Python 3.11 and 3.12 in one file, without the name of any package host.
 lock: $(STAMP)
