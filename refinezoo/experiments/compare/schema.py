@@ -173,10 +173,14 @@ class TrainingSection(Strict):
 
 
 class ArmSection(Strict):
-    """One arm: the sets it trains on and the share of each batch that each set fills."""
+    """One arm: the sets it trains on and the share of each batch that each set fills.
+
+    `seeds` are those of the study's seeds that this arm is trained with; None is all of them.
+    """
 
     sets: list[str] = Field(min_length=1)
     mix: dict[str, float] = Field(default_factory=dict)
+    seeds: list[int] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _mix_names_sets(self) -> ArmSection:
@@ -236,6 +240,12 @@ class Study(Strict):
                 raise ValueError(f"a refiner may not be called {name!r}: that names a set")
         for arm, section in self.arms.items():
             plain_name(arm, "arms")
+            for seed in section.seeds or []:
+                if seed not in self.seeds:
+                    raise ValueError(
+                        f"arm {arm!r} asks for seed {seed}; the study's seeds are "
+                        f"{', '.join(map(str, self.seeds))}"
+                    )
             for name in section.sets:
                 if name not in known:
                     raise ValueError(

@@ -72,7 +72,8 @@ def compare_downstream(
         trainings = [
             _training(study, folder, arm, seed, sets, test)
             for seed in study.seeds
-            for arm in study.arms
+            for arm, section in study.arms.items()
+            if seed in (section.seeds or study.seeds)
         ]
         missing = [training for training in trainings if not _finished(training)]
         for training in trainings:

@@ -46,6 +46,10 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ({"refiners": {"r": {"fit": {"photos": 3}}}}, "name a class"),
         ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
         ({"seeds": [1, 1]}, "different seeds"),
+        (
+            {"seeds": [0, 1], "arms": {"a": {"sets": ["real"], "seeds": [0, 2]}}},
+            "arm 'a' asks for seed 2; the study's seeds are 0, 1",
+        ),
         ({"model": {"name": "x", "clas": "SSD300"}}, "Did you mean 'class'"),
         ({"real": {"train": "x"}}, "real: expected exactly one of test, digits and masks"),
         ({"refiners": {"r": {"adapt": {"width": 3}}}}, "adapt to name a class"),

@@ -87,6 +87,12 @@ def test_a_new_seed_runs_alone_and_other_metrics_run_nothing(world):
     assert [len(row["values"]) for row in results["rows"]] == [3, 3, 3]
 
 
+def test_an_arm_may_have_fewer_seeds(world):
+    results = compare(world, arms={"real": ["real"], "few": {"sets": ["synthetic"], "seeds": [1]}})
+    assert runs(world) == ["few 1", "real 0", "real 1"]
+    assert {row["arm"]: len(row["values"]) for row in results["rows"]} == {"real": 2, "few": 1}
+
+
 def test_a_changed_recipe_runs_everything_again(world):
     compare(world)
     runs(world)

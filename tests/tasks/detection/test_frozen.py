@@ -52,6 +52,22 @@ def test_the_two_parts_make_the_whole(detector, rng):
         split_at(detector.network, "conv4_3_rel")
 
 
+def test_finer_maps_that_the_rest_looks_at_are_handed_over_too(rng):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((8, 8, 3))
+    fine = keras.layers.Conv2D(4, 3, 2, name="fine")(images)
+    coarse = keras.layers.Conv2D(5, 1, name="coarse")(fine)
+    last = keras.layers.Conv2D(6, 1, name="last")(coarse)
+    network = keras.Model(images, keras.layers.Concatenate()([last, fine, coarse]))
+    trunk, upper = split_at(network, "coarse")
+    pixels = rng.uniform(size=(2, 8, 8, 3)).astype("float32")
+    maps = trunk(pixels)
+    assert sorted(each.shape[-1] for each in maps) == [4, 5]
+    np.testing.assert_allclose(np.asarray(upper(maps)), np.asarray(network(pixels)), atol=1e-6)
+    trunk.trainable = False
+    assert [w.path.split("/")[0] for w in upper.trainable_weights] == ["last", "last"]
+
+
 def test_training_the_upper_part_trains_the_detector_above_the_cut(detector, squares):
     trunk, upper = split_at(detector.network, "conv4_3_relu")
     trunk.trainable = False
