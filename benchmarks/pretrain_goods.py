@@ -1,7 +1,7 @@
 """Pretrains a detector on 57 other goods, so that those of few photos need not start from noise.
 
     python benchmarks/pretrain_goods.py            # SSD300: 15 minutes on one CPU core
-    python benchmarks/pretrain_goods.py YOLOv3    # or PVANET
+    python benchmarks/pretrain_goods.py YOLOv3
 
 Scenes are composed of the SynthDet cut-outs in refinezoo/assets/distractors alone: no product and
 no photo of the fridge study is in them. What it learns (edges, print, boxes) plays the part that
@@ -23,19 +23,8 @@ from refinezoo.tasks import detection
 from refinezoo.tasks.detection import Augmentation, DetectionBatches
 from refinezoo.tasks.detection.anchors import find_anchors
 
-SCENES = Path("runs/train/ssd300_goods/scenes")
 GOODS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
 SIZE = 96
-# Anchors of the same shares of the picture as those of fridge_pvanet.yaml, at 128 px.
-PVANET_SETTINGS = {
-    "head_units": 256,
-    "anchor_scales": [1.5, 2.25, 3, 3.75, 4.5, 5.25],
-    "candidates": 300,
-    "proposals": 60,
-    "rpn_batch": 128,
-    "roi_batch": 32,
-    "max_objects": 128,
-}
 TRAINING = {
     "steps": 2400,
     "batch_size": 16,
@@ -47,11 +36,10 @@ TRAINING = {
 }
 
 
-def compose() -> CocoDataset:
-    """3,000 scenes; the views of a model become one class."""
-    folder = SCENES
+def compose(folder: Path, count: int, image_size: int) -> CocoDataset:
+    """Scenes of the goods; the views of a model become one class."""
     if not (folder / "merged.json").is_file():
-        compose_scenes(GOODS, folder, 3000, image_size=112, layout="mixed", seed=11)
+        compose_scenes(GOODS, folder, count, image_size=image_size, layout="mixed", seed=11)
         coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
         models = sorted({category["name"].rsplit("_", 1)[0] for category in coco["categories"]})
         new = {
@@ -69,11 +57,10 @@ def main(name: str = "SSD300") -> None:
     """Composes, trains at 96 px (the weights serve at any size), saves the preset."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(0)
-    dataset = compose()
+    dataset = compose(Path("runs/train/ssd300_goods/scenes"), 3000, 112)
     settings = {
         "SSD300": {"batch_norm": True},
         "YOLOv3": {"depth": 0.25, "anchors": find_anchors(dataset, SIZE)},
-        "PVANET": PVANET_SETTINGS,
     }[name]
     detector = getattr(detection, name)(
         dataset.class_names, image_size=SIZE, width=0.25, top_k=100, **settings
