@@ -23,14 +23,16 @@ def find_renders(source: str | os.PathLike, *, images: str | Sequence[str] | Non
         raise RefinezooError(
             f"expected renders in {str(source)!r}, received pictures that may be labels "
             f"({layout.doubtful}), which refining would ruin. Name the renders: --images "
-            f"{_pattern(layout)!r} (images= in Python); --dry-run shows what would be done."
+            f"{_pattern(layout)} (images= in Python); --dry-run shows what would be done."
         )
     return layout
 
 
 def _pattern(layout: Layout) -> str:
-    """Of the pictures that are surely such, else of the first one's folder."""
+    """Of the pictures that are surely such; else of the first one's folder, if all may be."""
     if layout.photos:
-        return layout.photos[0]
+        return repr(layout.photos[0])
+    if layout.mixed:
+        return "PATTERN, which must not match the labels"
     folder, _, file = layout.renders[0].rpartition("/")
-    return f"{folder + '/' if folder else ''}*{os.path.splitext(file)[1]}"
+    return repr(f"{folder + '/' if folder else ''}*{os.path.splitext(file)[1]}")

@@ -373,7 +373,7 @@ def test_yolo_lines(tmp_path, lines, settings, box):
         ("1 .5 .5 .5 .5", "names: {a: b}", "expected names as a list"),
         ("0 .5 .5 .5 .5", "names: [a]\nnames: [b]", "line 2: .*'names' again"),
         ("0 .5 .5 .5 .5", "names: [a", "not valid YAML"),
-        ("0 16 12 8 8\n0 16 12 8 8", "names: [a]", "another size"),
+        ("0 16 12 8 8", "names: [a]", "no shares"),
     ],
 )
 def test_yolo_without_a_meaning_is_refused_and_checked(tmp_path, lines, settings, words):

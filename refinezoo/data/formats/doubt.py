@@ -24,14 +24,15 @@ def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool
     series = dict(list(_series(names).items())[:_MOST_SERIES])
     seen = {key: evidence.seen(members) for key, members in series.items()}
     like = [key for key, votes in seen.items() if 2 * sum(votes) > len(votes)]
-    layout.photos = [key for key in seen if key not in like]
     within = [
         key
         for key, votes in seen.items()
         if len(votes) >= 4 and 0.2 < sum(votes) / len(votes) < 0.8
     ]
+    photos = [key for key in seen if key not in like]
+    layout.photos = [key for key in photos if key not in within]
     alike = [] if named else _pairs_of_one_scene(evidence, series)
-    layout.mixed = bool((like and layout.photos) or within)
+    layout.mixed = bool((like and photos) or within)
     if named and like and not layout.mixed:
         layout.notes.append("the pictures have few values in flat areas: are they renders?")
     elif like or within:

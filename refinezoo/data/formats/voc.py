@@ -1,5 +1,6 @@
 """PASCAL VOC: an XML file a picture."""
 
+import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -111,6 +112,8 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
         box, name = item.find("bndbox"), (item.findtext("name") or "").strip()
         try:
             corners = [float(box.findtext(corner, "")) for corner in _CORNERS]  # type: ignore
+            if not all(map(math.isfinite, corners)):
+                raise ValueError
         except (AttributeError, ValueError):
             raise RefinezooError(
                 f"{path}: expected bndbox with {', '.join(_CORNERS)} in object {place}, received "

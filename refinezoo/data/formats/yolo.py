@@ -19,6 +19,7 @@ from refinezoo.errors import RefinezooError
 _NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt", "val.txt")
 _SAMPLES = 300
 _MOST_CLASSES = 1_000_000
+_FAR = 2.0  # picture widths: no box of shares reaches beyond
 
 
 @dataset_format
@@ -112,8 +113,11 @@ class Yolo(DatasetFormat):
         found = [problem for problem in (layout.details["problem"],) if problem]
         for file in sorted(set(layout.labels.get("annotations", {}).values())):
             rows, odd = _read(layout.root / file)
-            numbers = [len(row) for row in rows if not _box(row[1:], layout.details["poses"])]
-            odd += [f"a line of {count} numbers" for count in numbers]
+            for row in rows:
+                if not (box := _box(row[1:], layout.details["poses"])):
+                    odd.append(f"a line of {len(row)} numbers")
+                elif max(map(abs, box)) > _FAR:
+                    odd.append(f"{row[1:5]}, which are no shares of a picture's size")
             found += [
                 f"{layout.root / file}: expected lines of a class, then x y w h or a polygon's "
                 f"points, received {line}. Correct or remove it."
