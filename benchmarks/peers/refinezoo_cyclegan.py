@@ -1,0 +1,76 @@
+"""The same step by refinezoo, as `fit` takes it: the other program of `train_speed.py`."""
+
+import json
+import os
+import sys
+
+settings = json.loads(sys.argv[1])
+threads = str(settings.pop("threads"))
+for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ[name] = threads
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from worker import matmul_gflops, serve  # noqa: E402
+
+from refinezoo.refiners import CycleGAN  # noqa: E402
+
+
+class Batches(keras.utils.PyDataset):
+    """Sixteen pairs of uint8 batches in memory, over and over."""
+
+    def __init__(self, size: int, batch: int):
+        super().__init__()
+        rng = np.random.default_rng(0)
+        shape = (16, batch, size, size, 3)
+        self.halves = [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
+
+    def __len__(self) -> int:
+        return 4096
+
+    def __getitem__(self, index: int) -> dict:
+        x, y = (half[index % 16] for half in self.halves)
+        return {"synthetic": {"image": x}, "real": {"image": y}}
+
+
+def operations(model: CycleGAN, size: int) -> float:
+    """Of a step: multiplications and additions of the convolutions, batch 1.
+
+    Six passes of a generator with both gradients; of the PatchGANs two with the gradient of the
+    input alone, in the generators' turn, and four with both.
+    """
+
+    def forward(network: keras.Model) -> float:
+        counted = 0.0
+        clone = keras.models.clone_model(network, keras.Input((size, size, 3)))
+        for layer in clone.layers:
+            kernel = getattr(layer, "kernel", None)
+            if kernel is not None:
+                side = (
+                    layer.input if isinstance(layer, keras.layers.Conv2DTranspose) else layer.output
+                )
+                counted += 2 * side.shape[1] * side.shape[2] * float(np.prod(kernel.shape))
+        return counted
+
+    both = forward(model.generator_s2r), forward(model.discriminator_real)
+    return 18 * both[0] + 16 * both[1]
+
+
+def peak(precision: str, side: int = 2048) -> float:
+    """GFLOP/s of a matrix product in the precision."""
+    values = keras.ops.cast(np.random.default_rng(0).random((side, side)), precision)
+    return matmul_gflops(lambda: float(keras.ops.matmul(values, values)[0, 0]), side)
+
+
+if __name__ == "__main__":
+    if settings["precision"] == "bfloat16":
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    size = settings["image_size"]
+    shape = {key: settings[key] for key in ("image_size", "width", "blocks")}
+    model = CycleGAN(**shape, **settings.get("arguments", {}))
+    told = {"matmul_gflops": peak(settings["precision"])}
+    told["step_gflop"] = operations(model, size) * settings["batch_size"] / 1e9
+    model.compile(**({"jit_compile": True} if settings["compiled"] else {}))
+    data = Batches(size, settings["batch_size"])
+    serve(lambda count: model.fit(data, steps_per_epoch=count, verbose=0), **told)

@@ -1,0 +1,151 @@
+"""The standard CycleGAN training step in PyTorch: the peer of `benchmarks/train_speed.py`.
+
+Written from the paper and the published numbers alone (Zhu et al. 2017): ResNet generators,
+70 x 70 PatchGANs, least squares, lambda 10, identity 0.5, pools of 50, Adam at 2e-4 with beta_1
+0.5. `python torch_cyclegan.py '{"image_size": 128, "blocks": 9, "precision": "float32", ...}'`.
+"""
+
+import itertools
+import json
+import random
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from worker import matmul_gflops, serve
+
+
+def norm(channels: int) -> nn.Module:
+    """Instance norm without learnt scale, as the paper's code has it."""
+    return nn.InstanceNorm2d(channels)
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions and a skip."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        parts = []
+        for last in (False, True):
+            parts += [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), norm(width)]
+            parts += [] if last else [nn.ReLU(inplace=True)]
+        self.body = nn.Sequential(*parts)
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def generator(width: int, blocks: int) -> nn.Module:
+    """c7s1-k, d2k, d4k, R4k x blocks, u2k, uk, c7s1-3."""
+    layers = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), norm(width), nn.ReLU(True)]
+    for k in (1, 2):
+        layers += [nn.Conv2d(width * k, width * k * 2, 3, 2, 1), norm(width * k * 2), nn.ReLU(True)]
+    layers += [Block(width * 4) for _ in range(blocks)]
+    for k in (4, 2):
+        up = nn.ConvTranspose2d(width * k, width * k // 2, 3, 2, 1, output_padding=1)
+        layers += [up, norm(width * k // 2), nn.ReLU(True)]
+    return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+def discriminator(width: int) -> nn.Module:
+    """C64-C128-C256-C512, judging patches of 70 px."""
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
+    for k, stride in ((1, 2), (2, 2), (4, 1)):
+        layers += [nn.Conv2d(width * k, width * k * 2, 4, stride, 1), norm(width * k * 2)]
+        layers += [nn.LeakyReLU(0.2, True)]
+    return nn.Sequential(*layers, nn.Conv2d(width * 8, 1, 4, 1, 1))
+
+
+class Pool:
+    """Images made earlier, half of the time handed out in place of the new one."""
+
+    def __init__(self, size: int = 50):
+        self.size, self.images = size, []
+
+    def __call__(self, images):
+        given = []
+        for image in images.detach():
+            if len(self.images) < self.size:
+                self.images.append(image)
+            elif random.random() < 0.5:
+                place = random.randrange(self.size)
+                image, self.images[place] = self.images[place], image
+            given.append(image)
+        return torch.stack(given)
+
+
+class Step:
+    """Networks, optimizers and one training step."""
+
+    def __init__(self, image_size, width, blocks, batch_size, precision, compiled, device):
+        torch.manual_seed(0)
+        self.to = {"device": device, "memory_format": torch.channels_last}
+        made = [generator(width, blocks) for _ in range(2)] + [discriminator(width) for _ in "xy"]
+        made = [network.to(**self.to) for network in made]
+        self.networks = [torch.compile(network) if compiled else network for network in made]
+        rates = {"lr": 2e-4, "betas": (0.5, 0.999)}
+        self.optimizers = [
+            torch.optim.Adam(itertools.chain(a.parameters(), b.parameters()), **rates)
+            for a, b in (made[:2], made[2:])
+        ]
+        self.judges = made[2:]
+        self.pools = Pool(), Pool()
+        self.kind, self.half = device, precision == "bfloat16"
+        shape = (16, batch_size, 3, image_size, image_size)
+        self.data = [torch.randint(0, 256, shape, dtype=torch.uint8) for _ in "xy"]
+        self.taken = 0
+
+    def __call__(self, count: int) -> None:
+        for _ in range(count):
+            self.one()
+        if self.kind == "cuda":
+            torch.cuda.synchronize()
+
+    def one(self) -> None:
+        """Generators, then discriminators."""
+        g, f, d_y, d_x = self.networks
+        x, y = (set_[self.taken % 16].to(**self.to).float() / 127.5 - 1 for set_ in self.data)
+        self.taken += 1
+        with torch.autocast(self.kind, torch.bfloat16, enabled=self.half):
+            self.judges[0].requires_grad_(False), self.judges[1].requires_grad_(False)
+            refined, unrefined = g(x), f(y)
+            cycle = F.l1_loss(f(refined), x) + F.l1_loss(g(unrefined), y)
+            identity = F.l1_loss(g(y), y) + F.l1_loss(f(x), x)
+            fooled = sum(
+                ((d(fake) - 1) ** 2).mean() for d, fake in ((d_y, refined), (d_x, unrefined))
+            )
+            loss = fooled + 10 * cycle + 5 * identity
+        self.optimizers[0].zero_grad()
+        loss.backward()
+        self.optimizers[0].step()
+        with torch.autocast(self.kind, torch.bfloat16, enabled=self.half):
+            self.judges[0].requires_grad_(True), self.judges[1].requires_grad_(True)
+            fakes = self.pools[0](refined), self.pools[1](unrefined)
+            loss = sum(
+                0.5 * (((d(true) - 1) ** 2).mean() + (d(fake) ** 2).mean())
+                for d, true, fake in ((d_y, y, fakes[0]), (d_x, x, fakes[1]))
+            )
+        self.optimizers[1].zero_grad()
+        loss.backward()
+        self.optimizers[1].step()
+
+
+def peak(device: str, precision: str, side: int = 2048) -> float:
+    """GFLOP/s of a matrix product in the precision."""
+    values = torch.rand(side, side, dtype=getattr(torch, precision), device=device)
+
+    def multiply() -> None:
+        values @ values
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return matmul_gflops(multiply, side)
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    torch.set_num_threads(settings.pop("threads"))
+    settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
+    gflops = peak(settings["device"], settings["precision"])
+    serve(Step(**settings), matmul_gflops=gflops)

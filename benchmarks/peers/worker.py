@@ -1,0 +1,48 @@
+"""What the measured programs of `benchmarks/train_speed.py` share: they do what a line asks for.
+
+One line, a number of training steps, gives one line, JSON: seconds of a step. So two programs take
+turns on the same cores; the first turn is the warm-up.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+
+def serve(steps: Callable[[int], None], **told: float) -> None:
+    """Says what is `told`, then answers until the input ends.
+
+    Args:
+        steps: takes a number of training steps and waits for the last.
+        told: facts of the program, such as its peak, said first.
+    """
+    print(json.dumps(told), flush=True)
+    for line in sys.stdin:
+        count = int(line)
+        wall, cpu = time.perf_counter(), _cpu()
+        steps(count)
+        row = {"wall_s": time.perf_counter() - wall, "cpu_s": _cpu() - cpu}
+        row = {key: value / count for key, value in row.items()}
+        print(json.dumps({**row, "peak_mb": _peak_mb()}), flush=True)
+
+
+def matmul_gflops(multiply: Callable[[], None], side: int) -> float:
+    """The best of ten matrix products `[side, side] x [side, side]`, GFLOP/s of wall time."""
+    multiply()
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        multiply()
+        times.append(time.perf_counter() - start)
+    return 2 * side**3 / min(times) / 1e9
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
