@@ -181,6 +181,10 @@ def contained(name: str | os.PathLike, root: str | os.PathLike) -> Path:
     """
     path, base = Path(root, name), os.path.realpath(root)
     odd = os.path.isabs(name) or "\0" in str(name)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half of a character, which no file is called
+        odd = True
     if odd or not os.path.realpath(path).startswith(base.rstrip("/") + "/"):
         raise RefinezooError(
             f"expected a path inside {str(root)!r}, received {str(name)!r}, which leads out of it. "

@@ -192,11 +192,11 @@ def main() -> None:
     shutil.rmtree(options.out, ignore_errors=True)
     world.mkdir(parents=True)
     prepare(world)
-    results = {
-        verb: study(verb, world, world.parent / verb, options.random, options.chosen, options.seed)
-        for verb in options.verbs
-    }
-    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    results = {}
+    for verb in options.verbs:
+        place = world.parent / verb
+        results[verb] = study(verb, world, place, options.random, options.chosen, options.seed)
+        (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     sys.exit(any(result["equal"] < result["of"] for result in results.values()))
 
 

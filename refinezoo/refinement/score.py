@@ -17,6 +17,11 @@ image, inside an object region $\Omega$ (a labelled box, the foreground mask, or
   colours of an object and of the ring around it, $\min(1, (\delta_r + 4) / (\delta_s + 4))$,
   averaged over the objects; 1 where nothing is labelled.
 
+A fourth number, **background**, is no factor of the score: it tells of things that a refiner paints
+where nothing is labelled. It is $1 / (1 + e / 8)$ with $e$ the most of new edges,
+$|g_r| (1 - [g_s{\cdot}g_r / |g_r|^2]_0^1)$ in levels per pixel, averaged over a square of a tenth
+of the image beside the objects.
+
 An unchanged image scores 1. On the packaged photos brightness, warmth, JPEG and slight blur score
 0.75 to 0.97, flipping, shuffling, inverting and turning the hue by 90 degrees or more below 0.3.
 """
@@ -31,6 +36,7 @@ _EDGE_FLOOR = 0.5  # levels per pixel: gradients of this size are noise
 _GREY = 10.0  # CIELAB chroma up to which a colour counts as grey: another white balance
 _CHROMA_FLOOR = 2.0
 _CONTRAST_FLOOR = 4.0
+_NEW_EDGES = 8.0  # levels per pixel at which the background part is 1/2
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class GateScore:
         hue: circular hue kept.
         contrast: object against its ring kept.
         worst_object: the lowest structure of any one object.
+        background: no new edges where nothing is labelled; not in the score.
     """
 
     score: float
@@ -50,6 +57,7 @@ class GateScore:
     hue: float
     contrast: float
     worst_object: float
+    background: float = 1.0
 
     def row(self) -> dict[str, float]:
         """The numbers as a manifest holds them, to 4 decimals."""
@@ -79,6 +87,7 @@ class Scorer:
         self.gradients = _gradients(source)
         self.lab = _lab(source)
         self.objects, self.anywhere = _objects(source.shape[:2], boxes_xyxy, foreground_mask)
+        self.beside = _beside(self.anywhere, boxes_xyxy, foreground_mask)
 
     def score(self, refined: np.ndarray) -> GateScore:
         """Scores uint8 `[H, W, 3]` against the source.
@@ -102,7 +111,12 @@ class Scorer:
         structure = float(np.mean(structures))
         contrast = float(np.mean(contrasts)) if contrasts else 1.0
         return GateScore(
-            structure * hue * contrast, structure, hue, contrast, float(min(structures))
+            structure * hue * contrast,
+            structure,
+            hue,
+            contrast,
+            float(min(structures)),
+            _background_kept(self.gradients, gradients, self.beside),
         )
 
 
@@ -188,6 +202,39 @@ def _structure(s: np.ndarray, r: np.ndarray) -> float:
     recall = _found_again(dot, size_s)
     precision = _found_again(dot, size_r)
     return float(5 * precision * recall / (4 * precision + recall))
+
+
+def _beside(anywhere: np.ndarray, boxes: np.ndarray | None, mask: np.ndarray | None) -> np.ndarray:
+    """The pixels beside all objects and their edges; none where nothing is labelled."""
+    import cv2
+
+    if boxes is None and mask is None:
+        return np.zeros_like(anywhere)
+    labelled = anywhere if boxes is not None and len(boxes) else np.zeros_like(anywhere)
+    if mask is not None:
+        labelled = labelled | (np.asarray(mask).reshape(anywhere.shape) > 0.5)
+    return cv2.dilate(labelled.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+
+
+def _background_kept(s: np.ndarray, r: np.ndarray, beside: np.ndarray) -> float:
+    """1 where no square of the background has edges that were not there, towards 0 with them."""
+    import cv2
+
+    if not beside.any():
+        return 1.0
+    energy_s, energy_r = np.sum(s[beside] ** 2), np.sum(r[beside] ** 2)
+    r = r * np.clip(np.sqrt((energy_s + 1e-6) / (energy_r + 1e-6)), 0.5, 2.0)
+    size = np.linalg.norm(r, axis=-1)
+    new = size - np.clip(np.sum(s * r, axis=-1) / np.maximum(size, 1e-6), 0.0, size)
+    side = max(9, min(beside.shape) // 10)
+    counted, found = (
+        cv2.boxFilter(array.astype(np.float32), -1, (side, side), borderType=cv2.BORDER_CONSTANT)
+        for array in (beside, new * beside)
+    )
+    enough = counted > 0.4
+    if not enough.any():
+        return 1.0
+    return float(1.0 / (1.0 + np.max(found[enough] / counted[enough]) / _NEW_EDGES))
 
 
 def _found_again(dot: np.ndarray, size: np.ndarray) -> float:

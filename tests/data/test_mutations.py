@@ -24,5 +24,4 @@ def test_ten_thousand_broken_files_end_in_a_result_or_in_words(tmp_path):
     assert report["raised"] == []
     assert 2_000 < report["refused"] < 9_900  # neither all whole nor all refused at the door
     assert report["peak_mb"] < 1000
-    # A hang is a minute; 5 s are the goal of an idle core, which a test cannot ask of a machine.
-    assert report["slowest_s"] < 60, report["slowest"]
+    assert report["slowest_s"] < 5, report["slowest"]  # of the processor, however busy it is

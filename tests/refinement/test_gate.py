@@ -96,6 +96,24 @@ def test_one_vanished_object_of_several_shows(scene):
     assert score.worst_object < 0.3 < 0.5 < score.structure
 
 
+def test_an_object_that_was_not_there_shows_in_the_background(scene):
+    image, (x, y, w, h) = scene(0)
+    image = np.hstack([image, np.full_like(image, 90)])
+    boxes = np.array([[x, y, x + w, y + h]], np.float32)
+    more = image.copy()
+    more[y : y + h, x + 64 : x + 64 + w] = image[y : y + h, x : x + w]
+    assert score_image(image, image, boxes).background == 1.0
+    score = score_image(image, more, boxes)
+    assert score.score > 0.9 and score.background < 0.6
+    brighter = np.clip(image.astype(int) + 25, 0, 255).astype(np.uint8)
+    assert score_image(image, brighter, boxes).background > 0.9
+    mask = np.zeros(image.shape[:2], np.float32)
+    mask[y : y + h, x : x + w] = 1
+    assert score_image(image, more, None, mask).background < 0.6
+    assert score_image(image, more).background == 1.0  # nothing is labelled: all of it is object
+    assert score_image(image, more, np.zeros((0, 4), np.float32)).background < 0.6
+
+
 def test_hue_is_circular_and_ignores_greys():
     red = np.full((32, 32, 3), (200, 30, 40), np.uint8)
     nearly = np.full((32, 32, 3), (200, 40, 30), np.uint8)

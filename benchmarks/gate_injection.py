@@ -1,0 +1,234 @@
+"""Does the label-preservation gate see what a refiner must not do? Errors put in on purpose.
+
+    python benchmarks/gate_injection.py --out runs/gate_injection --count 120
+
+Scenes of the packaged goods and streets are refined by the zoo's refiners. Into each refined image
+one error is put, in one labelled object: erased (inpainted), moved (by half its size or more),
+recoloured (hue turned by 90 to 180 degrees), flipped (mirrored), or hallucinated (an object of
+another scene where nothing is labelled). Thresholds are set on the first half of the scenes, where
+5 % of the untouched refined images fall below them, and measured on the second half. Of each set,
+refiner and kind the share of errors that fall below, for four statistics:
+
+- `score`: what `Gate` decides by;
+- `worst_object`: the lowest structure of any one object;
+- `background`: no new edges where nothing is labelled;
+- `rarest_part`: how rare the rarest of structure, hue, contrast, worst object and background is
+  among untouched refined images, so that each part is judged by what this refiner does anyway.
+
+Writes benchmarks/results/gate_injection.json.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pycocotools import mask as rle_tools
+
+from refinezoo import load
+from refinezoo.data import read_image
+from refinezoo.files import ASSETS, write_json
+from refinezoo.refinement import GateScore
+from refinezoo.refinement.score import Scorer
+from refinezoo.scenes.compose import compose_scenes
+from refinezoo.scenes.street import render_street
+
+RESULTS = Path(__file__).parent / "results" / "gate_injection.json"
+REFINERS = {
+    "fridge": ["reinhard", "colour_transport", "fda", "cyclegan_fgbg"],
+    "street": ["reinhard", "fda"],
+}
+KINDS = ["erased", "moved", "recoloured", "flipped", "hallucinated"]
+PARTS = ["structure", "hue", "contrast", "worst_object", "background"]
+FALSE_ALARMS = 0.05
+LEAST_AREA = 0.006  # of the picture: an object that an error is put in
+
+
+class Scene:
+    """A render, its labelled boxes and the masks of its objects."""
+
+    def __init__(self, folder: Path, image: dict, rows: list[dict]):
+        self.image = read_image(folder / "images" / image["file_name"])
+        height, width = self.image.shape[:2]
+        x, y, w, h = np.array([row["bbox"] for row in rows], float).reshape(-1, 4).T
+        self.boxes = np.stack([x, y, x + w, y + h], axis=1)
+        self.masks = [rle_tools.decode(row["segmentation"]).astype(bool) for row in rows]
+        self.large = [
+            k for k, mask in enumerate(self.masks) if mask.sum() >= LEAST_AREA * height * width
+        ]
+        self.foreground = np.any(self.masks, axis=0) if rows else np.zeros((height, width), bool)
+
+
+def scenes(name: str, count: int, folder: Path) -> list[Scene]:
+    """Scenes with at least one object that is large enough."""
+    if not (folder / "annotations.json").is_file():
+        if name == "fridge":
+            compose_scenes(ASSETS / "products", folder, count, image_size=128, seed=77)
+        else:
+            render_street(folder, count, image_size=(120, 160), seed=77)
+    document = json.loads((folder / "annotations.json").read_text())
+    rows: dict[int, list[dict]] = {image["id"]: [] for image in document["images"]}
+    for row in document["annotations"]:
+        if not row["iscrowd"] and row["bbox"][2] >= 4 and row["bbox"][3] >= 4:
+            rows[row["image_id"]].append(row)
+    found = [Scene(folder, image, rows[image["id"]]) for image in document["images"]]
+    return [scene for scene in found if scene.large]
+
+
+def erased(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image without the object."""
+    wide = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    return cv2.inpaint(image, wide, 3, cv2.INPAINT_TELEA)
+
+
+def pasted(
+    image: np.ndarray,
+    other: np.ndarray,
+    mask: np.ndarray,
+    draw: np.random.Generator,
+    free: Callable,
+) -> np.ndarray | None:
+    """The object of another image laid over this one where `free` allows; None: nowhere."""
+    height, width = mask.shape
+    for _ in range(200):
+        down, right = draw.integers(-height, height), draw.integers(-width, width)
+        there = np.zeros_like(mask)
+        ys, xs = np.nonzero(mask)
+        inside = (0 <= ys + down) & (ys + down < height) & (0 <= xs + right) & (xs + right < width)
+        if inside.mean() < 0.9:
+            continue
+        ys, xs = ys[inside], xs[inside]
+        there[ys + down, xs + right] = True
+        if free(there, down, right):
+            out = image.copy()
+            out[ys + down, xs + right] = other[ys, xs]
+            return out
+    return None
+
+
+def moved(image: np.ndarray, mask: np.ndarray, draw: np.random.Generator) -> np.ndarray | None:
+    """The object somewhere else by half its size or more."""
+    ys, xs = np.nonzero(mask)
+    half = 0.5 * np.hypot(np.ptp(ys) + 1, np.ptp(xs) + 1)
+    return pasted(
+        erased(image, mask),
+        image,
+        mask,
+        draw,
+        lambda there, down, right: half <= np.hypot(down, right) <= 3 * half,
+    )
+
+
+def recoloured(image: np.ndarray, mask: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """The object in another hue; greys become coloured."""
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(int)
+    hsv[mask, 0] = (hsv[mask, 0] + draw.integers(45, 91)) % 180  # steps of 2 degrees
+    hsv[mask, 1] = np.maximum(hsv[mask, 1], 90)
+    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+
+
+def flipped(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The object's box mirrored."""
+    ys, xs = np.nonzero(mask)
+    at = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
+    out = image.copy()
+    out[at] = image[at][:, ::-1]
+    return out
+
+
+def injected(
+    kind: str, refined: list[np.ndarray], all_scenes: list[Scene], place: int, seed: int
+) -> np.ndarray | None:
+    """A refined image with one error in it; None where there is no room for it."""
+    draw = np.random.default_rng([seed, place, KINDS.index(kind)])
+    scene, image = all_scenes[place], refined[place]
+    mask = scene.masks[draw.choice(scene.large)]
+    if kind == "hallucinated":
+        donor = int((place + 1 + draw.integers(len(all_scenes) - 1)) % len(all_scenes))
+        mask = all_scenes[donor].masks[draw.choice(all_scenes[donor].large)]
+        return pasted(
+            image,
+            refined[donor],
+            mask,
+            draw,
+            lambda there, down, right: (there & scene.foreground).sum() <= 0.1 * there.sum(),
+        )
+    if kind in ("erased", "flipped"):
+        return {"erased": erased, "flipped": flipped}[kind](image, mask)
+    return {"moved": moved, "recoloured": recoloured}[kind](image, mask, draw)
+
+
+def rarity(scores: list[GateScore], known: list[GateScore]) -> np.ndarray:
+    """Per image the share of `known` images whose part is lower, of its rarest part."""
+    columns = []
+    for part in PARTS:
+        order = np.sort([getattr(score, part) for score in known])
+        values = [getattr(score, part) for score in scores]
+        columns.append(np.searchsorted(order, values, side="right") / len(order))
+    return np.min(columns, axis=0)
+
+
+def detection(clean: list[GateScore], errors: dict[str, list[GateScore]], half: int) -> dict:
+    """Detection rates on the second half at thresholds of the first."""
+    known = clean[:half]
+    read: dict[str, Callable] = {
+        "score": lambda scores: np.array([score.score for score in scores]),
+        "worst_object": lambda scores: np.array([score.worst_object for score in scores]),
+        "background": lambda scores: np.array([score.background for score in scores]),
+        "rarest_part": lambda scores: rarity(scores, known),
+    }
+    found = {}
+    for name, values in read.items():
+        threshold = float(np.quantile(values(known), FALSE_ALARMS))
+        row = {"threshold": round(threshold, 4)}
+        row["false_alarms"] = round(float((values(clean[half:]) < threshold).mean()), 3)
+        for kind, scores in errors.items():
+            row[kind] = round(float((values(scores) < threshold).mean()), 3)
+        row["all"] = round(float(np.mean([row[kind] for kind in errors])), 3)
+        found[name] = row
+    return found
+
+
+def main() -> None:
+    """Measures all sets and refiners and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=120, help="scenes of each set")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/gate_injection"))
+    options = parser.parse_args()
+    report = {
+        "count": options.count,
+        "seed": options.seed,
+        "false_alarms": FALSE_ALARMS,
+        "sets": {},
+    }
+    for name, refiners in REFINERS.items():
+        known = scenes(name, options.count, options.out / name)
+        half = len(known) // 2
+        report["sets"][name] = {"scenes": len(known), "refiners": {}}
+        for refiner in refiners:
+            model = load(refiner)
+            refined = []
+            for start in range(0, len(known), 8):
+                batch = np.stack([scene.image for scene in known[start : start + 8]])
+                refined += list(np.asarray(model.refine(batch, seed=options.seed)))
+            scorers = [Scorer(scene.image, scene.boxes, scene.foreground) for scene in known]
+            clean = [scorer.score(image) for scorer, image in zip(scorers, refined, strict=True)]
+            errors: dict[str, list[GateScore]] = {kind: [] for kind in KINDS}
+            for kind in KINDS:
+                for place in range(half, len(known)):
+                    image = injected(kind, refined, known, place, options.seed)
+                    if image is not None:
+                        errors[kind].append(scorers[place].score(image))
+            row = detection(clean, errors, half)
+            counts = {kind: len(scores) for kind, scores in errors.items()}
+            report["sets"][name]["refiners"][refiner] = {"errors": counts, **row}
+            print(name, refiner, {key: value["all"] for key, value in row.items()}, flush=True)
+            write_json(options.out / "gate_injection.json", report)
+    write_json(RESULTS, report)
+
+
+if __name__ == "__main__":
+    main()
