@@ -92,12 +92,11 @@ def run(
             arm: (_name(source), _loaded(source))
             for arm, source in (detectors or _zoo_detectors()).items()
         }
-    found, rows, scores = {}, [], {}
+    rows, scores = [], {}
     photos = _real_photos()
     for arm, (name, detector) in loaded.items():
         with steps(f"detect in {len(photos)} real photos: {name}, trained on {arm}"):
-            found[arm] = detector.detect(photos)
-            scores[arm] = _measured(photos, found[arm])
+            scores[arm] = _measured(photos, detector.detect(photos))
             rows += [
                 {"model": name, "arm": arm, "metric": metric, "values": [scores[arm][metric]]}
                 for metric in METRICS
@@ -136,7 +135,7 @@ def run(
         "step_seconds": steps.seconds,
     }
     with steps("write the report"):
-        _report(results, scores, found, photos, synthetic, out)
+        _report(results, scores, [model for _, model in loaded.values()], photos, synthetic, out)
     results["seconds"] = round(steps.total(), 1)
     write_json(out / "results.json", results)
     steps.table(results)
@@ -297,13 +296,14 @@ def _exported(refiner: Any, name: str, synthetic: Path, out: Path) -> dict[str, 
 def _report(
     results: dict[str, Any],
     scores: dict[str, dict[str, float]],
-    found: dict[str, list[dict[str, Any]]],
+    detectors: list[Any],
     photos: Any,
     synthetic: Path,
     out: Path,
 ) -> None:
     from refinezoo.data import list_images, read_image
-    from refinezoo.experiments.compare.page import show_detections
+    from refinezoo.experiments.compare.examples import answer_panels, truth_panels
+    from refinezoo.experiments.compare.tasks import task_named
     from refinezoo.report import Page, Pair
 
     recipe = results["recipe"]
@@ -334,10 +334,15 @@ def _report(
     )
     page.heading("Detections on real photos")
     page.text(
-        "Photos evenly spaced through the test set, not chosen by result. Dashed: truth. "
-        "Solid: found with a score of at least 0.3, else the best."
+        "Photos evenly spaced through the test set, not chosen by result. White: truth. Green and "
+        "red: found with a score of at least 0.3, else the best; green where it is right."
     )
-    show_detections(page, photos, found, 8)
+    task = task_named("detection")
+    examples = task.examples(photos, 8)
+    columns = [truth_panels(task, detectors[0], examples)]
+    columns += [answer_panels(task, detector, examples) for detector in detectors]
+    for number, row in enumerate(zip(*columns, strict=True)):
+        page.panels(row, () if number else ["truth", *scores])
     page.heading("The servable")
     page.text(
         f"{results['export']['folder']} was run in TensorFlow's C++ session loader, the one "

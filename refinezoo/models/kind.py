@@ -62,11 +62,17 @@ class Quality:
         return f"{self.metric} {self.value:.4g} on {self.on} (limit {self.limit:g})"
 
 
+class Plain:
+    """The conveniences of a kind that has none."""
+
+
 class Kind:
     """A kind of model; a task declares one in a subclass.
 
     Attributes:
         name: one word, as `refinezoo list --kind` takes it.
+        task: what its models do, as a study's `model.task` takes it: the name of the kind's folder
+            in `refinezoo/tasks`; nothing for what is not studied by itself.
         outputs: what `predict` gives, name -> `Output`; a single one comes as a bare array.
         file_outputs: what an exported file gives beside or instead, where it differs.
         error_unit: what `difference`'s `max_abs_error` is measured in.
@@ -81,6 +87,7 @@ class Kind:
     """
 
     name: ClassVar[str]
+    task: ClassVar[str] = ""
     outputs: ClassVar[dict[str, Output]]
     file_outputs: ClassVar[dict[str, Output]] = {}
     error_unit: ClassVar[str]
@@ -90,7 +97,7 @@ class Kind:
     label_score: ClassVar[str] = ""
     most_lost: ClassVar[float] = 0.01
     gate: ClassVar[tuple[str, float]]
-    conveniences: ClassVar[type] = object
+    conveniences: ClassVar[type] = Plain
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -111,7 +118,14 @@ class Kind:
         return {name: output.described(model) for name, output in named.items()}
 
     def run(self, exported: Any, image: Any) -> dict[str, Any]:
-        """An exported file's answer to one image, as `predict` names it, with a leading axis."""
+        """An exported file's answer to one image, as `predict` names it, with a leading axis.
+
+        Where the network sees one size alone, the image is scaled to the file's.
+        """
+        if self.own_size and exported.sizes[0] != (None, None):
+            from refinezoo.models.images import resized
+
+            image = resized(image, *exported.sizes[0])
         if image.shape[:2] not in exported.sizes and (None, None) not in exported.sizes:
             listed = ", ".join(f"{height} x {width}" for height, width in exported.sizes)
             size = tuple(image.shape[:2])
@@ -122,11 +136,38 @@ class Kind:
             )
         return exported.run(image)
 
+    # ---- for the eye
+
+    def draw(self, model: Any, image: Any, answer: Any, truth: Any = None) -> Any:
+        """An answer as a picture.
+
+        Args:
+            model: that gave it, for its names and units.
+            image: uint8 `[H, W, 3]`, RGB.
+            answer: what `predict` gives of the image, without the axis of images; None draws the
+                truth alone.
+            truth: the answer that would be right, if it is known.
+
+        Returns:
+            uint8 `[H', W', 3]`, RGB, of any size.
+        """
+        raise NotImplementedError(f"kind {self.name} draws nothing.")
+
+    def words(self, model: Any, answer: Any) -> str:
+        """An answer in a few words, as a caption."""
+        raise NotImplementedError(f"kind {self.name} has no words.")
+
+    # ---- studies
+
+    def study(self) -> Any:
+        """How a study trains and measures: a class that follows `refinezoo.tasks.study.Task`."""
+        raise NotImplementedError(f"kind {self.name} is not studied.")
+
     # ---- what two models of the kind differ in
 
     def difference(self, wanted: Any, given: Any) -> dict[str, float]:
         """How far one `predict` is from another: `max_abs_error` in `error_unit`, and more."""
-        raise NotImplementedError(f"kind {self.name} compares nothing.")
+        return {"max_abs_error": float(abs(wanted - given).max())}
 
     def lost(self, wanted: Any, given: Any) -> tuple[float, bool]:
         """The metric of `gate` between two `predict`s, and whether it passes."""

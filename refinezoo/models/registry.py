@@ -55,7 +55,8 @@ def kinds() -> dict[str, Kind]:
 
     importlib.import_module("refinezoo.refiners.kind")
     for module in pkgutil.iter_modules(tasks.__path__):
-        importlib.import_module(f"refinezoo.tasks.{module.name}.kind")
+        if module.ispkg:
+            importlib.import_module(f"refinezoo.tasks.{module.name}.kind")
     return dict(_KINDS)
 
 
@@ -90,6 +91,32 @@ def kind_named(name: str) -> Kind:
         RefinezooError: there is none.
     """
     return kinds()[checked_kind_name(name)]
+
+
+def own_modules() -> list[str]:
+    """The modules outside the package that registered a class or a kind, to import elsewhere.
+
+    Raises:
+        RefinezooError: one of them is the script that runs, which no other process can import.
+    """
+    registered = [*_REGISTERED.values(), *map(type, _KINDS.values())]
+    names = sorted({each.__module__ for each in registered})
+    names = [name for name in names if not name.startswith(f"{PACKAGE}.")]
+    if "__main__" in names:
+        raise RefinezooError(
+            "expected models and kinds of your own in a module that other processes can import, "
+            "received some of the script that runs. Move them into a file beside it, and import it."
+        )
+    return names
+
+
+def task_of(class_name: str) -> str:
+    """What a registered model does, as a study's `model.task` says it; nothing for a refiner."""
+    if class_name in _REGISTERED:
+        kind = getattr(_REGISTERED[class_name], "kind", None)
+        return kind.task if isinstance(kind, Kind) else ""
+    rooms = homes().get(class_name, "").split(".")
+    return rooms[2] if rooms[1:2] == ["tasks"] else ""
 
 
 @cache

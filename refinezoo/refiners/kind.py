@@ -74,6 +74,17 @@ class RefinerKind(Kind):
         refine = refine_function(model)
         return lambda images: {"refined": refine(images)}
 
+    def draw(self, model, image, answer, truth=None):
+        """Before and after, side by side."""
+        from refinezoo.data.drawing import shown_at
+
+        refined = answer["refined"] if isinstance(answer, dict) else answer
+        return np.concatenate([shown_at(each) for each in (image, refined)], axis=1)
+
+    def words(self, model, answer):
+        """What it is."""
+        return "before and after"
+
     def difference(self, wanted, given):
         """`max_abs_error` in levels, and `psnr` in dB."""
         pairs = list(zip(wanted, given, strict=True))

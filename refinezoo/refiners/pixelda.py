@@ -20,7 +20,8 @@ from refinezoo.layers import PixelNoise
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
 from refinezoo.losses.similarity import SIMILARITIES, check_similarity
 from refinezoo.losses.task import class_loss, quaternion_loss
-from refinezoo.models.registry import register
+from refinezoo.models.base import bound_arguments
+from refinezoo.models.registry import model_class, register, task_of
 from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_tower
 from refinezoo.networks.pixelda_generators import takes_noise
 from refinezoo.refiners.kind import REFINER, RGBD_REFINER
@@ -177,6 +178,24 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
             weights |= {"content_similarity": similarity_weight} if similarity_weight else {}
         self.track_losses(weights)
         self.built = True
+
+    @classmethod
+    def with_task(cls, name, arguments, **settings):
+        """PixelDA whose T is the tower that a task model would have.
+
+        Args:
+            name: of the task model's class, `"Classifier"` or `"PoseTower"`.
+            arguments: its constructor's.
+            **settings: of PixelDA itself.
+        """
+        if task_of(name) not in ("classification", "pose"):
+            raise RefinezooError(f"expected a Classifier or PoseTower, received a {name}.")
+        tower = bound_arguments(model_class(name), (), arguments)
+        shared = {key: tower[key] for key in ("class_names", "image_size", "tower")}
+        shared |= {"tower_width": tower["width"], "tower_dropout": tower["dropout"]}
+        if (xi := tower.get("quaternion_weight")) is not None:
+            shared |= {"quaternion": True, "quaternion_weights": (xi, xi / 2)}
+        return cls(**{**shared, **settings})
 
     def call(self, inputs, training=False):
         """Refines: float `[B, H, W, 3 or 4]` in [-1, 1] to the same."""

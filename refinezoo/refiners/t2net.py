@@ -17,7 +17,8 @@ from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
-from refinezoo.models.registry import register
+from refinezoo.models.base import bound_arguments
+from refinezoo.models.registry import model_class, register, task_of
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
@@ -189,6 +190,28 @@ class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
             weights |= {"projected": lambda_projected, "discriminator_projected": 1.0}
         self.track_losses(weights)
         self.built = True
+
+    @classmethod
+    def with_task(cls, name, arguments, **settings):
+        """T2Net whose T is the network that a `DepthUNet` of these arguments would have.
+
+        Args:
+            name: of the task model's class, `"DepthUNet"`.
+            arguments: its constructor's.
+            **settings: of T2Net itself.
+        """
+        if task_of(name) != "depth":
+            raise RefinezooError(f"expected a DepthUNet, received a {name}.")
+        depth = bound_arguments(model_class(name), (), arguments)
+        same = ("width", "max_depth", "smoothness_order", "decay_steps")
+        shared = {key: depth[key] for key in same}
+        shared |= {f"depth_{key}": depth[key] for key in ("width", "backbone", "batch_norm")}
+        shared |= {"depth_learning_rate": depth["learning_rate"]}
+        return cls(**{**shared, **settings})
+
+    def predict_task(self, images):
+        """T on photos, as `predict_depth`."""
+        return self.predict_depth(images)
 
     @property
     def preset_network(self):

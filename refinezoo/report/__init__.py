@@ -1,6 +1,6 @@
 """Reports: one self-contained HTML page, and contact sheets of image pairs."""
 
 from refinezoo.report.contact_sheet import contact_sheet
-from refinezoo.report.page import DetectionView, Page, Pair
+from refinezoo.report.page import Page, Pair, Panel
 
-__all__ = ["DetectionView", "Page", "Pair", "contact_sheet"]
+__all__ = ["Page", "Pair", "Panel", "contact_sheet"]

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: sliders, detections on photos, tables, charts, provenance."""
+"""One self-contained HTML page: sliders, rows of pictures, tables, charts, provenance."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.drawing import shown_at
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path
 from refinezoo.report.chart import dot_plot
-from refinezoo.report.pictures import data_uri, shown_at
+from refinezoo.report.pictures import data_uri
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -31,14 +32,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class DetectionView:
-    """What one detector found in a photo: boxes_xywh in pixels, and whether each is right."""
+class Panel:
+    """A picture among others of its row, and what it says in words."""
 
-    detector: str
-    boxes_xywh: Sequence[Sequence[float]]
-    labels: Sequence[str]
-    scores: Sequence[float]
-    right: Sequence[bool]
+    image: np.ndarray
+    caption: str
 
 
 @dataclass
@@ -120,37 +118,27 @@ class Page:
             )
         self.parts.append(f'<div class="grid">{"".join(figures)}</div>')
 
-    def detections(
-        self,
-        photo: np.ndarray,
-        truth_xywh: Sequence[Sequence[float]],
-        truth_label: str,
-        views: Sequence[DetectionView],
-        *,
-        heads: bool = False,
-        side: int = 320,
-    ) -> None:
-        """Adds one photo per detector: dashed boxes are the truth, solid ones were found.
+    def panels(self, panels: Sequence[Panel], heads: Sequence[str] = (), side: int = 320) -> None:
+        """Adds pictures side by side, such as one photo with what each model says of it.
 
         Args:
-            photo: uint8 [H, W, 3] RGB.
-            truth_xywh: [N, 4] pixels, top left corner.
-            truth_label: what the photo shows, for the caption.
-            views: what each detector found.
-            heads: whether to write the detectors' names over the columns.
-            side: longer side of the embedded photo, pixels.
+            panels: a row of them.
+            heads: the words over the columns, where this is their first row.
+            side: longer side of the embedded pictures, pixels.
         """
-        source = data_uri(shown_at(photo, side))
-        grid = f'<div class="grid fixed" style="--columns:{len(views)}">'
+        grid = f'<div class="grid fixed" style="--columns:{len(panels)}">'
         if heads:
-            names = "".join(f"<div>{escape(view.detector)}</div>" for view in views)
+            names = "".join(f"<div>{escape(head)}</div>" for head in heads)
             self.parts.append(
                 grid.replace("grid fixed", "grid fixed columnheads") + names + "</div>"
             )
-        figures = [
-            _detection_figure(source, photo.shape, truth_xywh, truth_label, view) for view in views
-        ]
-        self.parts.append(grid + "".join(figures) + "</div>")
+        figures = "".join(
+            f'<figure><div class="frame"><img src="{data_uri(shown_at(panel.image, side))}" '
+            f'alt="{escape(panel.caption)}"></div><figcaption>{escape(panel.caption)}</figcaption>'
+            "</figure>"
+            for panel in panels
+        )
+        self.parts.append(grid + figures + "</div>")
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """Adds names with their values."""
@@ -179,39 +167,6 @@ class Page:
         with atomic_path(path) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
         return Path(path)
-
-
-def _detection_figure(
-    source: str,
-    shape: tuple[int, ...],
-    truth_xywh: Sequence[Sequence[float]],
-    truth_label: str,
-    view: DetectionView,
-) -> str:
-    boxes = []
-    for box in truth_xywh:
-        boxes.append(_rectangle(box, "truth-under") + _rectangle(box, "truth"))
-    notes = []
-    for box, label, score, right in zip(
-        view.boxes_xywh, view.labels, view.scores, view.right, strict=True
-    ):
-        boxes.append(_rectangle(box, f"found {'right' if right else 'wrong'}"))
-        notes.append(
-            f'<span class="mark-{"right" if right else "wrong"}">'
-            f"{'✓' if right else '✗'}</span> {escape(label)} {score:.2f}"
-        )
-    caption = "<br>".join(notes) or "nothing found"
-    return (
-        f'<figure><div class="frame"><img src="{source}" alt="photo of {escape(truth_label)}">'
-        f'<svg viewBox="0 0 {shape[1]} {shape[0]}" preserveAspectRatio="none" aria-hidden="true">'
-        f"{''.join(boxes)}</svg></div><figcaption>{caption}"
-        f"<br>truth: {escape(truth_label)}</figcaption></figure>"
-    )
-
-
-def _rectangle(box: Sequence[float], style: str) -> str:
-    x, y, width, height = (round(float(value), 1) for value in box)
-    return f'<rect class="{style}" x="{x}" y="{y}" width="{width}" height="{height}"/>'
 
 
 def _column(rows: Sequence[Sequence[Any]], place: int) -> list[Any]:

@@ -25,14 +25,6 @@ def checked_image(image: np.ndarray, name: str = "image") -> np.ndarray:
     return image
 
 
-def shown_at(image: np.ndarray, side: int) -> np.ndarray:
-    """The image scaled so that its longer side is `side` pixels; whole pixels when enlarged."""
-    image = checked_image(image)
-    scale = side / max(image.shape[:2])
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
-
-
 def data_uri(image: np.ndarray, quality: int = 85) -> str:
     """The image as a JPEG data URI, for an `img` element.
 

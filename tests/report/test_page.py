@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.report import DetectionView, Page, Pair
+from refinezoo.report import Page, Pair, Panel
 from refinezoo.report.chart import dot_plot
 
 VOID = {"meta", "img", "input", "br", "link"}
@@ -48,16 +48,9 @@ def page(images):
     page.table(["arm", "AP"], [["real", 0.12345], ["<b>", 0.5]])
     page.chart("AP50", [("real", [0.1, 0.2]), ("none", [])])
     page.before_after([Pair(images[0], images[1], "scene 1")])
-    page.detections(
-        images[0],
-        [[2, 3, 10, 12]],
-        "milk",
-        [
-            DetectionView("d1", [[2, 3, 10, 12]], ["milk"], [0.9], [True]),
-            DetectionView("d2", [[0, 0, 5, 5]], ["juice"], [0.4], [False]),
-            DetectionView("d3", [], [], [], []),
-        ],
-        heads=True,
+    page.panels(
+        [Panel(images[0], "milk & honey"), Panel(images[1], "milk 0.90"), Panel(images[0], "none")],
+        ["truth", "d<1>", "d2"],
     )
     page.facts({"hardware": {"cores": 2}, "seconds": 1.23456})
     page.details("recipe", {"a": "</script><b>"})
@@ -101,11 +94,11 @@ def test_embedded_images_are_the_images(images):
         assert np.abs(picture[..., ::-1].astype(int) - image).mean() < 6
 
 
-def test_right_and_wrong_boxes_differ_and_nothing_is_said(page):
+def test_panels_say_what_they_show_under_their_heads(page):
     text = page.html()
-    assert text.count('class="found right"') == 1 and text.count('class="found wrong"') == 1
-    assert "✓</span> milk 0.90" in text and "✗</span> juice 0.40" in text
-    assert "nothing found" in text
+    assert "<div>truth</div><div>d&lt;1&gt;</div><div>d2</div>" in text
+    for words in ("milk &amp; honey", "milk 0.90", "none"):
+        assert f'alt="{words}"' in text and f"<figcaption>{words}</figcaption>" in text
 
 
 def test_pairs_of_two_sizes_are_refused(images):

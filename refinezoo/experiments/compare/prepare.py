@@ -19,6 +19,7 @@ from refinezoo.experiments.compare.recipe import (
     recipe_hash,
 )
 from refinezoo.experiments.compare.schema import DigitsSection, RefinerSection, StreetSection, Study
+from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
 
 
@@ -28,7 +29,7 @@ class PreparedSet:
 
     COCO: `annotations` is the file, `images` the folder. Digits: `annotations` is the file of the
     digits, `images` the folder of photos (or of the digits), `details` the rest. Masks:
-    `annotations` is the folder of masks, beside that of the images.
+    `annotations` is the folder of masks, beside that of the images. A folder: both are that.
     """
 
     name: str
@@ -79,12 +80,13 @@ class Preparation:
         """A split of the real photos, where it lies."""
         if (digits := self.study.real.digits) is not None:
             return self.digits("real", digits, digits.measured_on if split == "test" else split)
+        name = "real" if split == "train" else f"real_{split}"
         if (masks := self.study.real.masks) is not None:
-            name = "real" if split == "train" else f"real_{split}"
             return self.masks(name, masks[split], f"real.masks.{split}")  # type: ignore[index]
+        if (folders := self.study.real.folders) is not None:
+            return self.whole(name, folders[split], f"real.folders.{split}")  # type: ignore[index]
         source = self.path(getattr(self.study.real, split), f"real.{split}")
         images = self.images_of(source, self.study.real.images)
-        name = "real" if split == "train" else f"real_{split}"
         return PreparedSet(name, source, images, dataset_fingerprint(source, images))
 
     def synthetic(self) -> PreparedSet:
@@ -101,6 +103,8 @@ class Preparation:
             return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
         if section.masks is not None:
             return self.masks("synthetic", section.masks, "synthetic.masks")
+        if section.folder is not None:
+            return self.whole("synthetic", section.folder, "synthetic.folder")
         if section.street is not None:
             return self.streets(section.street)
         from refinezoo.scenes.compose import compose_scenes
@@ -163,6 +167,13 @@ class Preparation:
                 f"{'/ and '.join(missing)}/."
             )
         return PreparedSet(name, masks, images, dataset_fingerprint(masks, images))
+
+    def whole(self, name: str, value: str, key: str) -> PreparedSet:
+        """A dataset's folder, where it lies, for the task to read."""
+        source = self.path(value, key)
+        if not source.is_dir():
+            raise RefinezooError(f"{key}: expected a folder, received the file {value!r}.")
+        return PreparedSet(name, source, source, dataset_fingerprint(source, source))
 
     def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic scenes through one refiner, annotations carried over."""
@@ -257,12 +268,10 @@ class Preparation:
         settings = dict(section.fit or {})
         refiner = _adaptable(name, settings.pop("class"))(**settings)
         side = int((self.study.synthetic.compose or {}).get("image_size", 128))
-        size = (side, side)
-        if self.study.model.task == "segmentation":
-            height, width = self.study.model.config["image_size"]
-            size = (int(width), int(height))
+        task = task_named(self.study.model.task, self.study.settings)
+        height, width = task.photo_size(self.study.model.model_dump(by_alias=True)) or (side, side)
         photos = (
-            cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA)
+            cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
             for path in self.unlabelled()
         )
         if synthetic.annotations.suffix.lower() == ".json":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,7 @@ class Gain:
     against: str
     metric: str
     differences: tuple[float, ...]
+    lower: bool = False  # whether less is better
 
     @property
     def mean(self) -> float:
@@ -86,14 +88,15 @@ class Gain:
             f" (seeds {low:+.3f} to {high:+.3f}; 95% t interval of the mean "
             f"{self.interval[0]:+.3f} to {self.interval[1]:+.3f}, {count} seeds): "
         )
+        more, less = ("worse", "better") if self.lower else ("better", "worse")
         if self.interval[0] > 0:
-            return text + "better, beyond what the choice of seed explains."
+            return text + f"{more}, beyond what the choice of seed explains."
         if self.interval[1] < 0:
-            return text + "worse, beyond what the choice of seed explains."
+            return text + f"{less}, beyond what the choice of seed explains."
         if low > 0:
-            return text + "better with every seed, but so few seeds do not settle it."
+            return text + f"{more} with every seed, but so few seeds do not settle it."
         if high < 0:
-            return text + "worse with every seed, but so few seeds do not settle it."
+            return text + f"{less} with every seed, but so few seeds do not settle it."
         return text + "no difference shown."
 
 
@@ -113,7 +116,11 @@ def rows(model: str, arms: list[str], metrics: list[str], scores: Scores) -> lis
 
 
 def gains(
-    pairs: list[tuple[str, str]] | None, arms: list[str], metrics: list[str], scores: Scores
+    pairs: list[tuple[str, str]] | None,
+    arms: list[str],
+    metrics: list[str],
+    scores: Scores,
+    lower: Collection[str] = (),
 ) -> list[Gain]:
     """The stated differences: the pairs asked for, else the usual ones among the arms there are."""
     if pairs is None:
@@ -126,7 +133,7 @@ def gains(
             differences = tuple(
                 scores[arm][seed][metric] - scores[against][seed][metric] for seed in shared
             )
-            found.append(Gain(arm, against, metric, differences))
+            found.append(Gain(arm, against, metric, differences, metric in lower))
     return found
 
 

@@ -1,10 +1,12 @@
 """Trains and measures one arm with one seed: what each process of a study runs.
 
 Run as `python -m refinezoo.experiments.compare.run_arm FOLDER`; FOLDER/spec.json says what to do.
+Modules named after it are imported first: they register tasks of the user's own.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -21,7 +23,7 @@ from refinezoo.models.limits import within_limits
 
 
 def main(folder: str | os.PathLike) -> dict[str, Any]:
-    """Trains what `folder/spec.json` says; writes detections, preset and, last, result.json.
+    """Trains what `folder/spec.json` says; leaves its preset and, last, result.json.
 
     Returns:
         What result.json says: hash, arm, seed, metrics, seconds, steps, loss, parameters.
@@ -32,22 +34,25 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
 
     import keras
 
+    from refinezoo.experiments.compare.examples import write_examples
     from refinezoo.experiments.compare.tasks import task_named
-    from refinezoo.experiments.compare.training import train
+    from refinezoo.experiments.compare.training import prepare, train
 
     keras.config.set_dtype_policy(spec["training"]["precision"])
     keras.utils.set_random_seed(int(spec["seed"]))
-    task = task_named(spec["model"]["task"])
+    task = task_named(spec["model"]["task"], spec.get("settings"))
     with within_limits("model.config"):
-        model, mixed = task.prepare(spec)
+        model, fitted, mixed = prepare(task, spec)
     started = time.monotonic()
     backup = folder / f"backup_{spec['hash'][:12]}"
-    loss = train(task.trained_part(model), mixed, spec["training"], backup)
+    loss = train(fitted, mixed, spec["training"], backup)
     seconds = time.monotonic() - started
-    metrics, predictions = task.evaluate(model, spec["test"])
+    test = task.read_test(spec["test"], model)
+    metrics, predictions = task.evaluate(model, test)
     if predictions is not None:
         write_json(folder / "detections.json", predictions)
-    task.save(model, folder / "preset")
+    model.save_to_preset(folder / "preset")
+    write_examples(task, model, test, folder / "examples")
     result = {
         "hash": spec["hash"],
         "arm": spec["arm"],
@@ -88,6 +93,8 @@ if __name__ == "__main__":
     from refinezoo.errors import RefinezooError
 
     try:
+        for name in sys.argv[2:]:
+            importlib.import_module(name)
         main(sys.argv[1])
     except RefinezooError as error:
         sys.exit(f"error: {error}")

@@ -13,6 +13,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from refinezoo.experiments.compare.recipe import usable_cores
+from refinezoo.models.registry import own_modules
 
 PARENT_VARIABLE = "REFINEZOO_STUDY_PARENT"
 
@@ -47,8 +48,12 @@ class Failure:
 
 
 def command(folder: Path) -> list[str]:
-    """The command line that trains what `folder/spec.json` says."""
-    return [sys.executable, "-m", "refinezoo.experiments.compare.run_arm", str(folder)]
+    """The command line that trains what `folder/spec.json` says.
+
+    It names the modules that register tasks of the user's own: no file says what is imported.
+    """
+    module = "refinezoo.experiments.compare.run_arm"
+    return [sys.executable, "-m", module, str(folder), *own_modules()]
 
 
 def run_all(
@@ -114,11 +119,21 @@ def log_tail(path: Path, lines: int = 8) -> list[str]:
 
 
 def _environment(threads: int) -> dict[str, str]:
+    roots = [_root(name) for name in own_modules()]
+    path = [*dict.fromkeys(roots), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
+        **({"PYTHONPATH": os.pathsep.join(path)} if roots else {}),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(threads),
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         PARENT_VARIABLE: str(os.getpid()),
     }
+
+
+def _root(module: str) -> str:
+    """The folder from which an imported module is found."""
+    file = Path(str(sys.modules[module].__file__)).resolve()
+    depth = module.count(".") + (file.name == "__init__.py")
+    return str(file.parents[depth])

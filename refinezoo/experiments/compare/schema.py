@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
 from refinezoo.files import plain_name
+from refinezoo.models.registry import task_of
 
 RESERVED_SETS = ("real", "synthetic")
 
@@ -45,7 +46,8 @@ class SyntheticSection(Strict):
     """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits.
 
     `coco` is a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO). For
-    segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`.
+    segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`. `folder`
+    is a dataset that the task reads by itself.
     """
 
     compose: dict[str, Any] | None = None
@@ -53,12 +55,15 @@ class SyntheticSection(Strict):
     digits: DigitsSection | None = None
     masks: str | None = None
     street: StreetSection | None = None
+    folder: str | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> SyntheticSection:
-        ways = [self.compose, self.coco, self.digits, self.masks, self.street]
+        ways = [self.compose, self.coco, self.digits, self.masks, self.street, self.folder]
         if ways.count(None) != len(ways) - 1:
-            raise ValueError("expected exactly one of compose, coco, digits, masks and street")
+            raise ValueError(
+                "expected exactly one of compose, coco, digits, masks, street and folder"
+            )
         return self
 
 
@@ -68,7 +73,8 @@ class RealSection(Strict):
     `unlabelled` are folders and patterns of photos, for refiners that adapt to them.
 
     Or `digits`, whose standard splits are train (without labels for refiners) and test. Or, for
-    segmentation, `masks`: per split a folder with `images/` and `masks/`.
+    segmentation, `masks`: per split a folder with `images/` and `masks/`. `folders` are, per split,
+    a dataset that the task reads by itself.
     """
 
     train: str | None = None
@@ -78,18 +84,20 @@ class RealSection(Strict):
     unlabelled: list[str] = Field(default_factory=list)
     digits: DigitsSection | None = None
     masks: dict[Literal["train", "test"], str] | None = None
+    folders: dict[Literal["train", "test"], str] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> RealSection:
-        if [self.test, self.digits, self.masks].count(None) != 2:
-            raise ValueError("expected exactly one of test, digits and masks")
-        if self.masks is not None and "test" not in self.masks:
-            raise ValueError("expected masks to name a folder for test")
+        if [self.test, self.digits, self.masks, self.folders].count(None) != 3:
+            raise ValueError("expected exactly one of test, digits, masks and folders")
+        for key, splits in (("masks", self.masks), ("folders", self.folders)):
+            if splits is not None and "test" not in splits:
+                raise ValueError(f"expected {key} to name a folder for test")
         return self
 
     def has_train(self) -> bool:
         """Whether there are labelled photos to train on."""
-        return bool(self.train or self.digits or "train" in (self.masks or {}))
+        return bool(self.train or self.digits or "train" in (self.masks or self.folders or {}))
 
 
 class RefinerSection(Strict):
@@ -117,6 +125,7 @@ class RefinerSection(Strict):
 class ModelSection(Strict):
     """The downstream model that every arm trains, from scratch or from the weights of `init`.
 
+    `task` is what its class does, unless it says otherwise.
     `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
     has of the same name and shape is taken over. With `config: {backbone: efficientnet_lite0}` it
     may be `efficientnet_lite0_imagenet`.
@@ -127,13 +136,19 @@ class ModelSection(Strict):
     name: str
     class_: str = Field(alias="class")
     config: dict[str, Any] = Field(default_factory=dict)
-    task: str = "detection"
+    task: str = ""
     init: str | None = None
+
+    @model_validator(mode="after")
+    def _task_of_class(self) -> ModelSection:
+        self.task = self.task or task_of(self.class_) or "detection"
+        return self
 
 
 class TrainingSection(Strict):
     """The training that every arm gets: equal steps, the last weights, no look at the test set.
 
+    `optimizer: own` is the model's own, with the rate and schedule that `model.config` says.
     `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
     rest trains on the stored features of `pictures` augmented pictures of each set.
     `backbone_rate` is the share of `learning_rate` at which the layers of a pretrained
@@ -164,6 +179,16 @@ class TrainingSection(Strict):
                 f"expected cosine or constant.{did_you_mean(value, ('cosine', 'constant'))}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _own_has_its_rate(self) -> TrainingSection:
+        rates = ("learning_rate", "backbone_rate", "warmup", "weight_decay", "clipnorm", "ema")
+        asked = [name for name in (*rates, "schedule") if name in self.model_fields_set]
+        if self.optimizer == "own" and asked:
+            raise ValueError(
+                f"expected optimizer: own without {', '.join(asked)}: model.config says them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> TrainingSection:
@@ -205,7 +230,10 @@ class ArmSection(Strict):
 
 
 class Study(Strict):
-    """A whole study: data, refiners, one downstream model, arms, seeds and metrics."""
+    """A whole study: data, refiners, one downstream model, arms, seeds and metrics.
+
+    `settings` are those of the task (`refinezoo/tasks/*/study.py`); `metrics` are its first two.
+    """
 
     study: str = Field(min_length=1)
     out: str | None = None
@@ -214,10 +242,11 @@ class Study(Strict):
     real: RealSection
     refiners: dict[str, RefinerSection] = Field(default_factory=dict)
     model: ModelSection
+    settings: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSection
     arms: dict[str, ArmSection] = Field(min_length=1)
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
-    metrics: list[str] = Field(default_factory=lambda: ["AP50", "AP"], min_length=1)
+    metrics: list[str] = Field(default_factory=list)
     gains: list[tuple[str, str]] | None = None
 
     @field_validator("arms", mode="before")

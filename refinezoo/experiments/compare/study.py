@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
@@ -18,6 +18,9 @@ from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail,
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
+
+if TYPE_CHECKING:
+    from refinezoo.tasks.study import Task
 
 
 def compare_downstream(
@@ -53,7 +56,7 @@ def compare_downstream(
     say: Callable[[str], None] = (lambda line: print(line, flush=True)) if progress else _silent
     started = time.monotonic()
     study = read_study(study_yaml)
-    _check_task(study)
+    task = _checked_task(study)
     folder = Path(out or study.out or Path("runs") / "studies" / study.study)
     root = Path(data if data is not None else study.data.root or ".")
     if not root.is_dir():
@@ -87,8 +90,11 @@ def compare_downstream(
         recipe = _recipe(
             study, study_yaml, jobs, " --data DATA" if data else "", sets, test, trainings, failures
         )
+        recipe["metric_rule"] = task.rule
+        if references := _references(study, task, folder, sets, test):
+            recipe["references"] = references
         recipe["wall_seconds_of_this_call"] = round(time.monotonic() - started, 1)
-        results = _write(study, folder, recipe, trainings, test, say)
+        results = _write(study, task, folder, recipe, trainings, say)
     if failures:
         raise RefinezooError(_worded(failures, folder))
     return results
@@ -106,6 +112,7 @@ def _training(
         "model": {**model, "init": initial_weights(study.model.init)},
         "training": study.training.model_dump(exclude={"backup_every"}),
         "test": test.fingerprint,
+        **({"settings": study.settings} if study.settings else {}),
     }
     spec = {
         "hash": recipe_hash(recipe),
@@ -113,6 +120,7 @@ def _training(
         "arm": arm,
         "seed": seed,
         "model": model,
+        "settings": study.settings,
         "training": study.training.model_dump(),
         "sets": [{**sets[name].located(), "share": share} for name, share in shares.items()],
         "test": test.located(),
@@ -191,12 +199,29 @@ def _recipe(
             for arm in study.arms
         },
         "failed": [failure.training.title for failure in failures],
-        "metric_rule": task_named(study.model.task).rule,
         "hardware": hardware(),
         "versions": versions(),
         "backend": sorted({_result(training.folder)["backend"] for training in finished}),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _references(
+    study: Study, task: Task, folder: Path, sets: dict[str, PreparedSet], test: PreparedSet
+) -> dict[str, Any]:
+    """What the task can be held against without training, measured once."""
+    model = study.model.model_dump(by_alias=True)
+    known = {name: prepared.fingerprint for name, prepared in sets.items()}
+    recipe = {"model": model, "settings": study.settings, "sets": known, "test": test.fingerprint}
+    wanted, path = recipe_hash(recipe), folder / "references.json"
+    found = read_json(path) if path.is_file() else {}
+    if found.get("hash") != wanted:
+        located = {name: prepared.located() for name, prepared in sets.items()}
+        values = task.references(located, test.located(), model)
+        found = {"hash": wanted, "references": values}
+        if values:
+            write_json(path, found)
+    return found["references"]
 
 
 def _spoken(path: str | os.PathLike) -> str:
@@ -206,10 +231,10 @@ def _spoken(path: str | os.PathLike) -> str:
 
 def _write(
     study: Study,
+    task: Task,
     folder: Path,
     recipe: dict[str, Any],
     trainings: list[Training],
-    test: PreparedSet,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     scores: Scores = {arm: {} for arm in study.arms}
@@ -217,7 +242,7 @@ def _write(
         if _finished(training):
             scores[training.arm][training.seed] = _result(training.folder)["metrics"]
     arms, name = list(study.arms), study.model.name
-    stated = gains(study.gains, arms, study.metrics, scores)
+    stated = gains(study.gains, arms, study.metrics, scores, task.lower)
     recipe["gains"] = [gain.sentence() for gain in stated]
     results = {
         "study": study.study,
@@ -236,21 +261,24 @@ def _write(
         from refinezoo.experiments.compare.plots import write_plots
 
         write_plots(results, folder / "plots")
-        write_page(study, results, scores, folder, test)
+        write_page(study, results, scores, folder)
         say(f"written: {folder}/results.json, table.md, plots/, page.html")
     return results
 
 
-def _check_task(study: Study) -> None:
-    task = task_named(study.model.task)
+def _checked_task(study: Study) -> Task:
+    """The study's task, which can make what is asked; metrics that are not named are its first."""
+    task = task_named(study.model.task, study.settings)
     task.check(study.model.model_dump(by_alias=True), study.training.model_dump())
     known = task.metrics
+    study.metrics = study.metrics or list(known[:2])
     for name in study.metrics:
         if name not in known:
             raise RefinezooError(
                 f"metrics: {name!r} is not measured by the task {study.model.task} "
                 f"({', '.join(known)}).{did_you_mean(name, known)}"
             )
+    return task
 
 
 def _worded(failures: list[Failure], folder: Path) -> str:

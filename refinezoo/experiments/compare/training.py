@@ -11,6 +11,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
+from refinezoo.tasks.study import Task
 from refinezoo.training.start import slow_backbone
 
 OPTIMIZERS = {
@@ -18,6 +19,14 @@ OPTIMIZERS = {
     "adamw": keras.optimizers.AdamW,
     "sgd": keras.optimizers.SGD,
 }
+
+
+def prepare(task: Task, spec: dict[str, Any]) -> tuple[Any, keras.Model, MixedBatches]:
+    """What a training of a study needs: the model to keep, what of it to fit, and on what."""
+    training = spec["training"]
+    sizes = places([part["share"] for part in spec["sets"]], training["batch_size"])
+    made = task.prepare(spec, lambda: optimizer(training), sizes, steps_per_epoch(training))
+    return made.model, made.fitted, MixedBatches(made.parts)
 
 
 class MixedBatches(keras.utils.PyDataset):
@@ -97,13 +106,15 @@ def places(shares: list[float], batch_size: int) -> list[int]:
     return found
 
 
-def optimizer(training: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """The optimizer that the study's training section describes."""
+def optimizer(training: dict[str, Any]) -> keras.optimizers.Optimizer | None:
+    """The optimizer that the study's training section describes; None is the model's own."""
     name = training["optimizer"].lower()
+    if name == "own":
+        return None
     if name not in OPTIMIZERS:
         raise RefinezooError(
-            f"training.optimizer: expected one of {', '.join(OPTIMIZERS)}, received {name!r}."
-            + did_you_mean(name, OPTIMIZERS)
+            f"training.optimizer: expected one of {', '.join(OPTIMIZERS)} and own, received "
+            f"{name!r}.{did_you_mean(name, [*OPTIMIZERS, 'own'])}"
         )
     rate, steps, warmup = training["learning_rate"], training["steps"], training["warmup"]
     if training["schedule"] == "cosine":

@@ -1,8 +1,9 @@
 """What classifiers predict: probabilities."""
 
+from typing import Any
+
 import numpy as np
 
-from refinezoo.models.images import resized
 from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
@@ -22,16 +23,29 @@ class Classifies:
         return np.argmax(self.predict_probability(images, batch_size), axis=-1)
 
 
+def best(answer: Any) -> tuple[int, float]:
+    """The most probable class of an answer, or of its `probability`, and how probable it is."""
+    probability = answer["probability"] if isinstance(answer, dict) else answer
+    return int(probability.argmax()), float(probability.max())
+
+
 class ClassifierKind(Kind):
     """uint8 images to probabilities."""
 
     name = "classifier"
+    task = "classification"
     outputs = {"probability": PROBABILITY}
     file_outputs = {"label": LABEL, "probability": PROBABILITY}
     error_unit = "of probabilities"
     own_size = True
     gate = ("change of probability", 0.02)
     conveniences = Classifies
+
+    def study(self):
+        """`ClassificationStudy`."""
+        from refinezoo.tasks.classification.study import ClassificationStudy
+
+        return ClassificationStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to `label` and `probability`."""
@@ -45,14 +59,20 @@ class ClassifierKind(Kind):
 
         return label_answers(model)
 
-    def run(self, exported, image):
-        """Images of another size are scaled to the file's."""
-        size = exported.sizes[0]
-        return super().run(exported, image if size == (None, None) else resized(image, *size))
+    def draw(self, model, image, answer, truth=None):
+        """The image with its class; green where that is right, red where it is not."""
+        from refinezoo.data.drawing import PLAIN, RIGHT, WRONG, captioned
 
-    def difference(self, wanted, given):
-        """`max_abs_error` of the probabilities."""
-        return {"max_abs_error": float(np.abs(wanted - given).max())}
+        shown = truth if answer is None else answer
+        colour = PLAIN
+        if truth is not None and answer is not None:
+            colour = RIGHT if best(answer)[0] == best(truth)[0] else WRONG
+        return captioned(image, self.words(model, shown), colour)
+
+    def words(self, model, answer):
+        """The most probable class and its probability."""
+        label, probability = best(answer)
+        return f"{model.class_names[label]} {probability:.2f}"
 
     def lost(self, wanted, given):
         """The mean change of probability; no label may change."""

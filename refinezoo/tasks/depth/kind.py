@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from refinezoo.models.answers import single
 from refinezoo.models.differences import relative_change
 from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
@@ -20,18 +21,37 @@ class PredictsDepth:
         Returns:
             float32 `[B, H, W, 1]` or `[H, W, 1]`, metres.
         """
-        metres = self.predict(images, batch_size, verbose=0)
-        return metres[0] if np.ndim(images) == 3 and not isinstance(images, list) else metres
+        return single(images, self.predict(images, batch_size, verbose=0))
 
 
 class DepthKind(Kind):
     """uint8 images to metres."""
 
     name = "depth"
+    task = "depth"
     outputs = {"depth_m": Output("float32", ("H", "W", 1), "metres")}
     error_unit = "m"
     gate = ("relative change", 0.01)
     conveniences = PredictsDepth
+
+    def draw(self, model, image, answer, truth=None):
+        """Metres as colours, near red to far blue, missing black."""
+        from refinezoo.data.drawing import depth_colours, shown_at
+
+        return shown_at(depth_colours(truth if answer is None else answer, model.max_depth))
+
+    def words(self, model, answer):
+        """Nearest, median and farthest."""
+        known = answer[np.isfinite(answer) & (answer > 0)]
+        if not known.size:
+            return "no depth"
+        return f"{known.min():.1f} to {known.max():.1f} m, median {np.median(known):.1f} m"
+
+    def study(self):
+        """`DepthStudy`."""
+        from refinezoo.tasks.depth.study import DepthStudy
+
+        return DepthStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `depth_mm_bytes`, `tensor` to `depth_m`."""
@@ -48,8 +68,7 @@ class DepthKind(Kind):
 
     def difference(self, wanted, given):
         """`max_abs_error` in metres, and `abs_rel`."""
-        largest = float(np.abs(wanted - given).max())
-        return {"max_abs_error": largest, "abs_rel": relative_change(wanted, given)}
+        return super().difference(wanted, given) | {"abs_rel": relative_change(wanted, given)}
 
     def lost(self, wanted, given):
         """The mean relative change."""

@@ -16,10 +16,24 @@ _SCORES = {
 }
 
 
+def shown(model, answer, least_score=0.3):
+    """Boxes, names and scores of an answer: those of at least a score, else the best.
+
+    An answer may bring `names` of its own, as a truth does of which the model knows no class.
+    """
+    count = int(answer["count"])
+    names = answer.get("names") or [model.class_names[k] for k in answer["classes"][:count]]
+    scores = answer["scores"][:count]
+    kept = [row for row in range(count) if scores[row] >= least_score]
+    kept = kept or ([int(np.argmax(scores))] if count else [])
+    return answer["boxes"][kept], [names[row] for row in kept], scores[kept]
+
+
 class DetectorKind(Kind):
     """uint8 images to boxes in their pixels."""
 
     name = "detector"
+    task = "detection"
     outputs = {"boxes": Output("float32", ("keep", 4), "pixels", "x1, y1, x2, y2"), **_SCORES}
     file_outputs = {
         "boxes": Output(
@@ -36,6 +50,30 @@ class DetectorKind(Kind):
     label_score = "AP50"
     gate = ("AP50 lost", 0.01)
     conveniences = Detects
+
+    def draw(self, model, image, answer, truth=None):
+        """Boxes that `shown` takes: green where right, else red; true ones are white."""
+        from refinezoo.tasks.detection.pictures import drawn_boxes
+
+        nothing = (np.zeros((0, 4)), [], [])
+        return drawn_boxes(
+            image,
+            nothing[:2] if truth is None else shown(model, truth)[:2],
+            nothing if answer is None else shown(model, answer),
+            side=320,
+        )
+
+    def words(self, model, answer):
+        """Classes and scores of the boxes that `shown` takes."""
+        _, names, scores = shown(model, answer)
+        said = [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
+        return "; ".join([*said[:3], *([f"{len(said) - 3} more"] if said[3:] else [])]) or "nothing"
+
+    def study(self):
+        """`DetectionStudy`."""
+        from refinezoo.tasks.detection.study import DetectionStudy
+
+        return DetectionStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to detections in pixels of the image sent."""
@@ -67,7 +105,7 @@ class DetectorKind(Kind):
 
     def difference(self, wanted, given):
         """`max_abs_error` of the scores."""
-        return {"max_abs_error": float(np.abs(wanted["scores"] - given["scores"]).max())}
+        return super().difference(wanted["scores"], given["scores"])
 
     def lost(self, wanted, given):
         """Unknown: without labelled photos of its classes a detector's loss is not measured."""

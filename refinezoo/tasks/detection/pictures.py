@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from refinezoo.data.drawing import RIGHT, TRUTH, WRONG, shown_at, tag
 from refinezoo.data.images import write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection.boxes import pairwise_iou, xywh_to_xyxy
 
-TRUTH, RIGHT, WRONG = (255, 255, 255), (0, 190, 60), (230, 60, 0)
 _SIDE = 640
 
 
@@ -59,21 +59,19 @@ def write_pictures(
     return paths
 
 
-def drawn_boxes(image: np.ndarray, truth: tuple, found: tuple) -> np.ndarray:
-    """A picture with boxes and words in it, its longer side 640 pixels.
+def drawn_boxes(image: np.ndarray, truth: tuple, found: tuple, side: int = _SIDE) -> np.ndarray:
+    """A picture with boxes and words in it, its longer side `side` pixels.
 
     Args:
         image: uint8 [H, W, 3] RGB.
         truth: boxes xyxy [N, 4] in pixels of the picture and N class names.
         found: boxes xyxy [M, 4], M class names and M scores.
+        side: pixels.
 
     Returns:
         uint8 [H', W', 3] RGB.
     """
-    scale = _SIDE / max(image.shape[:2])
-    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    canvas = cv2.resize(image, size, interpolation=method)
+    scale, canvas = side / max(image.shape[:2]), shown_at(image, side)
     true_boxes, true_names = truth
     for box, name in zip(true_boxes, true_names, strict=True):
         _draw(canvas, np.asarray(box) * scale, name, TRUTH, below=True)
@@ -89,11 +87,4 @@ def drawn_boxes(image: np.ndarray, truth: tuple, found: tuple) -> np.ndarray:
 def _draw(canvas, box, words: str, colour, *, below: bool) -> None:
     x1, y1, x2, y2 = (int(round(float(side))) for side in box)
     cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, 2)
-    # Only ASCII is in OpenCV's font.
-    words = words.encode("ascii", "replace").decode()
-    (width, height), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)
-    x = min(max(x1, 0), max(canvas.shape[1] - width - 4, 0))
-    y = min(max(y2 - 4 if below else y1 + height + 4, height + 2), canvas.shape[0] - 3)
-    cv2.rectangle(canvas, (x, y - height - 2), (x + width + 4, y + 3), colour, -1)
-    ink = (0, 0, 0) if sum(colour) > 380 else (255, 255, 255)
-    cv2.putText(canvas, words, (x + 2, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, ink, 1, cv2.LINE_AA)
+    tag(canvas, x1, y2 - 4 if below else y1 + 14, words, colour)

@@ -6,8 +6,9 @@ Kinematic: constant speed, limited turn rate, level flight. Inspired by the flig
 (Stein & Roy 2018, arXiv 1710.04280); the controller is our design.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -133,3 +134,20 @@ def simulate_flight(
         if collided or z >= LENGTH:
             break
     return Flight(flown, min(max(z, 0.0), LENGTH), collided, z >= LENGTH, np.array(path))
+
+
+def mean_flight(
+    predict: Callable[[Frame], np.ndarray] | None, worlds: Iterable[ForestWorld], **settings: Any
+) -> dict[str, float]:
+    """`flown_m`, mean metres along the course, and `collided`, the share of flights that did.
+
+    Args:
+        predict: as `simulate_flight`, to which the settings go too.
+        worlds: to fly through, each once.
+        **settings: of `simulate_flight`.
+    """
+    flights = [simulate_flight(predict, world, **settings) for world in worlds]
+    return {
+        "flown_m": float(np.mean([flight.progress_m for flight in flights])),
+        "collided": float(np.mean([flight.collided for flight in flights])),
+    }

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from refinezoo.models.answers import single
 from refinezoo.models.differences import relative_change
-from refinezoo.models.images import resized
 from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
@@ -13,19 +13,25 @@ class PredictsRanges:
 
     def predict_ranges(self, images, batch_size=64):
         """Metres per sector of uint8 images `[B, H, W, 3]` or `[H, W, 3]`: `[B, N]` or `[N]`."""
-        ranges = self.predict(images, batch_size, verbose=0)
-        return ranges[0] if np.ndim(images) == 3 and not isinstance(images, list) else ranges
+        return single(images, self.predict(images, batch_size, verbose=0))
 
 
 class RangeKind(Kind):
     """uint8 images to metres per sector."""
 
     name = "range"
+    task = "obstacle_range"
     outputs = {"ranges_m": Output("float32", ("N",), "metres", "sectors from left to right")}
     error_unit = "m"
     own_size = True
     gate = ("relative change", 0.02)
     conveniences = PredictsRanges
+
+    def study(self):
+        """`ObstacleRangeStudy`."""
+        from refinezoo.tasks.obstacle_range.study import ObstacleRangeStudy
+
+        return ObstacleRangeStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to `ranges_m`."""
@@ -39,14 +45,35 @@ class RangeKind(Kind):
 
         return range_answers(model)
 
-    def run(self, exported, image):
-        """Frames of another size are scaled to the file's."""
-        size = exported.sizes[0]
-        return super().run(exported, image if size == (None, None) else resized(image, *size))
+    def draw(self, model, image, answer, truth=None):
+        """A bar a sector over the image, as high as the range; the truth is a white line."""
+        import cv2
 
-    def difference(self, wanted, given):
-        """`max_abs_error` in metres."""
-        return {"max_abs_error": float(np.abs(wanted - given).max())}
+        from refinezoo.data.drawing import TRUTH, depth_colours, shown_at
+
+        drawn = shown_at(image)
+        height, width = drawn.shape[:2]
+        ranges = truth if answer is None else answer
+        edges = np.linspace(0, width, len(ranges) + 1).round().astype(int)
+        sectors = list(zip(edges[:-1].tolist(), (edges[1:] - 2).tolist(), strict=True))
+
+        def top(metres):
+            return height - 1 - round(0.8 * height * float(metres) / model.r_max)
+
+        colours = depth_colours(np.reshape(ranges, (1, -1, 1)), model.r_max)[0].tolist()
+        bars = drawn.copy()
+        for (left, right), metres, colour in zip(sectors, ranges, colours, strict=True):
+            cv2.rectangle(bars, (left, top(metres)), (right, height - 1), colour, -1)
+        drawn = cv2.addWeighted(bars, 0.6, drawn, 0.4, 0)
+        if truth is not None:
+            for (left, right), metres in zip(sectors, truth, strict=True):
+                cv2.line(drawn, (left, top(metres)), (right, top(metres)), TRUTH, 2)
+        return drawn
+
+    def words(self, model, answer):
+        """The nearest obstacle and its sector."""
+        nearest = int(answer.argmin())
+        return f"nearest {answer[nearest]:.1f} m, sector {nearest + 1} of {len(answer)}"
 
     def lost(self, wanted, given):
         """The mean relative change."""

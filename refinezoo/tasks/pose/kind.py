@@ -1,5 +1,9 @@
 """What pose models predict: probabilities and unit quaternions."""
 
+from typing import Any
+
+import numpy as np
+
 from refinezoo.models.kind import Output
 from refinezoo.models.registry import register_kind
 from refinezoo.tasks.classification.kind import PROBABILITY, ClassifierKind, Classifies
@@ -26,16 +30,51 @@ class PredictsPose(Classifies):
         return {"label": found["probability"].argmax(axis=-1), **found}
 
 
+AXES = ((230, 60, 0), (0, 190, 60), (40, 90, 255))
+
+
+def draw_axes(canvas: np.ndarray, quaternion: np.ndarray, colours: Any) -> None:
+    """Draws the axes that a unit quaternion (w, x, y, z) turns, from the middle, in place."""
+    import cv2
+
+    w, x, y, z = (float(value) for value in quaternion)
+    across = (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y))
+    down = (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x))
+    middle, length = np.array(canvas.shape[1::-1]) / 2, min(canvas.shape[:2]) / 3
+    for step, colour in zip(zip(across, down, strict=True), colours, strict=True):
+        tip = middle + length * np.array(step)
+        ends = [tuple(int(value) for value in point) for point in (middle, tip)]
+        cv2.arrowedLine(canvas, *ends, colour, 2, cv2.LINE_AA)
+
+
 class PoseKind(ClassifierKind):
     """uint8 images to probabilities and unit quaternions."""
 
     name = "pose"
+    task = "pose"
     outputs = {
         "probability": PROBABILITY,
         "quaternion": Output("float32", (4,), order="w, x, y, z", limits=(-1, 1)),
     }
     file_outputs = {**ClassifierKind.file_outputs, "quaternion": outputs["quaternion"]}
     conveniences = PredictsPose
+
+    def study(self):
+        """`PoseStudy`."""
+        from refinezoo.tasks.pose.study import PoseStudy
+
+        return PoseStudy
+
+    def draw(self, model, image, answer, truth=None):
+        """The image with its class and the axes of the object, x red, y green, z blue.
+
+        The true axes are white; both are drawn as from far away.
+        """
+        drawn = super().draw(model, image, answer, truth)
+        for turned, colours in ((truth, [(255, 255, 255)] * 3), (answer, AXES)):
+            if turned is not None:
+                draw_axes(drawn, turned["quaternion"], colours)
+        return drawn
 
     def difference(self, wanted, given):
         """`max_abs_error` of the probabilities."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from refinezoo.models.answers import single
 from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
@@ -22,19 +23,41 @@ class Segments:
         Raises:
             RefinezooError: for other images.
         """
-        ids = self.predict(images, batch_size, verbose=0)
-        return ids[0] if np.ndim(images) == 3 and not isinstance(images, list) else ids
+        return single(images, self.predict(images, batch_size, verbose=0))
 
 
 class SegmenterKind(Kind):
     """uint8 images to class ids."""
 
     name = "segmenter"
+    task = "segmentation"
     outputs = {"class_ids": Output("uint8", ("H", "W"), "index into class_names")}
     error_unit = "share of pixels"
     label_score = "mean IoU"
     gate = ("share of pixels changed", 0.01)
     conveniences = Segments
+
+    def draw(self, model, image, answer, truth=None):
+        """Classes as colours over the image, ignored pixels black."""
+        from refinezoo.data.drawing import class_colours, shown_at
+
+        ids = truth if answer is None else answer
+        known = ids < len(model.class_names)
+        colours = class_colours(len(model.class_names))[np.where(known, ids, 0)]
+        blend = 0.35 * image + 0.65 * colours * known[..., None]
+        return shown_at(blend.round().astype("uint8"))
+
+    def words(self, model, answer):
+        """The three largest classes and their shares of the pixels."""
+        counts = np.bincount(answer.ravel(), minlength=256)[: len(model.class_names)]
+        largest = [k for k in np.argsort(-counts, kind="stable")[:3] if counts[k]]
+        return ", ".join(f"{model.class_names[k]} {counts[k] / answer.size:.0%}" for k in largest)
+
+    def study(self):
+        """`SegmentationStudy`."""
+        from refinezoo.tasks.segmentation.study import SegmentationStudy
+
+        return SegmentationStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `mask_bytes`, `tensor` to `class_ids`."""

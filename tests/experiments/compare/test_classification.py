@@ -12,6 +12,7 @@ from refinezoo.experiments.compare import run_arm, study
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.compare.training import prepare
 
 
 def write_digits(path, shift, count=40):
@@ -82,7 +83,7 @@ def test_no_label_of_the_target_reaches_the_adaptation(world):
     tmp_path, read = world
     spec = json.loads((training_of(tmp_path, read(), "refined").folder / "spec.json").read_text())
     assert spec["sets"][0]["unlabelled"]["digits"]["split"] == "train"
-    model, batches = task_named("classification").prepare(spec)
+    model, _, batches = prepare(task_named("classification"), spec)
     batch = batches[0]
     assert set(batch["synthetic"]) == {"image", "label"} and set(batch["real"]) == {"image"}
     assert batch["real"]["image"].max() == 130 and batch["synthetic"]["image"].max() == 250
@@ -147,7 +148,7 @@ def test_mistakes_are_named(world):
         changed = read(refiners={"refined": {"adapt": adapt}})
         folder = training_of(tmp_path, changed, "refined").folder
         with pytest.raises(RefinezooError, match=words):
-            task.prepare(json.loads((folder / "spec.json").read_text()))
+            prepare(task, json.loads((folder / "spec.json").read_text()))
 
 
 def test_coco_sets_are_refused(world, toy):

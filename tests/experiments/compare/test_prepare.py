@@ -85,7 +85,8 @@ def test_sets_of_a_study(tmp_path, toy, name):
         def detect(self, dataset):
             return [{**row, "score": 0.9} for row in dataset.document()["annotations"]]
 
-    scores, _ = task_named("detection").evaluate(Perfect(), preparation.test().located())
+    task = task_named("detection")
+    scores, _ = task.evaluate(Perfect(), task.read_test(preparation.test().located(), None))
     assert scores["AP"] == pytest.approx(1.0)
 
 

@@ -8,6 +8,7 @@ from refinezoo.experiments.compare import run_arm, study
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.compare.training import prepare
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_one_arm_leaves_result_detections_and_a_preset_that_loads(spec_folder):
     assert sorted(path.name for path in spec_folder.iterdir()) == [
         ".refinezoo",
         "detections.json",
+        "examples",
         "preset",
         "result.json",
         "spec.json",
@@ -46,7 +48,7 @@ def test_one_arm_leaves_result_detections_and_a_preset_that_loads(spec_folder):
 
 def test_half_of_each_batch_is_real_and_classes_follow_the_test_set(spec_folder):
     spec = json.loads((spec_folder / "spec.json").read_text())
-    detector, mixed = task_named("detection").prepare(spec)
+    detector, _, mixed = prepare(task_named("detection"), spec)
     assert [part.batch_size for part in mixed.parts] == [2, 2]
     assert [len(part.dataset) for part in mixed.parts] == [6, 8]
     images, targets = mixed[0]

@@ -37,7 +37,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
             "mix to name sets of the arm",
         ),
         ({"arms": {"a": {"sets": ["real"], "mixx": {}}}}, "Did you mean 'mix'"),
-        ({"synthetic": {}}, "exactly one of compose, coco, digits, masks and street"),
+        ({"synthetic": {}}, "exactly one of compose, coco, digits, masks, street and folder"),
         ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset, fit and adapt"),
         (
             {"refiners": {"refined": {"preset": "x", "strength": 2}}},
@@ -51,7 +51,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
             "arm 'a' asks for seed 2; the study's seeds are 0, 1",
         ),
         ({"model": {"name": "x", "clas": "SSD300"}}, "Did you mean 'class'"),
-        ({"real": {"train": "x"}}, "real: expected exactly one of test, digits and masks"),
+        ({"real": {"train": "x"}}, "real: expected exactly one of test, digits, masks and folders"),
         ({"refiners": {"r": {"adapt": {"width": 3}}}}, "adapt to name a class"),
         (
             {

@@ -2,10 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
+from refinezoo.data.drawing import RIGHT, TRUTH, WRONG
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches, YOLOv3
 from refinezoo.tasks.detection.mosaic import mosaic
-from refinezoo.tasks.detection.pictures import RIGHT, TRUTH, WRONG, drawn_boxes, write_pictures
+from refinezoo.tasks.detection.pictures import drawn_boxes, write_pictures
 
 pytestmark = pytest.mark.once
 

@@ -1,0 +1,46 @@
+"""The data of `benchmarks/depth_indoor.yaml`: a synthetic room, and a real one split in two.
+
+    python benchmarks/depth_indoor_data.py FOLDER/rgbd_indoor runs/depth_indoor/data
+
+Copies the frames that `meta.json` names for training and for the test into folders of their own.
+`--validation` measures on the last 40 labelled frames of the train split, to choose a recipe. The
+photos (7-Scenes) are for non-commercial research.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from refinezoo.config import read_json
+from refinezoo.data.formats import recognise
+from refinezoo.errors import RefinezooError
+
+
+def main() -> None:
+    """Writes `synthetic/`, `real/train/` and `real/test/`, each with `images/` and `depth/`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path, help="folder rgbd_indoor")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--validation", action="store_true")
+    options = parser.parse_args()
+    meta = read_json(options.source / "meta.json")
+    if meta["depth_unit_m"] != 0.001:
+        raise RefinezooError(f"expected depth in millimetres, received {meta['depth_unit_m']} m.")
+    measured = meta["real_train"][-40:] if options.validation else meta["real_test"]
+    for source, target, stems in (
+        ("synthetic", "synthetic", None),
+        ("real", "real/train", meta["real_train"]),
+        ("real", "real/test", measured),
+    ):
+        layout = recognise(options.source / source)
+        for picture in layout.pictures():
+            if stems is not None and picture.stem not in stems:
+                continue
+            depth = layout.label("depth", picture.relative_to(layout.root).as_posix())
+            for folder, file in (("images", picture), ("depth", depth)):
+                (options.out / target / folder).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, options.out / target / folder / file.name)
+
+
+if __name__ == "__main__":
+    main()

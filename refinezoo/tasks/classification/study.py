@@ -1,0 +1,57 @@
+"""Classification of digits in a study: the share of right answers of a task tower."""
+
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.digits import CLASSES, load_digits
+from refinezoo.errors import RefinezooError
+from refinezoo.tasks.classification.kind import CLASSIFIER
+from refinezoo.tasks.study import ArrayTask
+
+
+class ClassificationStudy(ArrayTask):
+    """Digits by a `Classifier`, or by the tower inside a method that adapts, such as PixelDA."""
+
+    kind = CLASSIFIER
+    metrics = ("accuracy",)
+    rule = "share of all test images whose most probable class is theirs"
+    targets = ("label",)
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """As every task; nothing may be asked for that digits lack."""
+        super().check(model, {})
+        asked = [key for key in ("freeze", "augmentation") if training.get(key)]
+        asked += ["init"] if model.get("init") else []
+        if asked:
+            raise RefinezooError(
+                f"{', '.join(asked)}: not for classification. Leave it out, with "
+                "augmentation: false."
+            )
+
+    def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """With the ten digits as classes."""
+        names = [str(digit) for digit in range(CLASSES)]
+        return {"class_names": names, **super().arguments(spec)}
+
+    def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
+        """`image` and `label` of a split of digits."""
+        if "digits" not in part:
+            raise RefinezooError(
+                f"{part['name']}: expected digits for classification, received a COCO set. "
+                "Give digits: {file: ...} in the study file."
+            )
+        settings = dict(part["digits"])
+        photos = part["images"] if settings.pop("with_photos") else None
+        split = settings.pop("split")
+        images, labels = load_digits(part["annotations"], split, photos=photos, **settings)
+        return {"image": images, "label": labels}
+
+    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+        """Accuracy on the test images."""
+        found = model.predict_labels(data["image"])
+        return {"accuracy": float((found == data["label"]).mean())}, None
+
+    def truth(self, data: Any, row: int) -> np.ndarray:
+        """All probability on the true digit."""
+        return np.eye(CLASSES, dtype="float32")[data["label"][row]]

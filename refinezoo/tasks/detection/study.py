@@ -1,0 +1,84 @@
+"""Detection in a study: COCO sets, average precision on the real test photos."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.coco import CocoDataset
+from refinezoo.tasks.detection.augmentation import Augmentation
+from refinezoo.tasks.detection.batches import DetectionBatches
+from refinezoo.tasks.detection.boxes import xywh_to_xyxy
+from refinezoo.tasks.detection.kind import DETECTOR
+from refinezoo.tasks.study import Example, Prepared, Task, augmentation_of
+
+
+class DetectionStudy(Task):
+    """Boxes and classes, average precision by COCO's rules; the classes are the test set's."""
+
+    kind = DETECTOR
+    metrics = ("AP50", "AP", "AP75")
+    rule = "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes"
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """As every task; `training.freeze` names a layer here."""
+        super().check(model, {**training, "freeze": None})
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """`Augmentation` of images with boxes."""
+        return augmentation_of(value, Augmentation)
+
+    def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """With the classes of the test set."""
+        names = CocoDataset.load(spec["test"]["annotations"], spec["test"]["images"]).class_names
+        return {"class_names": names, **super().arguments(spec)}
+
+    def read(self, part: dict[str, Any], model: Any) -> CocoDataset:
+        """A COCO set; its images are read when they are needed."""
+        return CocoDataset.load(part["annotations"], part["images"])
+
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
+        """Augmented images with encoded boxes."""
+        augmentation = self.augmentation(spec["training"]["augmentation"])
+        return DetectionBatches(data, model, augmentation=augmentation, **stream)
+
+    def prepare(
+        self, spec: dict[str, Any], optimizer: Callable[[], Any], sizes: Sequence[int], steps: int
+    ) -> Prepared:
+        """With `training.freeze`, only the layers above it, on stored features of each set."""
+        training = spec["training"]
+        if not training["freeze"]:
+            return super().prepare(spec, optimizer, sizes, steps)
+        from refinezoo.tasks.detection.frozen import FeatureBatches
+
+        whole = {**spec, "sets": [], "training": {**training, "freeze": None}}
+        detector = super().prepare(whole, optimizer, [], steps).model
+        trunk, upper = detector.split_at(training["freeze"])
+        trunk.trainable = False
+        upper.compile(optimizer(), loss=detector.loss, jit_compile=False)
+        seed, parts = spec["seed"], []
+        for part, size in zip(spec["sets"], sizes, strict=True):
+            stream = {"batch_size": 16, "steps": -(-training["pictures"] // 16), "seed": seed}
+            pictures = self.batches(self.read(part, detector), spec, detector, **stream)
+            parts.append(FeatureBatches(pictures, trunk, size, steps=steps, seed=seed))
+        return Prepared(detector, upper, parts)
+
+    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+        """Average precision on the test photos, and the detections as COCO results."""
+        from refinezoo.metrics.detection import coco_average_precision
+
+        detections = model.detect(data)
+        scores = coco_average_precision(data.truth(), detections)
+        return {name: float(scores[name]) for name in self.metrics}, detections
+
+    def example(self, data: Any, row: int) -> Example:
+        """A photo with its true boxes, those of crowds left out."""
+        record = data.records[row]
+        things = ~record.crowd
+        truth = {
+            "boxes": xywh_to_xyxy(record.boxes_xywh[things]),
+            "scores": np.ones(things.sum(), "float32"),
+            "names": [data.class_names[label] for label in record.labels[things]],
+            "count": things.sum(),
+        }
+        return Example(str(record.id), data.read(row), truth)

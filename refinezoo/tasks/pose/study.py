@@ -1,0 +1,46 @@
+"""Class and rotation in a study: folders of views, accuracy and angle error of the test views."""
+
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.pose_files import pose_class_names, read_pose_folder
+from refinezoo.metrics.pose import angle_error_degrees
+from refinezoo.tasks.pose.kind import POSE
+from refinezoo.tasks.study import ArrayTask, folder_of
+
+
+class PoseStudy(ArrayTask):
+    """Poses by a `PoseTower`, or by the tower inside a method that adapts, such as PixelDA."""
+
+    kind = POSE
+    metrics = ("accuracy", "angle_error_degrees")
+    lower = ("angle_error_degrees",)
+    rule = (
+        "accuracy; mean of 2 acos(|<q, q_hat>| - 1e-4) in degrees over all pictures, as in "
+        "PixelDA's code"
+    )
+    targets = ("label", "quaternion")
+
+    def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """With the classes of the test set."""
+        return {"class_names": pose_class_names(folder_of(spec["test"])), **super().arguments(spec)}
+
+    def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
+        """`image`, `label`, `quaternion` and, where there are masks, `foreground_mask`."""
+        return read_pose_folder(folder_of(part), model.class_names, model.image_size)
+
+    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+        """Accuracy and mean angle error on the test views."""
+        found = self.answers(model, data["image"])
+        errors = angle_error_degrees(data["quaternion"], found["quaternion"])
+        right = found["probability"].argmax(axis=-1) == data["label"]
+        return dict(
+            zip(self.metrics, (float(right.mean()), float(errors.mean())), strict=True)
+        ), None
+
+    def truth(self, data: Any, row: int) -> dict[str, np.ndarray]:
+        """All probability on the true class, and the true rotation."""
+        label = data["label"][row]
+        probability = np.eye(data["label"].max() + 1, dtype="float32")[label]
+        return {"probability": probability, "quaternion": data["quaternion"][row]}

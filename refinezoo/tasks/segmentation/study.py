@@ -1,0 +1,60 @@
+"""Segmentation in a study: folders of images and masks, mean IoU on the real test masks."""
+
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentation_folder
+from refinezoo.errors import RefinezooError
+from refinezoo.tasks.segmentation.kind import SEGMENTER
+from refinezoo.tasks.study import ArrayTask, augmentation_of, folder_of
+
+
+class SegmentationStudy(ArrayTask):
+    """Semantic segmentation by DeepLab-v2, from scratch or from `init`.
+
+    `model.config` names the classes and the size: `class_names`, `ignore_id`, `image_size` (height
+    and width, to which every image and mask is reduced).
+    """
+
+    kind = SEGMENTER
+    metrics = ("mean_iou", "pixel_accuracy", "mean_accuracy")
+    rule = (
+        "one confusion matrix of all pixels of all test photos, at the model's image_size (masks "
+        "reduced by nearest neighbour), void pixels left out; mean IoU over the classes that occur"
+    )
+    targets = ("class_ids",)
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """As every task; the classes and the size must be named."""
+        super().check(model, training)
+        for name in ("class_names", "image_size"):
+            if not model["config"].get(name):
+                raise RefinezooError(
+                    f"model.config: expected {name}, received none. Masks hold numbers only: name "
+                    "the classes and the height and width to train and measure at."
+                )
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """`SegmentationAugmentation`, DeepLab's; what lies beside an image is void."""
+        ignore_id = getattr(model, "ignore_id", 255)
+        return augmentation_of(value, SegmentationAugmentation, ignore_id=ignore_id)
+
+    def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
+        """`image` and `class_ids` `[N, H, W, 1]` at the model's size."""
+        found = read_segmentation_folder(folder_of(part), model.image_size)
+        return {"image": found["image"], "class_ids": found["class_ids"][..., None]}
+
+    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+        """The metrics on the test photos."""
+        found = model.evaluate_masks(data["image"], data["class_ids"][..., 0])
+        return {name: float(found[name]) for name in self.metrics}, None
+
+    def truth(self, data: Any, row: int) -> np.ndarray:
+        """The mask."""
+        return data["class_ids"][row, ..., 0]
+
+    def photo_size(self, model: dict[str, Any]) -> tuple[int, int]:
+        """The model's size."""
+        height, width = model["config"]["image_size"]
+        return int(height), int(width)

@@ -1,0 +1,282 @@
+"""What a study asks of a downstream task: to check, build, feed and measure a model.
+
+A kind names its task's part in `Kind.study`; `refinezoo.experiments.compare` asks nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from refinezoo.config import Strict
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.models.kind import Kind
+from refinezoo.models.registry import model_class, model_names, task_of
+
+
+@dataclass(frozen=True)
+class Example:
+    """A test image with what there is to be said of it, as an answer of the task's kind."""
+
+    name: str
+    image: np.ndarray
+    truth: Any
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model to keep and measure, the compiled part of it to fit, and a source of batches a set.
+
+    The parts draw by their attribute `epoch` and the batch's index alone.
+    """
+
+    model: Any
+    fitted: Any
+    parts: list[Any]
+
+
+class Task(Strict):
+    """One downstream task in a study; its fields are what the study file may say in `settings`.
+
+    A `spec` is what `compare_downstream` writes for each training: `model` (class, config, init),
+    `training`, `sets`, `test` and `seed`. A set is a dict of `name`, `annotations` and `images`
+    (paths, the same folder twice where the study says `folder`), and what its source adds.
+
+    Attributes:
+        kind: of the models that it trains.
+        metrics: what `evaluate` gives, the two that a study shows by default first.
+        lower: those of them of which less is better.
+        rule: how they are measured, in words.
+    """
+
+    kind: ClassVar[Kind]
+    metrics: ClassVar[tuple[str, ...]]
+    lower: ClassVar[tuple[str, ...]] = ()
+    rule: ClassVar[str]
+
+    # ---- what a task says
+
+    def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
+        """Raises a RefinezooError for a `model` or `training` that this task cannot make."""
+        known = [name for name in model_names() if task_of(name) == self.kind.task]
+        if model["class"] not in known:
+            raise RefinezooError(
+                f"model.class: expected {' or '.join(known)}, which do {self.kind.task}, received "
+                f"{model['class']!r}.{did_you_mean(model['class'], known)}"
+            )
+        if training.get("freeze"):
+            raise RefinezooError(
+                f"training: freeze: {training['freeze']!r} trains on stored features, which "
+                f"{self.kind.task} in a study does not. Leave it out; backbone_rate: 0 holds "
+                "efficientnet_lite0 fast."
+            )
+        self.augmentation(training.get("augmentation"))
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """What `training.augmentation` means, or None; this task knows none."""
+        if value:
+            raise RefinezooError(
+                f"training.augmentation: {self.kind.task} in a study has none. Say false."
+            )
+
+    def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The constructor arguments of the model: `model.config`, and what the data say."""
+        return dict(spec["model"]["config"])
+
+    def read(self, part: dict[str, Any], model: Any) -> Any:
+        """A labelled set to train on."""
+        raise NotImplementedError(f"{type(self).__name__} reads nothing.")
+
+    def read_test(self, part: dict[str, Any], model: Any) -> Any:
+        """The labelled set to measure on."""
+        return self.read(part, model)
+
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
+        """Batches of a set; `stream` is batch_size, steps an epoch and seed."""
+        raise NotImplementedError(f"{type(self).__name__} makes no batches.")
+
+    def unpaired(
+        self, data: Any, photos: Any, spec: dict[str, Any], model: Any, **stream: int
+    ) -> Any:
+        """Batches of labelled renders and unlabelled photos, for a method that adapts."""
+        raise RefinezooError(f"refiners: adapt: {self.kind.task} in a study has no such method.")
+
+    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+        """The metrics on the test set, and the predictions as JSON or None."""
+        raise NotImplementedError(f"{type(self).__name__} measures nothing.")
+
+    def count(self, data: Any) -> int:
+        """How many images a set has."""
+        return len(data)
+
+    def example(self, data: Any, row: int) -> Example:
+        """One image of a set."""
+        raise NotImplementedError(f"{type(self).__name__} shows nothing.")
+
+    def references(self, sets: dict[str, Any], test: dict[str, Any], model: Any) -> dict[str, Any]:
+        """What needs no training, to hold the metrics against: name -> metrics.
+
+        Args:
+            sets: those that the arms train on, by name.
+            test: the set to measure on.
+            model: the `model` section of the study.
+        """
+        return {}
+
+    def photo_size(self, model: dict[str, Any]) -> tuple[int, int] | None:
+        """Height and width to which a refiner that is fitted sees photos, if the task says any."""
+        return None
+
+    # ---- what follows
+
+    def prepare(
+        self, spec: dict[str, Any], optimizer: Callable[[], Any], sizes: Sequence[int], steps: int
+    ) -> Prepared:
+        """The model, compiled, and batches of each set, of so many images."""
+        stream = {"steps": steps, "seed": spec["seed"]}
+        if "adapt" in spec["sets"][0]:
+            return self._adapting(spec, batch_size=sizes[0], **stream)
+        model: Any = model_class(spec["model"]["class"])
+        model = model(**self.arguments(spec))
+        if spec["model"].get("init"):
+            model.start_from(spec["model"]["init"])
+        model.compile(optimizer())
+        parts = [
+            self.batches(self.read(part, model), spec, model, batch_size=size, **stream)
+            for part, size in zip(spec["sets"], sizes, strict=True)
+        ]
+        return Prepared(model, model, parts)
+
+    def _adapting(self, spec: dict[str, Any], **stream: int) -> Prepared:
+        """The method of `refiners.NAME.adapt`, which trains a model of the study's `model`."""
+        part = spec["sets"][0]
+        settings = dict(part["adapt"])
+        name = settings.pop("class")
+        cls: Any = model_class(name) if name in model_names() else None
+        if not hasattr(cls, "with_task"):
+            known = [each for each in model_names() if hasattr(model_class(each), "with_task")]
+            raise RefinezooError(
+                f"refiners: adapt.class: expected {' or '.join(known)}, received {name!r}."
+                + did_you_mean(name, known)
+            )
+        try:
+            model = cls.with_task(
+                spec["model"]["class"], self.arguments(spec), seed=spec["seed"], **settings
+            )
+        except (RefinezooError, TypeError, ValueError) as error:
+            raise RefinezooError(f"refiners: adapt: {name} does not take these: {error}") from None
+        model.compile()
+        data, photos = self.read(part, model), self.read(part["unlabelled"], model)
+        return Prepared(model, model, [self.unpaired(data, photos, spec, model, **stream)])
+
+    def answers(self, model: Any, images: Any) -> Any:
+        """What the kind predicts of images, by the model or by one that a method trained inside."""
+        if not hasattr(model, "predict_task"):
+            return model.predict(images, verbose=0)
+        found = model.predict_task(np.stack(images))
+        if not isinstance(found, dict):
+            return found
+        named = {name: found[name] for name in self.kind.outputs}
+        return named if len(named) > 1 else next(iter(named.values()))
+
+    def examples(self, data: Any, count: int) -> list[Example]:
+        """Images of a set, evenly spaced, so that none is chosen by its result."""
+        total = self.count(data)
+        return [self.example(data, row) for row in range(0, total, max(1, total // count))][:count]
+
+
+class ArrayTask(Task):
+    """A task whose sets fit into memory, as dicts of arrays: `image` and the targets.
+
+    Attributes:
+        targets: names of the arrays that the model learns to say.
+    """
+
+    targets: ClassVar[tuple[str, ...]]
+
+    def target(self, data: dict[str, np.ndarray]) -> Any:
+        """What the model's `fit` takes beside the images."""
+        found = {name: data[name] for name in self.targets}
+        return found if len(found) > 1 else found[self.targets[0]]
+
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
+        """Pairs of images and targets, in a new order each turn."""
+        from refinezoo.data.arrays import ArrayBatches
+
+        pair = (data["image"], self.target(data))
+        model.check_values(pair)
+        return self.augmented(ArrayBatches(pair, **stream), spec, model)
+
+    def unpaired(
+        self, data: Any, photos: Any, spec: dict[str, Any], model: Any, **stream: int
+    ) -> Any:
+        """Labelled renders and photos, of which the labels are left out."""
+        from refinezoo.data.arrays import UnpairedArrays
+
+        halves = UnpairedArrays(data, {"image": photos["image"]}, **stream)
+        return self.augmented(halves, spec, model)
+
+    def augmented(self, batches: Any, spec: dict[str, Any], model: Any) -> Any:
+        """The batches by `training.augmentation`, image and map alike, where the task has one."""
+        augmentation = self.augmentation(spec["training"]["augmentation"], model)
+        if augmentation is None:
+            return batches
+        from refinezoo.data.depth import AugmentedBatches
+
+        pair = ("image", self.targets[0])
+        return AugmentedBatches(batches, augmentation, seed=spec["seed"], pair=pair)
+
+    def count(self, data: Any) -> int:
+        """How many images a set has."""
+        return len(data["image"])
+
+    def example(self, data: Any, row: int) -> Example:
+        """One image of a set."""
+        return Example(f"{row}", data["image"][row], self.truth(data, row))
+
+    def truth(self, data: Any, row: int) -> Any:
+        """The answer that would be right for an image."""
+        return data[self.targets[0]][row]
+
+
+def folder_of(part: dict[str, Any]) -> Path:
+    """The dataset's folder, of a set that is one: of `folder`, `masks` or `street`.
+
+    Raises:
+        RefinezooError: the set is of another kind.
+    """
+    annotations, images = Path(part["annotations"]), Path(part["images"])
+    if not annotations.is_dir() or "digits" in part:
+        raise RefinezooError(
+            f"{part['name']}: expected the folder of a dataset, received another kind of set. Give "
+            "synthetic.folder and real.folders in the study file."
+        )
+    return images if annotations == images else images.parent
+
+
+def augmentation_of(value: Any, cls: Any, **fixed: Any) -> Any:
+    """What `training.augmentation` means: true, false or fields of a dataclass.
+
+    Raises:
+        RefinezooError: something else, or a field that the class does not have.
+    """
+    if value in (False, None):
+        return None
+    settings = {} if value is True else value
+    if not isinstance(settings, dict):
+        raise RefinezooError(
+            f"training.augmentation: expected true, false or a mapping, received {value!r}."
+        )
+    known = [name for name in cls.__dataclass_fields__ if name not in fixed]
+    for name in settings:
+        if name not in known:
+            raise RefinezooError(
+                f"training.augmentation.{name} is not known ({', '.join(known)})."
+                + did_you_mean(name, known)
+            )
+    chosen = {
+        name: tuple(inner) if isinstance(inner, list) else inner for name, inner in settings.items()
+    }
+    return cls(**chosen, **fixed)
