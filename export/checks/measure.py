@@ -1,15 +1,16 @@
 """Latency and peak memory of one exported file, in a process that does nothing else.
 
 `python -m refinezoo.export.checks.measure` is that process: neither Keras nor TensorFlow's Python
-is imported, so its peak memory is that of the runtime, the file and one image.
+is imported, unless a kind of your own does, so its peak memory is that of the runtime, the file and
+one image.
 """
 
-import importlib
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.registry import format_of
+from refinezoo.models.elsewhere import environment, import_modules, own_modules
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,14 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
         file = Path(scratch) / "image.npy"
         np.save(file, image)
         request = {"path": str(path), "image": str(file), "threads": threads, "runs": runs}
+        modules = own_modules(kinds_alone=True)  # registers them there too
         if (format_ := format_of(path)) is not None:
-            request["module"] = format_.write.__module__  # registers it there too
+            modules.append(format_.write.__module__)
         done = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(request)], capture_output=True, text=True
+            [sys.executable, "-m", __name__, json.dumps(request), *modules],
+            env=environment(modules),
+            capture_output=True,
+            text=True,
         )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
@@ -57,13 +63,12 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def main(request: str) -> None:
+def main(request: str, modules: Sequence[str] = ()) -> None:
     """Prints the measurement as JSON."""
     from refinezoo.export.runtimes.exported import open_exported
 
     asked = json.loads(request)
-    if "module" in asked:
-        importlib.import_module(asked["module"])
+    import_modules(modules)
     image = np.load(asked["image"])
     exported = open_exported(asked["path"], threads=asked["threads"])
     run = partial(predicted, exported)
@@ -95,4 +100,4 @@ def _peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.models.elsewhere import environment, import_modules, own_modules
 
 
 def in_tensorflow(write: Callable[..., Path]) -> Callable[..., Path]:
@@ -54,9 +55,10 @@ def _write_elsewhere(
             packed = Path(scratch) / "frames.npz"
             np.savez(packed, *frames)
             request["calibration"] = packed
+        modules = own_modules()
         done = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(request, default=_as_path)],
-            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            [sys.executable, "-m", __name__, json.dumps(request, default=_as_path), *modules],
+            env=environment(modules, KERAS_BACKEND="tensorflow"),
             capture_output=True,
             text=True,
         )
@@ -76,11 +78,12 @@ def _as_path(value: Any) -> str:
     return os.fspath(getattr(value, "json_path", value))
 
 
-def main(request: str) -> None:
+def main(request: str, modules: Sequence[str] = ()) -> None:
     """Loads the preset and calls the writer."""
     from refinezoo.export.registry import formats
     from refinezoo.models.presets import load_preset
 
+    import_modules(modules)
     asked = json.loads(request)
     options = asked["options"]
     if "calibration" in asked:
@@ -90,4 +93,4 @@ def main(request: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

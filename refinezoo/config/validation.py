@@ -49,7 +49,8 @@ def _worded(model: type[BaseModel], item: Any) -> str:
     if kind == "extra_forbidden":
         known = _keys(_model_at(model, location[:-1]))
         hint = did_you_mean(str(location[-1]), known)
-        return f"{path}: unknown key.{hint} Known keys here: {', '.join(known)}."
+        listed = f"Known keys here: {', '.join(known)}." if known else "No key is known here."
+        return f"{path}: unknown key.{hint} {listed}"
     if kind == "missing":
         return f"{path}: expected a value, received none. Add it."
     expected = {

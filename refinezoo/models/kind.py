@@ -73,6 +73,8 @@ class Kind:
         name: one word, as `refinezoo list --kind` takes it.
         task: what its models do, as a study's `model.task` takes it: the name of the kind's folder
             in `refinezoo/tasks`; nothing for what is not studied by itself.
+        study: where the class of `refinezoo.tasks.study.Task` is that says how a study trains and
+            measures its models, `"package.module.Class"`; it is imported when a study asks.
         outputs: what `predict` gives, name -> `Output`; a single one comes as a bare array.
         file_outputs: what an exported file gives beside or instead, where it differs.
         error_unit: what `difference`'s `max_abs_error` is measured in.
@@ -88,6 +90,7 @@ class Kind:
 
     name: ClassVar[str]
     task: ClassVar[str] = ""
+    study: ClassVar[str] = ""
     outputs: ClassVar[dict[str, Output]]
     file_outputs: ClassVar[dict[str, Output]] = {}
     error_unit: ClassVar[str]
@@ -156,12 +159,6 @@ class Kind:
     def words(self, model: Any, answer: Any) -> str:
         """An answer in a few words, as a caption."""
         raise NotImplementedError(f"kind {self.name} has no words.")
-
-    # ---- studies
-
-    def study(self) -> Any:
-        """How a study trains and measures: a class that follows `refinezoo.tasks.study.Task`."""
-        raise NotImplementedError(f"kind {self.name} is not studied.")
 
     # ---- what two models of the kind differ in
 

@@ -5,7 +5,6 @@ A class is registered by `@register` above it, in any module of `refinezoo.refin
 """
 
 import importlib
-import pkgutil
 import re
 from functools import cache
 from pathlib import Path
@@ -51,22 +50,26 @@ def register_kind(kind: Kind) -> Kind:
 
 def kinds() -> dict[str, Kind]:
     """All kinds by name; neither Keras nor TensorFlow is imported."""
-    from refinezoo import tasks
-
-    importlib.import_module("refinezoo.refiners.kind")
-    for module in pkgutil.iter_modules(tasks.__path__):
-        if module.ispkg:
-            importlib.import_module(f"refinezoo.tasks.{module.name}.kind")
+    for module in _kind_homes().values():
+        importlib.import_module(module)
     return dict(_KINDS)
 
 
-@cache
 def kind_names() -> list[str]:
     """The names of all kinds; no module of a kind is imported, which would import NumPy."""
+    return list(_kind_homes())
+
+
+@cache
+def _kind_homes() -> dict[str, str]:
+    """Every kind of the package, name -> the `kind.py` that registers it, found by its source."""
     root = Path(__file__).resolve().parents[1]
-    paths = [root / "refiners/kind.py", *sorted((root / "tasks").glob("*/kind.py"))]
-    texts = [path.read_text(encoding="utf-8") for path in paths]
-    return [name for text in texts for name in re.findall(r'^    name = "(\w+)"$', text, re.M)]
+    found = {}
+    for path in sorted(root.rglob("kind.py")):
+        for name in re.findall(r'^    name = "(\w+)"$', path.read_text(encoding="utf-8"), re.M):
+            parts = path.relative_to(root).with_suffix("").parts
+            found[name] = ".".join((PACKAGE, *parts))
+    return found
 
 
 def checked_kind_name(name: str) -> str:
@@ -93,21 +96,9 @@ def kind_named(name: str) -> Kind:
     return kinds()[checked_kind_name(name)]
 
 
-def own_modules() -> list[str]:
-    """The modules outside the package that registered a class or a kind, to import elsewhere.
-
-    Raises:
-        RefinezooError: one of them is the script that runs, which no other process can import.
-    """
-    registered = [*_REGISTERED.values(), *map(type, _KINDS.values())]
-    names = sorted({each.__module__ for each in registered})
-    names = [name for name in names if not name.startswith(f"{PACKAGE}.")]
-    if "__main__" in names:
-        raise RefinezooError(
-            "expected models and kinds of your own in a module that other processes can import, "
-            "received some of the script that runs. Move them into a file beside it, and import it."
-        )
-    return names
+def registered(*, kinds_alone: bool = False) -> list[type]:
+    """The classes of the models and kinds that are registered so far, by whomever."""
+    return [*([] if kinds_alone else _REGISTERED.values()), *map(type, _KINDS.values())]
 
 
 def task_of(class_name: str) -> str:

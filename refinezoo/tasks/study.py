@@ -1,6 +1,6 @@
 """What a study asks of a downstream task: to check, build, feed and measure a model.
 
-A kind names its task's part in `Kind.study`; `refinezoo.experiments.compare` asks nothing else.
+A kind names its task's class in `Kind.study`; `refinezoo.experiments.compare` asks nothing else.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,7 +6,6 @@ Modules named after it are imported first: they register tasks of the user's own
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import threading
@@ -19,6 +18,7 @@ from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.recipe import versions
 from refinezoo.experiments.compare.scheduler import PARENT_VARIABLE
 from refinezoo.files import write_json
+from refinezoo.models.elsewhere import import_modules
 from refinezoo.models.limits import within_limits
 
 
@@ -93,8 +93,7 @@ if __name__ == "__main__":
     from refinezoo.errors import RefinezooError
 
     try:
-        for name in sys.argv[2:]:
-            importlib.import_module(name)
+        import_modules(sys.argv[2:])
         main(sys.argv[1])
     except RefinezooError as error:
         sys.exit(f"error: {error}")

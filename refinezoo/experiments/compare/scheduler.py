@@ -13,7 +13,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from refinezoo.experiments.compare.recipe import usable_cores
-from refinezoo.models.registry import own_modules
+from refinezoo.models.elsewhere import environment, own_modules
 
 PARENT_VARIABLE = "REFINEZOO_STUDY_PARENT"
 
@@ -69,7 +69,7 @@ def run_all(
     waiting = deque(trainings)
     running: dict[subprocess.Popen, tuple[Training, float, BufferedWriter]] = {}
     failures: list[Failure] = []
-    environment = _environment(max(1, usable_cores() // jobs))
+    settings = _environment(max(1, usable_cores() // jobs))
     done, started_all = 0, time.monotonic()
     try:
         while waiting or running:
@@ -81,7 +81,7 @@ def run_all(
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
-                    env=environment,
+                    env=settings,
                 )
                 running[process] = (training, time.monotonic(), log)
                 say(f"{training.title}: training ({training.steps} steps), log in {training.log}")
@@ -119,21 +119,11 @@ def log_tail(path: Path, lines: int = 8) -> list[str]:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    roots = [_root(name) for name in own_modules()]
-    path = [*dict.fromkeys(roots), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        **os.environ,
-        **({"PYTHONPATH": os.pathsep.join(path)} if roots else {}),
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-        PARENT_VARIABLE: str(os.getpid()),
-    }
-
-
-def _root(module: str) -> str:
-    """The folder from which an imported module is found."""
-    file = Path(str(sys.modules[module].__file__)).resolve()
-    depth = module.count(".") + (file.name == "__init__.py")
-    return str(file.parents[depth])
+    return environment(
+        own_modules(),
+        TF_NUM_INTRAOP_THREADS=str(threads),
+        TF_NUM_INTEROP_THREADS=str(threads),
+        OMP_NUM_THREADS=str(threads),
+        TF_CPP_MIN_LOG_LEVEL=os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+        **{PARENT_VARIABLE: str(os.getpid())},
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from refinezoo.config import validate
@@ -24,4 +25,5 @@ def task_named(name: str, settings: dict[str, Any] | None = None) -> Task:
             f"model.task: expected one of {', '.join(sorted(known))}, received {name!r}."
             + did_you_mean(name, known)
         )
-    return validate(known[name].study(), settings or {}, "settings")
+    module, _, task = known[name].study.rpartition(".")
+    return validate(getattr(importlib.import_module(module), task), settings or {}, "settings")

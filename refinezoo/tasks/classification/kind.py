@@ -34,18 +34,13 @@ class ClassifierKind(Kind):
 
     name = "classifier"
     task = "classification"
+    study = "refinezoo.tasks.classification.study.ClassificationStudy"
     outputs = {"probability": PROBABILITY}
     file_outputs = {"label": LABEL, "probability": PROBABILITY}
     error_unit = "of probabilities"
     own_size = True
     gate = ("change of probability", 0.02)
     conveniences = Classifies
-
-    def study(self):
-        """`ClassificationStudy`."""
-        from refinezoo.tasks.classification.study import ClassificationStudy
-
-        return ClassificationStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to `label` and `probability`."""

@@ -29,6 +29,7 @@ class DepthKind(Kind):
 
     name = "depth"
     task = "depth"
+    study = "refinezoo.tasks.depth.study.DepthStudy"
     outputs = {"depth_m": Output("float32", ("H", "W", 1), "metres")}
     error_unit = "m"
     gate = ("relative change", 0.01)
@@ -46,12 +47,6 @@ class DepthKind(Kind):
         if not known.size:
             return "no depth"
         return f"{known.min():.1f} to {known.max():.1f} m, median {np.median(known):.1f} m"
-
-    def study(self):
-        """`DepthStudy`."""
-        from refinezoo.tasks.depth.study import DepthStudy
-
-        return DepthStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `depth_mm_bytes`, `tensor` to `depth_m`."""

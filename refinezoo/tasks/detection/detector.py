@@ -92,6 +92,16 @@ class Detector(Detects, Model):
         scale = np.array([width, height, width, height], "float32")
         return clip_boxes(boxes_xyxy * scale, height, width)
 
+    @property
+    def own_placing(self) -> list[str]:
+        """Those of `prepare` and `restore` that a subclass changed: no graph has a twin of them."""
+        cls = type(self)
+        changed = {
+            "prepare": cls.prepare is not Detector.prepare,
+            "restore": cls.restore is not Detector.restore,
+        }
+        return [name for name, is_changed in changed.items() if is_changed]
+
     def start_from(self, source: "Detector | str | os.PathLike | keras.Model") -> int:
         """Takes over what another model has learnt.
 

@@ -34,6 +34,7 @@ class DetectorKind(Kind):
 
     name = "detector"
     task = "detection"
+    study = "refinezoo.tasks.detection.study.DetectionStudy"
     outputs = {"boxes": Output("float32", ("keep", 4), "pixels", "x1, y1, x2, y2"), **_SCORES}
     file_outputs = {
         "boxes": Output(
@@ -68,12 +69,6 @@ class DetectorKind(Kind):
         _, names, scores = shown(model, answer)
         said = [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
         return "; ".join([*said[:3], *([f"{len(said) - 3} more"] if said[3:] else [])]) or "nothing"
-
-    def study(self):
-        """`DetectionStudy`."""
-        from refinezoo.tasks.detection.study import DetectionStudy
-
-        return DetectionStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to detections in pixels of the image sent."""

@@ -24,15 +24,12 @@ def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from refinezoo.tasks.detection.detector import Detector
-
-    for name in ("prepare", "restore"):
-        if getattr(type(model), name, None) is not getattr(Detector, name):
-            raise RefinezooError(
-                f"expected a detector that warps or letterboxes images, received "
-                f"{type(model).__name__} with a {name} of its own, which has no twin in the graph. "
-                "Write one in refinezoo/tasks/detection/signatures.py."
-            )
+    for name in model.own_placing:
+        raise RefinezooError(
+            f"expected a detector that warps or letterboxes images, received "
+            f"{type(model).__name__} with a {name} of its own, which has no twin in the graph. "
+            "Write one in refinezoo/tasks/detection/signatures.py."
+        )
     side = int(model.image_size)
     most = max(1, max_image_pixels // side**2)
     place = letterbox_to_square if model.letterbox else resize_to_square

@@ -21,17 +21,12 @@ class RangeKind(Kind):
 
     name = "range"
     task = "obstacle_range"
+    study = "refinezoo.tasks.obstacle_range.study.ObstacleRangeStudy"
     outputs = {"ranges_m": Output("float32", ("N",), "metres", "sectors from left to right")}
     error_unit = "m"
     own_size = True
     gate = ("relative change", 0.02)
     conveniences = PredictsRanges
-
-    def study(self):
-        """`ObstacleRangeStudy`."""
-        from refinezoo.tasks.obstacle_range.study import ObstacleRangeStudy
-
-        return ObstacleRangeStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to `ranges_m`."""

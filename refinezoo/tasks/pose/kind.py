@@ -52,18 +52,13 @@ class PoseKind(ClassifierKind):
 
     name = "pose"
     task = "pose"
+    study = "refinezoo.tasks.pose.study.PoseStudy"
     outputs = {
         "probability": PROBABILITY,
         "quaternion": Output("float32", (4,), order="w, x, y, z", limits=(-1, 1)),
     }
     file_outputs = {**ClassifierKind.file_outputs, "quaternion": outputs["quaternion"]}
     conveniences = PredictsPose
-
-    def study(self):
-        """`PoseStudy`."""
-        from refinezoo.tasks.pose.study import PoseStudy
-
-        return PoseStudy
 
     def draw(self, model, image, answer, truth=None):
         """The image with its class and the axes of the object, x red, y green, z blue.

@@ -31,6 +31,7 @@ class SegmenterKind(Kind):
 
     name = "segmenter"
     task = "segmentation"
+    study = "refinezoo.tasks.segmentation.study.SegmentationStudy"
     outputs = {"class_ids": Output("uint8", ("H", "W"), "index into class_names")}
     error_unit = "share of pixels"
     label_score = "mean IoU"
@@ -52,12 +53,6 @@ class SegmenterKind(Kind):
         counts = np.bincount(answer.ravel(), minlength=256)[: len(model.class_names)]
         largest = [k for k in np.argsort(-counts, kind="stable")[:3] if counts[k]]
         return ", ".join(f"{model.class_names[k]} {counts[k] / answer.size:.0%}" for k in largest)
-
-    def study(self):
-        """`SegmentationStudy`."""
-        from refinezoo.tasks.segmentation.study import SegmentationStudy
-
-        return SegmentationStudy
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `mask_bytes`, `tensor` to `class_ids`."""
