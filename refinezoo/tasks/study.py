@@ -136,7 +136,7 @@ class Task(Strict):
     ) -> Prepared:
         """The model, compiled, and batches of each set, of so many images."""
         stream = {"steps": steps, "seed": spec["seed"]}
-        if "adapt" in spec["sets"][0]:
+        if any("adapt" in part for part in spec["sets"]):
             return self._adapting(spec, batch_size=sizes[0], **stream)
         model: Any = model_class(spec["model"]["class"])
         model = model(**self.arguments(spec))

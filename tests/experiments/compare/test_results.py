@@ -39,6 +39,13 @@ def test_sentences_claim_no_more_than_the_seeds(differences, words):
     assert words in Gain("a", "b", "AP", differences).sentence()
 
 
+def test_less_is_better_where_the_task_says_so():
+    scores = {"x": {0: {"rmse": 0.3}, 1: {"rmse": 0.4}}, "y": {0: {"rmse": 0.1}, 1: {"rmse": 0.2}}}
+    (gain,) = gains([("y", "x")], ["x", "y"], ["rmse"], scores, lower=("rmse",))
+    assert gain.mean == pytest.approx(-0.2) and "better, beyond" in gain.sentence()
+    assert "worse, beyond" in Gain("a", "b", "rmse", (0.2, 0.21), lower=True).sentence()
+
+
 def test_gains_compare_with_the_first_arm_when_the_usual_names_are_absent():
     scores = {"x": {0: {"AP": 0.1}}, "y": {0: {"AP": 0.2}, 1: {"AP": 0.3}}}
     (gain,) = gains(None, ["x", "y"], ["AP"], scores)

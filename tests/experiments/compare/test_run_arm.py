@@ -1,5 +1,6 @@
 import json
 
+import keras
 import pytest
 
 import refinezoo
@@ -54,6 +55,17 @@ def test_half_of_each_batch_is_real_and_classes_follow_the_test_set(spec_folder)
     images, targets = mixed[0]
     assert images.shape == (4, 64, 64, 3) and len(targets) == 4
     assert detector.class_names == ["square", "disc"]
+
+
+def test_frozen_layers_feed_the_rest_with_stored_features(spec_folder):
+    spec = json.loads((spec_folder / "spec.json").read_text())
+    spec["training"] |= {"freeze": "conv4_3", "pictures": 8}
+    detector, upper, mixed = prepare(task_named("detection"), spec)
+    features, targets = mixed[0]
+    assert upper is not detector and upper.optimizer is not None and len(targets) == 4
+    maps = detector.network.get_layer("conv4_3").output.shape[1:]
+    assert any(part.shape[1:] == maps for part in keras.tree.flatten(features))
+    assert not detector.network.get_layer("conv4_3").trainable
 
 
 def test_augmentation_is_a_switch_or_a_mapping():
