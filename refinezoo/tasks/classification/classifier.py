@@ -1,6 +1,7 @@
 """Image classification with the task towers of PixelDA, standing alone, or on ImageNet features."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -46,7 +47,7 @@ class Classifier(Classifies, SupervisedModel):
         >>> classifier.fit(images, labels, batch_size=16, epochs=5)
     """
 
-    kind: Kind = CLASSIFIER
+    kind: ClassVar[Kind] = CLASSIFIER
     quaternion = False
 
     def __init__(

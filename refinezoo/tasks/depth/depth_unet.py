@@ -6,6 +6,7 @@ Trained on synthetic pairs it is T2Net's baseline `all-synthetic`, on refined on
 real ones `all-real`. Reference: Zheng et al. 2018, arXiv 1808.01454.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,6 +28,10 @@ from refinezoo.training.start import slow_backbone, start_backbone
 
 class DepthPredictor:
     """Mixin of models with a `depth_inference`: images in [-1, 1] to depth in metres."""
+
+    depth_inference: keras.Model
+    max_depth: float
+    predict_in_steps: Callable
 
     def predict_depth(self, images: np.ndarray, batch_size: int = 8) -> np.ndarray:
         """Depth of images of any size; T2Net looks at the raw photo, its translator rests.

@@ -36,10 +36,16 @@ class DepthKind(Kind):
     conveniences = PredictsDepth
 
     def draw(self, model, image, answer, truth=None):
-        """Metres as colours, near red to far blue, missing black."""
+        """The image over its metres as colours, near red to far blue, missing black."""
+        import cv2
+
         from refinezoo.data.drawing import depth_colours, shown_at
 
-        return shown_at(depth_colours(truth if answer is None else answer, model.max_depth))
+        above = shown_at(image)
+        colours = depth_colours(truth if answer is None else answer, model.max_depth)
+        # Nearest: holes stay black and do not mix with what is known.
+        below = cv2.resize(colours, above.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        return np.concatenate([above, below])
 
     def words(self, model, answer):
         """Nearest, median and farthest."""

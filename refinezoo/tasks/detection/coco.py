@@ -1,10 +1,15 @@
 """Detections as COCO has them."""
 
+from collections.abc import Callable, Sequence
+
 from refinezoo.errors import RefinezooError
 
 
 class Detects:
     """`detect` and `evaluate_coco`, over `predict`: of detectors and of their exported files."""
+
+    class_names: Sequence[str]
+    predict: Callable
 
     def detect(self, dataset, batch_size: int = 8) -> list[dict]:
         """COCO result dicts for a `CocoDataset`, in its own category ids.

@@ -39,10 +39,10 @@ def region_anchors(
     Returns:
         float32 [cells * cells * 42, 4] (centre x, centre y, w, h), fractions of the image.
     """
-    ratios, scales = np.asarray(ratios, "float64"), np.asarray(scales, "float64")
-    width = np.round(np.sqrt(STRIDE**2 / ratios))
-    one = np.stack([width, np.round(width * ratios)], axis=-1)
-    sizes = (one[:, None] * scales[None, :, None]).reshape(-1, 2)
+    shapes, cells = np.asarray(ratios, "float64"), np.asarray(scales, "float64")
+    width = np.round(np.sqrt(STRIDE**2 / shapes))
+    one = np.stack([width, np.round(width * shapes)], axis=-1)
+    sizes = (one[:, None] * cells[None, :, None]).reshape(-1, 2)
     return grid_anchors(image_size // STRIDE, sizes / image_size, STRIDE / image_size)
 
 

@@ -8,6 +8,8 @@ Reference:
     Ren et al., Faster R-CNN, arXiv 1506.01497, section 3.2, approximate joint training.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -29,6 +31,8 @@ class TwoStageTraining:
         rpn_batch: anchors of each image that the first stage trains on.
         roi_batch: regions of each image that the second stage trains on.
     """
+
+    propose: Any
 
     def prepare_losses(self) -> None:
         """Makes what `compute_loss` needs beside the networks."""

@@ -37,7 +37,7 @@ class DetectionStudy(Task):
         """A COCO set; its images are read when they are needed."""
         return CocoDataset.load(part["annotations"], part["images"])
 
-    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: Any) -> Any:
         """Augmented images with encoded boxes."""
         augmentation = self.augmentation(spec["training"]["augmentation"])
         return DetectionBatches(data, model, augmentation=augmentation, **stream)

@@ -113,7 +113,7 @@ class YOLOv3(Detector):
         self.ignore_threshold = float(ignore_threshold)
         self.max_boxes = int(max_boxes)
         if anchors is None:
-            anchors = np.array(PAPER_ANCHORS) * (self.image_size / _PAPER_SIZE)
+            anchors = (np.array(PAPER_ANCHORS) * (self.image_size / _PAPER_SIZE)).tolist()
         self.anchors = _checked_anchors(anchors)
         self.network = yolov3_network(
             len(self.class_names),

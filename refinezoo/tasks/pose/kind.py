@@ -34,17 +34,20 @@ AXES = ((230, 60, 0), (0, 190, 60), (40, 90, 255))
 
 
 def draw_axes(canvas: np.ndarray, quaternion: np.ndarray, colours: Any) -> None:
-    """Draws the axes that a unit quaternion (w, x, y, z) turns, from the middle, in place."""
+    """Draws the axes that a unit quaternion (w, x, y, z) turns, from the middle, in place.
+
+    The camera's x points right and its y up.
+    """
     import cv2
 
     w, x, y, z = (float(value) for value in quaternion)
     across = (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y))
-    down = (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x))
+    up = (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x))
     middle, length = np.array(canvas.shape[1::-1]) / 2, min(canvas.shape[:2]) / 3
-    for step, colour in zip(zip(across, down, strict=True), colours, strict=True):
-        tip = middle + length * np.array(step)
-        ends = [tuple(int(value) for value in point) for point in (middle, tip)]
-        cv2.arrowedLine(canvas, *ends, colour, 2, cv2.LINE_AA)
+    for right, above, colour in zip(across, up, colours, strict=True):
+        tip = middle + length * np.array([right, -above])
+        start, end = ([int(value) for value in point] for point in (middle, tip))
+        cv2.arrowedLine(canvas, start, end, colour, 2, cv2.LINE_AA)
 
 
 class PoseKind(ClassifierKind):
