@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 
 from refinezoo import load
-from refinezoo.data import list_images, read_image, write_image
+from refinezoo.data import CocoDataset, list_images, read_image, write_image
 from refinezoo.experiments.compare.run_arm import main as run_arm
-from refinezoo.experiments.compare.tasks import Detection
 from refinezoo.files import write_json
 
 HERE = Path(__file__).parent
@@ -124,10 +123,10 @@ def main():
     seeds = parser.parse_args().seeds
     test = {"name": "train_and_val", "annotations": str(looked_at())}
     test["images"] = str(PHOTOS / "images")
-    values = {}
+    photos, values = CocoDataset.load(test["annotations"], test["images"]), {}
     for arm in ARMS:
         detectors = [load(STUDY / "arms" / arm / f"seed_{seed}" / "preset") for seed in seeds]
-        values[arm] = [Detection().evaluate(model, test)[0]["AP50"] for model in detectors]
+        values[arm] = [model.evaluate_coco(photos)["AP50"] for model in detectors]
         print(arm, *(f"{value:.3f}" for value in values[arm]), flush=True)
     for name in (*VARIANTS, "transport_lab"):
         folder = OUT / "sets" / name
