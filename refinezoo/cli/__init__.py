@@ -2,6 +2,13 @@
 
 # ruff: noqa: F401, I001  (verbs register themselves, in the order in which --help shows them)
 from refinezoo.cli.app import app, main
-from refinezoo.cli import zoo_verbs, data_verbs, dataset_verbs, study_verbs, serving_verbs
+from refinezoo.cli import (
+    zoo_verbs,
+    data_verbs,
+    dataset_verbs,
+    study_verbs,
+    model_verbs,
+    serving_verbs,
+)
 
 __all__ = ["app", "main"]

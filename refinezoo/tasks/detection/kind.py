@@ -53,13 +53,13 @@ class DetectorKind(Kind):
     conveniences = Detects
 
     def draw(self, model, image, answer, truth=None):
-        """Boxes that `shown` takes: green where right, else red; true ones are white."""
+        """Boxes that `shown` takes: green where right, red where wrong; true ones are white."""
         from refinezoo.tasks.detection.pictures import drawn_boxes
 
         nothing = (np.zeros((0, 4)), [], [])
         return drawn_boxes(
             image,
-            nothing[:2] if truth is None else shown(model, truth)[:2],
+            None if truth is None else shown(model, truth)[:2],
             nothing if answer is None else shown(model, answer),
             side=320,
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from refinezoo.data.drawing import RIGHT, TRUTH, WRONG, shown_at, tag
+from refinezoo.data.drawing import PLAIN, RIGHT, TRUTH, WRONG, shown_at, tag
 from refinezoo.data.images import write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection.boxes import pairwise_iou, xywh_to_xyxy
@@ -59,12 +59,15 @@ def write_pictures(
     return paths
 
 
-def drawn_boxes(image: np.ndarray, truth: tuple, found: tuple, side: int = _SIDE) -> np.ndarray:
+def drawn_boxes(
+    image: np.ndarray, truth: tuple | None, found: tuple, side: int = _SIDE
+) -> np.ndarray:
     """A picture with boxes and words in it, its longer side `side` pixels.
 
     Args:
         image: uint8 [H, W, 3] RGB.
-        truth: boxes xyxy [N, 4] in pixels of the picture and N class names.
+        truth: boxes xyxy [N, 4] in pixels of the picture and N class names; None where it is not
+            known, and so nothing is called right or wrong.
         found: boxes xyxy [M, 4], M class names and M scores.
         side: pixels.
 
@@ -72,14 +75,14 @@ def drawn_boxes(image: np.ndarray, truth: tuple, found: tuple, side: int = _SIDE
         uint8 [H', W', 3] RGB.
     """
     scale, canvas = side / max(image.shape[:2]), shown_at(image, side)
-    true_boxes, true_names = truth
+    true_boxes, true_names = truth or ((), ())
     for box, name in zip(true_boxes, true_names, strict=True):
         _draw(canvas, np.asarray(box) * scale, name, TRUTH, below=True)
     boxes, names, scores = found
     overlap = pairwise_iou(np.reshape(boxes, (-1, 4)), np.reshape(true_boxes, (-1, 4)))
     for box, name, score, row in zip(boxes, names, scores, overlap, strict=True):
         right = any(row[k] >= 0.5 and true_names[k] == name for k in range(len(true_names)))
-        colour = RIGHT if right else WRONG
+        colour = PLAIN if truth is None else RIGHT if right else WRONG
         _draw(canvas, np.asarray(box) * scale, f"{name} {score:.2f}", colour, below=False)
     return canvas
 

@@ -1,0 +1,58 @@
+"""What a model of any kind is worth on a labelled dataset, by the metrics of its kind's studies."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.compare.tasks import task_named
+
+
+def evaluate(
+    model: Any, dataset: str | os.PathLike, images: str | os.PathLike | None = None
+) -> dict[str, Any]:
+    """Measures a model, or an exported file, on labelled photos.
+
+    Args:
+        model: of any kind that a study trains: a detector, segmenter, classifier, depth network...
+        dataset: the labelled dataset: a folder of a layout in docs/datasets.md, or a COCO file.
+        images: folder of the pictures of a COCO file, if they do not lie beside it.
+
+    Returns:
+        `metrics` (name -> value), `lower_is_better` (names of metrics), `rule` (how they are
+        measured), `images` (how many), and `predictions`: detections as COCO results, or None.
+
+    Raises:
+        RefinezooError: the kind is not measured by labels, or the dataset cannot be read as what
+            the model predicts.
+    """
+    task = _task_of(model)
+    path = Path(dataset)
+    if not path.exists():
+        raise RefinezooError(f"expected a labelled dataset, received {path}, which does not exist.")
+    part = {"name": path.name, "annotations": str(path), "images": str(images or _beside(path))}
+    data = task.read_test(part, model)
+    metrics, predictions = task.evaluate(model, data)
+    return {
+        "metrics": metrics,
+        "lower_is_better": [name for name in task.lower if name in metrics],
+        "rule": task.rule,
+        "images": task.count(data),
+        "predictions": predictions,
+    }
+
+
+def _beside(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _task_of(model: Any) -> Any:
+    kind = getattr(model, "kind", None)
+    if kind is None or not kind.task:
+        what = f"a {kind.name}" if kind else type(model).__name__
+        raise RefinezooError(
+            "expected a model that labels measure (a detector, segmenter, depth network, "
+            f"classifier ...), received {what}. What a refiner gains is measured by `refinezoo "
+            "compare STUDY.yaml`: docs/studies.md."
+        )
+    return task_named(kind.task)
