@@ -6,8 +6,8 @@ import numpy as np
 
 from refinezoo.data.digits import CLASSES, load_digits
 from refinezoo.errors import RefinezooError
+from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.classification.kind import CLASSIFIER
-from refinezoo.tasks.study import ArrayTask
 
 
 class ClassificationStudy(ArrayTask):

@@ -9,8 +9,9 @@ from refinezoo.data.depth import read_depth_folder
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.models.base import bound_arguments
 from refinezoo.models.registry import model_class
+from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.depth.kind import DEPTH
-from refinezoo.tasks.study import ArrayTask, augmentation_of, folder_of
+from refinezoo.tasks.study import augmentation_of, folder_of
 
 
 class DepthStudy(ArrayTask):

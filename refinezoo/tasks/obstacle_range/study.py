@@ -10,10 +10,11 @@ from refinezoo.data.depth import read_depth_folder
 from refinezoo.models.base import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.scenes.street.forest import FIELD_OF_VIEW, ForestWorld
+from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.obstacle_range.flight import mean_flight
 from refinezoo.tasks.obstacle_range.kind import RANGE
 from refinezoo.tasks.obstacle_range.obstacle_range import sector_ranges
-from refinezoo.tasks.study import ArrayTask, folder_of
+from refinezoo.tasks.study import folder_of
 
 
 class ObstacleRangeStudy(ArrayTask):

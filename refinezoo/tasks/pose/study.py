@@ -6,8 +6,9 @@ import numpy as np
 
 from refinezoo.data.pose_files import pose_class_names, read_pose_folder
 from refinezoo.metrics.pose import angle_error_degrees
+from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.pose.kind import POSE
-from refinezoo.tasks.study import ArrayTask, folder_of
+from refinezoo.tasks.study import folder_of
 
 
 class PoseStudy(ArrayTask):

@@ -6,8 +6,9 @@ import numpy as np
 
 from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentation_folder
 from refinezoo.errors import RefinezooError
+from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.segmentation.kind import SEGMENTER
-from refinezoo.tasks.study import ArrayTask, augmentation_of, folder_of
+from refinezoo.tasks.study import augmentation_of, folder_of
 
 
 class SegmentationStudy(ArrayTask):
