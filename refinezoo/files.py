@@ -182,13 +182,13 @@ def contained(name: str | os.PathLike, root: str | os.PathLike) -> Path:
     path, base = Path(root, name), os.path.realpath(root)
     odd = os.path.isabs(name) or "\0" in str(name)
     try:
-        os.fsencode(name)
-    except UnicodeEncodeError:  # half of a character, which no file is called
+        odd = odd or max(map(len, os.fsencode(name).split(b"/"))) > 255  # no file is called that
+    except UnicodeEncodeError:  # half of a character
         odd = True
     if odd or not os.path.realpath(path).startswith(base.rstrip("/") + "/"):
         raise RefinezooError(
-            f"expected a path inside {str(root)!r}, received {str(name)!r}, which leads out of it. "
-            "Correct the file that names it, or put the files themselves where links are."
+            f"expected a path inside {str(root)!r}, received {str(name)[:200]!r}, which leads "
+            "out of it. Correct the file that names it, or put files themselves where links are."
         )
     return path
 
