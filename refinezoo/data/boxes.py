@@ -1,4 +1,4 @@
-"""Whether boxes are those of their pictures: in pixels, of this size, x, y, width, height."""
+"""Boxes within their pictures, and whether they are theirs: in pixels, x, y, width, height."""
 
 from collections.abc import Sequence
 
@@ -38,3 +38,11 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
             "or not x, y, width, height. Correct them."
         )
     return ""
+
+
+def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:
+    """float32 [N, 4], xyxy in pixels, clipped to the picture; boxes without area left out."""
+    boxes = np.asarray(rows, np.float32).reshape(-1, 4)
+    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    return boxes[(boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)]

@@ -12,10 +12,10 @@ import numpy as np
 
 from refinezoo.data.boxes import misfit
 from refinezoo.data.coco_file import CocoFile, Id, read_coco
-from refinezoo.data.coco_names import locate, picture_folders
+from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import Header, read_header
+from refinezoo.data.formats import recognise
 from refinezoo.data.images import read_image
-from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _log = logging.getLogger(__name__)
@@ -185,8 +185,6 @@ def read_with_files(
     """
     path = Path(source)
     if path.is_dir() and not (path / "annotations.json").is_file():
-        from refinezoo.data.formats import recognise
-
         layout = recognise(path)
         document = layout.format.document(layout)
         if document is None:
@@ -199,55 +197,10 @@ def read_with_files(
         files = {number: path / row["file_name"] for number, row in coco.checked().images.items()}
     else:
         path = path / "annotations.json" if path.is_dir() else path
-        coco = read_coco(path).checked()
-        files, missing = locate_pictures(coco, path, image_folder)
-        if missing:
-            raise RefinezooError(
-                f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
-                f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
-                "image_folder, or remove these entries from the file."
-            )
+        coco, files = rows_and_pictures(path, image_folder)
     if not files:
         raise RefinezooError(f"{path}: expected pictures, received a file that names none.")
     return coco, files, path
-
-
-def dataset_root(annotations: Path) -> Path:
-    """The folder of the dataset of a COCO file: its own, or the one above `annotations/`."""
-    above = annotations.parent.name.lower() in ("annotations", "annotation", "labels", "coco")
-    return annotations.parent.parent if above else annotations.parent
-
-
-def locate_pictures(
-    coco: CocoFile, path: Path, image_folder: str | os.PathLike | None = None
-) -> tuple[dict[Id, Path], list[str]]:
-    """The file of each picture of a COCO file, and the names of those that are not there.
-
-    Args:
-        coco: the file's content.
-        path: where it lies.
-        image_folder: where the pictures lie; by default the dataset's folder.
-
-    Raises:
-        RefinezooError: a name leads out of the dataset.
-    """
-    root = dataset_root(path) if image_folder is None else Path(image_folder)
-    tree = read_tree(root)
-    try:
-        place = path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        place = path.name
-    folders, files, missing = picture_folders(place), {}, []
-    for number, row in coco.images.items():
-        try:
-            found = locate(row["file_name"], folders, tree.find, root)
-        except RefinezooError as error:
-            raise RefinezooError(f"{path} {error}") from None
-        if found is None:
-            missing.append(row["file_name"])
-        else:
-            files[number] = root / found
-    return files, missing
 
 
 def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:

@@ -15,8 +15,9 @@ import numpy as np
 
 from refinezoo import __version__
 from refinezoo.config import read_json
-from refinezoo.data.coco import dataset_root, load_with_rows
+from refinezoo.data.coco import load_with_rows
 from refinezoo.data.coco_file import CocoFile
+from refinezoo.data.coco_pictures import dataset_root
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_folder, check_apart, check_room, plain_name, sha256, write_json
 

@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
 from refinezoo.data.formats.layout import Layout
@@ -102,9 +103,7 @@ def list_images(source: str | os.PathLike) -> list[Path]:
         return recognise(path).pictures()
     if path.is_file():
         if path.suffix.lower() == ".json":
-            from refinezoo.data.coco import CocoDataset
-
-            return [record.path for record in CocoDataset.load(path).records]
+            return list(rows_and_pictures(path)[1].values())
         return [path]
     if glob.has_magic(str(source)):
         return matching(str(source))

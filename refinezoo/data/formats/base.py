@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from refinezoo.data.coco_file import read_coco
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.data.depth_files import DEPTH_SUFFIXES
@@ -172,11 +170,3 @@ def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
                 if tree and file:
                     found[kind].setdefault(path, tree.root / file)
     return found
-
-
-def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:
-    """float32 [N, 4], xyxy in pixels, clipped to the picture; boxes without area left out."""
-    boxes = np.asarray(rows, np.float32).reshape(-1, 4)
-    boxes = boxes[np.isfinite(boxes).all(axis=1)]
-    boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
-    return boxes[(boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)]

@@ -6,16 +6,28 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from refinezoo.data.boxes import as_boxes
 from refinezoo.data.decode import read_header
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
 
-if TYPE_CHECKING:
-    from refinezoo.data.formats.base import DatasetFormat
+
+class Boxed(Protocol):
+    """What a layout asks of the format that found it (`DatasetFormat`)."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]: ...
+
+    def document(self, layout: Layout) -> dict[str, Any] | None: ...
+
+    def problems(self, layout: Layout) -> list[str]: ...
+
 
 _SHOWN = 6
 
@@ -41,7 +53,7 @@ class Layout:
     """
 
     tree: Tree
-    format: DatasetFormat
+    format: Boxed
     renders: list[str] = field(default_factory=list)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     carried: list[str] = field(default_factory=list)
@@ -96,8 +108,6 @@ class Layout:
 
     def boxes(self, name: str, width: int, height: int) -> np.ndarray:
         """The labelled boxes of a picture: float32 [N, 4], xyxy, pixels, clipped."""
-        from refinezoo.data.formats.base import as_boxes
-
         return as_boxes(self.format.boxes(self, name, width, height), width, height)
 
     def pictures(self) -> list[Path]:

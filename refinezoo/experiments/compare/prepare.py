@@ -344,7 +344,7 @@ class Preparation:
 
     def images_of(self, annotations: Path, images: str | None) -> Path:
         """Where the pictures of a dataset lie: as given, else in its folder."""
-        from refinezoo.data.coco import dataset_root
+        from refinezoo.data.coco_pictures import dataset_root
 
         if images is not None:
             return self.path(images, "real.images")

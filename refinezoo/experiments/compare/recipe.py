@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from refinezoo.data.coco import locate_pictures
 from refinezoo.data.coco_file import read_coco
+from refinezoo.data.coco_pictures import locate_pictures
 from refinezoo.data.tree import read_tree
 from refinezoo.files import sha256
 

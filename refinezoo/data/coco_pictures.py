@@ -1,0 +1,70 @@
+"""The pictures of a COCO file: where its dataset lies, and which file each row means."""
+
+import os
+from pathlib import Path
+
+from refinezoo.data.coco_file import CocoFile, Id, read_coco
+from refinezoo.data.coco_names import locate, picture_folders
+from refinezoo.data.tree import read_tree
+from refinezoo.errors import RefinezooError
+
+
+def rows_and_pictures(
+    path: Path, image_folder: str | os.PathLike | None = None
+) -> tuple[CocoFile, dict[Id, Path]]:
+    """The checked rows of a COCO file, and the file of each picture.
+
+    Args:
+        path: the file.
+        image_folder: where the pictures lie; by default the dataset's folder.
+
+    Raises:
+        RefinezooError: rows without a meaning, missing pictures, names that lead out.
+    """
+    coco = read_coco(path).checked()
+    files, missing = locate_pictures(coco, path, image_folder)
+    if missing:
+        raise RefinezooError(
+            f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
+            f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
+            "image_folder, or remove these entries from the file."
+        )
+    return coco, files
+
+
+def dataset_root(annotations: Path) -> Path:
+    """The folder of the dataset of a COCO file: its own, or the one above `annotations/`."""
+    above = annotations.parent.name.lower() in ("annotations", "annotation", "labels", "coco")
+    return annotations.parent.parent if above else annotations.parent
+
+
+def locate_pictures(
+    coco: CocoFile, path: Path, image_folder: str | os.PathLike | None = None
+) -> tuple[dict[Id, Path], list[str]]:
+    """The file of each picture of a COCO file, and the names of those that are not there.
+
+    Args:
+        coco: the file's content.
+        path: where it lies.
+        image_folder: where the pictures lie; by default the dataset's folder.
+
+    Raises:
+        RefinezooError: a name leads out of the dataset.
+    """
+    root = dataset_root(path) if image_folder is None else Path(image_folder)
+    tree = read_tree(root)
+    try:
+        place = path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        place = path.name
+    folders, files, missing = picture_folders(place), {}, []
+    for number, row in coco.images.items():
+        try:
+            found = locate(row["file_name"], folders, tree.find, root)
+        except RefinezooError as error:
+            raise RefinezooError(f"{path} {error}") from None
+        if found is None:
+            missing.append(row["file_name"])
+        else:
+            files[number] = root / found
+    return files, missing
