@@ -50,8 +50,8 @@ def list_models(
         root: where the zoo's configs lie; the package's own by default.
 
     Returns:
-        One dict an entry: name, kind, summary, class, weights_bytes, weights_sha256, licence
-        and results (a list of dicts; each number has its recipe in `info(name)`).
+        One dict an entry: name, version, kind, summary, class, weights_bytes, weights_sha256,
+        licence and results (a list of dicts; each number has its recipe in `info(name)`).
     """
     if kind is not None:
         checked_kind_name(kind)
@@ -63,6 +63,7 @@ def list_models(
         rows.append(
             {
                 "name": entry.name,
+                "version": entry.version,
                 "kind": entry.kind,
                 "summary": entry.summary,
                 "class": entry.class_name,

@@ -47,9 +47,14 @@ class Result(Strict):
 
 
 class ZooEntry(Strict):
-    """One zoo entry: what it is, where it comes from, what it measured and where it ends."""
+    """One zoo entry: what it is, where it comes from, what it measured and where it ends.
+
+    `version` grows when better weights take the place of others; those are in the package's older
+    releases.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.]*$")
+    version: int = Field(1, ge=1)
     kind: str
     summary: Annotated[str, Field(min_length=1, max_length=300)]
     class_name: str = Field(alias="class")

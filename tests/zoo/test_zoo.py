@@ -50,9 +50,19 @@ def test_list_and_info(tiny_zoo):
     assert row["weights_bytes"] == path.stat().st_size
     assert row["weights_sha256"] == refinezoo.files.sha256(path)
     assert row["class"] == "Tiny" and row["results"][0]["value"] == 0.5
+    assert row["version"] == 1
     assert zoo.list_models("x*", root=root) == []
     assert zoo.list_models(kind="depth", root=root) == []
     assert zoo.info("tiny", root=root)["recipe"]["command"] == "make tiny"
+
+
+def test_better_weights_take_the_place_of_others_as_another_version(tiny_zoo, tiny_class, tmp_path):
+    root, _ = tiny_zoo
+    better = presets.save_to_preset(tiny_class(filters=4), tmp_path / "better")
+    zoo.add_entry(better, {**VALUES, "version": 2}, root=root)
+    (row,) = zoo.list_models(root=root)
+    assert row["version"] == zoo.info("tiny", root=root)["version"] == 2
+    assert zoo.load("tiny", root=root).arguments["filters"] == 4
 
 
 def test_nothing_is_listed_that_cannot_be_loaded(tiny_zoo):
