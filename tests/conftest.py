@@ -13,6 +13,65 @@ for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_TH
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+# Arguments of a small model of each registered class; one without any fails the contracts.
+SMALL = {
+    "CycleGAN": {"image_size": 32, "width": 4, "blocks": 1},
+    "CycleGANForegroundBackground": {
+        "image_size": 32,
+        "width": 4,
+        "blocks": 1,
+        "upsampling": "resize",
+        "residual": True,
+        "colour": "match",
+        "colour_photos": 3,
+    },
+    "FDA": {"photos": 3},
+    "PopulationTransport": {},
+    "Reinhard": {"photos": 3},
+    "SimGAN": {"image_size": 32, "width": 4, "blocks": 1, "discriminator_width": 6},
+    "PixelDA": {"image_size": 32, "width": 4, "blocks": 1, "tower_width": 0.1},
+    "T2Net": {"width": 4, "blocks": 1},
+    "DepthUNet": {"width": 4},
+    "Classifier": {"class_names": ["milk", "juice"], "image_size": 32, "width": 0.1},
+    "PoseTower": {"class_names": ["milk", "juice"], "image_size": 64, "width": 0.1},
+    "DeepLabV2": {
+        "class_names": ["sky", "road", "car"],
+        "width": 0.0625,
+        "depth": 0.1,
+        "rates": [1, 2],
+        "backbone": "vgg16_aspp",
+        "image_size": (32, 48),
+    },
+    "ObstacleRange": {"image_size": (32, 64), "sectors": 4, "width": 0.25},
+    "PVANET": {
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.0625,
+        "head_units": 16,
+        "anchor_scales": [1, 2, 3],
+        "anchor_ratios": [0.5, 1, 2],
+        "candidates": 50,
+        "proposals": 12,
+        "keep": 10,
+        "score_threshold": 0.05,
+    },
+    "SSD300": {
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.0625,
+        "batch_norm": True,
+        "keep": 10,
+    },
+    "YOLOv3": {
+        "class_names": ["milk", "juice"],
+        "image_size": 64,
+        "width": 0.05,
+        "depth": 0.1,
+        "keep": 10,
+        "score_threshold": 0.05,
+    },
+}
+
 
 def pytest_collection_modifyitems(items):
     """On another backend, skips the tests marked `tensorflow` or `once`."""
@@ -142,3 +201,21 @@ def toy_backbone():
         return keras.Model(images, maps, name="toy_backbone")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def small_model():
+    """`small_model("FDA", photos)`: a small model of a registered class, adapted where it can be.
+
+    Further arguments are the constructor's; `photos` and `renders` are what `adapt` takes.
+    """
+    from refinezoo.models.registry import model_class
+
+    def make(name, photos=None, renders=None, **changes):
+        model = model_class(name)(**{**SMALL[name], **changes})
+        if photos is not None and getattr(model, "colour", model) is not None:
+            if hasattr(model, "adapt"):
+                model.adapt(photos, renders=renders)
+        return model
+
+    return make

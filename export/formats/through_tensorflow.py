@@ -49,7 +49,7 @@ def _write_elsewhere(
     from refinezoo.models.presets import save_to_preset
 
     with tempfile.TemporaryDirectory() as scratch:
-        preset = save_to_preset(model, Path(scratch) / "preset", half=False)
+        preset = save_to_preset(model, Path(scratch) / "preset", half=False, training=False)
         request = {"format": write.__name__, "preset": preset, "path": path, "options": options}
         if (frames := options.pop("calibration", None)) is not None:
             packed = Path(scratch) / "frames.npz"

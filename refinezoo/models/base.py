@@ -33,6 +33,7 @@ class Model(keras.Model):
         mixed_sizes: whether one batch of `predict` may hold images of different sizes.
         preset_name: the name of the zoo entry or preset folder it was loaded from, or None.
         weights_sha256: of the weights file it was loaded from, or None.
+        training_files: what only training needs of that preset, until `compile` has read it.
     """
 
     kind: ClassVar[Kind]
@@ -41,6 +42,7 @@ class Model(keras.Model):
     mixed_sizes = False
     preset_name: str | None = None
     weights_sha256: str | None = None
+    training_files: Any = None
     inference_network: keras.Model
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
@@ -161,18 +163,36 @@ class Model(keras.Model):
         """The functional model whose weights a preset holds."""
         return self.inference_network
 
-    def save_to_preset(self, folder: str | os.PathLike, *, half: bool = True) -> Path:
-        """Writes config, weights and checksum to `folder`; `refinezoo.load(folder)` reads it."""
+    def training_part(self) -> tuple[int, dict[str, keras.Model]]:
+        """Steps trained, and the networks that training needs beside `preset_network`, by name."""
+        return 0, {}
+
+    def start_from_inference(self) -> tuple[str, ...]:
+        """Fills what a preset's inference weights can of the other networks; their names."""
+        return ()
+
+    def save_to_preset(
+        self, folder: str | os.PathLike, *, half: bool = True, training: bool = True
+    ) -> Path:
+        """Writes config, weights and checksums to `folder`; `refinezoo.load(folder)` reads it.
+
+        See `refinezoo.models.presets.save_to_preset`.
+        """
         from refinezoo.models.presets import save_to_preset
 
-        return save_to_preset(self, folder, half=half)
+        return save_to_preset(self, folder, half=half, training=training)
 
     @classmethod
-    def from_preset(cls, folder: str | os.PathLike, weights: str | None = "pretrained") -> "Model":
-        """The model of a preset folder, which must be of this class."""
+    def from_preset(
+        cls,
+        folder: str | os.PathLike,
+        weights: str | None = "pretrained",
+        arguments: dict[str, Any] | None = None,
+    ) -> "Model":
+        """The model of a preset folder, which must be of this class; as `refinezoo.load`."""
         from refinezoo.models.presets import load_preset
 
-        model = load_preset(folder, weights)
+        model = load_preset(folder, weights, arguments)
         if not isinstance(model, cls):
             raise RefinezooError(
                 f"expected a preset of {cls.__name__}, received one of {type(model).__name__} in "

@@ -1,7 +1,12 @@
-"""A model on disk: `config.json` and `model.weights.h5`, read back without running foreign code."""
+"""A model on disk: `config.json` and weights, read back without running foreign code.
+
+`model.weights.h5` holds what predicts. What only training needs besides (the other generator,
+discriminators) lies in a file a network; `refinezoo.load` leaves those alone, `compile` reads them.
+"""
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,28 +18,63 @@ from refinezoo.files import atomic_folder, write_json
 from refinezoo.models.registry import build, model_class
 from refinezoo.models.weights import WEIGHTS_FILE, Weights, check_weights, load_weights, save_half
 
-FORMAT = 1
+FORMAT = 2
 CONFIG_FILE = "config.json"
 
 
-class Preset(Strict):
-    """What `config.json` of a preset holds."""
+class Training(Strict):
+    """How far a training has come, and the networks that only training needs, by name."""
 
-    format: Literal[1]
+    steps: int = Field(default=0, ge=0)
+    networks: dict[str, Weights] = {}
+
+
+class Preset(Strict):
+    """What `config.json` of a preset holds; format 1 has no `training`."""
+
+    format: Literal[1, 2]
     class_name: str = Field(alias="class")
     config: dict[str, Any]
     refinezoo_version: str = ""
     weights: Weights | None = None
+    training: Training | None = None
 
 
-def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) -> Path:
+@dataclass(frozen=True)
+class TrainingFiles:
+    """What a loaded model has not read yet.
+
+    Attributes:
+        folder: of the preset.
+        record: what its config says of the files.
+        started: names of networks that the inference weights have filled already.
+    """
+
+    folder: Path
+    record: Training
+    started: tuple[str, ...] = ()
+
+    def fill(self, name: str, network: Any) -> bool:
+        """Reads the weights of a network, if they are there."""
+        weights = self.record.networks.get(name)
+        if weights is not None:
+            path = self.folder / weights.file
+            check_weights(path, weights)
+            load_weights(network, path)
+        return weights is not None or name in self.started
+
+
+def save_to_preset(
+    model: Any, folder: str | os.PathLike, *, half: bool = True, training: bool = True
+) -> Path:
     """Writes `model` as a preset folder, in full or not at all.
 
     Args:
-        model: an instance of a registered class; the weights of its `preset_network` are kept (not
-            the optimizer, critics or pools).
+        model: an instance of a registered class; kept are the weights of its `preset_network` and
+            what `training_part` gives (not the optimizer or pools).
         folder: where to write; a preset that refinezoo wrote there is replaced as a whole.
         half: store the weights as float16. Loaded models compute in float32 all the same.
+        training: also write what only training needs; without, the preset predicts the same.
 
     Returns:
         The folder.
@@ -56,37 +96,71 @@ def save_to_preset(model: Any, folder: str | os.PathLike, *, half: bool = True) 
             f"{name}.get_config() must hold only what JSON can say, but: {error}."
         ) from None
     folder = Path(folder)
+    steps, networks = model.training_part() if training else (0, {})
     with atomic_folder(folder) as temporary:
         record = None
         network = model.preset_network
         if network.weights:
             record = save_half(network, temporary / WEIGHTS_FILE, half=half)
+        files = {
+            name: Weights(**save_half(network, temporary / f"{name}.weights.h5", half=half))
+            for name, network in networks.items()
+        }
+        kept = Training(steps=steps, networks=files)
         write_json(
             temporary / CONFIG_FILE,
             {
                 "format": FORMAT,
-                "class": name,
+                "class": type(model).__name__,
                 "config": config,
                 "refinezoo_version": __version__,
                 "weights": record,
+                "training": kept.model_dump() if steps or files else None,
             },
         )
     model.preset_name = folder.resolve().name
     model.weights_sha256 = record and record["sha256"]
+    if training and model.training_files is not None:  # those of the old folder may be gone
+        model.training_files = TrainingFiles(folder, kept, model.training_files.started)
     return folder
 
 
-def load_preset(folder: str | os.PathLike, weights: str | None = "pretrained") -> Any:
-    """The model of a preset folder; `weights=None` leaves it untrained."""
+def load_preset(
+    folder: str | os.PathLike,
+    weights: str | None = "pretrained",
+    arguments: dict[str, Any] | None = None,
+) -> Any:
+    """The model of a preset folder; see `loaded`."""
     folder = Path(folder)
-    preset = read_preset(folder)
-    model = build(preset.class_name, preset.config, str(folder / CONFIG_FILE))
-    if weights is not None and preset.weights is not None:
-        path = folder / preset.weights.file
-        check_weights(path, preset.weights)
-        load_weights(model.preset_network, path)
-        model.weights_sha256 = preset.weights.sha256
+    model = loaded(read_preset(folder), str(folder / CONFIG_FILE), folder, weights, arguments)
     model.preset_name = folder.resolve().name
+    return model
+
+
+def loaded(
+    described: Any,
+    where: str,
+    folder: Path,
+    weights: str | None = "pretrained",
+    arguments: dict[str, Any] | None = None,
+) -> Any:
+    """The model that a `Preset` or an entry of the zoo describes.
+
+    Args:
+        described: has `class_name`, `config`, `weights` and, of a preset, `training`.
+        where: what an error names.
+        folder: where its weights lie.
+        weights: None leaves it untrained.
+        arguments: of the constructor, in place of those that the config says.
+    """
+    model = build(described.class_name, {**described.config, **(arguments or {})}, where)
+    if weights is not None and described.weights is not None:
+        path = folder / described.weights.file
+        check_weights(path, described.weights)
+        load_weights(model.preset_network, path)
+        model.weights_sha256 = described.weights.sha256
+        record = getattr(described, "training", None) or Training()
+        model.training_files = TrainingFiles(folder, record, model.start_from_inference())
     return model
 
 

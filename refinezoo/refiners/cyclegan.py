@@ -199,6 +199,21 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
         self.colour.adapt(real_images, renders, seed)
         return self
 
+    def start_from_inference(self):
+        """G goes on from its running mean."""
+        if self.generator_mean is None:
+            return ()
+        self.generator_s2r.set_weights(self.generator_mean.get_weights())
+        return (self.generator_s2r.name,)
+
+    def training_networks(self):
+        """As every method, without the task model, which presets do not hold."""
+        return {
+            n: each
+            for n, each in super().training_networks().items()
+            if each is not self.task_network
+        }
+
     # ---- the game
 
     def players(self):
@@ -209,7 +224,7 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
             judges = (self.discriminator_real, self.discriminator_synthetic)
             players["discriminators"] = Player(judges, clip)
         if self.judge:
-            players["judge"] = Player((self.judge,), clip)
+            players["judge"] = Player(self.judge.networks, clip)
         if self.task and self.train_task:
             players["task"] = Player((self.task_network,), clip)
         return players

@@ -86,6 +86,11 @@ class ProjectedJudge(keras.layers.Layer):
         ]
         self.built = True
 
+    @property
+    def networks(self) -> tuple[keras.Model, ...]:
+        """What is trained of it."""
+        return tuple(heads.network for heads in self.sets)
+
     def heads_of(self, domain: str) -> list["Heads"]:
         """The sets of heads of a domain: for goods and background, or one for all."""
         return [heads for heads in self.sets if heads.domain == domain]

@@ -126,14 +126,14 @@ class SimGAN(Judged, Refiner, AlternatingModel):
     def players(self):
         """The refiner R, the discriminator D and the judge's heads."""
         networks = {
-            "refiner": self.refiner,
-            "discriminator": self.discriminator,
-            "judge": self.judge,
+            "refiner": (self.refiner,),
+            "discriminator": (self.discriminator,) if self.patches else (),
+            "judge": self.judge.networks if self.judge else (),
         }
         return {
-            name: Player((network,), clip_norm=self.clip_norm)
-            for name, network in networks.items()
-            if network is not None
+            name: Player(those, clip_norm=self.clip_norm)
+            for name, those in networks.items()
+            if those
         }
 
     def turns(self):
@@ -152,6 +152,10 @@ class SimGAN(Judged, Refiner, AlternatingModel):
         if first:
             turns.insert(0, Turn((Objective(self.pretraining_loss, refiner),), until=first))
         return turns
+
+    def resumes_at(self, steps, untrained):
+        """A trained R learns no self-regularisation again; a new D first learns alone."""
+        return self.pretrain_refiner if untrained else steps
 
     def default_optimizers(self):
         """Adam for each player."""

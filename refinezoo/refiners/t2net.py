@@ -259,11 +259,14 @@ class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
 
     def players(self):
         """G, T and the discriminators."""
-        judges = {"discriminator_image": self.discriminator_image, "judge": self.judge}
+        judges = {
+            "discriminator_image": (self.discriminator_image,) if self.patches else (),
+            "judge": self.judge.networks if self.judge else (),
+        }
         return {
             "translator": Player((self.translator,)),
             "depth": Player((self.depth_network,)),
-            **{name: Player((judge,)) for name, judge in judges.items() if judge is not None},
+            **{name: Player(networks) for name, networks in judges.items() if networks},
             "discriminator_feature": Player(
                 (self.discriminator_feature,), clip_weights=0.01 if self.clipped else None
             ),

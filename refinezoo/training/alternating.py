@@ -1,5 +1,6 @@
 """The one alternating train step, for every method and backend."""
 
+import logging
 from functools import partial
 
 import keras
@@ -12,6 +13,8 @@ from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import value_and_gradients, when
 from refinezoo.training.jit import choose_jit
 from refinezoo.training.optimizer import PlayerOptimizer
+
+_log = logging.getLogger(__name__)
 
 
 class AlternatingModel(Model):
@@ -72,13 +75,64 @@ class AlternatingModel(Model):
                 "Call keras.config.set_dtype_policy('mixed_bfloat16')."
             )
         self.prepare_training()
+        steps = self._steps_taken()
         if not isinstance(optimizer, PlayerOptimizer):
             optimizer = PlayerOptimizer(self._optimizers(optimizer))
         optimizer.bind({name: player.variables for name, player in self.players().items()})
         super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
+        self.optimizer.iterations.assign(steps)
 
     def prepare_training(self):
         """Makes what only training needs (history pools, a judge); `compile` calls it first."""
+
+    # ---- going on from a preset
+
+    def training_networks(self):
+        """What players train and `preset_network` does not hold, name -> network.
+
+        The names are those of the files of a preset; a network without one is called by its player.
+        """
+        held = {id(variable) for variable in self.preset_network.variables}
+        found = {}
+        for name, player in self.players().items():
+            for index, network in enumerate(player.networks):
+                counted = network.name.replace("_", "").startswith(type(network).__name__.lower())
+                if any(id(v) not in held for v in network.variables):
+                    found[f"{name}_{index}" if counted else network.name] = network
+        return found
+
+    def training_part(self):
+        """Steps taken and `training_networks`; of a loaded model those that its preset had."""
+        networks, files = self.training_networks(), self.training_files
+        if files is None:
+            return self._steps_taken(), networks
+        return files.record.steps, {n: each for n, each in networks.items() if files.fill(n, each)}
+
+    def resumes_at(self, steps, untrained):
+        """The step at which a loaded model goes on.
+
+        Args:
+            steps: that its preset was trained for; 0 if it does not say.
+            untrained: names of the networks that it does not hold.
+        """
+        return steps
+
+    def _steps_taken(self):
+        """The count of steps, after a look into the preset that `load` did without."""
+        files, self.training_files = self.training_files, None
+        if files is None:
+            return int(self.optimizer.iterations) if self.compiled else 0
+        networks = self.training_networks().items()
+        untrained = [name for name, network in networks if not files.fill(name, network)]
+        if untrained:
+            _log.warning(
+                "%s starts with %s untrained: %s holds no weights of them. Give them time before "
+                "you judge what it refines.",
+                type(self).__name__,
+                ", ".join(untrained),
+                self.preset_name,
+            )
+        return self.resumes_at(files.record.steps, untrained)
 
     def _optimizers(self, given):
         names = list(self.players())

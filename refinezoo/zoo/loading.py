@@ -5,16 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.presets import CONFIG_FILE, load_preset
-from refinezoo.models.registry import build
-from refinezoo.models.weights import check_weights, load_weights
+from refinezoo.models.presets import CONFIG_FILE, load_preset, loaded
 from refinezoo.zoo.catalogue import find, is_entry, weights_folder
 
 
 def load(
-    name_or_path: str | os.PathLike, weights: str | None = "pretrained", *, root: Path | None = None
+    name_or_path: str | os.PathLike,
+    weights: str | None = "pretrained",
+    *,
+    arguments: dict[str, Any] | None = None,
+    root: Path | None = None,
 ) -> Any:
-    """A model, ready to use.
+    """A model, ready to use, and to train on from where it was saved.
+
+    `compile` reads what only training needs of a preset (discriminators, say); what the preset or
+    the zoo does not hold starts untrained, and a warning in the log names it.
 
     Args:
         name_or_path: a name of `list_models()`, a folder written by `save_to_preset`, or what
@@ -22,6 +27,7 @@ def load(
             of a SavedModel. A name or a folder with a `config.json` runs no foreign code; an
             exported file is a program: load only one of a source that you trust.
         weights: `"pretrained"`, or None for the same architecture, untrained (not of exports).
+        arguments: of the constructor, in place of the saved ones: `{"learning_rate": 1e-5}`.
         root: where the zoo's configs lie; the package's own by default.
 
     Returns:
@@ -37,10 +43,10 @@ def load(
     path = Path(name_or_path)
     described = is_entry(name_or_path, root) or (path / CONFIG_FILE).exists()
     if not described and is_exported(path):
-        if weights != "pretrained":
+        if weights != "pretrained" or arguments:
             raise RefinezooError(
-                f"an exported file has its weights inside, received weights={weights!r}. "
-                "Leave weights out."
+                "an exported file has its weights and arguments inside, received "
+                f"weights={weights!r}, arguments={arguments!r}. Leave them out."
             )
         from refinezoo.export.runtimes.exported import load_exported
 
@@ -52,12 +58,8 @@ def load(
         )
     found = find(name_or_path, root=root)
     if isinstance(found, Path):
-        return load_preset(found, weights)
-    model = build(found.class_name, found.config, f"zoo entry {found.name}")
+        return load_preset(found, weights, arguments)
+    where = f"zoo entry {found.name}"
+    model = loaded(found, where, weights_folder(root), weights, arguments)
     model.preset_name = found.name
-    if weights is not None and found.weights is not None:
-        file = weights_folder(root) / found.weights.file
-        check_weights(file, found.weights)
-        load_weights(model.preset_network, file)
-        model.weights_sha256 = found.weights.sha256
     return model

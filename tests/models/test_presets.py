@@ -94,7 +94,7 @@ def test_file_that_is_no_hdf5(tiny_class, tmp_path):
         ("class", "Tny", "Did you mean 'Tiny'"),
         ("class", "os.system", "expected a registered model class"),
         ("config", {"filtres": 3}, "takes no argument 'filtres'. Did you mean 'filters'"),
-        ("format", 2, "format: expected one of 1, received 2"),
+        ("format", 3, "format: expected one of 1 or 2, received 3"),
         ("weights", {"file": "../../x.weights.h5", "bytes": 1, "sha256": "0" * 64}, "weights.file"),
     ],
 )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from refinezoo.config import Strict, parse_yaml, read_yaml, validate
 from refinezoo.errors import RefinezooError
@@ -16,8 +16,16 @@ class TrainingConfig(Strict):
     Paths are relative to the folder in which the command runs.
     """
 
-    refiner: str = Field(description="a class of refinezoo.refiners, for example CycleGAN")
-    arguments: dict[str, Any] = Field(default={}, description="of its constructor")
+    refiner: str | None = Field(
+        default=None, description="a class of refinezoo.refiners, for example CycleGAN; or `init`"
+    )
+    init: str | None = Field(
+        default=None,
+        description="name of the zoo or preset folder whose refiner is trained on (fine-tuning)",
+    )
+    arguments: dict[str, Any] = Field(
+        default={}, description="of its constructor; with `init`, those that shall differ"
+    )
     synthetic: str = Field(
         description="folder of renders or of a dataset (docs/datasets.md), COCO file, or pattern "
         "such as rgb/**/*.png"
@@ -64,7 +72,16 @@ class TrainingConfig(Strict):
         default="float32", description="of the computation; weights stay float32"
     )
     seed: int = Field(default=0, ge=0)
-    out: str = Field(description="folder of the run; an unfinished run there is resumed")
+    out: str = Field(
+        description="folder of the run; an unfinished run there is resumed, and a finished one "
+        "extended by more `steps`"
+    )
+
+    @model_validator(mode="after")
+    def _names_a_refiner(self) -> "TrainingConfig":
+        if self.refiner is None and self.init is None:
+            raise ValueError("expected refiner: CLASS, or init: NAME_OR_PRESET to train on")
+        return self
 
 
 def read_config(

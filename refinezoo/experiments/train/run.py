@@ -19,14 +19,17 @@ from refinezoo.models.limits import check_sizes, within_limits
 from refinezoo.models.registry import model_class
 
 GUARDED = 8  # renders that the guards watch
+FREE = ("out", "samples", "guards", "tensorboard")  # may differ when a run is resumed
 
 
 def train(config: TrainingConfig, *, progress: bool = True) -> Path:
-    """Trains the refiner that `config` names; run again after an interruption, it goes on.
+    """Trains the refiner that `config` names, or the loaded one of its `init`.
+
+    Run again after an interruption, it goes on; so does a finished run that is given more `steps`.
 
     The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
     `samples/` (grids of renders above their refinement), `tensorboard/` (both, on TensorFlow),
-    `backup/` (the last checkpoint, until the run is done), `preset/` (what `refinezoo.load` reads)
+    `backup/` (the last checkpoint), `preset/` (what `refinezoo.load` reads)
     and `summary.json` (minutes, hardware). Guards end it where a GAN has failed.
 
     Args:
@@ -54,8 +57,6 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
                     _fit(refiner, config, out, progress)
                 refiner.save_to_preset(preset)
             write_json(out / "summary.json", _summary(started))
-        # Last: without a summary, a kill before this resumes from the backup.
-        Checkpoint(out / "backup").remove()
     return preset
 
 
@@ -75,23 +76,42 @@ def _precision(policy: str) -> Iterator[None]:
 def _build(config: TrainingConfig) -> Any:
     import keras
 
-    cls: Any = model_class(config.refiner)
+    from refinezoo.models.presets import read_preset
+    from refinezoo.zoo import find, load
+
+    found: Any = None
+    if config.init is not None:
+        found = find(config.init)
+        found = read_preset(found) if isinstance(found, Path) else found
+    name = config.refiner or found.class_name
+    if found is not None and found.class_name != name:
+        raise RefinezooError(
+            f"init: expected a {name}, as refiner says, received a {found.class_name} in "
+            f"{config.init!r}. Leave refiner out."
+        )
+    cls: Any = model_class(name)
     if not hasattr(cls, "refine"):
-        raise RefinezooError(f"expected a refiner, received {config.refiner}: it refines nothing.")
+        raise RefinezooError(f"expected a refiner, received {name}: it refines nothing.")
     keras.utils.set_random_seed(config.seed)
     check_sizes(config.arguments, "arguments")
     arguments = dict(config.arguments)
     if config.labels is not None:
         from refinezoo.data.labels import read_labels
 
-        arguments.setdefault("class_names", read_labels(config.labels).class_names)
+        names = arguments.setdefault("class_names", read_labels(config.labels).class_names)
+        if found is not None and found.config.get("class_names", names) != names:
+            raise RefinezooError(
+                f"labels: expected the classes that {config.init!r} knows, "
+                f"{found.config['class_names']}, received {names}. Train a new refiner on them."
+            )
+    if found is not None:
+        return load(str(config.init), arguments=arguments)
     try:
         with within_limits("arguments"):
             return cls(**arguments)
     except (TypeError, ValueError) as error:
         raise RefinezooError(
-            f"arguments: {config.refiner} does not take them: {error}. "
-            f"See help(refinezoo.refiners.{config.refiner})."
+            f"arguments: {name} does not take them: {error}. See help(refinezoo.refiners.{name})."
         ) from None
 
 
@@ -121,12 +141,16 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
 
     if config.steps is None:
         raise RefinezooError(
-            f"steps: expected the number of training steps of {config.refiner}, received none. "
-            "Add steps: 4000, say."
+            f"steps: expected the number of training steps of {type(refiner).__name__}, received "
+            "none. Add steps: 4000, say."
         )
-    epochs = -(-config.steps // config.steps_per_epoch)
-    per_epoch = -(-config.steps // epochs)
     refiner.compile()
+    before = int(refiner.optimizer.iterations)  # those of `init` are not of this run
+    checkpoint = Checkpoint(out / "backup")
+    checkpoint.check_room(refiner)
+    done = checkpoint.restore(refiner)
+    steps = int(refiner.optimizer.iterations) - before
+    epochs, per_epoch = _epochs(config.steps, config.steps_per_epoch, done, steps)
     data = _data(config, per_epoch, refiner)
     if config.matched_crops:
         write_json(out / "matched_crops.json", data.sampler.matches.report())
@@ -136,9 +160,6 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
     )
     stop = StopOnNaN()
-    checkpoint = Checkpoint(out / "backup")
-    checkpoint.check_room(refiner)
-    done = checkpoint.restore(refiner)
     _trim_log(out / "log.csv", done)
     callbacks = [place, stop, log]
     on_board = keras.backend.backend() == "tensorflow"
@@ -175,6 +196,24 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     finally:
         if log.csv_file:  # Keras leaves it open when training stops with an error
             log.csv_file.close()
+
+
+def _epochs(steps: int, most: int, done: int, taken: int) -> tuple[int, int]:
+    """Epochs in all and steps in each of those left, of which none has more than `most`.
+
+    Args:
+        steps: in all.
+        most: steps of an epoch.
+        done: epochs that a resumed run has behind it.
+        taken: their steps; if others were planned for them, the rest is planned anew.
+    """
+    epochs = -(-steps // most)
+    each = -(-steps // epochs)
+    if taken != done * each:
+        left = max(0, steps - taken)
+        epochs = done - (-left // most)
+        each = -(-left // max(1, epochs - done))
+    return epochs, max(1, each)
 
 
 def _renders(data: Any, count: int) -> list[Any]:
@@ -236,9 +275,10 @@ def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
 
 
 def _claim(config: TrainingConfig, out: Path) -> None:
-    """Writes the resolved config, or checks that the folder holds a run of the same one.
+    """Writes the resolved config; a run that the folder holds must be of the same one.
 
-    A call that failed before it trained, say for a mistake in the config, left no run.
+    What does not change the weights may differ, and more steps extend the run. A call that failed
+    before it trained, say for a mistake in the config, left no run.
     """
     values = config.model_dump()
     path = out / "config.yaml"
@@ -247,17 +287,35 @@ def _claim(config: TrainingConfig, out: Path) -> None:
         before = before if isinstance(before, dict) else {}
         defaults = {name: field.default for name, field in TrainingConfig.model_fields.items()}
         before = {**defaults, **before}  # a run of an older version lacks newer keys
-        changed = sorted(
-            key for key in {*values, *before} - {"out"} if values.get(key) != before.get(key)
-        )
-        if changed:
+        keys = {*values, *before} - {*FREE}
+        changed = sorted(key for key in keys if values.get(key) != before.get(key))
+        if changed == ["steps"] and None not in (before["steps"], config.steps):
+            _extend(before["steps"], values["steps"], out)
+        elif changed:
             raise RefinezooError(
                 f"{out} holds a run with another config (differs in {', '.join(changed)}). "
-                "Give another out=, or the config of that run to resume it."
+                "Give another out=, or the config of that run to resume it; only steps may be "
+                f"raised, and {', '.join(FREE[1:])} may change."
             )
-        return
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+
+
+def _extend(before: int, steps: int, out: Path) -> None:
+    """Opens a run of `before` steps for more of them."""
+    if not (out / "summary.json").is_file():
+        return
+    if steps < before:
+        raise RefinezooError(
+            f"{out} holds a run of {before} steps, received steps={steps}. Raise steps, or "
+            "give another out=."
+        )
+    if not Checkpoint(out / "backup").kept():
+        raise RefinezooError(
+            f"{out} holds a finished run without a checkpoint to go on from. Start another run "
+            f"from its weights: init={out / 'preset'} out=FOLDER."
+        )
+    (out / "summary.json").unlink()
 
 
 def _holds_a_run(out: Path) -> bool:

@@ -1,4 +1,6 @@
 import csv
+import json
+import shutil
 
 import keras
 import numpy as np
@@ -161,9 +163,78 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
     parts = trainer.train(config(tmp_path / "parts"), progress=False)
     with open(tmp_path / "parts" / "log.csv") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
-    assert not backup.exists()
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_finished_run_goes_on_with_more_steps(noise, tmp_path):
+    quick = {"steps": 10, "samples": 0, "guards": False, "tensorboard": False}
+    whole = trainer.train(config(tmp_path / "whole", **quick), progress=False)
+    trainer.train(config(tmp_path / "parts"), progress=False)
+    more = {"steps": 10, "samples": 1, "guards": False}
+    parts = trainer.train(config(tmp_path / "parts", **more), progress=False)
+    resolved = yaml.safe_load((tmp_path / "parts" / "config.yaml").read_text())
+    assert resolved == config(tmp_path / "parts", **more).model_dump()
+    rows = (tmp_path / "parts" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2", "3", "4"]
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    with pytest.raises(RefinezooError, match="a run of 10 steps, received steps=4. Raise steps"):
+        trainer.train(config(tmp_path / "parts", steps=4), progress=False)
+    shutil.rmtree(tmp_path / "parts" / "backup")
+    with pytest.raises(RefinezooError, match=r"init=.*parts/preset out=FOLDER"):
+        trainer.train(config(tmp_path / "parts", steps=20), progress=False)
+    assert trainer.train(config(tmp_path / "parts", **more), progress=False) == parts
+
+
+@pytest.mark.parametrize(
+    ("asked", "planned"),
+    [
+        ((500, 200, 0, 0), (3, 167)),
+        ((500, 200, 2, 334), (3, 167)),  # interrupted
+        ((500, 200, 2, 300), (3, 200)),  # extended, from 300 steps
+        ((300, 200, 2, 300), (2, 150)),  # done
+        ((100, 200, 2, 300), (2, 1)),  # more than asked for
+    ],
+)
+def test_epochs_are_planned_from_what_is_done(asked, planned):
+    assert trainer._epochs(*asked) == planned
+
+
+def test_init_starts_from_the_weights_of_a_preset(noise, tmp_path):
+    quick = {"seed": 8, "steps": 1, "samples": 0, "guards": False, "tensorboard": False}
+    first = trainer.train(config(tmp_path / "first", **{**quick, "seed": 3}), progress=False)
+    slow = {**quick, "refiner": None, "init": str(first), "arguments": {}}
+    tuned = trainer.train(config(tmp_path / "tuned", **slow), progress=False)
+    fresh = trainer.train(config(tmp_path / "fresh", **quick), progress=False)
+
+    def distance(preset):
+        pairs = zip(weights(first), weights(preset), strict=True)
+        return max(np.abs(one - other).max() for one, other in pairs)
+
+    # One step of Adam moves a weight by its rate, 0.01, and half precision by less.
+    assert 0 < distance(tuned) < 0.02 < distance(fresh)
+    assert json.loads((tuned / "config.json").read_text())["training"]["steps"] == 2
+    again = config(tmp_path / "tuned", **{**slow, "steps": 5})
+    assert trainer.train(again, progress=False) == tuned
+    assert json.loads((tuned / "config.json").read_text())["training"]["steps"] == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"init": "cyclegam"}, "expected a zoo name or a preset folder.*Did you mean 'cyclegan'"),
+        ({"init": "cyclegan"}, "expected a PixelGAN, as refiner says, received a CycleGAN"),
+        ({"init": "ssd300_fridge", "refiner": None}, "received SSD300: it refines nothing"),
+        (
+            {"init": "simgan_fridge", "refiner": None, "arguments": {"widht": 3}},
+            "takes no argument 'widht'. Did you mean 'width'",
+        ),
+    ],
+)
+def test_mistakes_of_init_are_worded(noise, tmp_path, changes, message):
+    with pytest.raises(RefinezooError, match=message):
+        trainer.train(config(tmp_path, **changes), progress=False)
 
 
 def test_guards_end_a_run_that_collapsed(noise, monkeypatch, tmp_path):
@@ -218,7 +289,7 @@ def test_a_kill_before_the_summary_trains_nothing_anew(noise, monkeypatch, tmp_p
     assert (tmp_path / "log.csv").read_text() == log
     for one, other in zip(before, weights(tmp_path / "preset"), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert (tmp_path / "summary.json").is_file() and not (tmp_path / "backup").exists()
+    assert (tmp_path / "summary.json").is_file()
 
 
 def test_precision_holds_while_training_and_not_after(noise, monkeypatch, tmp_path):
@@ -294,6 +365,7 @@ def test_config_file_and_overrides(tmp_path):
         "steps.more=1": "to hold keys",
         "steps=[1": "the value after steps=",
         "batch_size=0": "batch_size: expected a number of at least 1",
+        "refiner=null": "expected refiner: CLASS, or init: NAME_OR_PRESET",
     }.items():
         with pytest.raises(RefinezooError) as error:
             training_config.read_config(path, [override])
