@@ -12,64 +12,6 @@ from refinezoo.export.registry import formats
 SIDE = 32
 ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 
-# Small constructor arguments; a registered class without an entry here fails the test below.
-SMALL = {
-    "CycleGAN": {"image_size": SIDE, "width": 4, "blocks": 1},
-    "CycleGANForegroundBackground": {
-        "image_size": SIDE,
-        "width": 4,
-        "blocks": 1,
-        "upsampling": "resize",
-        "residual": True,
-        "colour": "match",
-        "colour_photos": 3,
-    },
-    "FDA": {"photos": 3},
-    "Reinhard": {"photos": 3},
-    "SimGAN": {"image_size": SIDE, "width": 4, "blocks": 1},
-    "PixelDA": {"image_size": SIDE, "width": 4, "blocks": 1, "tower_width": 0.1},
-    "T2Net": {"width": 4},
-    "DepthUNet": {"width": 4},
-    "Classifier": {"class_names": ["milk", "juice"], "image_size": SIDE, "width": 0.1},
-    "PoseTower": {"class_names": ["milk", "juice"], "image_size": 64, "width": 0.1},
-    "DeepLabV2": {
-        "class_names": ["sky", "road", "car"],
-        "width": 0.0625,
-        "depth": 0.1,
-        "rates": [1, 2],
-        "backbone": "vgg16_aspp",
-        "image_size": (SIDE, 48),
-    },
-    "ObstacleRange": {"image_size": (SIDE, 64), "sectors": 4, "width": 0.25},
-    "PVANET": {
-        "class_names": ["milk", "juice"],
-        "image_size": 64,
-        "width": 0.0625,
-        "head_units": 16,
-        "anchor_scales": [1, 2, 3],
-        "anchor_ratios": [0.5, 1, 2],
-        "candidates": 50,
-        "proposals": 12,
-        "keep": 10,
-        "score_threshold": 0.05,
-    },
-    "SSD300": {
-        "class_names": ["milk", "juice"],
-        "image_size": 64,
-        "width": 0.0625,
-        "batch_norm": True,
-        "keep": 10,
-    },
-    "YOLOv3": {
-        "class_names": ["milk", "juice"],
-        "image_size": 64,
-        "width": 0.05,
-        "depth": 0.1,
-        "keep": 10,
-        "score_threshold": 0.05,
-    },
-}
-
 
 @pytest.fixture(scope="session")
 def photos():
@@ -177,17 +119,13 @@ def frames(photos):
 
 
 @pytest.fixture(scope="session")
-def models(photos):
+def models(photos, small_model):
     """Class name -> tiny model, made once."""
-    from refinezoo.models.registry import model_class
-
     made = {}
 
     def make(name):
         if name not in made:
-            model = model_class(name)(**SMALL[name])
-            if hasattr(model, "adapt") and "photos" in "".join(SMALL[name]):
-                model.adapt(photos)
+            model = small_model(name, photos)
             if model.inference_network.trainable_weights:
                 with_strong_weights(model)
             made[name] = model

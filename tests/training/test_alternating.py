@@ -1,17 +1,23 @@
 """The alternating trainer: routing, resume, round trips, both backends."""
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground
+from refinezoo.layers import InstanceNormalization
+from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground, cyclegan
 from refinezoo.training import AlternatingModel, Objective, Player, StopOnNaN, Turn
 
 SIZE = 32
+# Tracing costs TensorFlow more than a few steps of these networks; JAX is slow without it.
+EAGER = keras.backend.backend() == "tensorflow"
 
 
 def batch(seed=0, count=2, size=SIZE):
@@ -43,6 +49,25 @@ def tiny(cls=CycleGANForegroundBackground, **settings):
     return cls(**settings)
 
 
+@pytest.fixture
+def shallow(monkeypatch):
+    """CycleGANs of networks with two layers: what is tested is how they are trained."""
+
+    def generator(name, **settings):
+        images = keras.Input((None, None, 3))
+        x = InstanceNormalization()(keras.layers.Conv2D(4, 3, padding="same")(images))
+        x = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)
+        return keras.Model(images, x, name=name)
+
+    def discriminator(name, **settings):
+        images = keras.Input((None, None, 3))
+        x = keras.layers.Conv2D(4, 4, strides=4, activation="leaky_relu")(images)
+        return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(x), name=name)
+
+    monkeypatch.setattr(cyclegan, "resnet_generator", generator)
+    monkeypatch.setattr(cyclegan, "patch_discriminator", discriminator)
+
+
 def weights(model):
     return [np.asarray(v) for v in model.variables]
 
@@ -53,9 +78,8 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("cls", [CycleGAN, CycleGANForegroundBackground])
-def test_fit_moves_every_network_and_logs_every_loss(cls):
-    model = tiny(cls)
+def test_fit_moves_every_network_and_logs_every_loss():
+    model = tiny()
     model.compile(steps_per_execution=2)
     before = [np.asarray(v) for v in model.trainable_variables]
     history = model.fit(Batches(), epochs=1, verbose=0).history
@@ -66,16 +90,13 @@ def test_fit_moves_every_network_and_logs_every_loss(cls):
     assert all(np.abs(a - np.asarray(v)).max() > 0 for a, v in kernels)
 
 
-def test_no_player_moves_anothers_weights():
+def test_no_player_moves_anothers_weights(shallow):
     model = tiny(CycleGAN)
-    zero = keras.optimizers.SGD(0.0)
-    for still, moving in (("generators", "discriminators"), ("discriminators", "generators")):
-        model.compile(
-            optimizer={
-                still: zero.from_config(zero.get_config()),
-                moving: keras.optimizers.SGD(0.1),
-            }
-        )
+    names = ("generators", "discriminators")
+    model.compile({name: keras.optimizers.SGD(0.1) for name in names}, run_eagerly=EAGER)
+    for still, moving in (names, names[::-1]):
+        for name, rate in ((still, 0.0), (moving, 0.1)):
+            model.optimizer.players[name].learning_rate = rate
         frozen = [np.asarray(v) for v in model.players()[still].variables]
         before = [np.asarray(v) for v in model.players()[moving].variables]
         model.train_on_batch(batch())
@@ -84,9 +105,9 @@ def test_no_player_moves_anothers_weights():
         assert any(np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True))
 
 
-def test_keras_file_continues_exactly(tmp_path):
+def test_keras_file_continues_exactly(shallow, tmp_path):
     model = tiny(ema_decay=0.9, colour="match", colour_photos=2, lambda_content=1.0)
-    model.compile()
+    model.compile(run_eagerly=EAGER)
     for seed in range(5):  # past the filling of the pool
         model.train_on_batch(batch(seed))
     model.save(tmp_path / "model.keras")
@@ -101,89 +122,90 @@ def test_keras_file_continues_exactly(tmp_path):
     assert first == pytest.approx(second, abs=1e-6)
 
 
-RESUME = """
-import sys, keras, numpy as np
-sys.path.insert(0, {tests!r})
-from test_alternating import Batches, tiny
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-class Stop(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == int({stop}): raise KeyboardInterrupt
-def run(folder, stop):
-    model = tiny(ema_decay=0.9)
-    model.compile()
-    callbacks = [keras.callbacks.BackupAndRestore(folder),
-                 keras.callbacks.LearningRateScheduler(lambda e, lr: lr * 0.9)]
-    if stop: callbacks.append(Stop())
-    try: model.fit(Batches(), epochs=3, verbose=0, callbacks=callbacks, shuffle=False)
-    except KeyboardInterrupt: pass
-    return model
-whole = run({folder!r} + "/a", False)
-run({folder!r} + "/b", True)
-resumed = run({folder!r} + "/b", False)
-assert int(whole.optimizer.iterations) == int(resumed.optimizer.iterations) == 12
-for kind in ("variables", "optimizer"):
-    get = lambda m: m.variables if kind == "variables" else m.optimizer.variables
-    for a, b in zip(get(whole), get(resumed), strict=True):
-        if "learning_rate" in a.path or "mean" in a.path and a.ndim == 0: continue
-        np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=a.path)
-print("SAME")
-"""
+def test_resumed_training_ends_where_uninterrupted_training_does(shallow, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
 
-
-def test_interrupted_and_resumed_training_ends_in_the_same_weights(tmp_path):
-    from pathlib import Path
-
-    # One thread, in a process of its own: float sums depend on how threads share the work.
-    script = RESUME.format(tests=str(Path(__file__).parent), folder=str(tmp_path), stop=2)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "SAME" in done.stdout, done.stderr[-3000:]
-
-
-def test_both_backends_have_the_same_losses(tmp_path):
-    # The epsilon keeps Adam from making steps of rounding: biases before a norm have gradient zero.
-    script = """
-import sys, json, numpy as np, keras
-sys.path.insert(0, {tests!r})
-from test_alternating import batch, tiny
-model = tiny(pool_size=0, ema_decay=0.9, upsampling="resize")
-rng = np.random.default_rng(0)
-model.set_weights([rng.normal(0, 0.05, w.shape).astype(w.dtype) if w.ndim == 4 else w
-                   for w in model.get_weights()])
-model.compile(keras.optimizers.Adam(2e-3, beta_1=0.5, epsilon=1e-3))
-logs = []
-for seed in range(3):
-    model.reset_metrics()
-    logs.append(model.train_on_batch(batch(seed), return_dict=True))
-print("LOGS" + json.dumps(logs, default=float))
-"""
-    import json
-    import os
-    from pathlib import Path
-
-    losses = {}
-    for backend in ("tensorflow", "jax"):
-        done = subprocess.run(
-            [sys.executable, "-c", script.format(tests=str(Path(__file__).parent))],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "KERAS_BACKEND": backend},
+    def fit(model, *callbacks, start=0):
+        decay = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.9 * rate)
+        model.fit(
+            Batches(),
+            epochs=3,
+            initial_epoch=start,
+            verbose=0,
+            shuffle=False,
+            callbacks=[*callbacks, decay],
         )
-        assert "LOGS" in done.stdout, done.stderr[-3000:]
-        losses[backend] = json.loads(done.stdout.split("LOGS")[1])
-    for ours, theirs in zip(losses["tensorflow"], losses["jax"], strict=True):
-        assert ours == pytest.approx(theirs, abs=2e-5)
+
+    whole, resumed = tiny(ema_decay=0.9), tiny(ema_decay=0.9)
+    for variable in resumed.trainable_variables:
+        variable.assign(variable + 0.1)  # whatever it starts from, the backup is what counts
+    backup = str(tmp_path / "backup")
+    whole.compile()
+    with pytest.raises(KeyboardInterrupt):
+        fit(whole, keras.callbacks.BackupAndRestore(backup), Stop())
+    resumed.compile()
+    fit(resumed, keras.callbacks.BackupAndRestore(backup))
+    fit(whole, start=2)
+    assert int(whole.optimizer.iterations) == int(resumed.optimizer.iterations) == 12
+    metrics = {id(v) for m in (whole, resumed) for v in m.metrics_variables}
+    for a, b in zip(whole.variables, resumed.variables, strict=True):
+        if id(a) not in metrics:
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=a.path)
+    for a, b in zip(whole.optimizer.variables, resumed.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=a.path)
 
 
-def test_bfloat16_trains_and_float16_is_refused():
+def losses_of_three_steps():
+    """From weights that no backend draws; Adam's epsilon keeps it from steps of pure rounding.
+
+    Without it, biases before a normalisation, whose gradient is zero, would move at full rate.
+    """
+    model = tiny(pool_size=0, ema_decay=0.9, upsampling="resize")
+    rng = np.random.default_rng(0)
+    model.set_weights(
+        [
+            rng.normal(0, 0.05, w.shape).astype(w.dtype) if w.ndim == 4 else w
+            for w in model.get_weights()
+        ]
+    )
+    model.compile(keras.optimizers.Adam(2e-3, beta_1=0.5, epsilon=1e-3), run_eagerly=EAGER)
+    logs = []
+    for seed in range(3):
+        model.reset_metrics()
+        step = model.train_on_batch(batch(seed), return_dict=True)
+        logs.append({name: float(value) for name, value in step.items()})
+    return logs
+
+
+@pytest.mark.tensorflow  # it starts JAX itself
+def test_both_backends_have_the_same_losses():
+    script = (
+        f"import sys, json; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_alternating import losses_of_three_steps\n"
+        "print('LOGS' + json.dumps(losses_of_three_steps()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+    )
+    assert "LOGS" in done.stdout, done.stderr[-3000:]
+    for ours, theirs in zip(
+        losses_of_three_steps(), json.loads(done.stdout.split("LOGS")[1]), strict=True
+    ):
+        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
+
+
+def test_bfloat16_trains_and_float16_is_refused(shallow):
     before = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
         model = tiny(CycleGAN)
-        model.compile()
+        model.compile(run_eagerly=EAGER)
         logs = model.train_on_batch(batch(), return_dict=True)
         assert all(np.isfinite(value) for value in logs.values())
         keras.config.set_dtype_policy("mixed_float16")
@@ -193,7 +215,7 @@ def test_bfloat16_trains_and_float16_is_refused():
         keras.config.set_dtype_policy(before)
 
 
-def test_missing_keys_sizes_and_players_are_named():
+def test_missing_keys_sizes_and_players_are_named(shallow):
     model = tiny()
     model.compile()
     incomplete = batch()
@@ -206,7 +228,7 @@ def test_missing_keys_sizes_and_players_are_named():
         model.compile(optimizer={"generators": "adam"})
 
 
-def test_nan_stops_with_step_and_loss():
+def test_nan_stops_with_step_and_loss(shallow):
     class Poison(keras.utils.PyDataset):
         def __len__(self):
             return 4
@@ -219,7 +241,7 @@ def test_nan_stops_with_step_and_loss():
             return (data,)
 
     model = tiny(CycleGAN)
-    model.compile()
+    model.compile(run_eagerly=EAGER)
     with pytest.raises(RefinezooError, match="at step 3.*backup"):
         model.fit(Poison(), verbose=0, shuffle=False, callbacks=[StopOnNaN("runs/x/backup")])
 
@@ -316,7 +338,7 @@ def test_repeated_moves_and_clipping():
         ThreeRoutes(repeat=3)._parts(four_images(), 3)
 
 
-def test_evaluate_moves_nothing():
+def test_evaluate_moves_nothing(shallow):
     model = tiny()
     model.compile()
     before = weights(model)

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.refiners import PixelDA
 from refinezoo.tasks.classification.classifier import Classifier
@@ -31,17 +30,6 @@ def test_a_classifier_learns_and_says_so(classifier, shades):
     found = classifier.predict_labels(images, batch_size=24)
     np.testing.assert_array_equal(found, probability.argmax(axis=1))
     assert logs["accuracy"] == pytest.approx(np.mean(found == labels))
-
-
-def test_preset_round_trip(classifier, shades, tmp_path):
-    classifier.save_to_preset(tmp_path / "preset")
-    loaded = refinezoo.load(str(tmp_path / "preset"))
-    assert type(loaded) is Classifier and loaded.class_names == NAMES
-    np.testing.assert_allclose(
-        loaded.predict_probability(shades[0], batch_size=24),
-        classifier.predict_probability(shades[0], batch_size=24),
-        atol=0.02,
-    )
 
 
 def test_the_task_model_of_a_refiner_stands_alone(shades):

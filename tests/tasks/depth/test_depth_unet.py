@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import refinezoo
 from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.depth import depth_metrics
@@ -64,17 +63,6 @@ def test_evaluate_gives_losses_and_evaluate_depth_metrics(trained):
     assert model.evaluate_depth(images, finer) == pytest.approx(
         depth_metrics(scaled, finer, max_depth=model.max_depth)
     )
-
-
-def test_preset_round_trip(trained, tmp_path):
-    model, _ = trained
-    model.save_to_preset(tmp_path / "depth")
-    revived = refinezoo.load(str(tmp_path / "depth"))
-    assert type(revived) is DepthUNet and revived.arguments == model.arguments
-    for a, b in zip(
-        revived.inference_network.get_weights(), model.inference_network.get_weights(), strict=True
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(

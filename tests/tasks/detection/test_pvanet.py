@@ -1,13 +1,10 @@
 """PVANET as a detector: learning, both passes through the network, presets, errors."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.networks import pvanet as networks
 from refinezoo.tasks.detection import PVANET, DetectionBatches
@@ -141,18 +138,6 @@ def test_raw_predictions_are_decoded_class_by_class(untrained):
     np.testing.assert_allclose(voted[2, 0], mean, atol=1e-5)
     # Two votes and three empty places that count 0.3 each.
     np.testing.assert_allclose(weaker[2, 0], (p + q) / 2 * (2 + 3 * 0.3) / 5, rtol=1e-5)
-
-
-def test_presets_keep_config_and_weights(trained, tmp_path):
-    detector, _, _, _ = trained
-    detector.save_to_preset(tmp_path / "fridge")
-    again = refinezoo.load(tmp_path / "fridge")
-    assert type(again) is PVANET
-    config = json.loads(json.dumps(detector.get_config()))
-    assert {**again.get_config(), "name": ""} == {**config, "name": ""}
-    for one, other in zip(detector.network.weights, again.network.weights, strict=True):
-        np.testing.assert_allclose(np.array(one), np.array(other), rtol=1e-3, atol=1e-6)
-    assert again.start_from(detector) == sum(bool(x.weights) for x in again.network.layers)
 
 
 def test_another_set_of_classes_starts_from_all_but_their_outputs(trained):

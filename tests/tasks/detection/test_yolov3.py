@@ -1,11 +1,8 @@
-import json
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.networks.darknet53 import STAGES, darknet53
 from refinezoo.tasks.detection import DetectionBatches, YOLOv3
@@ -218,18 +215,6 @@ def test_overfits_one_picture_in_several_sizes(squares):
     assert found["classes"][0, 0] == squares.records[0].labels[0]
     truth = np.array([[x, y, x + w, y + h]])
     assert pairwise_iou(found["boxes"][0, :1], truth)[0, 0] > 0.3
-
-
-def test_save_to_preset_and_load(detector, tmp_path):
-    detector.save_to_preset(tmp_path / "preset")
-    again = refinezoo.load(tmp_path / "preset")
-    assert type(again) is YOLOv3
-    config = json.loads(json.dumps(detector.get_config()))
-    assert {**again.get_config(), "name": ""} == {**config, "name": ""}
-    image = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3)).astype("uint8")
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(again(image)), ops.convert_to_numpy(detector(image)), atol=0.05
-    )
 
 
 def test_keras_file_round_trip_with_optimizer_and_loss(tmp_path):

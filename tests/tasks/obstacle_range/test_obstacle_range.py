@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import refinezoo
 from refinezoo.data.arrays import ArrayBatches
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.obstacle_range import log_range_huber
@@ -52,17 +51,6 @@ def test_it_overfits_and_says_so(model, bars):
     logs = model.evaluate(images, ranges, batch_size=16, verbose=0, return_dict=True)
     assert set(logs) == {"loss", "mean_abs_error_m"}
     assert logs["mean_abs_error_m"] == pytest.approx(scores["mean_abs_error_m"], abs=0.02)
-
-
-def test_preset_round_trip(model, bars, tmp_path):
-    model.save_to_preset(tmp_path / "preset")
-    loaded = refinezoo.load(str(tmp_path / "preset"))
-    assert type(loaded) is ObstacleRange and loaded.arguments == model.arguments
-    np.testing.assert_allclose(
-        loaded.predict_ranges(bars[0], batch_size=16),
-        model.predict_ranges(bars[0], batch_size=16),
-        rtol=0.03,
-    )
 
 
 def test_fit_takes_batches(bars):

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.pose import angle_error_degrees
 from refinezoo.refiners import PixelDA
@@ -37,15 +36,6 @@ def test_it_reports_accuracy_and_angle(pose_tower, shades):
     assert logs["quaternion_angle_error_degrees"] == pytest.approx(expected, abs=0.05)
     weighted = logs["label_loss"] + 0.25 * logs["quaternion_loss"]
     assert logs["loss"] == pytest.approx(weighted, rel=1e-4)
-
-
-def test_preset_round_trip(pose_tower, shades, tmp_path):
-    pose_tower.save_to_preset(tmp_path / "preset")
-    loaded = refinezoo.load(str(tmp_path / "preset"))
-    assert type(loaded) is PoseTower and loaded.class_names == NAMES
-    found, expected = (m.predict_pose(shades[0], batch_size=24) for m in (loaded, pose_tower))
-    for name in ("probability", "quaternion"):
-        np.testing.assert_allclose(found[name], expected[name], atol=0.02)
 
 
 def test_the_task_model_of_a_refiner_stands_alone():

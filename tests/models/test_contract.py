@@ -1,0 +1,58 @@
+"""What every registered model promises, whatever its kind; the registry says which there are."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo.errors import RefinezooError
+from refinezoo.models.registry import model_class, model_names
+
+
+@pytest.fixture(scope="module", params=model_names())
+def model(request, small_model):
+    keras.utils.set_random_seed(0)
+    return small_model(request.param)
+
+
+def settings(model):
+    return {key: value for key, value in model.get_config().items() if key != "name"}
+
+
+@pytest.mark.once
+def test_a_config_is_json_and_builds_its_twin(model):
+    config = json.loads(json.dumps(model.get_config()))
+    twin = type(model).from_config(config)
+    assert settings(twin) == settings(model)
+    shapes = [[tuple(w.shape) for w in m.weights] for m in (model, twin)]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.once
+def test_a_preset_holds_all_that_is_trained(model):
+    """What predicts, and what only training needs: neither is lost between two trainings."""
+    _, networks = model.training_part()
+    held = {id(w) for n in (model.preset_network, *networks.values()) for w in n.weights}
+    assert [w.path for w in model.trainable_weights if id(w) not in held] == []
+
+
+def test_a_preset_keeps_config_and_weights(model, rng, tmp_path):
+    for weight in model.preset_network.weights:
+        if "float" in weight.dtype:
+            weight.assign(rng.uniform(0.1, 1.0, weight.shape).astype(weight.dtype))
+    model.save_to_preset(tmp_path / "preset")
+    loaded = refinezoo.load(tmp_path / "preset")
+    assert type(loaded) is type(model) and settings(loaded) == settings(model)
+    networks = [m.preset_network.weights for m in (model, loaded)]
+    for ours, theirs in zip(*networks, strict=True):
+        ours, theirs = keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        # Half precision keeps 11 bits, and steps of 6e-8 below its smallest normal number.
+        np.testing.assert_allclose(theirs, ours, rtol=2**-11, atol=6e-8)
+
+
+@pytest.mark.once
+def test_an_unknown_argument_is_worded(model):
+    with pytest.raises(RefinezooError, match="imagesize"):
+        model_class(type(model).__name__)(**{**settings(model), "imagesize": 3})
