@@ -7,6 +7,7 @@ _HOMES = {
     "CycleGANForegroundBackground": ".cyclegan_fgbg",
     "FDA": ".fda",
     "PixelDA": ".pixelda",
+    "PopulationTransport": ".population_transport",
     "Refiner": ".refiner",
     "Reinhard": ".reinhard",
     "SimGAN": ".simgan",

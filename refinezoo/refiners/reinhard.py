@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
-from refinezoo.layers.colour import colour_layer
+from refinezoo.errors import RefinezooError
+from refinezoo.layers.colour import ColourMatch
 from refinezoo.models.registry import register
 from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.renames import old_name_used
 
 
 @register
@@ -16,15 +18,26 @@ class Reinhard(Refiner):
 
     Args:
         photos: number of real photos whose statistics are kept; `adapt` fills them.
-        colour: `"match"`, as said; `"transport"` moves the renders' statistics as a population
-            instead, so that the goods of each keep more of their own colours (`ColourTransport`;
-            ours, not Reinhard's).
+        colour: had two values; `"transport"` is the class `PopulationTransport` now.
     """
 
-    def __init__(self, *, photos=256, colour="match", **kwargs):
-        layer = colour_layer(colour, photos)
+    not_saved = ("colour",)
+
+    def __new__(cls, *args, colour=None, **kwargs):
+        """Makes a `PopulationTransport` where that was asked for by its old name."""
+        if colour == "transport":
+            from refinezoo.refiners.population_transport import PopulationTransport
+
+            old_name_used('Reinhard(colour="transport")', "PopulationTransport()")
+            kwargs.pop("photos", None)  # which it never used
+            return PopulationTransport(**kwargs)
+        if colour not in (None, "match"):
+            raise RefinezooError(f"expected Reinhard without colour, received colour={colour!r}.")
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *, photos=256, colour=None, **kwargs):
         super().__init__(**kwargs)
-        self.colour = layer
+        self.colour = ColourMatch(photos, name="colour")
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(
             images, self.colour(images, no_seed(images)), name="reinhard"
@@ -32,14 +45,14 @@ class Reinhard(Refiner):
         self.built = True
 
     def adapt(self, real_images, seed=0, renders=None):
-        """Takes the statistics of real photos and, for `"transport"`, of renders.
+        """Takes the statistics of real photos.
 
         Args:
             real_images: iterable of uint8 `[H, W, 3]`, RGB, of any sizes.
             seed: of the choice of `photos` among them.
-            renders: iterable of the same kind.
+            renders: not used.
         """
-        self.colour.adapt(real_images, renders, seed)
+        self.colour.adapt(real_images, seed=seed)
         return self
 
     def call(self, inputs, training=False):
