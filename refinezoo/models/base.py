@@ -218,7 +218,9 @@ def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str,
     known = parameters(cls)
     of_keras = ("name", "dtype", "trainable")
     positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    given = {**dict(zip(positional, args, strict=False)), **kwargs}
+    old_names = getattr(cls.__init__, "old_names", {})
+    named = {old_names.get(name, name): value for name, value in kwargs.items()}
+    given = {**dict(zip(positional, args, strict=False)), **named}
     for name in given:
         if name not in known and name not in of_keras:
             raise RefinezooError(

@@ -28,6 +28,7 @@ from refinezoo.refiners.kind import REFINER, RGBD_REFINER
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.reinhard import no_seed
 from refinezoo.refiners.with_depth import WithDepth
+from refinezoo.renames import renamed
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.checks import (
     check_depth,
@@ -73,10 +74,10 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         tower_width: multiplies T's filters and units.
         tower_dropout: before T's heads; None is the official code's.
         private_layers: T's layers of its own for renders; None is the official code's number.
-        domain_weight, style_transfer_weight, task_in_g_weight: of L_d in D, L_d in G and L_t in G.
-        quaternion_weights: xi of renders and of refined images.
+        lambda_domain, lambda_style_transfer, lambda_task_in_g: of L_d in D, L_d in G and L_t in G.
+        lambda_quaternion: xi of renders and of refined images.
         similarity: L_c: masked_mpse (paper), mpse, mse, hinged_mse or hinged_mae.
-        similarity_weight: gamma; 0, the official default, switches L_c off.
+        lambda_similarity: gamma; 0, the official default, switches L_c off.
         normalise_by: k of masked_mpse and mpse counts the `"image"` (paper) or the `"mask"`.
         learning_rate, decay_rate, decay_steps: of Adam with beta_1 0.5; the rate is multiplied by
             `decay_rate` every `decay_steps` moves, of which a training step has two.
@@ -84,6 +85,13 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         seed: of the noise.
     """
 
+    @renamed(
+        domain_weight="lambda_domain",
+        style_transfer_weight="lambda_style_transfer",
+        task_in_g_weight="lambda_task_in_g",
+        quaternion_weights="lambda_quaternion",
+        similarity_weight="lambda_similarity",
+    )
     def __init__(
         self,
         *,
@@ -101,12 +109,12 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         tower_width=1.0,
         tower_dropout=None,
         private_layers=None,
-        domain_weight=0.135603587834,
-        style_transfer_weight=0.0113173311334,
-        task_in_g_weight=0.0100959947002,
-        quaternion_weights=(0.25, 0.125),
+        lambda_domain=0.135603587834,
+        lambda_style_transfer=0.0113173311334,
+        lambda_task_in_g=0.0100959947002,
+        lambda_quaternion=(0.25, 0.125),
         similarity="masked_mpse",
-        similarity_weight=0.0,
+        lambda_similarity=0.0,
         normalise_by="image",
         learning_rate=1e-3,
         decay_rate=0.95,
@@ -161,21 +169,21 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         )
 
         needed = ["image", "label"] + ["quaternion"] * quaternion + ["depth_m"] * use_depth
-        masked = similarity == "masked_mpse" and similarity_weight and not use_depth
+        masked = similarity == "masked_mpse" and lambda_similarity and not use_depth
         self.required_keys = {
             "synthetic": (*needed, *["foreground_mask"] * bool(masked)),
             "real": ("image", *["depth_m"] * use_depth),
         }
-        xi_synthetic, xi_refined = quaternion_weights
-        weights = {"domain": domain_weight, "class_synthetic": 1.0}
+        xi_synthetic, xi_refined = lambda_quaternion
+        weights = {"domain": lambda_domain, "class_synthetic": 1.0}
         weights |= {"quaternion_synthetic": xi_synthetic} if quaternion else {}
         if self.labels_hold:
             weights |= {"class_refined": 1.0}
             weights |= {"quaternion_refined": xi_refined} if quaternion else {}
         if self.generator.trainable_variables:
-            weights |= {"style_transfer": style_transfer_weight}
-            weights |= {"task_in_g": task_in_g_weight} if self.labels_hold else {}
-            weights |= {"content_similarity": similarity_weight} if similarity_weight else {}
+            weights |= {"style_transfer": lambda_style_transfer}
+            weights |= {"task_in_g": lambda_task_in_g} if self.labels_hold else {}
+            weights |= {"content_similarity": lambda_similarity} if lambda_similarity else {}
         self.track_losses(weights)
         self.built = True
 

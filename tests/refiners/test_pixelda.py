@@ -308,3 +308,11 @@ def test_unknown_choices_are_named():
     for wrong in ({"tower": "mnits"}, {"generator": "resnt"}, {"similarity": "mpsee"}):
         with pytest.raises(RefinezooError, match="Did you mean"):
             tiny(**wrong)
+
+
+def test_old_names_of_arguments_warn_and_mean_the_same():
+    with pytest.warns(FutureWarning, match=r"PixelDA\(task_in_g_weight=\) is called lambda_task"):
+        model = PixelDA.from_config({"task_in_g_weight": 0.5, "width": 4, "blocks": 1})
+    assert model.loss_weights["task_in_g"] == model.arguments["lambda_task_in_g"] == 0.5
+    with pytest.raises(RefinezooError, match="Did you mean 'lambda_domain'"):
+        PixelDA(lamda_domain=1.0)
