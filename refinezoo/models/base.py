@@ -218,7 +218,9 @@ def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str,
     known = parameters(cls)
     of_keras = ("name", "dtype", "trainable")
     positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    old_names = getattr(cls.__init__, "old_names", {})
+    old_names: dict[str, str] = {}
+    for base in cls.__mro__:
+        old_names |= getattr(base.__dict__.get("__init__"), "old_names", {})
     named = {old_names.get(name, name): value for name, value in kwargs.items()}
     given = {**dict(zip(positional, args, strict=False)), **named}
     for name in given:

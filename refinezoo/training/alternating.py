@@ -126,11 +126,10 @@ class AlternatingModel(Model):
         untrained = [name for name, network in networks if not files.fill(name, network)]
         if untrained:
             _log.warning(
-                "%s starts with %s untrained: %s holds no weights of them. Give them time before "
-                "you judge what it refines.",
+                "%s goes on from %s, which holds no weights of %s: these start untrained.",
                 type(self).__name__,
-                ", ".join(untrained),
                 self.preset_name,
+                ", ".join(untrained),
             )
         return self.resumes_at(files.record.steps, untrained)
 

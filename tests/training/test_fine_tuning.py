@@ -142,7 +142,7 @@ def test_what_refines_is_where_the_generator_starts(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         ready(again)
     (line,) = caplog.messages
-    assert "generator_r2s, discriminator_real, discriminator_synthetic untrained" in line
+    assert "no weights of generator_r2s, discriminator_real, discriminator_synthetic: these" in line
     before = network_weights(model.generator_mean)
     assert far(network_weights(again.generator_s2r), before) == 0
     step(again)
