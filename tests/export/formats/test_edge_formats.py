@@ -9,9 +9,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from same_answers import answers, assert_same
 
 import refinezoo
-from refinezoo import RefinezooError, export, zoo
+from refinezoo import RefinezooError, export
 from refinezoo.export.registry import formats
 from refinezoo.export.runtimes import exported as opened
 from refinezoo.models.registry import model_names
@@ -19,48 +20,6 @@ from refinezoo.models.registry import model_names
 pytestmark = pytest.mark.tensorflow
 EDGE = [name for name, format_ in formats().items() if format_.suffix]
 SIDE = 32
-
-
-def answers(model, image):
-    """What a user gets from a model or an exported file, by name."""
-    if hasattr(model, "refine"):
-        return {"refined": model.refine(image[None])[0]}
-    if hasattr(model, "predict_depth"):
-        return {"depth_m": np.asarray(model.predict_depth(image[None]))[0]}
-    if hasattr(model, "predict_probability"):
-        return {"probability": model.predict_probability(image[None])[0]}
-    if hasattr(model, "predict_ranges"):
-        return {"ranges_m": model.predict_ranges(image[None])[0]}
-    if hasattr(model, "segment"):
-        return {"class_ids": model.segment(image[None])[0]}
-    return {key: rows[0] for key, rows in model.predict(image[None]).items()}
-
-
-def assert_same(wanted, given):
-    for key, value in wanted.items():
-        assert given[key].shape == value.shape and given[key].dtype == value.dtype, key
-    if "boxes" in wanted:
-        return assert_same_boxes(wanted, given)
-    for key, value in wanted.items():
-        if key == "class_ids":
-            assert len(np.unique(value)) > 1 and (given[key] != value).mean() < 0.005  # ties
-            continue
-        scale = 1 if key == "refined" else 1e-4
-        np.testing.assert_allclose(given[key].astype("f8"), value, atol=scale, rtol=1e-4)
-
-
-def assert_same_boxes(wanted, given):
-    """Equal but for near-ties: which of two boxes suppression keeps may hang on the last bit."""
-    count = wanted["count"]
-    assert count == given["count"] >= 5
-    same = 0
-    for box, score, label in zip(
-        *(wanted[k][:count] for k in ("boxes", "scores", "classes")), strict=True
-    ):
-        near = np.abs(given["boxes"][:count] - box).max(-1) < 0.02
-        near &= np.abs(given["scores"][:count] - score) < 1e-4
-        same += bool((near & (given["classes"][:count] == label)).any())
-    assert same >= 0.8 * count
 
 
 def image_for(model, frames):
@@ -82,19 +41,9 @@ def test_litert_equals_keras_without_flex(needed, name, models, frames, tmp_path
     assert found and not [op for op in found if op.startswith("Flex") or not op.isupper()]
     exported = refinezoo.load(path)
     image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
-    assert_same(answers(model, image), answers(exported, image))
-
-
-@pytest.mark.parametrize("name", [row["name"] for row in zoo.list_models(kind="refiner")])
-def test_the_zoos_refiners_equal_keras_without_flex(needed, name, photos, tmp_path):
-    needed("litert")
-    model = refinezoo.load(name)
-    path = export.litert(model, tmp_path / "model.tflite", SIDE)
-    from refinezoo.export.formats.litert import operators
-
-    assert not [op for op in operators(path) if op.startswith("Flex") or not op.isupper()]
-    image = photos[2][:SIDE, :SIDE]
-    assert_same(answers(model, image), answers(refinezoo.load(path), image))
+    wanted = answers(model, image)
+    assert all(len(np.unique(rows)) > 1 for key, rows in wanted.items() if key == "class_ids")
+    assert_same(wanted, answers(exported, image))
 
 
 @pytest.mark.parametrize("format_name", [name for name in EDGE if name != "litert"])
@@ -110,7 +59,9 @@ def test_other_edge_formats_equal_keras(needed, format_name, name, models, frame
     exported = refinezoo.load(path)
     assert exported.info["format"] == format_name
     image = frames[0][:SIDE, :SIDE] if size else image_for(model, frames)
-    assert_same(answers(model, image), answers(exported, image))
+    wanted = answers(model, image)
+    assert all(len(np.unique(rows)) > 1 for key, rows in wanted.items() if key == "class_ids")
+    assert_same(wanted, answers(exported, image))
     assert sorted(tmp_path.iterdir()) == sorted(format_.files(path))
 
 
@@ -142,7 +93,9 @@ def test_sizes_of_one_file_share_their_weights(models, several_sizes, frames, tm
     assert exported.sizes == [(32, 32), (30, 41)]
     for height, width in exported.sizes:  # 30 x 41 is padded inside, as Refiner.refine does
         image = frames[0][:height, :width]
-        assert_same(answers(model, image), answers(exported, image))
+        wanted = answers(model, image)
+    assert all(len(np.unique(rows)) > 1 for key, rows in wanted.items() if key == "class_ids")
+    assert_same(wanted, answers(exported, image))
     single = export.litert(model, tmp_path / "one.tflite", 32)
     weights = 4 * model.inference_network.count_params()
     assert several_sizes.stat().st_size < 1.9 * single.stat().st_size
