@@ -136,7 +136,7 @@ def litert(
         RefinezooError: bad arguments, a model that LiteRT's builtins cannot express, or a
             quantised model below the quality gate; it says what was reached.
     """
-    path = checked_path(path, ".tflite")
+    file: Path = checked_path(path, ".tflite")
     precision = checked_precision(precision, PRECISIONS)
     sizes = image_sizes(model, image_size, several=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -146,8 +146,8 @@ def litert(
         if precision == FULL:
             with converting("LiteRT"):
                 content = _converter(scratch, sizes).convert()
-            _write(path, content, edge_info(model, sizes, format="litert", precision=precision))
-            return path
+            _write(file, content, edge_info(model, sizes, format="litert", precision=precision))
+            return file
         needs("ai_edge_litert", "litert")
         gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
         for kept_float, convert in _attempts(model, scratch, sizes, precision, gate.calibration):
@@ -162,8 +162,8 @@ def litert(
             if quality.passed:
                 break
         gate.check(quality, precision, PRECISIONS)
-        _write(path, content, {**info, "quality": quality.as_dict()})
-    return path
+        _write(file, content, {**info, "quality": quality.as_dict()})
+    return file
 
 
 def operators(path: str | os.PathLike) -> set[str]:

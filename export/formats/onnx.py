@@ -74,16 +74,16 @@ def onnx(model: Any, path: str | os.PathLike, image_size: Any = None) -> Path:
     Raises:
         RefinezooError: bad arguments, or tf2onnx is missing or cannot convert the model.
     """
-    path = checked_path(path, ".onnx")
+    file: Path = checked_path(path, ".onnx")
     (size,) = image_sizes(model, image_size)
     content = onnx_model(model, size)
     entry = content.metadata_props.add()
     entry.key = INFO_KEY
     info = edge_info(model, [size], format="onnx", precision=FULL)
     entry.value = json.dumps(info, ensure_ascii=False)
-    with atomic_path(path) as temporary:
+    with atomic_path(file) as temporary:
         temporary.write_bytes(content.SerializeToString())
-    return path
+    return file
 
 
 def onnx_model(model: Any, size: tuple[int | None, int | None], *, loops: bool = True) -> Any:

@@ -110,7 +110,7 @@ def openvino(
         RefinezooError: bad arguments, OpenVINO is missing or cannot convert the model, or it
             lost too much; then the error says what was reached.
     """
-    path = checked_path(path, ".xml")
+    file: Path = checked_path(path, ".xml")
     precision = checked_precision(precision, PRECISIONS)
     (size,) = image_sizes(model, image_size)
     runtime = needs("openvino", "openvino")
@@ -126,22 +126,22 @@ def openvino(
             return made
 
         if precision == FULL:
-            made = write(_float_graph(model, size, scratch), path.name)
+            made = write(_float_graph(model, size, scratch), file.name)
         else:
             gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
             for source, kept in _attempts(model, size, precision, scratch, gate.calibration):
-                quality = gate.measure(write(source, path.name, kept_float=kept))
+                quality = gate.measure(write(source, file.name, kept_float=kept))
                 if quality.passed:
                     break
             gate.check(quality, precision, PRECISIONS)
             made = write(
-                source, f"measured_{path.name}", kept_float=kept, quality=quality.as_dict()
+                source, f"measured_{file.name}", kept_float=kept, quality=quality.as_dict()
             )
         # The weights first: an .xml never stands beside the weights of another model.
         for suffix in (".bin", ".xml"):
-            with atomic_path(path.with_suffix(suffix)) as temporary:
+            with atomic_path(file.with_suffix(suffix)) as temporary:
                 shutil.copyfile(made.with_suffix(suffix), temporary)
-    return path
+    return file
 
 
 def _float_graph(model: Any, size: Size, scratch: str) -> Path:

@@ -51,7 +51,7 @@ class Models:
             version = self.labels.get(name, {}).get(label, -1)
         if version is None and versions:
             version = max(versions)
-        if version not in versions:
+        if version is None or version not in versions:
             place = label or ("Latest" if version is None else version)
             raise Refusal(NOT_FOUND, f"Servable not found for request: {name}({place})")
         return version, versions[version]
