@@ -207,7 +207,8 @@ def toy_backbone():
 def small_model():
     """`small_model("FDA", photos)`: a small model of a registered class, adapted where it can be.
 
-    Further arguments are the constructor's; `photos` and `renders` are what `adapt` takes.
+    Further arguments are the constructor's; `photos` and `renders` are what `adapt` takes;
+    without renders, the photos' negatives are.
     """
     from refinezoo.models.registry import model_class
 
@@ -215,7 +216,8 @@ def small_model():
         model = model_class(name)(**{**SMALL[name], **changes})
         if photos is not None and getattr(model, "colour", model) is not None:
             if hasattr(model, "adapt"):
-                model.adapt(photos, renders=renders)
+                negatives = [255 - image for image in photos]
+                model.adapt(photos, renders=negatives if renders is None else renders)
         return model
 
     return make
