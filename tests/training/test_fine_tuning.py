@@ -76,7 +76,7 @@ def ready(model):
 def reseed(model):
     for variable in model.variables:
         if "seed_generator" in variable.path:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 def losses(model):
