@@ -92,12 +92,13 @@ def step(model):
     model.reset_metrics()
 
 
-# Deep networks that are slow to build, and whose preset holds all there is.
-HEAVY = ("PVANET", "YOLOv3", "SSD300", "DeepLabV2")
+# On JAX, which compiles each step of an adversarial method for minutes.
+ON_JAX = ("Classifier",)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.once] * (name in HEAVY)) for name in TRAINED]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.once] * (name not in ON_JAX)) for name in TRAINED],
 )
 def test_a_loaded_model_takes_the_step_that_the_saved_one_takes(name, small_model, tmp_path):
     keras.utils.set_random_seed(0)
@@ -132,6 +133,7 @@ def far(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.once
 def test_what_refines_is_where_the_generator_starts(tmp_path, caplog):
     """As of the zoo, whose entries hold the running mean alone."""
     model = tiny_cyclegan()
@@ -210,6 +212,7 @@ def test_other_arguments_keep_what_fits(tmp_path, caplog):
         refinezoo.load(folder, arguments={"width": 8})
 
 
+@pytest.mark.once
 def test_simgan_repeats_no_pre_training(tmp_path):
     keras.utils.set_random_seed(0)
     settings = {"image_size": 16, "width": 4, "blocks": 1, "discriminator_width": 6}
