@@ -54,7 +54,13 @@ class OpenVinoRuntime:
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the graph."""
         given = self._compiled({"images": images})
-        return {output.any_name: np.array(array) for output, array in given.items()}
+        return {self._named(output): np.array(array) for output, array in given.items()}
+
+    def _named(self, output: Any) -> str:
+        """The output's name in the file's description: OpenVINO keeps names of inner nodes too."""
+        return next(
+            (name for name in self.info["outputs"] if name in output.names), output.any_name
+        )
 
 
 @export_format(

@@ -195,7 +195,7 @@ def test_foreign_and_broken_files_are_worded(several_sizes, tmp_path):
         broken.write_bytes(several_sizes.read_bytes()[:1000])
         with pytest.raises(RefinezooError, match="truncated|not installed"):
             refinezoo.load(broken)
-    with pytest.raises(RefinezooError, match="weights=None.*Leave weights out"):
+    with pytest.raises(RefinezooError, match="weights=None.*Leave them out"):
         refinezoo.load(several_sizes, weights=None)
     exported = refinezoo.load(several_sizes)
     with pytest.raises(RefinezooError, match="received float32"):
