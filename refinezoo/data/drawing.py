@@ -37,7 +37,7 @@ def depth_colours(depth_m: np.ndarray, farthest_m: float) -> np.ndarray:
     """Metres `[H, W, 1]` as colours uint8 `[H, W, 3]`, near red to far blue; missing is black."""
     known = np.isfinite(depth_m[..., 0]) & (depth_m[..., 0] > 0)
     near = 1 - np.clip(np.where(known, depth_m[..., 0], 0) / farthest_m, 0, 1)
-    colours = cv2.applyColorMap(np.uint8(255 * near), cv2.COLORMAP_TURBO)[..., ::-1]
+    colours = cv2.applyColorMap((255 * near).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
     return colours * known[..., None].astype("uint8")
 
 

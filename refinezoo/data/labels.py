@@ -35,7 +35,7 @@ class Labels:
         Raises:
             RefinezooError: a picture without a line, or pictures that are no files.
         """
-        names = [item.name if isinstance(item, Path) else None for item in items]
+        names = [item.name if isinstance(item, Path) else "" for item in items]
         missing = [name for name in names if name not in self.label]
         if missing:
             raise RefinezooError(

@@ -24,7 +24,7 @@ def placement(height: int, width: int, side: int) -> tuple[int, int, int, int]:
 
 def letterbox(image: np.ndarray, side: int, fill=GREY) -> np.ndarray:
     """uint8 [H, W, 3] to uint8 [side, side, 3]: resized by one factor, bars of `fill` around."""
-    high, wide, top, left = placement(*image.shape[:2], side)
+    high, wide, top, left = placement(image.shape[0], image.shape[1], side)
     if image.shape[:2] != (high, wide):
         shrink = image.shape[0] >= high and image.shape[1] >= wide
         method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR

@@ -198,8 +198,9 @@ def grabcut_mask(
     cv2.setRNGSeed(0)  # its k-means starts at random
     cut = trimap.copy()
     try:
-        model = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(small, cut, None, *model, 3, cv2.GC_INIT_WITH_MASK)
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        everywhere = (0, 0, 0, 0)  # not looked at: the mask says where
+        cv2.grabCut(small, cut, everywhere, *models, 3, cv2.GC_INIT_WITH_MASK)
         mask = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
     except cv2.error:
         mask = prior
@@ -260,7 +261,7 @@ def as_foreground_mask(
     if mask.ndim != 2 or mask.size == 0:
         raise RefinezooError(f"{name}: expected a mask [H, W], received {list(mask.shape)}.")
     threshold = max(mask.max(), 0) / 2 if _is_coverage(mask) else 0
-    binary = (mask > threshold).astype(np.float32)
+    binary: np.ndarray = (mask > threshold).astype(np.float32)
     if binary.shape != (height, width):
         sizes = f"{mask.shape[1]} x {mask.shape[0]} for a picture of {width} x {height}"
         if not resize:
@@ -306,10 +307,10 @@ def looks_inverted(mask: np.ndarray) -> bool:
 
 
 def _check_image(image: np.ndarray, what: str) -> None:
-    shape = getattr(image, "shape", None)
+    shape: tuple[int, ...] = getattr(image, "shape", ())
     if getattr(image, "dtype", None) != np.uint8 or len(shape) != 3 or shape[2] != 3:
         raise RefinezooError(
             f"expected {what} uint8 [H, W, 3], received "
-            f"{getattr(image, 'dtype', type(image).__name__)} {list(shape or [])}. "
+            f"{getattr(image, 'dtype', type(image).__name__)} {list(shape)}. "
             "refinezoo.data.read_image reads any file that way."
         )

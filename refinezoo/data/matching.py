@@ -78,9 +78,8 @@ class Matches:
         self.names = [[str(item) for item in domain.items] for domain in pictures]
         described = [self._described(domain, k, cut) for k, domain in enumerate(pictures)]
         self.crops = [crops for crops, _ in described]
-        self.near, self.distances = nearest(
-            *(normalised(found) for _, found in described), settings.neighbours
-        )
+        renders, photos = (normalised(found) for _, found in described)
+        self.near, self.distances = nearest(renders, photos, settings.neighbours)
         self.alike = self.distances < settings.distance
         self.matched = np.flatnonzero(self.alike[:, 0])
         if not self.matched.size:
@@ -101,7 +100,7 @@ class Matches:
         """Picture and window (y, x, height, width) of sample t; the two domains' are alike."""
         random = np.random.default_rng([self.seed, 1 << 34, t])
         last = len(self.matched) - 1
-        i = self.matched[min(np.searchsorted(self.cumulated, random.random()), last)]
+        i = self.matched[min(int(np.searchsorted(self.cumulated, random.random())), last)]
         if domain == 0:
             return self.crops[0][i]
         return self.crops[1][self.near[i, random.integers(self.alike[i].sum())]]

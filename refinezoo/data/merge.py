@@ -88,7 +88,7 @@ def merge_datasets(
     names = _class_names(found, classes or {}, union)
     _draw(found, ratio, count, seed)
     document = _document(found, names)
-    report = {
+    report: dict[str, Any] = {
         "images": len(document["images"]),
         "annotations": len(document["annotations"]),
         "classes": [row["name"] for row in document["categories"]],

@@ -101,7 +101,7 @@ def write_pose_folder(
         name = f"{row:05d}.png"
         write_image(_made(folder / "images") / name, image)
         if "foreground_mask" in views:
-            mask = np.uint8(255 * (views["foreground_mask"][row, ..., 0] > 0.5))
+            mask = np.where(views["foreground_mask"][row, ..., 0] > 0.5, 255, 0).astype(np.uint8)
             write_image(_made(folder / "foreground_masks") / name, mask)
         turned = [float(value) for value in views["quaternion"][row]]
         poses[name] = {"class": class_names[views["label"][row]], "quaternion": turned}

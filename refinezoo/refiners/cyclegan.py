@@ -22,8 +22,7 @@ from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
 from refinezoo.refiners.judge import Judged
-from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.refiner import Refiner, no_seed, unpack
 from refinezoo.refiners.task import Task
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
 

@@ -7,8 +7,7 @@ from keras import ops
 
 from refinezoo.layers.colour import choose, draw_photo
 from refinezoo.models.registry import register
-from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.refiner import Refiner, no_seed, unpack
 
 
 @keras.saving.register_keras_serializable("refinezoo")

@@ -232,8 +232,13 @@ class Judged:
     only refines, as `refinezoo.load` makes it, has neither features nor heads.
     """
 
-    judged = ("real",)  # the domains that have heads
+    judged: tuple[str, ...] = ("real",)  # the domains that have heads
     regions = False  # whether goods and background have heads of their own
+    judge: Any
+    backbone: Any
+    given_backbone: Any
+    seed: int
+    optimizer: Any
 
     def declare_judge(self, discriminator: str, judge: dict | None, backbone: Any) -> None:
         """Keeps what the user chose; the arguments of the same name of a refiner.
@@ -242,8 +247,8 @@ class Judged:
             RefinezooError: a discriminator or a setting that there is not.
         """
         _check_choice(discriminator, DISCRIMINATORS, "discriminator")
-        known = inspect.signature(ProjectedJudge).parameters
-        known = [name for name, each in known.items() if each.kind is each.KEYWORD_ONLY]
+        arguments = inspect.signature(ProjectedJudge).parameters
+        known = [name for name, each in arguments.items() if each.kind is each.KEYWORD_ONLY]
         for name in judge or {}:
             _check_choice(name, [name for name in known if name != "regions"], "a judge setting")
         self.patches, self.projected = discriminator != "projected", discriminator != "patch"

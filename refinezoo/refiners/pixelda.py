@@ -25,8 +25,7 @@ from refinezoo.models.registry import model_class, register, task_of
 from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_tower
 from refinezoo.networks.pixelda_generators import takes_noise
 from refinezoo.refiners.kind import REFINER, RGBD_REFINER
-from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.refiner import Refiner, no_seed, unpack
 from refinezoo.refiners.with_depth import WithDepth
 from refinezoo.renames import renamed
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
@@ -202,7 +201,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         shared = {key: tower[key] for key in ("class_names", "image_size", "tower")}
         shared |= {"tower_width": tower["width"], "tower_dropout": tower["dropout"]}
         if (xi := tower.get("quaternion_weight")) is not None:
-            shared |= {"quaternion": True, "quaternion_weights": (xi, xi / 2)}
+            shared |= {"quaternion": True, "lambda_quaternion": (xi, xi / 2)}
         return cls(**{**shared, **settings})
 
     def call(self, inputs, training=False):

@@ -15,8 +15,7 @@ import numpy as np
 
 from refinezoo.layers.colour import ColourTransport
 from refinezoo.models.registry import register
-from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.refiners.reinhard import no_seed
+from refinezoo.refiners.refiner import Refiner, no_seed, unpack
 
 
 @register

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from refinezoo.models.base import Model
 from refinezoo.models.images import pad_to_multiple
@@ -41,3 +42,21 @@ def unpack(inputs):
     if isinstance(inputs, dict):
         return inputs["images"], inputs["seed"]
     return inputs, keras.ops.zeros((keras.ops.shape(inputs)[0],), "int32")
+
+
+class Zeros(keras.layers.Layer):
+    """An int32 zero per image: the seed of an exported network."""
+
+    def call(self, images):
+        return ops.zeros((ops.shape(images)[0],), "int32")
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor((images.shape[0],), "int32")
+
+
+keras.saving.register_keras_serializable("refinezoo")(Zeros)
+
+
+def no_seed(images):
+    """Seed 0 for each image of a functional model's input."""
+    return Zeros(name="no_seed")(images)

@@ -1,12 +1,11 @@
 """Colour transfer (Reinhard et al. 2001): the baseline that learns nothing."""
 
 import keras
-from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers.colour import ColourMatch
 from refinezoo.models.registry import register
-from refinezoo.refiners.refiner import Refiner, unpack
+from refinezoo.refiners.refiner import Refiner, no_seed, unpack
 from refinezoo.renames import old_name_used
 
 
@@ -59,21 +58,3 @@ class Reinhard(Refiner):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
         images, seed = unpack(inputs)
         return self.colour(images, seed)
-
-
-class Zeros(keras.layers.Layer):
-    """An int32 zero per image: the seed of an exported network."""
-
-    def call(self, images):
-        return ops.zeros((ops.shape(images)[0],), "int32")
-
-    def compute_output_spec(self, images):
-        return keras.KerasTensor((images.shape[0],), "int32")
-
-
-keras.saving.register_keras_serializable("refinezoo")(Zeros)
-
-
-def no_seed(images):
-    """Seed 0 for each image of a functional model's input."""
-    return Zeros(name="no_seed")(images)

@@ -30,7 +30,7 @@ class AlternatingModel(Model):
     the update order of the official CycleGAN.
     """
 
-    required_keys = {"synthetic": ("image",), "real": ("image",)}
+    required_keys: dict[str, tuple[str, ...]] = {"synthetic": ("image",), "real": ("image",)}
 
     def players(self):
         """Player name -> `Player`."""
@@ -328,11 +328,11 @@ class AlternatingModel(Model):
 
     else:
 
-        def train_step(self, data):
+        def train_step(self, data):  # type: ignore[misc]  # as Keras asks of each backend
             """One step: all turns on one batch."""
             return self.alternating_step(data)
 
-        def test_step(self, data):
+        def test_step(self, data):  # type: ignore[misc]
             """Evaluates one batch."""
             return self.evaluation_step(data)
 

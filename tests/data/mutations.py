@@ -280,9 +280,18 @@ def main(seed: int, share: float, folder: Path) -> dict:
         if seconds > report["slowest_s"]:
             report["slowest_s"], report["slowest"] = seconds, f"{reader} {number}"
         report["cases"][reader] = report["cases"].get(reader, 0) + 1
-    report["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    report["peak_mb"] = peak_mb()
     report["suffixes"] = len(IMAGE_SUFFIXES)
     return report
+
+
+def peak_mb() -> int:
+    """Of this program alone: Linux's `ru_maxrss` begins with what its parent had."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 if __name__ == "__main__":

@@ -94,10 +94,10 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
     metrics, _ = task.evaluate(tower, task.read_test(sets[2], tower))
     assert 0 <= metrics["accuracy"] <= 1 and 0 <= metrics["angle_error_degrees"] <= 180
 
-    adapt = {"class": "PixelDA", "width": 4, "blocks": 1, "similarity_weight": 0.1}
+    adapt = {"class": "PixelDA", "width": 4, "blocks": 1, "lambda_similarity": 0.1}
     spec["sets"] = [{**sets[0], "adapt": adapt, "unlabelled": sets[1]}]
     pixelda, _, mixed = prepare(task, spec)
-    assert pixelda.arguments["quaternion_weights"] == [0.5, 0.25]
+    assert pixelda.arguments["lambda_quaternion"] == [0.5, 0.25]
     assert pixelda.quaternion and pixelda.arguments["tower_width"] == 0.1
     assert "foreground_mask" in mixed[0]["synthetic"] and set(mixed[0]["real"]) == {"image"}
     assert set(task.evaluate(pixelda, task.read_test(sets[2], pixelda))[0]) == set(task.metrics)

@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 
 from refinezoo import RefinezooError, export
+from refinezoo.refiners.kind import REFINER
 
 pytestmark = pytest.mark.tensorflow
 
 
 class Other:
     """The exported refiner's input, one pixel off by nine levels: a model it is not equal to."""
+
+    kind = REFINER
 
     def __init__(self, refiner):
         self.refiner = refiner
@@ -28,6 +31,8 @@ def test_a_difference_is_reported(refiner, refiner_folder, photos):
 
 def test_another_size_is_refused(refiner, refiner_folder, photos):
     class Crops:
+        kind = REFINER
+
         def refine(self, images):
             return images[:, :-1]
 
