@@ -14,22 +14,20 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 
+
+def registered(room: str) -> list[str]:
+    """The modules of a room that register a model."""
+    paths = sorted((ROOT / "refinezoo" / room).rglob("*.py"))
+    found = [path for path in paths if "\n@register\n" in path.read_text(encoding="utf-8")]
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found]
+
+
 #: Page of the reference -> the modules that it documents.
 REFERENCE = {
     "refinezoo": ["refinezoo.zoo.loading", "refinezoo.zoo.catalogue", "refinezoo.errors"],
     "models": ["refinezoo.models.base", "refinezoo.models.kind", "refinezoo.models.registry"],
-    "refiners": [
-        f"refinezoo.refiners.{name}"
-        for name in "refiner cyclegan cyclegan_fgbg pixelda simgan t2net reinhard fda".split()
-    ],
-    "tasks": [
-        "refinezoo.tasks.classification.classifier",
-        "refinezoo.tasks.pose.pose_tower",
-        *(f"refinezoo.tasks.detection.{name}" for name in "detector ssd yolov3 pvanet".split()),
-        "refinezoo.tasks.segmentation.deeplab_v2",
-        "refinezoo.tasks.depth.depth_unet",
-        "refinezoo.tasks.obstacle_range.obstacle_range",
-    ],
+    "refiners": ["refinezoo.refiners.refiner", *registered("refiners")],
+    "tasks": ["refinezoo.tasks.detection.detector", *registered("tasks")],
     "refinement and studies": ["refinezoo.refinement", "refinezoo.experiments.compare.study"],
     "metrics": ["refinezoo.metrics.detection", "refinezoo.metrics.confusion"],
     "export": [

@@ -24,13 +24,15 @@ def site(tmp_path_factory):
 
 def test_every_entry_has_a_card_and_every_reference_page_its_classes(site):
     from refinezoo import zoo
+    from refinezoo.models.registry import model_names
 
     for row in zoo.list_models():
         card = (site / "models" / f"{row['name']}.html").read_text(encoding="utf-8")
         assert "Limits" in card and row["name"] in card
-    detectors = (site / "reference/tasks.html").read_text(encoding="utf-8")
-    assert "max_objects" in detectors and "SSD300" in detectors
-    assert "Traceback" not in detectors
+    pages = [site / f"reference/{room}.html" for room in ("refiners", "tasks")]
+    reference = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert not [name for name in model_names() if f'.{name}"' not in reference]
+    assert "max_objects" in reference and "Traceback" not in reference
 
 
 def test_no_page_asks_another_host(site):

@@ -94,12 +94,11 @@ def merge_datasets(
         "classes": [row["name"] for row in document["categories"]],
         "sources": [_row(source, document) for source in found],
     }
-    files = {source.place(number): source for source in found for number in source.taken}
-    if len(files) < len(document["images"]):
+    pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
+    if len(dict(pairs)) < len(pairs):
         raise RefinezooError("expected different pictures of each source, received one file twice.")
     if dry_run:
         return report
-    pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
     check_room(out, sum(file.stat().st_size for _, file in pairs), "the merged dataset")
     document["info"] = {
         "description": "merged by refinezoo",

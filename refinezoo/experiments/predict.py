@@ -44,12 +44,19 @@ def predict_folder(
         `words` and the answer's arrays.
 
     Raises:
-        RefinezooError: no pictures, unreadable ones, equal names, or `out` holds other things.
+        RefinezooError: no pictures, unreadable ones, equal names, pictures inside of `out`, or
+            `out` holds other things.
     """
     paths = list_images(images)
     names = _names(paths)
     if Path(images).is_dir():
         check_apart(images, out)
+    own = Path(out).resolve()
+    if inside := [path for path in paths if path.resolve().is_relative_to(own)]:
+        raise RefinezooError(
+            f"expected pictures outside of {out}, which is replaced, received {inside[0]}. Give "
+            "another out, or a pattern that leaves it out."
+        )
     kind = model.kind
     rows: list[dict[str, Any]] = []
     with atomic_folder(out) as folder:

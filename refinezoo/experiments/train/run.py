@@ -237,11 +237,12 @@ def _trim_log(path: Path, epochs: int) -> None:
     """Drops what a killed run logged after its last checkpoint: those epochs run again."""
     if not path.is_file():
         return
-    head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    text = path.read_bytes().decode()  # with the line ends that Keras wrote
+    head, *rows = text.splitlines(keepends=True) or [""]
     whole = [row for row in rows if row.endswith("\n") and row.split(",")[0].isdigit()]
     kept = [row for row in whole if int(row.split(",")[0]) < epochs]
     with atomic_path(path) as temporary:
-        temporary.write_text(head + "".join(kept) if kept else "", encoding="utf-8")
+        temporary.write_bytes((head + "".join(kept)).encode() if kept else b"")
 
 
 def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
