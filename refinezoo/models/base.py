@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.memory import keep_freed_memory
 from refinezoo.models.answers import joined
 from refinezoo.models.images import ImageBatches
 from refinezoo.models.kind import Kind
@@ -48,6 +49,7 @@ class Model(keras.Model):
     def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
         """Records the arguments; unknown ones are worded."""
         arguments = bound_arguments(cls, args, kwargs)
+        keep_freed_memory()
         model = super().__new__(cls, *args, **kwargs)
         object.__setattr__(model, "arguments", arguments)
         return model

@@ -1,0 +1,35 @@
+"""Freed memory stays in the process, so that the next feature map finds its pages there.
+
+glibc hands large blocks back to the kernel when they are freed. TensorFlow frees and allocates
+every feature map in every step, and each of their pages then costs a fault: more than half of the
+time of a training step on a processor (docs/speed.md). Peak memory stays what it is; what falls is
+only what other programs may use between two steps.
+"""
+
+import ctypes
+import functools
+import os
+
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt(3)
+_NEVER, _NO_MMAP, _ONE_ARENA = -1, 0, 1
+SWITCH = "REFINEZOO_KEEP_MEMORY"
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Tells glibc to keep freed memory, once; the first model of refinezoo that is built calls it.
+
+    `REFINEZOO_KEEP_MEMORY=0` in the environment leaves everything as it is, and so does any
+    `MALLOC_...` or `GLIBC_TUNABLES` that you set yourself. Other allocators are not touched.
+
+    Returns:
+        Whether it is kept now.
+    """
+    chosen = [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]
+    if os.environ.get(SWITCH) == "0" or chosen or os.name != "posix":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    wanted = ((_TRIM_THRESHOLD, _NEVER), (_MMAP_MAX, _NO_MMAP), (_ARENA_MAX, _ONE_ARENA))
+    return all([mallopt(option, value) == 1 for option, value in wanted])

@@ -1,0 +1,46 @@
+"""Freed memory stays, and the environment can forbid it."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+
+import pytest
+
+PAGES = """
+import resource
+from refinezoo.memory import keep_freed_memory
+print(keep_freed_memory())
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    block = b"x" * (96 << 20)
+    del block
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def told(**environment):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
+    clean.pop("GLIBC_TUNABLES", None)
+    answer = subprocess.run(
+        [sys.executable, "-c", PAGES],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    kept, faults = answer.stdout.split()
+    return kept == "True", int(faults)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are not touched")
+def test_a_block_of_the_size_of_one_just_freed_costs_no_page():
+    pages = (96 << 20) // resource.getpagesize()
+    kept, faults = told()
+    assert kept and faults < pages / 100
+
+
+@pytest.mark.parametrize("setting", [{"REFINEZOO_KEEP_MEMORY": "0"}, {"MALLOC_ARENA_MAX": "2"}])
+def test_what_the_user_set_stays(setting):
+    assert told(**setting)[0] is False
