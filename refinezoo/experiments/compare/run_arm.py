@@ -37,16 +37,17 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     from refinezoo.experiments.compare.examples import write_examples
     from refinezoo.experiments.compare.tasks import task_named
     from refinezoo.experiments.compare.training import prepare, train
+    from refinezoo.training.precision import training_precision
 
-    keras.config.set_dtype_policy(spec["training"]["precision"])
     keras.utils.set_random_seed(int(spec["seed"]))
     task = task_named(spec["model"]["task"], spec.get("settings"))
-    with within_limits("model.config"):
-        model, fitted, mixed = prepare(task, spec)
-    started = time.monotonic()
-    backup = folder / f"backup_{spec['hash'][:12]}"
-    loss = train(fitted, mixed, spec["training"], backup)
-    seconds = time.monotonic() - started
+    with training_precision(spec["training"]["precision"]):
+        with within_limits("model.config"):
+            model, fitted, mixed = prepare(task, spec)
+        started = time.monotonic()
+        backup = folder / f"backup_{spec['hash'][:12]}"
+        loss = train(fitted, mixed, spec["training"], backup)
+        seconds = time.monotonic() - started
     test = task.read_test(spec["test"], model)
     metrics, predictions = task.evaluate(model, test)
     if predictions is not None:

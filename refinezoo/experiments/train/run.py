@@ -3,8 +3,6 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +47,10 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
     with locked_folder(out, busy):
         _claim(config, out)
         if not ((out / "summary.json").is_file() and preset.is_dir()):
+            from refinezoo.training.precision import training_precision
+
             started = time.monotonic()
-            with _precision(config.precision):
+            with training_precision(config.precision):
                 refiner = _build(config)
                 _adapt(refiner, config)
                 if hasattr(refiner, "players"):
@@ -58,19 +58,6 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
                 refiner.save_to_preset(preset)
             write_json(out / "summary.json", _summary(started))
     return preset
-
-
-@contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    """Keras' global dtype policy during a training; models keep the one they were built with."""
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _build(config: TrainingConfig) -> Any:
