@@ -207,6 +207,75 @@ def test_labels_without_a_telling_name_are_refused(tmp_path):
         find_renders(tmp_path, images="c/*.png")
 
 
+def _scene(seed, height=96, width=128):
+    """A few regions: class ids, and a textured, shaded picture of them."""
+    draw = np.random.default_rng(seed)
+    classes = np.zeros((height, width), np.uint8)
+    for number in range(1, 9):
+        y, x = draw.integers(0, height - 30), draw.integers(0, width - 40)
+        classes[y : y + 30, x : x + 40] = number
+    shade = cv2.resize(draw.uniform(60, 200, (4, 5, 3)), (width, height))
+    image = shade + 6.0 * classes[..., None] + draw.normal(0, 8, (height, width, 3))
+    return classes, np.clip(image, 0, 255).astype(np.uint8)
+
+
+_PALETTE = np.random.default_rng(3).integers(0, 256, (9, 3)).astype(np.uint8)
+LOSSY_LABELS = {
+    "ids": lambda classes: classes,
+    "spread ids": lambda classes: classes * 28,
+    "colours": lambda classes: _PALETTE[classes],
+    "binary": lambda classes: (classes > 0).astype(np.uint8) * 255,
+    "depth": lambda classes: cv2.GaussianBlur(classes * 20 + 50, (0, 0), 9),
+}
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".jp2"])
+@pytest.mark.parametrize("kind", LOSSY_LABELS)
+def test_lossy_labels_without_a_telling_name_are_refused(tmp_path, kind, suffix):
+    for number in range(3):
+        classes, image = _scene(number)
+        put(tmp_path / f"beauty/{number}{suffix}", image)
+        put(tmp_path / f"out2/{number}{suffix}", LOSSY_LABELS[kind](classes))
+    with pytest.raises(RefinezooError, match=r"may be labels .*out2"):
+        find_renders(tmp_path)
+    assert len(find_renders(tmp_path, images=f"beauty/*{suffix}").renders) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "offered"),
+    [
+        ("out/Image{}.png", "out/mist_{}.png", "'out/Image*.png'"),
+        ("rgb/{}.png", "frames/{}.png", "'rgb/*.png'"),
+        ("color/{}.png", "rgb/{}.png", "'rgb/*.png'"),
+    ],
+)
+def test_grey_pictures_beside_coloured_ones_of_their_number_are_refused(
+    tmp_path, first, second, offered
+):
+    for number in range(3):
+        classes, image = _scene(number)
+        grey = LOSSY_LABELS["depth"](classes)
+        pictures = (grey, image) if first.startswith("color") else (image, grey)
+        for place, picture in zip((first, second), pictures, strict=True):
+            put(tmp_path / place.format(number), picture)
+    with pytest.raises(RefinezooError, match=re.escape(f"--images {offered}")):
+        find_renders(tmp_path)
+    with pytest.raises(RefinezooError, match="may be labels"):
+        list_images(tmp_path)
+
+
+@pytest.mark.parametrize("quality", [40, 75, 95])
+def test_lossy_photos_are_no_labels(tmp_path, quality):
+    for number in range(4):
+        path = tmp_path / f"cam{number % 2}/{number // 2}.jpg"
+        image = _scene(number)[1]
+        image[: 30 + 5 * number, : 128 - 20 * number] = 250  # an even sky
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        assert label_like(path) is False
+    assert len(find_renders(tmp_path).renders) == 4
+
+
 @pytest.mark.parametrize("folder", ["images", "pass"])
 def test_labels_among_the_pictures_of_one_folder_are_refused(tmp_path, folder):
     """AirSim numbers its kinds of picture: img_0_0 is the scene, img_0_5 the segmentation."""

@@ -1,16 +1,19 @@
 """Whether labels may be among the pictures of a layout, as their pixels say."""
 
+import itertools
 import re
 from pathlib import PurePosixPath
 
 from refinezoo.data.formats.evidence import Evidence, in_label_folder
 from refinezoo.data.formats.layout import Layout
-from refinezoo.data.tree import Tree
+from refinezoo.data.tree import RENDER_FOLDERS, Tree
 
 _MOST_SERIES = 24  # that are looked at
 
 
-def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool) -> None:
+def look_for_labels(
+    tree: Tree, layout: Layout, names: list[str], *, named: bool, apart: bool = True
+) -> None:
     """Makes a layout doubtful where pixels leave a doubt, and says why.
 
     Args:
@@ -19,6 +22,7 @@ def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool
         names: the pictures.
         named: whether annotations or folder names say that they are pictures; they may all be
             flat then, but not some of them.
+        apart: whether no two of the series may show the same scenes.
     """
     evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
     series = dict(list(_series(names).items())[:_MOST_SERIES])
@@ -31,7 +35,7 @@ def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool
     ]
     photos = [key for key in seen if key not in like]
     layout.photos = [key for key in photos if key not in within]
-    alike = [] if named else _pairs_of_one_scene(evidence, series)
+    alike = _of_one_scene(evidence, series, named=named) if apart else []
     layout.mixed = bool((like and photos) or within)
     if named and like and not layout.mixed:
         layout.notes.append("the pictures have few values in flat areas: are they renders?")
@@ -42,12 +46,14 @@ def look_for_labels(tree: Tree, layout: Layout, names: list[str], *, named: bool
         if layout.photos:
             layout.doubtful += f"; beside pictures: {', '.join(sorted(layout.photos)[:3])}"
     elif alike:
-        layout.doubtful = f"the same scenes under equal names: {', '.join(alike[:4])}"
+        coloured = [key for key in alike if not evidence.grey(series[key])]
+        layout.mixed, layout.photos = True, coloured if len(coloured) == 1 else []
+        layout.doubtful = f"the same scenes under equal names: {', '.join(alike)}"
 
 
 def look_among_annotated(tree: Tree, layout: Layout) -> None:
     """As `look_for_labels`, for pictures that annotations name; some may lie in label folders."""
-    look_for_labels(tree, layout, layout.renders, named=True)
+    look_for_labels(tree, layout, layout.renders, named=True, apart=False)
     odd = [name for name in layout.renders if in_label_folder(name)]
     if odd and len(odd) < len(layout.renders) and not layout.doubtful:
         layout.mixed = True
@@ -55,16 +61,19 @@ def look_among_annotated(tree: Tree, layout: Layout) -> None:
         layout.photos = [key for key in layout.photos if not in_label_folder(key)]
 
 
-def _pairs_of_one_scene(evidence: Evidence, series: dict[str, list[str]]) -> list[str]:
-    """Two folders whose pictures of equal names have their edges in common."""
-    keys = sorted(series)
-    for place, key in enumerate(keys):
-        for other in keys[place + 1 :]:
-            if PurePosixPath(key).parent == PurePosixPath(other).parent:
-                continue
-            if evidence.same_scenes(series[key], series[other]):
-                return [key, other]
+def _of_one_scene(evidence: Evidence, series: dict[str, list[str]], *, named: bool) -> list[str]:
+    """Two series that show the same; of named folders only such as differ in nothing else."""
+    for key, other in itertools.combinations(sorted(series), 2):
+        apart = named and _unnamed(key) != _unnamed(other)
+        if not apart and evidence.same_scenes(series[key], series[other]):
+            return [key, other]
     return []
+
+
+def _unnamed(key: str) -> tuple[str, ...]:
+    """A series' path with the names of folders of pictures taken out."""
+    parts = PurePosixPath(key).parts
+    return tuple("" if part.lower() in RENDER_FOLDERS else part for part in parts)
 
 
 def _series(names: list[str]) -> dict[str, list[str]]:
