@@ -43,6 +43,7 @@ _REMEDIES = {
     errno.EACCES: "Give a folder that you may write to.",
     errno.EPERM: "Give a folder that you may write to.",
     errno.ENOTDIR: "A file is in the way; give another path.",
+    errno.EISDIR: "A folder is in the way; remove it, or give another path.",
     errno.EEXIST: "A file is in the way; give another path.",
     errno.ENAMETOOLONG: "Give a shorter name.",
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+FARTHEST = 1e8  # pixels: no corner of a picture lies beyond
 _FEW = 5  # boxes; of so few, most may really leave their pictures
 
 

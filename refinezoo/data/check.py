@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.boxes import misfit
+from refinezoo.data.coco_masks import mask_bounds
 from refinezoo.data.decode import decode
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout, recognise
@@ -32,6 +33,7 @@ _ADVICE = {
     "normalised": "multiply the boxes by the picture's width and height",
     "corners": "these boxes seem to be x1, y1, x2, y2; COCO has x, y, width, height",
     "boxes": "training and measuring refuse these annotations",
+    "polygon": "correct or remove these polygons: segmentation learns from them",
     "no area": "remove these boxes",
     "empty": "a detector learns background from them; make sure that this is meant",
     "no label": "make the label, or leave the picture out",
@@ -142,6 +144,23 @@ def _of_the_whole(layout: Layout) -> Iterator[tuple[str, str, str]]:
         without = [name for name in layout.renders if name not in files]
         yield from (("warning", "no label", f"{name} ({kind})") for name in without)
     yield from (("error", "rows", problem) for problem in layout.format.problems(layout))
+    for coco, pictures in layout.details.get("files", ()):
+        for row in coco.annotations:
+            if row["image_id"] in pictures and (words := _of_polygons(row)):
+                yield "warning", "polygon", f"{pictures[row['image_id']]}: {words}"
+
+
+def _of_polygons(row: dict[str, Any]) -> str:
+    """What is odd in an annotation's polygons, in words."""
+    if not isinstance(row["segmentation"], list) or not row["segmentation"]:
+        return ""
+    if (bounds := mask_bounds(row["segmentation"])) is None:
+        return f"no points x, y, x, y, ...: {row['segmentation']!r:.60}"
+    (x, y, w, h), (left, top, width, height) = row["bbox"], bounds
+    beyond = max(x - left, y - top, left + width - x - w, top + height - y - h)
+    if beyond > 2 + 0.1 * max(w, h):
+        return f"reaches {beyond:.0f} pixels beyond its box {np.round(row['bbox'], 1).tolist()}"
+    return ""
 
 
 def _looked_at(layout: Layout, name: str) -> _Seen:

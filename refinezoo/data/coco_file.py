@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.config import read_json
+from refinezoo.data.boxes import FARTHEST
 from refinezoo.data.coco_masks import mask_bounds, mask_size
 from refinezoo.errors import RefinezooError
 
@@ -329,6 +330,6 @@ def _box(value: Any) -> list[float]:
         keys = ("x", "y", "width", "height") if "width" in value else ("x", "y", "w", "h")
         value = [value.get(key) for key in keys]
     numbers = [_number(side) for side in value] if isinstance(value, (list, tuple)) else []
-    if len(numbers) != 4 or None in numbers:
+    if len(numbers) != 4 or not all(n is not None and abs(n) <= FARTHEST for n in numbers):
         raise _Meaningless(f"expected bbox [x, y, width, height] in pixels, received {value!r:.80}")
     return [float(side) for side in numbers if side is not None]

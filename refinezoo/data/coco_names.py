@@ -10,6 +10,7 @@ from refinezoo.data.tree import RENDER_FOLDERS
 from refinezoo.errors import RefinezooError
 
 _FOLDERS = ("", "images", "data", *sorted(RENDER_FOLDERS - {"images"}))
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+://")
 _WHOLE = re.compile(r"([A-Za-z]:)?/|[A-Za-z][\w+.-]+://")
 
 
@@ -45,6 +46,9 @@ def locate(
     """
     name = file_name.strip().replace("\\", "/")
     found, outside = _found(name, folders, find, root)
+    if found is None and _ADDRESS.match(name):  # signed addresses of object stores
+        name = re.sub(r"[?#].*", "", name)
+        found, _ = _found(name, folders, find, root)
     if found is None and "%" in name:
         found, _ = _found(unquote(name), folders, find, root)
     if found is None and outside:

@@ -46,7 +46,7 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
         )
     if depth.ndim == 2:
         depth = depth[..., None]
-    if depth.ndim != 3 or depth.shape[2] != 1 or depth.dtype.kind not in "iuf":
+    if depth.ndim != 3 or depth.shape[2] != 1 or not depth.size or depth.dtype.kind not in "iuf":
         raise RefinezooError(
             f"{path}: expected a depth map [H, W], received {list(depth.shape)} {depth.dtype}. "
             "Save one number a pixel."

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from refinezoo.data.masks import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 Colours = Mapping[tuple[int, int, int], int]
+_CHROMA = 24  # levels between the channels of a grey picture after lossy compression
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +39,8 @@ def read_foreground_mask(
             has changed.
     """
     found = decode(path, size=(width, height))
+    if found.header.format in LOSSY and found.values.ndim == 3:
+        found = replace(found, values=_grey_of(found, str(path)))
     values = _mask_values(found, str(path))
     if found.header.format in LOSSY and values.dtype == np.uint8:
         if 0 < values.max() < 64:
@@ -119,6 +123,26 @@ def _mask_values(found: Decoded, name: str) -> np.ndarray:
             name,
         )
     return coloured
+
+
+def _grey_of(found: Decoded, name: str) -> np.ndarray:
+    """The grey of a lossy mask; its colours bleed, so that a mask of colours cannot be read.
+
+    WebP may be lossless, with few colours, and have transparency; both stay.
+    """
+    values = found.values
+    if values.shape[2] == 2 or (values.shape[2] == 4 and np.ptp(values[..., 3])):
+        return values
+    colours = np.unique(values[..., :3].reshape(-1, 3), axis=0)
+    if found.header.format == "WEBP" and len(colours) <= 256:
+        return values
+    rgb = values[..., :3].astype(np.int16)
+    if np.ptp(rgb, axis=-1).max() > _CHROMA:
+        raise RefinezooError(
+            f"{name}: expected a mask, received colours in a lossy {found.header.format}, whose "
+            "edges are mixed. Export masks as PNG."
+        )
+    return rgb.mean(axis=-1).round().astype(np.uint8)
 
 
 def _one_channel(values: np.ndarray) -> np.ndarray:

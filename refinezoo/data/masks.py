@@ -272,6 +272,12 @@ def as_foreground_mask(
             )
         _log.info("%s: mask resized (nearest neighbour): %s", name, sizes)
         binary = cv2.resize(binary, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    if threshold == 0 and (mask > 0).all() and (mask == 255).any() and (mask < 255).any():
+        _log.warning(
+            "%s: no pixel of this mask is 0, so that all is taken for object, 255 too. If 255 is "
+            "the background, save it as 0.",
+            name,
+        )
     if looks_inverted(binary):
         _log.warning(
             "%s: the mask covers the picture's border and not its middle; expected 1 = object. "

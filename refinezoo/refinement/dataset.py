@@ -20,9 +20,9 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, check_apart, locked_folder, plain_name, sha256
 from refinezoo.refinement.carry import carry_over, check_names, check_space, some
 from refinezoo.refinement.contact_sheet import write_contact_sheet
-from refinezoo.refinement.fingerprint import model_settings
+from refinezoo.refinement.fingerprint import inference_network, model_settings
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
+from refinezoo.refinement.labels import check_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
 from refinezoo.refinement.run import Job, Run, Strength
@@ -111,6 +111,13 @@ def refine_dataset(
         )
     for note in (*layout.tree.notes, *layout.notes):
         _log.warning("%s", note)
+    if not layout.renders:
+        raise RefinezooError(
+            f"expected renders in {str(layout.root)!r}, but none that annotations name is there: "
+            f"{some(layout.missing)}. Correct file_name, or give the folder that they are in."
+        )
+    if gate is not None:
+        check_boxes(layout)
     check_space(layout, out)
     busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
     with locked_folder(out, busy):
@@ -190,6 +197,13 @@ def _refined(
                 )
             advance(len(batch))
         advance(run.resumed)
+    if run.resumed and not _says_what_it_is(refiner):
+        _log.warning(
+            "%d finished images are kept, but %s has neither weights nor get_config() to tell "
+            "whether it changed; --overwrite refines them again (overwrite=True in Python)",
+            run.resumed,
+            model["name"],
+        )
     orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
     summary = _finish(run, out, carried, orphans, prune, started)
     if summary.failed and on_error == "raise":
@@ -200,6 +214,14 @@ def _refined(
             "(on_error='skip' in Python)."
         )
     return summary
+
+
+def _says_what_it_is(refiner: Any) -> bool:
+    """Whether a manifest can tell one refiner of this class from another."""
+    return hasattr(refiner, "get_config") or bool(
+        getattr(inference_network(refiner), "weights", ())
+        or isinstance(getattr(refiner, "weights_sha256", None), str)
+    )
 
 
 def _refined_rows(

@@ -2,11 +2,14 @@
 
 import numpy as np
 
+from refinezoo.data.boxes import misfit
+from refinezoo.data.decode import read_header
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout
 from refinezoo.data.mask_files import read_foreground_mask as read_mask_file
 from refinezoo.errors import RefinezooError
 
+_SAMPLES = 300
 MASKS = ("foreground_mask", "class_ids", "instance_ids")
 
 
@@ -18,6 +21,27 @@ def read_boxes(layout: Layout, name: str, width: int, height: int) -> np.ndarray
         Empty where there are no labels, or none that can be read.
     """
     return layout.boxes(name, width, height)
+
+
+def check_boxes(layout: Layout) -> None:
+    """Looks at the boxes of a few hundred renders, by which a gate would judge.
+
+    Raises:
+        RefinezooError: they are not in pixels of their renders.
+    """
+    rows = []
+    for name in layout.renders[:: max(1, len(layout.renders) // _SAMPLES)]:
+        try:
+            size = layout.size(name) or read_header(layout.root / name).upright
+        except RefinezooError:  # said when it is refined
+            continue
+        for x1, y1, x2, y2 in layout.format.boxes(layout, name, *size):
+            rows.append(([x1, y1, x2 - x1, y2 - y1], size))
+    if words := misfit(rows):
+        raise RefinezooError(
+            f"expected boxes in pixels, since the gate judges by them; but {words} `refinezoo "
+            "check` lists them; --gate off refines without."
+        )
 
 
 def read_foreground_mask(

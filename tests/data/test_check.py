@@ -150,3 +150,13 @@ def test_names_that_no_terminal_prints(whole):
     run = CliRunner().invoke(app, ["check", str(whole), "--json"])
     assert run.exit_code == 1
     assert json.loads(run.output)["findings"][0]["files"] == ["a\ud800.png"]
+
+
+@pytest.mark.parametrize(
+    "polygon", [[[1, 2, 3]], [[3, 4, 300, 4, 300, 12]], [[20, 15, 30, 20, 25, 22]]]
+)
+def test_polygons_that_do_not_fit(whole, polygon):
+    _edit(whole, lambda d: d["annotations"][0].update(segmentation=[[3, 4, 13, 4, 13, 12]]))
+    assert codes(whole) == set()
+    _edit(whole, lambda d: d["annotations"][0].update(segmentation=polygon))
+    assert codes(whole) == {("warning", "polygon")}

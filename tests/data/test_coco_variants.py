@@ -94,6 +94,7 @@ SAME = {
     "of another machine": {"change": _names("/home/me/set/images/{}".format)},
     "of Windows": {"change": _names("C:\\set\\images\\{}".format)},
     "percent-encoded": {"change": _names(lambda name: f"my%20set%2F{name}"), "folder": "my set"},
+    "signed addresses": {"change": _names("https://host/me/images/{}?X-Amz-Date=1".format)},
     "addresses": {"change": _names("https://host/me/images/{}".format)},
     "FiftyOne": {"folder": "data", "document": "labels.json"},
     "a folder of renders": {"folder": "rgb"},

@@ -45,6 +45,9 @@ def test_files_that_are_no_depth_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 4, 3), "float32"))
     with pytest.raises(RefinezooError, match=r"\[H, W\], received \[4, 4, 3\]"):
         read_depth(tmp_path / "x.npy")
+    np.save(tmp_path / "x.npy", np.zeros((0, 4), "float32"))
+    with pytest.raises(RefinezooError, match=r"\[H, W\], received \[0, 4, 1\]"):
+        read_depth(tmp_path / "x.npy")
     (tmp_path / "y.npy").write_bytes(b"no array")
     with pytest.raises(RefinezooError, match="expected a depth map"):
         read_depth(tmp_path / "y.npy")

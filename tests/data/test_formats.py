@@ -502,3 +502,15 @@ def test_the_pattern_that_is_offered_is_of_pictures(tmp_path):
         put(tmp_path / f"GT/COLOR/{number}.png", colours())
     with pytest.raises(RefinezooError, match=r"--images 'RGB/\*\.png'"):
         find_renders(tmp_path)
+
+
+def test_voc_in_a_namespace(tmp_path):
+    put(tmp_path / "JPEGImages/a.png", photo())
+    box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax></bndbox>"
+    text = f'<annotation xmlns="http://voc"><object><name>b</name>{box}</object></annotation>'
+    put(tmp_path / "Annotations/a.xml", text)
+    np.testing.assert_allclose(
+        recognise(tmp_path).boxes("JPEGImages/a.png", W, H), [[3, 4, 13, 12]]
+    )
+    put(tmp_path / "Annotations/a.xml", text.replace("13", "1e99"))
+    assert "expected bndbox" in recognise(tmp_path).format.problems(recognise(tmp_path))[0]

@@ -83,6 +83,20 @@ def test_lossy_masks(tmp_path):
     put(tmp_path / "b.jpg", ids(1))
     with pytest.raises(RefinezooError, match="lossy"):
         read_foreground_mask(tmp_path / "b.jpg", H, W)
+    coloured = np.dstack([ids(200), ids(20), ids(60)])
+    put(tmp_path / "c.jpg", coloured)
+    with pytest.raises(RefinezooError, match="colours in a lossy"):
+        read_foreground_mask(tmp_path / "c.jpg", H, W)
+    put(tmp_path / "c.webp", coloured)  # lossless
+    assert (read_foreground_mask(tmp_path / "c.webp", H, W)[..., 0] == MASK).all()
+    put(tmp_path / "d.jpg", np.dstack([ids(255)] * 3))
+    assert (read_foreground_mask(tmp_path / "d.jpg", H, W)[..., 0] != MASK).mean() < 0.02
+
+
+def test_a_mask_without_background_is_said(tmp_path, caplog):
+    put(tmp_path / "a.png", np.where(ids() > 0, 3, 255).astype(np.uint8))
+    assert read_foreground_mask(tmp_path / "a.png", H, W).all()
+    assert "no pixel of this mask is 0" in caplog.text
 
 
 def test_a_coloured_mask_without_background_is_guessed_aloud(tmp_path, caplog):

@@ -323,3 +323,33 @@ def test_a_refiner_of_rgb_and_depth_sees_the_depth_beside_the_renders(coco, tmp_
         refine(coco, tmp_path / "again", SeesDepth())
     failed = {name for name, row in rows(tmp_path / "again").items() if row["action"] == "failed"}
     assert failed == {"images/scene_2.png", "images/scene_4.png"}
+
+
+def test_boxes_that_are_not_in_pixels_stop_the_gate(coco, tmp_path, brighter):
+    document = json.loads((coco / "annotations.json").read_text())
+    for row in document["annotations"]:
+        row["bbox"] = [0.1, 0.2, 0.3, 0.4]
+    (coco / "annotations.json").write_text(json.dumps(document))
+    with pytest.raises(RefinezooError, match="look normalised.*--gate off"):
+        refine(coco, tmp_path / "out", brighter, gate=Gate())
+    assert not (tmp_path / "out").exists()
+    assert refine(coco, tmp_path / "out", brighter).refined == 5
+
+
+def test_pictures_that_are_all_missing_are_refused(coco, tmp_path, brighter):
+    document = json.loads((coco / "annotations.json").read_text())
+    for row in document["images"]:
+        row["file_name"] = f"elsewhere_{row['file_name']}"
+    (coco / "annotations.json").write_text(json.dumps(document))
+    with pytest.raises(RefinezooError, match="none that annotations name is there"):
+        refine(coco, tmp_path / "out", brighter, on_error="skip")
+
+
+def test_a_refiner_that_does_not_say_what_it_is(coco, tmp_path, caplog):
+    class Unknown:
+        def refine(self, images, strength=1.0, seed=None):
+            return 255 - images
+
+    for _ in range(2):
+        refine(coco, tmp_path / "out", Unknown())
+    assert "to tell whether it changed" in caplog.text

@@ -1,10 +1,10 @@
 """PASCAL VOC: an XML file a picture."""
 
-import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from refinezoo.data.boxes import FARTHEST
 from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
@@ -112,7 +112,7 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
         box, name = item.find("bndbox"), (item.findtext("name") or "").strip()
         try:
             corners = [float(box.findtext(corner, "")) for corner in _CORNERS]  # type: ignore
-            if not all(map(math.isfinite, corners)):
+            if not all(abs(corner) <= FARTHEST for corner in corners):
                 raise ValueError
         except (AttributeError, ValueError):
             raise RefinezooError(
@@ -129,6 +129,9 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
 
 def _parsed(path: Path) -> ElementTree.Element:
     try:
-        return ElementTree.parse(path).getroot()
+        root = ElementTree.parse(path).getroot()
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]  # without its namespace
+        return root
     except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
         raise RefinezooError(f"{path}: expected a VOC annotation, but {error}.") from None
