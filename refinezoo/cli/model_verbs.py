@@ -1,4 +1,4 @@
-"""`predict` and `evaluate`: what a model says of pictures, and how right it is."""
+"""`predict`, `label`, `evaluate`: what a model says of pictures, and how right it is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +37,38 @@ def predict(
         for row in said["images"][:10]:
             print(f"{Path(row['file']).name}: {row['words']}")
         print(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
+
+
+@app.command()
+def label(
+    model: Annotated[str, typer.Argument(help="Detector: zoo name, preset or exported file.")],
+    photos: Annotated[Path, typer.Argument(help="Folder of photos that nobody labelled.")],
+    out: Annotated[Path, typer.Option(help="COCO file to write.")],
+    score_threshold: Annotated[
+        float, typer.Option(help="Least score of a box, above 0 up to 1.")
+    ] = 0.7,
+    as_json: JsonFlag = False,
+) -> None:
+    """Label photos with what a detector is sure of, to train the next one on them.
+
+    Places it is not sure of become ignore_regions. A study takes the file as real.train.
+
+    Example: refinezoo label my_detector photos/ --out pseudo.json
+    """
+    with worded():
+        from refinezoo.data.formats import list_images
+
+        list_images(photos)
+        detector = load(model)
+        from refinezoo.tasks.detection.pseudo_labels import pseudo_labels
+
+        said = pseudo_labels(detector, photos, out, score_threshold=score_threshold)
+        if as_json:
+            print_json(said)
+            return
+        for name, count in sorted(said["boxes"].items(), key=lambda item: -item[1]):
+            print(f"{count:6d}  {name}")
+        print(f"{said['kept']} of {said['photos']} photos: {out}")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import write_json
 from refinezoo.tasks.detection.boxes import clip_boxes, pairwise_iou, xyxy_to_xywh
+from refinezoo.tasks.detection.kind import DETECTOR
 
 
 def pseudo_labels(
@@ -40,8 +41,13 @@ def pseudo_labels(
         `photos` (how many were looked at), `kept`, and `boxes`: {class name: how many}.
 
     Raises:
-        RefinezooError: no photos, a threshold outside of (0, 1], or nothing found.
+        RefinezooError: no detector, no photos, a threshold outside of (0, 1], or nothing found.
     """
+    if detector.kind.name != DETECTOR.name:
+        raise RefinezooError(
+            f"expected a detector, received a {detector.kind.name}: only boxes can be left out "
+            "where they are not sure. Give a detector's preset or zoo name (`refinezoo list`)."
+        )
     if not 0.0 < score_threshold <= 1.0:
         raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold}.")
     root, names = Path(photos), list(detector.class_names)

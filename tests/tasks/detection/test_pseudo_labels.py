@@ -1,15 +1,26 @@
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import refinezoo
+from refinezoo.cli import app
 from refinezoo.data.coco import CocoDataset
 from refinezoo.errors import RefinezooError
+from refinezoo.tasks.detection.kind import DETECTOR
 from refinezoo.tasks.detection.pseudo_labels import pseudo_labels, uncovered
+
+FOUND = {
+    10: [([10, 5, 30, 35], 1, 0.9), ([11, 5, 30, 35], 0, 0.8), ([40, 0, 55, 20], 0, 0.3)],
+    20: [([-5, 0, 20, 45], 0, 0.75), ([30, 10, 50, 30], 1, 0.71)],
+    30: [([0, 0, 20, 20], 0, 0.69)],
+}
 
 
 class Detector:
     """Finds, in a picture of grey value g, the detections filed under g."""
 
+    kind = DETECTOR
     class_names = ["milk", "juice"]
 
     def __init__(self, found):
@@ -38,14 +49,7 @@ def photos(tmp_path):
 
 
 def test_only_what_is_sure_is_labelled_and_the_rest_takes_no_part(photos, tmp_path):
-    detector = Detector(
-        {
-            10: [([10, 5, 30, 35], 1, 0.9), ([11, 5, 30, 35], 0, 0.8), ([40, 0, 55, 20], 0, 0.3)],
-            20: [([-5, 0, 20, 45], 0, 0.75), ([30, 10, 50, 30], 1, 0.71)],
-            30: [([0, 0, 20, 20], 0, 0.69)],
-        }
-    )
-    summary = pseudo_labels(detector, photos, tmp_path / "pseudo.json")
+    summary = pseudo_labels(Detector(FOUND), photos, tmp_path / "pseudo.json")
     assert summary == {"photos": 3, "kept": 2, "boxes": {"juice": 2, "milk": 1}}
     dataset = CocoDataset.load(tmp_path / "pseudo.json", photos)
     first, second = sorted(dataset.records, key=lambda record: len(record.labels))
@@ -80,3 +84,19 @@ def test_mistakes_are_worded(photos, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(RefinezooError):
         pseudo_labels(Detector({}), tmp_path / "none", tmp_path / "pseudo.json")
+
+
+def test_only_detectors_label(photos, tmp_path):
+    with pytest.raises(RefinezooError, match="expected a detector, received a refiner"):
+        pseudo_labels(refinezoo.refiners.Reinhard(photos=3), photos, tmp_path / "pseudo.json")
+    assert not (tmp_path / "pseudo.json").exists()
+
+
+def test_the_command_line_labels_a_folder(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("refinezoo.cli.model_verbs.load", lambda name: Detector(FOUND))
+    out = tmp_path / "pseudo.json"
+    told = CliRunner().invoke(app, ["label", "mine", str(photos), "--out", str(out)])
+    assert told.exit_code == 0 and "2 of 3 photos" in told.output
+    assert CocoDataset.load(out, photos).class_names == ["milk", "juice"]
+    wrong = ["label", "mine", str(photos), "--out", str(out), "--score-threshold", "2"]
+    assert CliRunner().invoke(app, wrong).exit_code == 2
