@@ -46,6 +46,7 @@ _REMEDIES = {
     errno.EISDIR: "A folder is in the way; remove it, or give another path.",
     errno.EEXIST: "A file is in the way; give another path.",
     errno.ENAMETOOLONG: "Give a shorter name.",
+    errno.ELOOP: "A link is in the way; remove it.",
 }
 
 ASSETS = Path(__file__).resolve().parent / "assets"  # pictures that come with the package
@@ -85,6 +86,21 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
             (place / REPLACED).mkdir()
             os.rename(path, place / REPLACED / path.name)
             os.rename(made, path)
+
+
+@contextmanager
+def scratch_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields an empty folder beside `path`, for what the writing of it needs meanwhile.
+
+    Unlike one in the system's temporary folder it needs no room on another disk, and the next run
+    clears what a kill left.
+
+    Raises:
+        RefinezooError: the disk is full, or cannot be written.
+    """
+    path = Path(path)
+    with _worded(path), workshop(path) as place:
+        yield place
 
 
 def own_folder(path: str | os.PathLike) -> Path:
@@ -194,6 +210,21 @@ def contained(name: str | os.PathLike, root: str | os.PathLike) -> Path:
     return path
 
 
+def no_link(path: str | os.PathLike) -> Path:
+    """`path`, for a file that is written in place rather than replaced.
+
+    Raises:
+        RefinezooError: a link lies there: what is written would go wherever it leads.
+    """
+    path = Path(path)
+    if path.is_symlink():
+        raise RefinezooError(
+            f"expected a file of an earlier run or none, received a link at {str(path)!r}. "
+            "Remove it, or give another folder."
+        )
+    return path
+
+
 def plain_name(text: str, what: str) -> str:
     """`text`, if it can name a file or folder and nothing else.
 
@@ -206,6 +237,24 @@ def plain_name(text: str, what: str) -> str:
             f"{text[:100]!r}."
         )
     return text
+
+
+def small_file(path: str | os.PathLike, most: int) -> bytes:
+    """The bytes of a file from outside.
+
+    Raises:
+        RefinezooError: it is a pipe or device, or has more than `most` bytes.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if not path.is_file():
+        raise RefinezooError(f"expected a file, received {path}, which is none.")
+    if size > most:
+        raise RefinezooError(
+            f"expected at most {_megabytes(most)} of {path}, received {_megabytes(size)}."
+        )
+    return path.read_bytes()
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
@@ -239,7 +288,7 @@ def _check_ours(path: Path) -> None:
 
 
 def _stamp(folder: Path) -> None:
-    (folder / STAMP).write_text(_STAMPED, encoding="utf-8")
+    no_link(folder / STAMP).write_text(_STAMPED, encoding="utf-8")
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def leave(place: Path, lock: int) -> None:
 def hold(path: Path) -> int | None:
     """A lock on a file, made if need be, as a descriptor; None if another process has it."""
     while True:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

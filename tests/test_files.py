@@ -156,6 +156,28 @@ def test_a_link_to_a_folder_stays_and_its_target_is_replaced(tmp_path):
     assert (tmp_path / "disk" / "a").read_text() == "second"
 
 
+@pytest.mark.parametrize("name", [".refinezoo", ".lock"])
+def test_what_is_written_in_place_follows_no_link(tmp_path, name):
+    """A run folder from elsewhere may hold links where a run writes its own files."""
+    (tmp_path / "precious").write_text("years of work")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / name).symlink_to(tmp_path / "precious")
+    with pytest.raises(RefinezooError, match="link"), files.locked_folder(run, "busy"):
+        files.own_folder(run)
+    with pytest.raises(RefinezooError, match="received a link"):
+        files.no_link(run / name)
+    assert (tmp_path / "precious").read_text() == "years of work"
+    assert files.no_link(tmp_path / "none") == tmp_path / "none"
+
+
+def test_scratch_is_beside_and_goes(tmp_path):
+    with files.scratch_folder(tmp_path / "it") as scratch:
+        assert scratch.parent == tmp_path and not files.is_filled(scratch)
+        (scratch / "a").write_text("a")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lock_keeps_others_out_and_leaves_nothing(tmp_path):
     with files.locked_folder(tmp_path / "run", "busy"):
         with pytest.raises(RefinezooError, match="busy"):

@@ -17,7 +17,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.png import decode_png
-from refinezoo.files import atomic_path, sha256
+from refinezoo.files import atomic_path, no_link, sha256
 
 JOURNAL = "request.jsonl"
 _PICTURES = {"image_bytes": "RGB", "depth_mm_bytes": "16-bit grey", "mask_bytes": "8-bit grey"}
@@ -78,7 +78,7 @@ class Journal:
 
     def __init__(self, out: Path, model: dict[str, Any]):
         self.out, self.model = out, model
-        self._path, self._lock, self._torn = out / JOURNAL, threading.Lock(), ""
+        self._path, self._lock, self._torn = no_link(out / JOURNAL), threading.Lock(), ""
         self._rows = {row["image"]: row for row in self._read()}
         others = [row["model"] for row in self._rows.values() if row["model"] != model]
         if others:

@@ -9,7 +9,7 @@ from typing import Any
 
 from refinezoo.config import parse_json, read_json
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, contained, is_filled, sha256, write_json
+from refinezoo.files import atomic_path, contained, is_filled, no_link, sha256, write_json
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
@@ -31,7 +31,7 @@ class Manifest:
 
     def __init__(self, out: Path, name: str, settings: dict[str, Any], *, overwrite: bool = False):
         self.out, self.path, self.settings = out, out / name, settings
-        self.journal = out / JOURNAL
+        self.journal = no_link(out / JOURNAL)
         self.rows: dict[str, dict[str, Any]] = {}
         self.written: set[str] = set()  # by earlier runs with these settings
         earlier, rows = self._read()

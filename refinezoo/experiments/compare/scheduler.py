@@ -13,6 +13,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 from refinezoo.experiments.compare.recipe import usable_cores
+from refinezoo.files import no_link
 from refinezoo.models.elsewhere import environment, own_modules
 
 PARENT_VARIABLE = "REFINEZOO_STUDY_PARENT"
@@ -75,7 +76,7 @@ def run_all(
         while waiting or running:
             while waiting and len(running) < jobs:
                 training = waiting.popleft()
-                log = open(training.log, "wb")
+                log = open(no_link(training.log), "wb")
                 process = subprocess.Popen(
                     command(training.folder),
                     stdout=log,

@@ -12,7 +12,7 @@ from refinezoo.config import read_yaml
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.train.config import TrainingConfig
-from refinezoo.files import atomic_path, locked_folder, write_json
+from refinezoo.files import atomic_path, locked_folder, no_link, write_json
 from refinezoo.models.limits import check_sizes, within_limits
 from refinezoo.models.registry import model_class
 
@@ -141,7 +141,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     data = _data(config, per_epoch, refiner)
     if config.matched_crops:
         write_json(out / "matched_crops.json", data.sampler.matches.report())
-    log = keras.callbacks.CSVLogger(out / "log.csv", append=True)
+    log = keras.callbacks.CSVLogger(no_link(out / "log.csv"), append=True)
     # A resumed run goes on where the interrupted one was in the stream of images.
     place = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
