@@ -28,6 +28,7 @@ IMAGE_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in su
 LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000")
 _DECODERS = (*SUFFIXES, "GIF")  # JPEG's opens MPO, of drones and phones, too
 PIXEL_LIMIT = 1 << 27  # 134 million, 0.4 GB as RGB
+_BESIDE = 64 << 20  # bytes of a file that are no pixels: motion photos, profiles
 _LIMIT_VARIABLE = "REFINEZOO_MAX_PIXELS"
 _ORIENTATION = 0x0112
 # EXIF orientation -> how the stored rows and columns become the upright picture.
@@ -105,6 +106,7 @@ def read_header(path: str | os.PathLike) -> Header:
     """
     path = Path(path)
     with _worded(path):
+        _size(path)
         with open(path, "rb") as file, _opened(file) as image:
             return _header(path, image)
 
@@ -124,7 +126,7 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
     """
     path = Path(path)
     with _worded(path):
-        data = path.read_bytes()
+        data = file_bytes(path)
         if not data:
             raise RefinezooError(f"{path}: expected a picture, received a file of zero bytes.")
         with _opened(io.BytesIO(data)) as image:
@@ -143,6 +145,30 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
     elif header.orientation != 1:
         conversions = ("pixels as stored, which the annotations fit; not as EXIF", *conversions)
     return Decoded(values, palette, scale, header, turned, conversions)
+
+
+def file_bytes(path: Path) -> bytes:
+    """The bytes of a file of pixels, if they can be so many.
+
+    Raises:
+        RefinezooError: no file (a pipe, a device), or one larger than any picture within the limit.
+        OSError: it cannot be read.
+    """
+    size = _size(path)
+    if size > (most := 8 * pixel_limit() + _BESIDE):  # four channels of 16 bits a pixel
+        raise RefinezooError(
+            f"{path}: expected a file of at most {most / 1e6:,.0f} MB, received "
+            f"{size / 1e6:,.0f} MB. Scale it down, or allow more: {_LIMIT_VARIABLE}={size // 8}."
+        )
+    return path.read_bytes()
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, which is none of those that never end or answer (pipes, devices)."""
+    size = path.stat().st_size
+    if not path.is_file():
+        raise RefinezooError(f"expected a picture file, received {path}, which is no file.")
+    return size
 
 
 def pixel_limit() -> int:

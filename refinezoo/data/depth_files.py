@@ -1,5 +1,6 @@
 """Depth files as renderers and cameras write them: float32 metres, 0 = missing."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.decode import decode, pixel_limit
+from refinezoo.data.decode import decode, file_bytes, pixel_limit
 from refinezoo.errors import RefinezooError
 
 DEPTH_SUFFIXES = (".png", ".npy", ".npz", ".exr", ".tiff", ".tif", ".pfm")
@@ -85,8 +86,7 @@ def _named_depth(path: Path, arrays: Any) -> np.ndarray:
 
 def _loaded(path: Path, read: Callable[[Any], np.ndarray]) -> np.ndarray:
     try:
-        with open(path, "rb") as file:
-            return read(np.load(file, allow_pickle=False))
+        return read(np.load(io.BytesIO(file_bytes(path)), allow_pickle=False))
     except RefinezooError:
         raise
     except Exception as error:  # a broken header raises whatever NumPy and zipfile meet in it
@@ -120,7 +120,7 @@ def _exr(path: Path) -> np.ndarray:
 def _pfm(path: Path) -> np.ndarray:
     """Portable float map: a header of three words, rows from the bottom."""
     try:
-        data = path.read_bytes()
+        data = file_bytes(path)
         kind, sizes, scale, body = data.split(b"\n", 3)
         width, height = (int(side) for side in sizes.split())
         order = "<" if float(scale) < 0 else ">"

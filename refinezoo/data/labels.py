@@ -1,6 +1,7 @@
 """Class and rotation of each render, from a CSV file: PixelDA trains on them too."""
 
 import csv
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.files import small_file
 
+_MOST_BYTES = 256 << 20  # of a CSV file: millions of pictures
 QUATERNION = ("qw", "qx", "qy", "qz")
 
 
@@ -60,9 +63,9 @@ def read_labels(path: str | os.PathLike) -> Labels:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header, rows = list(reader.fieldnames or []), list(reader)
+        text = small_file(path, _MOST_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RefinezooError(f"{path}: expected a CSV file of labels: {error}.") from None
     turns = any(name in header for name in QUATERNION)

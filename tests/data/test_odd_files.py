@@ -1,6 +1,7 @@
 """Pictures, masks and depth as tools write them: one meaning for every reader."""
 
 import io
+import os
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from small_sets import H, W, ids, photo, put
 
 from refinezoo.data import CocoDataset, list_images, read_class_ids, read_depth, read_image
 from refinezoo.data.decode import decode, read_header
+from refinezoo.data.formats import voc, yolo
 from refinezoo.data.images import encode_image, read_picture
+from refinezoo.data.labels import read_labels
 from refinezoo.data.mask_files import read_foreground_mask
 from refinezoo.data.pictures import Pictures
 from refinezoo.errors import RefinezooError
@@ -270,6 +273,35 @@ def test_pixels_are_limited_before_they_are_decoded(tmp_path, monkeypatch):
     monkeypatch.setenv("REFINEZOO_MAX_PIXELS", "many")
     with pytest.raises(RefinezooError, match="a number of pixels"):
         read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".npz", ".pfm"])
+def test_files_without_an_end_are_not_read(tmp_path, suffix):
+    """A pipe would wait for ever, a device and a sparse file would fill the memory."""
+    path = tmp_path / f"a{suffix}"
+    readers = [read_depth] + [read_image, read_header, read_class_ids] * (suffix == ".png")
+
+    def sparse():
+        path.touch()
+        os.truncate(path, 1 << 40)
+
+    for make in (lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero"), sparse):
+        make()
+        for read in readers:
+            with pytest.raises(RefinezooError, match="which is no file|MB|no decoder knows"):
+                read(path)
+        path.unlink()
+
+
+def test_labels_are_of_a_size_that_labels_have(tmp_path):
+    path = tmp_path / "a"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    for read in (read_labels, voc._parsed):
+        with pytest.raises(RefinezooError, match="received 1,099,512 MB"):
+            read(path)
+    boxes, (problem,) = yolo._read(path)
+    assert boxes == [] and "received 1,099,512 MB" in problem
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -11,7 +11,9 @@ from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
+from refinezoo.files import small_file
 
+_MOST_BYTES = 4 << 20  # of an XML file: some 10,000 objects
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -129,9 +131,11 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
 
 def _parsed(path: Path) -> ElementTree.Element:
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(small_file(path, _MOST_BYTES))
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]  # without its namespace
         return root
+    except RefinezooError:
+        raise
     except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
         raise RefinezooError(f"{path}: expected a VOC annotation, but {error}.") from None

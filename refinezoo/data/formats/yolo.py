@@ -15,9 +15,11 @@ from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
+from refinezoo.files import small_file
 
 _NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt", "val.txt")
 _SAMPLES = 300
+_MOST_BYTES = 4 << 20  # of a text file: some 50,000 boxes
 _MOST_CLASSES = 1_000_000
 _FAR = 2.0  # picture widths: no box of shares reaches beyond
 
@@ -153,7 +155,9 @@ class Yolo(DatasetFormat):
 def _read(path: Path) -> tuple[list[list[float]], list[str]]:
     """The lines of a class and four numbers or more; and all others that are not empty."""
     try:
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        lines = small_file(path, _MOST_BYTES).decode("utf-8-sig", "replace").splitlines()
+    except RefinezooError as error:
+        return [], [str(error)]
     except OSError as error:
         return [], [f"nothing: {error.strerror}"]
     found, odd = [], []
@@ -220,7 +224,7 @@ def _settings(tree: Tree) -> dict[str, Any]:
             settings["poses"] = True if content.get("kpt_shape") else None
             return settings
         if low.rsplit("/", 1)[-1] in ("classes.txt", "obj.names"):
-            text = (tree.root / name).read_text(encoding="utf-8-sig", errors="replace")
+            text = small_file(tree.root / name, _MOST_BYTES).decode("utf-8-sig", "replace")
             words = [line.strip() for line in text.splitlines() if line.strip()]
             settings.update(names=dict(enumerate(words)), file=name)
     return settings
