@@ -5,10 +5,10 @@ is imported, unless a kind of your own does, so its peak memory is that of the r
 one image.
 """
 
+import io
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,32 +44,32 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
     Raises:
         RefinezooError: the process failed; with its last words.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "image.npy"
-        np.save(file, image)
-        request = {"path": str(path), "image": str(file), "threads": threads, "runs": runs}
-        modules = own_modules(kinds_alone=True)  # registers them there too
-        if (format_ := format_of(path)) is not None:
-            modules.append(format_.write.__module__)
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(request), *modules],
-            env=environment(modules),
-            capture_output=True,
-            text=True,
-        )
+    packed = io.BytesIO()
+    np.save(packed, image)
+    request = {"path": str(path), "threads": threads, "runs": runs}
+    modules = own_modules(kinds_alone=True)  # registers them there too
+    if (format_ := format_of(path)) is not None:
+        modules.append(format_.write.__module__)
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, json.dumps(request), *modules],
+        env=environment(modules),
+        capture_output=True,
+        input=packed.getvalue(),
+    )
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        last = words[-1:] or [f"exit code {done.returncode}"]
         raise RefinezooError(f"measuring {path} failed: {last[0]}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def main(request: str, modules: Sequence[str] = ()) -> None:
-    """Prints the measurement as JSON."""
+    """Prints the measurement, of the image that comes in, as JSON."""
     from refinezoo.export.runtimes.exported import open_exported
 
     asked = json.loads(request)
     import_modules(modules)
-    image = np.load(asked["image"])
+    image = np.load(io.BytesIO(sys.stdin.buffer.read()))
     exported = open_exported(asked["path"], threads=asked["threads"])
     run = partial(predicted, exported)
     for _ in range(2):

@@ -7,7 +7,6 @@ bits cost 15 to 40 dB (measured on the zoo's CycleGANs: 15 dB all integers, 54 d
 
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +33,7 @@ from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder
 from refinezoo.export.formats.through_tensorflow import in_tensorflow
 from refinezoo.export.registry import FULL, export_format
 from refinezoo.export.runtimes.opening import INFO_NAME, MOST_INFO_BYTES, needs, read_info, started
-from refinezoo.files import atomic_path
+from refinezoo.files import atomic_path, scratch_folder
 from refinezoo.quiet import without_notes
 from refinezoo.renames import renamed
 
@@ -139,24 +138,25 @@ def litert(
     file: Path = checked_path(path, ".tflite")
     precision = checked_precision(precision, PRECISIONS)
     sizes = image_sizes(model, image_size, several=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder(file) as scratch:
+        graph = scratch / "graph"
         with converting("LiteRT"):
             # TensorFlow's calibrator crashes on loops (2.21).
-            write_edge_graph(model, scratch, sizes, loops=precision != "int8")
+            write_edge_graph(model, graph, sizes, loops=precision != "int8")
         if precision == FULL:
             with converting("LiteRT"):
-                content = _converter(scratch, sizes).convert()
+                content = _converter(graph, sizes).convert()
             _write(file, content, edge_info(model, sizes, format="litert", precision=precision))
             return file
         needs("ai_edge_litert", "litert")
         gate = QualityGate(model, real_frames(calibration), evaluation, force=force)
-        for kept_float, convert in _attempts(model, scratch, sizes, precision, gate.calibration):
+        for kept_float, convert in _attempts(model, graph, sizes, precision, gate.calibration):
             with converting("LiteRT"):
                 content = convert()
             info = edge_info(
                 model, sizes, format="litert", precision=precision, kept_float=kept_float
             )
-            trial = Path(scratch) / "trial.tflite"
+            trial = scratch / "trial.tflite"
             _write(trial, content, info)
             quality = gate.measure(trial)
             if quality.passed:
@@ -181,15 +181,15 @@ def _write(path: Path, content: bytes, info: dict[str, Any]) -> None:
                 archive.writestr("labels.txt", "\n".join(info["class_names"]) + "\n")
 
 
-def _converter(folder: str, sizes: Sequence[Size]) -> Any:
+def _converter(folder: Path, sizes: Sequence[Size]) -> Any:
     import tensorflow as tf
 
     keys = [signature_name(size) for size in sizes]
-    return tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=keys)
+    return tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=keys)
 
 
 def _attempts(
-    model: Any, folder: str, sizes: Sequence[Size], precision: str, frames: list[np.ndarray]
+    model: Any, folder: Path, sizes: Sequence[Size], precision: str, frames: list[np.ndarray]
 ) -> Iterator[tuple[list[str], Callable[[], bytes]]]:
     """Conversions to try in turn: layers that stay float, and what makes the file."""
     import tensorflow as tf

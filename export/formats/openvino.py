@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +25,7 @@ from refinezoo.export.formats.onnx import onnx_model
 from refinezoo.export.formats.through_tensorflow import in_tensorflow
 from refinezoo.export.registry import FULL, export_format
 from refinezoo.export.runtimes.opening import INFO_KEY, needs, read_info, started
-from refinezoo.files import atomic_path
+from refinezoo.files import atomic_path, scratch_folder
 from refinezoo.renames import renamed
 
 PRECISIONS = (FULL, "bf16", "int8")
@@ -120,10 +119,10 @@ def openvino(
     precision = checked_precision(precision, PRECISIONS)
     (size,) = image_sizes(model, image_size)
     runtime = needs("openvino", "openvino")
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder(file) as scratch:
 
         def write(source: Path, name: str, **said: Any) -> Path:
-            made = Path(scratch) / name
+            made = scratch / name
             info = edge_info(model, [size], format="openvino", precision=precision, **said)
             with converting("OpenVINO"):
                 converted = runtime.convert_model(source)
@@ -150,22 +149,22 @@ def openvino(
     return file
 
 
-def _float_graph(model: Any, size: Size, scratch: str) -> Path:
+def _float_graph(model: Any, size: Size, scratch: Path) -> Path:
     if not model.kind.loops:
         return _onnx_graph(onnx_model(model, size), scratch)
     with converting("OpenVINO"):
-        write_edge_graph(model, Path(scratch) / "graph", [size])
-    return Path(scratch) / "graph"
+        write_edge_graph(model, scratch / "graph", [size])
+    return scratch / "graph"
 
 
-def _onnx_graph(graph: Any, scratch: str) -> Path:
-    source = Path(scratch) / "graph.onnx"
+def _onnx_graph(graph: Any, scratch: Path) -> Path:
+    source = scratch / "graph.onnx"
     source.write_bytes(graph.SerializeToString())
     return source
 
 
 def _attempts(
-    model: Any, size: Size, precision: str, scratch: str, frames: list[np.ndarray]
+    model: Any, size: Size, precision: str, scratch: Path, frames: list[np.ndarray]
 ) -> Iterator[tuple[Path, list[str]]]:
     """Graphs to try in turn, and their convolutions that stay float."""
     if precision == "bf16":

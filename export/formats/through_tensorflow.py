@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.files import scratch_folder
 from refinezoo.models.elsewhere import environment, import_modules, own_modules
 
 
@@ -48,11 +48,11 @@ def _write_elsewhere(
 ) -> None:
     from refinezoo.models.presets import save_to_preset
 
-    with tempfile.TemporaryDirectory() as scratch:
-        preset = save_to_preset(model, Path(scratch) / "preset", half=False, training=False)
+    with scratch_folder(path) as scratch:
+        preset = save_to_preset(model, scratch / "preset", half=False, training=False)
         request = {"format": write.__name__, "preset": preset, "path": path, "options": options}
         if (frames := options.pop("calibration", None)) is not None:
-            packed = Path(scratch) / "frames.npz"
+            packed = scratch / "frames.npz"
             np.savez(packed, *frames)
             request["calibration"] = packed
         modules = own_modules()
