@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_path
+from refinezoo.files import atomic_path, plain_name
 
 KIT = Path(__file__).parent / "deploy"
 _CONTAINER_FOLDER = "/models"  # where the containers of `deploy/` see the models
@@ -84,12 +84,13 @@ def find_models(folder: str | os.PathLike) -> dict[str, list[int]]:
     """The models of `NAME/VERSION/saved_model.pb` and their versions, rising.
 
     Raises:
-        RefinezooError: there are none.
+        RefinezooError: there are none, or one's name would be no plain word in a configuration.
     """
     found: dict[str, list[int]] = {}
     for path in Path(folder).glob("*/*/saved_model.pb"):
         if path.parent.name.isdecimal():
-            found.setdefault(path.parents[1].name, []).append(int(path.parent.name))
+            name = plain_name(path.parents[1].name, "the folder of a model")
+            found.setdefault(name, []).append(int(path.parent.name))
     if not found:
         raise RefinezooError(
             f"expected models as NAME/VERSION/saved_model.pb in {str(folder)!r}, found none. "

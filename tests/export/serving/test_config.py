@@ -38,6 +38,17 @@ def test_models_config(models, tmp_path):
     assert cyclegan.model_version_policy.latest.num_versions == 2
 
 
+@pytest.mark.parametrize(
+    "name", ['m" } } config { name: "x', "a\nb", "$(reboot)", "a;b", "\x1b[2J"]
+)
+def test_names_of_folders_are_no_part_of_the_configuration(models, tmp_path, name):
+    (models / name / "1").mkdir(parents=True)
+    (models / name / "1/saved_model.pb").touch()
+    with pytest.raises(RefinezooError, match="the folder of a model: expected a plain name"):
+        export.serve_config(models, tmp_path / "kit")
+    assert not (tmp_path / "kit").exists()
+
+
 def test_labels_pin_their_versions(models, tmp_path):
     labels = parse_labels(["cyclegan:stable=2", "cyclegan:canary=10"])
     export.serve_config(models, tmp_path / "kit", labels=labels)

@@ -1,7 +1,9 @@
 """What a server may answer: nothing wrong is stored, nothing ends in a traceback."""
 
+import contextlib
 import http.server
 import json
+import socketserver
 import subprocess
 import sys
 import threading
@@ -183,6 +185,28 @@ def test_lying_metadata_are_worded(what, lying, monkeypatch):
         for call in (client.info, client.states, lambda: client.refine([IMAGE])):
             with pytest.raises(export.ServingError, match="DATA_LOSS"):
                 call()
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_byte_after_byte_is_not_waited_for(start):
+    """Each byte comes within the socket's own limit, the whole never."""
+    given_up = threading.Event()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(start)
+            with contextlib.suppress(OSError):
+                while not given_up.wait(0.05):
+                    self.request.sendall(b"a")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        with export.ServingClient(address, "m", timeout=0.3) as client:
+            with pytest.raises(export.ServingError, match="DEADLINE_EXCEEDED: no whole reply"):
+                client.states()
+        given_up.set()
+        server.shutdown()
 
 
 def test_replies_have_a_limit(lying):
