@@ -1,4 +1,6 @@
 import json
+import logging
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 
 import refinezoo
 from refinezoo import cli
-from refinezoo.errors import RefinezooError
+from refinezoo.errors import RefinezooError, printable
 
 VERBS = ["list", "info", "demo", "doctor", "check", "train", "compose", "refine", "compare"]
 VERBS += ["export", "serve-config", "request", "street", "merge"]
@@ -269,6 +271,34 @@ def test_serve_config_writes_the_kit(tmp_path):
     assert done.exit_code == 0 and str(kit / "compose.yaml") in done.output
     assert 'key: "stable" value: 1' in (kit / "config/models.config").read_text()
     assert run("serve-config", tmp_path / "servable", "--label", "m=1").exit_code == 2
+
+
+NASTY = "a\x1b[2Jb\x9bc\udce9.png"
+
+
+def test_no_name_steers_the_terminal(tmp_path, monkeypatch, caplog):
+    """File names may hold escape sequences, and bytes that are no UTF-8."""
+    (tmp_path / "in").mkdir()
+    put(tmp_path / "a.png", photo())
+    os.replace(tmp_path / "a.png", tmp_path / "in" / NASTY)
+    said = {"images": [{"file": NASTY, "words": "milk \x07"}]}
+    stand_in = types.SimpleNamespace(predict_folder=lambda *arguments, **options: said)
+    monkeypatch.setitem(sys.modules, "refinezoo.experiments.predict", stand_in)
+    monkeypatch.setattr(cli.model_verbs, "load", lambda name: name)
+    for line in (
+        ("predict", "ssd", tmp_path / "in", "--out", tmp_path / NASTY),
+        ("check", tmp_path / "in"),
+        ("doctor", tmp_path / "in", tmp_path / "in"),
+        ("refine", tmp_path / "in", tmp_path / "out", "--model", "reinhard", "--dry-run"),
+        ("info", NASTY),
+        ("train", tmp_path / NASTY),
+    ):
+        shown = run(*line).output
+        assert shown and not set(shown) & set("\x1b\x07\x9b\udce9"), line
+    record = logging.LogRecord("refinezoo.data", logging.WARNING, "", 1, "%s", (NASTY,), None)
+    assert sys.modules["refinezoo.cli.app"]._Escaped("%(message)s").format(record) == printable(
+        NASTY
+    )
 
 
 def test_request_says_that_no_server_is_there(tmp_path, images):

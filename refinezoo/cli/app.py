@@ -1,6 +1,7 @@
 """The application, and what its verbs share."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 import typer
 
 from refinezoo import __version__
-from refinezoo.errors import RefinezooError
+from refinezoo.errors import RefinezooError, printable
 
 app = typer.Typer(
     name="refinezoo",
@@ -31,7 +32,19 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing e
 
 def main() -> None:
     """Runs the command line."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Escaped("%(message)s"))
+    notes = logging.getLogger("refinezoo")
+    notes.addHandler(shown)
+    notes.propagate = False
     app()
+
+
+class _Escaped(logging.Formatter):
+    """What the package notes, with control characters of file names escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def _show_version(asked: bool) -> None:
@@ -56,12 +69,12 @@ def worded(after_interrupt: str = "Nothing half-written is left.") -> Iterator[N
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\nrefinezoo: interrupted. {after_interrupt}", file=sys.stderr)
+        say(f"\nrefinezoo: interrupted. {after_interrupt}", error=True)
         raise typer.Exit(130) from None
     except (RefinezooError, OSError) as error:
         if _settings["debug"]:
             raise
-        print(f"refinezoo: {error}", file=sys.stderr)
+        say(f"refinezoo: {error}", error=True)
         raise typer.Exit(2) from None
 
 
@@ -90,6 +103,11 @@ def check_model(name: str) -> bool:
     if not exported:
         refinezoo.zoo.find(name)
     return exported
+
+
+def say(text: object, *, error: bool = False) -> None:
+    """Prints a line; names of files in it may hold anything, so control characters are escaped."""
+    print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -1,6 +1,5 @@
 """`demo`, `doctor`, `compose`, `street` and `refine`: pictures in and out."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from refinezoo.cli.app import (
     load,
     parse_size,
     print_json,
+    say,
     start,
     worded,
 )
@@ -46,7 +46,7 @@ def doctor(
         if as_json:
             print_json(report)
         else:
-            print(doctor_.as_text(report))
+            say(doctor_.as_text(report))
         if not report["ok"]:
             raise typer.Exit(1)
 
@@ -92,7 +92,7 @@ def compose(
             camera=camera,
             seed=seed,
         )
-        print(f"{count} scenes: {folder}")
+        say(f"{count} scenes: {folder}")
 
 
 @app.command()
@@ -111,7 +111,7 @@ def street(
         folder = render_street(
             out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers
         )
-        print(f"{count} frames: {folder}")
+        say(f"{count} frames: {folder}")
 
 
 @app.command()
@@ -160,7 +160,7 @@ def refine(
     Exit codes: 0 all refined, 3 some skipped, 2 refused or failed.
     """
     with worded("Run the same command again to resume; finished images are kept."):
-        from refinezoo.errors import RefinezooError, printable
+        from refinezoo.errors import RefinezooError
         from refinezoo.refinement.layout import find_renders
 
         if not dry_run:
@@ -170,7 +170,7 @@ def refine(
                 )
             check_model(model)
         layout = find_renders(source, images=images)
-        print(printable(layout.describe()), flush=True)
+        say(layout.describe())
         if dry_run:
             return
         import refinezoo
@@ -192,8 +192,8 @@ def refine(
             resize_masks=resize_masks,
             manifest_name=manifest_name,
         )
-        print(summary)
+        say(summary)
         for reason in list(summary.failed.values())[:20]:
-            print(f"refinezoo: {printable(reason)}", file=sys.stderr)
+            say(f"refinezoo: {reason}", error=True)
         if summary.failed or layout.missing:
             raise typer.Exit(3)

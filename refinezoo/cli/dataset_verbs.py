@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import JsonFlag, app, print_json, worded
-from refinezoo.errors import RefinezooError, printable
+from refinezoo.cli.app import JsonFlag, app, print_json, say, worded
+from refinezoo.errors import RefinezooError
 
 
 @app.command()
@@ -25,7 +25,7 @@ def check(
         if as_json:
             print_json(report)
         else:
-            print(as_text(report))
+            say(as_text(report))
         if not report["ok"]:
             raise typer.Exit(1)
 
@@ -76,10 +76,10 @@ def merge(
             return
         for row in report["sources"]:
             words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
-            print(printable(f"{row['name']}: {words} ({row['path']})"))
+            say(f"{row['name']}: {words} ({row['path']})")
         classes = len(report["classes"])
-        print(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
-        print("nothing written" if dry_run else printable(f"-> {out}"))
+        say(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
+        say("nothing written" if dry_run else f"-> {out}")
 
 
 def _pairs(texts: list[str], form: str, *, once: bool = False) -> dict[str, str]:

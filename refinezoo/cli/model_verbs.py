@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import JsonFlag, app, load, print_json, worded
+from refinezoo.cli.app import JsonFlag, app, load, print_json, say, worded
 from refinezoo.files import write_json
 
 Model = Annotated[str, typer.Argument(help="Zoo name, preset folder or exported file.")]
@@ -35,8 +35,8 @@ def predict(
             print_json(said)
             return
         for row in said["images"][:10]:
-            print(f"{Path(row['file']).name}: {row['words']}")
-        print(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
+            say(f"{Path(row['file']).name}: {row['words']}")
+        say(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
 
 
 @app.command()
@@ -99,5 +99,5 @@ def evaluate(
             return
         for name, value in found["metrics"].items():
             lower = " (lower is better)" if name in found["lower_is_better"] else ""
-            print(f"{name}  {value:.4g}{lower}")
-        print(f"{found['images']} photos; {found['rule']}")
+            say(f"{name}  {value:.4g}{lower}")
+        say(f"{found['images']} photos; {found['rule']}")

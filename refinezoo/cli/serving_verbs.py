@@ -1,20 +1,19 @@
 """`export`, `serve-config` and `request`: models that run elsewhere."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import app, load, parse_size, start, worded
+from refinezoo.cli.app import app, load, parse_size, say, start, worded
 
 
 def _show_formats(asked: bool) -> None:
     if asked:
         from refinezoo.export.registry import format_table
 
-        print(format_table())
+        say(format_table())
         raise typer.Exit()
 
 
@@ -64,7 +63,7 @@ def export(
         chosen_formats([format])  # a wrong name is told before Keras starts
         if format == "saved_model" and out.name.isdigit():  # the version folder itself
             refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite)
-            print(f"saved_model: {out}")
+            say(f"saved_model: {out}")
             return
         sizes = [parse_size(text) for text in image_size or []]
         name = name or Path(os.path.abspath(model)).name
@@ -82,8 +81,8 @@ def export(
             runs=runs,
         )
         for row in rows:
-            print(f"{row.title}: {row.refused or row.path}")
-        print(f"report: {out / name / 'EXPORT.md'}")
+            say(f"{row.title}: {row.refused or row.path}")
+        say(f"report: {out / name / 'EXPORT.md'}")
 
 
 @app.command("serve-config")
@@ -101,7 +100,7 @@ def serve_config(
         from refinezoo.export.serving.config import parse_labels, serve_config
 
         for path in serve_config(models, out, latest=latest, labels=parse_labels(label or [])):
-            print(path)
+            say(path)
 
 
 @app.command()
@@ -127,8 +126,8 @@ def request(
             start()  # the official API package imports TensorFlow, which prints notes
         with ServingClient(server, model, label=label, timeout=timeout) as client:
             sent = send_folder(client, source, out, depth=depth, concurrency=concurrency)
-        print(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
+        say(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
         for name, reason in sent.failed.items():
-            print(f"refinezoo: {name}: {reason}", file=sys.stderr)
+            say(f"refinezoo: {name}: {reason}", error=True)
         if sent.failed:
             raise typer.Exit(1)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import app, start, worded
+from refinezoo.cli.app import app, say, start, worded
 
 
 @app.command()
@@ -21,7 +21,7 @@ def train(
         checked = read_config(config, overrides or [])
         start()
         preset = run(checked)
-        print(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
+        say(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
 
 
 @app.command()
