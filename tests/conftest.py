@@ -1,6 +1,7 @@
 """Settings that every test shares: quiet, seeded, and on one thread a worker."""
 
 import os
+import sys
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -71,6 +72,24 @@ SMALL = {
         "score_threshold": 0.05,
     },
 }
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost", "", None)
+
+
+def _stay_here(event, arguments):
+    """No test, and nothing that it calls in Python, may ask for another machine."""
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if host not in _LOOPBACK:
+        raise AssertionError(f"a test asked for {host}")
+
+
+sys.addaudithook(_stay_here)
 
 
 def pytest_collection_modifyitems(items):

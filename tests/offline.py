@@ -12,7 +12,9 @@ import os
 import platform
 import socket
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 _SOCKET = {"x86_64": 41, "aarch64": 198}  # numbers of the system call
 _LOAD, _AND, _EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x06  # instructions of the filter
@@ -45,6 +47,28 @@ def go_offline() -> None:
     passed = ctypes.byref(Program(len(program), code))
     if kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or kernel.prctl(_SET_SECCOMP, _FILTER, passed):
         raise OSError(ctypes.get_errno(), "no seccomp filter here")
+
+
+# Folders that dependencies fill in the home folder, as docs/export.md says.
+CACHES = (".keras/keras.json", ".cache/matplotlib", ".config/matplotlib")
+
+
+def python(place: Path, *arguments: object) -> subprocess.CompletedProcess:
+    """Runs Python offline, with home, temporary and working folders of its own in `place`."""
+    env = {key: value for key, value in os.environ.items() if "ORT_" not in key}
+    env |= {"HOME": str(place / "home"), "TMPDIR": str(place / "tmp")}
+    env |= {"XDG_CACHE_HOME": str(place / "home/.cache")}
+    for name in ("home", "tmp", "work"):
+        (place / name).mkdir(exist_ok=True)
+    command = [sys.executable, __file__, sys.executable, *arguments]
+    return subprocess.run(command, env=env, cwd=place / "work", capture_output=True, text=True)
+
+
+def left(place: Path) -> list[str]:
+    """Files in the home, temporary and working folders beyond the caches that the docs name."""
+    homes = [place / name for name in ("home", "tmp", "work")]
+    found = [path.relative_to(home) for home in homes for path in home.rglob("*") if path.is_file()]
+    return [name.as_posix() for name in found if not name.as_posix().startswith(CACHES)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""Nothing leaves the machine: every verb that answers without a server, with its native code.
+
+The verbs run one after the other in one process, under a filter that kills it if it asks for an
+internet socket (tests/offline.py); `export` has its own test. `tests/conftest.py` refuses
+connections of every test besides, in Python.
+"""
+
+import json
+import socket
+
+import offline
+import pytest
+import yaml
+
+pytestmark = pytest.mark.tensorflow
+
+VERBS = """
+import json, sys
+from typer.testing import CliRunner
+from refinezoo.cli import app
+for line in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, (line, done.output, done.stderr, done.exception)
+    print(line[0])
+"""
+TRAINING = {
+    "refiner": "SimGAN",
+    "arguments": {"image_size": 32, "width": 4, "blocks": 1, "discriminator_width": 4}
+    | {"pretrain_refiner": 0, "pretrain_discriminator": 0, "pool_size": 2},
+    "synthetic": "../out/scenes",
+    "real": "../out/scenes",
+    "out": "../out/trained",
+    "image_size": 32,
+    "batch_size": 2,
+    "steps": 1,
+    "samples": 0,
+    "guards": False,
+}
+
+
+def test_each_verb_stays_on_the_machine(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "train.yaml").write_text(yaml.safe_dump(TRAINING))
+    (out / "servable/m/1").mkdir(parents=True)
+    (out / "servable/m/1/saved_model.pb").touch()
+    scenes, model = f"{out}/scenes", "ssd300_fridge"
+    lines = [
+        ["list"],
+        ["info", "cyclegan"],
+        ["compose", scenes, "--count", "2", "--image-size", "64"],
+        ["street", f"{out}/street", "--count", "1", "--size", "48x64"],
+        ["check", scenes],
+        ["doctor", scenes, scenes],
+        ["merge", f"{out}/merged", f"a={scenes}", f"b={scenes}"],
+        ["serve-config", f"{out}/servable", "--out", f"{out}/deploy"],
+        ["refine", scenes, f"{out}/refined", "--model", "reinhard"],
+        ["predict", model, scenes, "--out", f"{out}/found"],
+        ["evaluate", model, scenes],
+        ["train", f"{out}/train.yaml"],
+    ]
+    done = offline.python(tmp_path, "-c", VERBS, json.dumps(lines))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == [line[0] for line in lines]
+    assert offline.left(tmp_path) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "tmp", "work", "out"}
+
+
+def test_a_test_that_asks_for_another_machine_fails():
+    with pytest.raises(AssertionError, match="asked for refinezoo.invalid"):
+        socket.getaddrinfo("refinezoo.invalid", 80)
+    with pytest.raises(AssertionError, match="asked for 192.0.2.1"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
