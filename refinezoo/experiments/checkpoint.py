@@ -75,6 +75,7 @@ class Checkpoint:
             raise RefinezooError(
                 f"cannot resume from {kept[0]}: {error} Delete {self.folder} to start again."
             ) from None
+        self._delete(but=kept[0])  # a kill between two calls of `save` left the one before
         return _epochs(kept[0])
 
     def remove(self) -> None:

@@ -78,8 +78,9 @@ def test_weights_optimizer_and_dropout_come_back(tmp_path):
     model, other, checkpoint = compiled(0), compiled(1), Checkpoint(tmp_path / "backup")
     assert checkpoint.restore(other) == 0
     model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0, batch_size=4)
-    checkpoint.save(model, 7)
-    assert checkpoint.restore(other) == 7
+    kept = checkpoint.save(model, 7)
+    (tmp_path / "backup/epoch_00006.weights.h5").touch()  # what a kill may leave
+    assert checkpoint.restore(other) == 7 and checkpoint.kept() == [kept]
     for expected, found in zip(state(model), state(other), strict=True):
         np.testing.assert_array_equal(found, expected)
     checkpoint.remove()
