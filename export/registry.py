@@ -142,16 +142,24 @@ def is_own(path: str | os.PathLike) -> bool:
     return os.path.realpath(path) in _written
 
 
-def format_table() -> str:
-    """The table as Markdown; `refinezoo export --help-formats` and docs/export.md show it."""
-    titles = ("format", "sizes", "precisions", "suffix", "runtime", "pip extra", "verified in")
-    rows = [titles, tuple("---" for _ in titles)]
+def format_rows() -> list[tuple[str, ...]]:
+    """The titles and a row a format; `refinezoo export --help-formats` shows them."""
+    rows: list[tuple[str, ...]] = [
+        ("format", "sizes", "precisions", "suffix", "pip extra", "runtime", "verified in")
+    ]
     for row in formats().values():
         suffix = " + ".join((row.suffix, *row.beside)) if row.suffix else "/1/ (folder)"
         precisions = ", ".join(row.precisions)
         extra = row.extra or "-"
-        rows.append((row.name, row.sizes, precisions, suffix, row.runtime, extra, row.verified))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        rows.append((row.name, row.sizes, precisions, suffix, extra, row.runtime, row.verified))
+    return rows
+
+
+def format_table() -> str:
+    """The table as Markdown, as docs/export.md shows it."""
+    titles, *rows = format_rows()
+    lines = [titles, tuple("---" for _ in titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 @functools.cache

@@ -44,6 +44,12 @@ class Row:
         name = self.format.name
         return name if self.precision == FULL else f"{name} {self.precision}"
 
+    def as_json(self) -> dict[str, Any]:
+        """What it says, of JSON's types."""
+        speed = {f"{threads}_threads": vars(found) for threads, found in self.speed.items()}
+        told = {"title": self.title, "format": self.format.name, "path": str(self.path)}
+        return {**vars(self), **told, "speed": speed}
+
 
 @renamed(variants="precisions")
 def export_formats(

@@ -2,9 +2,12 @@ import json
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 import types
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,8 +19,7 @@ import refinezoo
 from refinezoo import cli
 from refinezoo.errors import RefinezooError, printable
 
-VERBS = ["list", "info", "demo", "doctor", "check", "train", "compose", "refine", "compare"]
-VERBS += ["export", "serve-config", "request", "street", "merge"]
+VERBS = [each.name or each.callback.__name__ for each in cli.app.registered_commands]
 
 
 def run(*arguments):
@@ -52,9 +54,12 @@ def test_help_names_every_verb():
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help(verb):
-    result = run(verb, "--help")
-    assert result.exit_code == 0 and "Usage" in result.output
+def test_the_help_of_each_verb_fits_a_screen_and_has_an_example(verb, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(verb, "--help").stdout.splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert f"Example: refinezoo {verb} " in text and "--json" in text and "-q, --quiet" in text
 
 
 def test_list_json_is_json_and_starts_no_keras():
@@ -107,16 +112,86 @@ def test_a_mistake_is_one_message_and_exit_code_2(arguments, message):
     assert "Traceback" not in result.output and result.stdout == ""
 
 
-def test_the_list_has_a_line_a_model_on_a_narrow_terminal(monkeypatch):
+@pytest.mark.parametrize("columns", [60, 80, 120, 400])
+def test_the_list_has_a_line_a_model_and_cuts_no_licence(monkeypatch, columns):
     from refinezoo import zoo
 
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(columns))
     lines = run("list").stdout.splitlines()
-    assert all(len(line) <= 80 for line in lines)
-    rows = zoo.list_models()
-    assert [line.split()[0] for line in lines[1:]] == [row["name"] for row in rows]
-    monkeypatch.setenv("COLUMNS", "160")
-    assert rows[0]["summary"][:20] in run("list").stdout
+    assert max(map(len, lines)) <= columns
+    for line, row in zip(lines[1:], zoo.list_models(), strict=False):
+        name, kind, *rest = line.split()
+        assert (name, kind) == (row["name"], row["kind"])
+        licence = "research only" if "research" in row["licence"].lower() else "Apache-2.0"
+        assert " ".join(rest).startswith(licence)
+        assert columns < 400 or line.endswith(row["summary"])
+    assert ("a wider" in "".join(lines[-3:])) == (columns < 120)
+    assert (f"AP50 {0.8710:.3f}" in "\n".join(lines)) == (columns >= 80)
+
+
+def test_quiet_json_and_progress_keep_apart(calls, tmp_path, capsys):
+    def compose_scenes(*arguments, **keywords):
+        print("10 %")
+        return tmp_path
+
+    calls("refinezoo.scenes.compose", "compose_scenes")
+    sys.modules["refinezoo.scenes.compose"].compose_scenes = compose_scenes
+    plain = run("compose", tmp_path, "--count", 3)
+    assert plain.stdout == f"10 %\n3 scenes: {tmp_path}\n"
+    said = run("compose", tmp_path, "--count", 3, "--json")
+    assert json.loads(said.stdout) == {"folder": str(tmp_path), "scenes": 3}
+    assert said.stderr == "10 %\n"
+    assert run("compose", tmp_path, "-q").output == ""
+    assert json.loads(run("compose", tmp_path, "-q", "--json").stdout)["scenes"] == 100
+    names = run("list", "-q", "--kind", "pose").stdout
+    assert names == "pose_tower\n"
+    assert "expected a zoo name" in run("info", "cyclegam", "-q").stderr
+
+
+def test_the_page_tells_every_exit_code():
+    app = sys.modules["refinezoo.cli.app"]
+    page = (Path(__file__).parents[1] / "docs/cli.md").read_text(encoding="utf-8")
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.M)]
+    assert told == [0, app.FOUND, app.REFUSED, app.PARTLY, app.INTERRUPTED] == [0, 1, 2, 3, 130]
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path):
+    command = [sys.executable, "-m", "refinezoo", "street", str(tmp_path / "frames")]
+    command += ["--count", "6", "--size", "32x32"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("frames/images/*.png"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    told = running.communicate(timeout=60)[1].decode()
+    assert running.returncode == 130
+    assert "interrupted. Run the same command again to resume" in told and "Traceback" not in told
+    frames = sorted(tmp_path.glob("frames/images/*.png"))
+    kept = {path: path.stat().st_mtime_ns for path in frames[:-1]}  # the last may be half done
+    assert 1 <= len(kept) < 6
+    assert run(*command[3:]).exit_code == 0
+    assert len(list(tmp_path.glob("frames/images/*.png"))) == 6
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+
+
+def test_the_shell_completes_verbs():
+    words = {
+        "_REFINEZOO_COMPLETE": "complete_bash",
+        "COMP_WORDS": "refinezoo ex",
+        "COMP_CWORD": "1",
+    }
+    done = CliRunner().invoke(cli.app, env=words, prog_name="refinezoo")
+    assert done.stdout.split() == ["export"]
+
+
+def test_a_reader_that_has_enough_is_no_error(monkeypatch):
+    from refinezoo import zoo
+
+    def closed(*arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(zoo, "list_models", closed)
+    assert run("list").stderr == ""
 
 
 def test_debug_shows_the_error_itself():
@@ -256,11 +331,13 @@ def test_export_has_a_plain_name_inside_out(monkeypatch, tmp_path):
 
 
 def test_export_shows_the_table_of_formats():
-    from refinezoo.export.registry import format_table, formats
+    from refinezoo.export.registry import format_rows
 
     shown = run("export", "--help-formats")
-    assert shown.exit_code == 0 and shown.stdout.strip() == format_table()
-    assert all(f"| {name} |" in shown.stdout for name in formats())
+    assert shown.exit_code == 0
+    titles, *rows = format_rows()
+    for row in rows:
+        assert all(cell in shown.stdout for cell in row[:-1])
 
 
 def test_serve_config_writes_the_kit(tmp_path):

@@ -1,12 +1,14 @@
 """The application, and what its verbs share."""
 
+import functools
+import inspect
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TypeVar
 
 # Before anything imports TensorFlow, which reads them once and else prints its start-up notes.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,12 +24,15 @@ app = typer.Typer(
     help="Make renders look real without making their labels false, and measure the gain.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode=None,  # a line an option: the longest help fits a screen
 )
-_settings = {"debug": False}
-WIDE = 110  # columns of a terminal on which summaries of models can be read
+_settings: dict[str, Any] = {"debug": False, "json": False, "quiet": False, "stdout": None}
+Verb = TypeVar("Verb", bound=Callable[..., None])
+
+FOUND, REFUSED, PARTLY, INTERRUPTED = 1, 2, 3, 130  # exit codes; docs/cli.md
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors alone.")]
 
 
 def main() -> None:
@@ -63,19 +68,79 @@ def _common(
     _settings["debug"] = debug or os.environ.get("REFINEZOO_DEBUG", "") not in ("", "0")
 
 
+def verb(
+    name: str | None = None, *, after_interrupt: str = "Nothing half-written is left."
+) -> Callable[[Verb], Verb]:
+    """Registers a function as a verb, with `--json` and `--quiet`; it says its result by `answer`.
+
+    What the package prints meanwhile goes to stderr under `--json`, nowhere under `--quiet`.
+
+    Args:
+        name: of the verb; the function's by default.
+        after_interrupt: what to do after Ctrl-C, in words.
+    """
+
+    def register(function: Verb) -> Verb:
+        @functools.wraps(function)
+        def run(*, as_json: bool, quiet: bool, **options: Any) -> None:
+            _settings.update(json=as_json, quiet=quiet)
+            with worded(after_interrupt), _progress():
+                function(**options)
+
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=flag)
+            for key, flag in (("as_json", JsonFlag), ("quiet", QuietFlag))
+        ]
+        own = inspect.signature(function).parameters.values()
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def answer(value: Any, text: str = "", *, brief: str = "") -> None:
+    """Says what a verb found or wrote.
+
+    Args:
+        value: for `--json`, in ASCII: names may hold what the terminal cannot print.
+        text: for readers.
+        brief: what is left of it under `--quiet`.
+    """
+    if _settings["json"]:
+        text = json.dumps(value, indent=1, default=str)
+    elif _settings["quiet"]:
+        text = brief
+    if text:
+        print(printable(text), file=_settings["stdout"], flush=True)
+
+
 @contextmanager
-def worded(after_interrupt: str = "Nothing half-written is left.") -> Iterator[None]:
+def _progress() -> Iterator[None]:
+    """Where prints of the package go: stderr beside JSON, nowhere when quiet."""
+    _settings["stdout"] = sys.stdout
+    with open(os.devnull, "w") as nowhere:
+        quiet, beside = _settings["quiet"], _settings["json"]
+        with redirect_stdout(nowhere if quiet else sys.stderr if beside else sys.stdout):
+            yield
+
+
+@contextmanager
+def worded(after_interrupt: str) -> Iterator[None]:
     """A user's mistake becomes one message and exit code 2; an interrupt says how to go on."""
     try:
         yield
     except KeyboardInterrupt:
         say(f"\nrefinezoo: interrupted. {after_interrupt}", error=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # `refinezoo list | head -1`: the reader has what it wants
+        raise
     except (RefinezooError, OSError) as error:
         if _settings["debug"]:
             raise
         say(f"refinezoo: {error}", error=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(REFUSED) from None
 
 
 def start() -> None:
@@ -108,11 +173,6 @@ def check_model(name: str) -> bool:
 def say(text: object, *, error: bool = False) -> None:
     """Prints a line; names of files in it may hold anything, so control characters are escaped."""
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=True)
-
-
-def print_json(value: Any) -> None:
-    """Prints a value as JSON, in ASCII: names may hold what the terminal cannot print."""
-    print(json.dumps(value, indent=1, default=str))
 
 
 def parse_size(text: str, option: str = "--image-size") -> tuple[int, int]:

@@ -5,53 +5,43 @@ from typing import Annotated, Literal
 
 import typer
 
-from refinezoo.cli.app import (
-    JsonFlag,
-    app,
-    check_model,
-    load,
-    parse_size,
-    print_json,
-    say,
-    start,
-    worded,
-)
+from refinezoo.cli.app import FOUND, PARTLY, answer, check_model, load, parse_size, say, start, verb
 
 
-@app.command()
+@verb(after_interrupt="Run `refinezoo demo` again.")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
     count: Annotated[int, typer.Option(min=1, help="Scenes to compose and refine.")] = 48,
     seed: Annotated[int, typer.Option(min=0, help="Of scenes and random draws.")] = 0,
 ) -> None:
-    """Run the main job, small and offline: compose, refine, evaluate, export, report."""
-    with worded("Run `refinezoo demo` again."):
-        from refinezoo import demo as demo_
+    """Run the main job, small and offline: compose, refine, evaluate, export, report.
 
-        start()
-        demo_.run(out=out, count=count, seed=seed)
+    Example: refinezoo demo --out runs/demo --count 12
+    """
+    from refinezoo import demo as demo_
+
+    start()
+    answer(demo_.run(out=out, count=count, seed=seed))
 
 
-@app.command()
+@verb()
 def doctor(
     synthetic: Annotated[Path, typer.Argument(help="Folder of renders, or of a COCO dataset.")],
     real: Annotated[Path, typer.Argument(help="Folder of real photos.")],
-    as_json: JsonFlag = False,
 ) -> None:
-    """Look for what spoils training, in a folder of renders and one of real photos."""
-    with worded():
-        from refinezoo import doctor as doctor_
+    """Look for what spoils training, in a folder of renders and one of real photos.
 
-        report = doctor_.diagnose(synthetic, real)
-        if as_json:
-            print_json(report)
-        else:
-            say(doctor_.as_text(report))
-        if not report["ok"]:
-            raise typer.Exit(1)
+    Exit code 1: an error was found. Example: refinezoo doctor renders/ photos/
+    """
+    from refinezoo import doctor as doctor_
+
+    report = doctor_.diagnose(synthetic, real)
+    answer(report, doctor_.as_text(report))
+    if not report["ok"]:
+        raise typer.Exit(FOUND)
 
 
-@app.command()
+@verb()
 def compose(
     out: Annotated[Path, typer.Argument(help="Folder of the COCO dataset.")],
     count: Annotated[int, typer.Option(min=1, help="Scenes.")] = 100,
@@ -77,25 +67,27 @@ def compose(
     ] = "mixed",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scenes.")] = 0,
 ) -> None:
-    """Compose synthetic scenes with exact boxes and masks from product cut-outs."""
-    with worded():
-        from refinezoo.files import ASSETS
-        from refinezoo.scenes.compose import compose_scenes
+    """Compose synthetic scenes with exact boxes and masks from product cut-outs.
 
-        folder = compose_scenes(
-            products or ASSETS / "products",
-            out,
-            count,
-            distractors=distractors or (None if products else ASSETS / "distractors"),
-            image_size=image_size,
-            layout=layout,
-            camera=camera,
-            seed=seed,
-        )
-        say(f"{count} scenes: {folder}")
+    Example: refinezoo compose renders --count 500 --products cutouts/ --image-size 256
+    """
+    from refinezoo.files import ASSETS
+    from refinezoo.scenes.compose import compose_scenes
+
+    folder = compose_scenes(
+        products or ASSETS / "products",
+        out,
+        count,
+        distractors=distractors or (None if products else ASSETS / "distractors"),
+        image_size=image_size,
+        layout=layout,
+        camera=camera,
+        seed=seed,
+    )
+    answer({"folder": folder, "scenes": count}, f"{count} scenes: {folder}")
 
 
-@app.command()
+@verb(after_interrupt="Run the same command again to resume; finished frames are kept.")
 def street(
     out: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
     count: Annotated[int, typer.Option(min=1, help="Frames.")] = 100,
@@ -104,17 +96,19 @@ def street(
     mode: Annotated[str, typer.Option(help="street or forest.")] = "street",
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Render streets, or a forest, with exact masks, depth and boxes; run again to resume."""
-    with worded("Run the same command again to resume; finished frames are kept."):
-        from refinezoo.scenes.street import render_street
+    """Render streets, or a forest, with exact masks, depth and boxes; run again to resume.
 
-        folder = render_street(
-            out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers
-        )
-        say(f"{count} frames: {folder}")
+    Example: refinezoo street runs/street --count 200 --size 240x320 --workers 2
+    """
+    from refinezoo.scenes.street import render_street
+
+    folder = render_street(
+        out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers
+    )
+    answer({"folder": folder, "frames": count}, f"{count} frames: {folder}")
 
 
-@app.command()
+@verb(after_interrupt="Run the same command again to resume; finished images are kept.")
 def refine(
     source: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
     out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
@@ -158,42 +152,41 @@ def refine(
     """Refine a labelled dataset; annotations are carried over byte for byte.
 
     Exit codes: 0 all refined, 3 some skipped, 2 refused or failed.
+    Example: refinezoo refine renders/ refined/ --model cyclegan_fgbg
     """
-    with worded("Run the same command again to resume; finished images are kept."):
-        from refinezoo.errors import RefinezooError
-        from refinezoo.refinement.layout import find_renders
+    from refinezoo.errors import RefinezooError
+    from refinezoo.refinement.layout import find_renders
 
-        if not dry_run:
-            if not model:
-                raise RefinezooError(
-                    "expected --model, a zoo name or preset folder, received none."
-                )
-            check_model(model)
-        layout = find_renders(source, images=images)
-        say(layout.describe())
-        if dry_run:
-            return
-        import refinezoo
-        from refinezoo.refinement import Gate
+    if not dry_run:
+        if not model:
+            raise RefinezooError("expected --model, a zoo name or preset folder, received none.")
+        check_model(model)
+    layout = find_renders(source, images=images)
+    say(layout.describe())
+    if dry_run:
+        answer({"layout": layout.describe(), "images": len(layout.renders)})
+        return
+    import refinezoo
+    from refinezoo.refinement import Gate
 
-        refiner = load(model)
-        summary = refinezoo.refine_dataset(
-            layout,
-            out,
-            refiner,
-            strength=strength if foreground_strength is None else (foreground_strength, strength),
-            gate=None if gate == "off" else Gate(action=gate),
-            batch_size=batch_size,
-            seed=seed,
-            on_error="skip" if on_error == "skip" else "raise",
-            max_errors=max_errors,
-            overwrite=overwrite,
-            prune=prune,
-            resize_masks=resize_masks,
-            manifest_name=manifest_name,
-        )
-        say(summary)
-        for reason in list(summary.failed.values())[:20]:
-            say(f"refinezoo: {reason}", error=True)
-        if summary.failed or layout.missing:
-            raise typer.Exit(3)
+    refiner = load(model)
+    summary = refinezoo.refine_dataset(
+        layout,
+        out,
+        refiner,
+        strength=strength if foreground_strength is None else (foreground_strength, strength),
+        gate=None if gate == "off" else Gate(action=gate),
+        batch_size=batch_size,
+        seed=seed,
+        on_error="skip" if on_error == "skip" else "raise",
+        max_errors=max_errors,
+        overwrite=overwrite,
+        prune=prune,
+        resize_masks=resize_masks,
+        manifest_name=manifest_name,
+    )
+    answer(vars(summary), str(summary))
+    for reason in list(summary.failed.values())[:20]:
+        say(f"refinezoo: {reason}", error=True)
+    if summary.failed or layout.missing:
+        raise typer.Exit(PARTLY)

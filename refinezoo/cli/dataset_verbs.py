@@ -5,32 +5,30 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import JsonFlag, app, print_json, say, worded
+from refinezoo.cli.app import FOUND, answer, verb
 from refinezoo.errors import RefinezooError
 
 
-@app.command()
+@verb()
 def check(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
     images: Annotated[
         list[str] | None, typer.Option(help="Pattern below DATASET of its pictures; repeatable.")
     ] = None,
-    as_json: JsonFlag = False,
 ) -> None:
-    """Hold every annotation, mask and depth map against its picture. Exit code 1: an error."""
-    with worded():
-        from refinezoo.data.check import as_text, check_dataset
+    """Hold every annotation, mask and depth map against its picture.
 
-        report = check_dataset(dataset, images=images)
-        if as_json:
-            print_json(report)
-        else:
-            say(as_text(report))
-        if not report["ok"]:
-            raise typer.Exit(1)
+    Exit code 1: an error was found. Example: refinezoo check renders/
+    """
+    from refinezoo.data.check import as_text, check_dataset
+
+    report = check_dataset(dataset, images=images)
+    answer(report, as_text(report))
+    if not report["ok"]:
+        raise typer.Exit(FOUND)
 
 
-@app.command()
+@verb()
 def merge(
     out: Annotated[Path, typer.Argument(help="Folder of the merged COCO dataset.")],
     sources: Annotated[
@@ -52,34 +50,32 @@ def merge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
     ] = False,
-    as_json: JsonFlag = False,
 ) -> None:
     """Merge real, refined and synthetic datasets into one, in a ratio, each picture by its source.
 
     Equal names never collide: pictures lie in images/NAME/. All or nothing is written.
+    Example: refinezoo merge hybrid real=photos/ refined=refined/ --ratio 1:2
     """
-    with worded():
-        from refinezoo.data.merge import merge_datasets
+    from refinezoo.data.merge import merge_datasets
 
-        report = merge_datasets(
-            out,
-            _pairs(sources, "NAME=DATASET", once=True),
-            ratio=_numbers(ratio) if ratio else None,
-            count=count,
-            classes={old: new or None for old, new in _pairs(renamed or [], "OLD=NEW").items()},
-            union=union,
-            seed=seed,
-            dry_run=dry_run,
-        )
-        if as_json:
-            print_json(report)
-            return
-        for row in report["sources"]:
-            words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
-            say(f"{row['name']}: {words} ({row['path']})")
-        classes = len(report["classes"])
-        say(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
-        say("nothing written" if dry_run else f"-> {out}")
+    report = merge_datasets(
+        out,
+        _pairs(sources, "NAME=DATASET", once=True),
+        ratio=_numbers(ratio) if ratio else None,
+        count=count,
+        classes={old: new or None for old, new in _pairs(renamed or [], "OLD=NEW").items()},
+        union=union,
+        seed=seed,
+        dry_run=dry_run,
+    )
+    lines = []
+    for row in report["sources"]:
+        words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
+        lines.append(f"{row['name']}: {words} ({row['path']})")
+    classes = len(report["classes"])
+    lines.append(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
+    lines.append("nothing written" if dry_run else f"-> {out}")
+    answer(report, "\n".join(lines))
 
 
 def _pairs(texts: list[str], form: str, *, once: bool = False) -> dict[str, str]:

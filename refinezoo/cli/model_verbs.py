@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import JsonFlag, app, load, print_json, say, worded
+from refinezoo.cli.app import answer, load, verb
 from refinezoo.files import write_json
 
 Model = Annotated[str, typer.Argument(help="Zoo name, preset folder or exported file.")]
 
 
-@app.command()
+@verb()
 def predict(
     model: Model,
     images: Annotated[str, typer.Argument(help="Folder, picture or pattern: 'photos/**/*.jpg'.")],
@@ -19,27 +19,22 @@ def predict(
     drawn: Annotated[
         bool, typer.Option("--drawn/--not-drawn", help="Answers drawn into the pictures.")
     ] = True,
-    as_json: JsonFlag = False,
 ) -> None:
     """Write what a model says of each picture: boxes, classes, masks, metres or refined images.
 
     Example: refinezoo predict pvanet_fridge photos/ --out found
     """
-    with worded():
-        from refinezoo.data.formats import list_images
-        from refinezoo.experiments.predict import predict_folder
+    from refinezoo.data.formats import list_images
+    from refinezoo.experiments.predict import predict_folder
 
-        list_images(images)  # a wrong folder is told before TensorFlow starts
-        said = predict_folder(load(model), images, out, drawn=drawn, progress=not as_json)
-        if as_json:
-            print_json(said)
-            return
-        for row in said["images"][:10]:
-            say(f"{Path(row['file']).name}: {row['words']}")
-        say(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
+    list_images(images)  # a wrong folder is told before TensorFlow starts
+    said = predict_folder(load(model), images, out, drawn=drawn)
+    lines = [f"{Path(row['file']).name}: {row['words']}" for row in said["images"][:10]]
+    lines.append(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
+    answer(said, "\n".join(lines))
 
 
-@app.command()
+@verb()
 def label(
     model: Annotated[str, typer.Argument(help="Detector: zoo name, preset or exported file.")],
     photos: Annotated[Path, typer.Argument(help="Folder of photos that nobody labelled.")],
@@ -47,7 +42,6 @@ def label(
     score_threshold: Annotated[
         float, typer.Option(help="Least score of a box, above 0 up to 1.")
     ] = 0.7,
-    as_json: JsonFlag = False,
 ) -> None:
     """Label photos with what a detector is sure of, to train the next one on them.
 
@@ -55,23 +49,19 @@ def label(
 
     Example: refinezoo label my_detector photos/ --out pseudo.json
     """
-    with worded():
-        from refinezoo.data.formats import list_images
+    from refinezoo.data.formats import list_images
 
-        list_images(photos)
-        detector = load(model)
-        from refinezoo.tasks.detection.pseudo_labels import pseudo_labels
+    list_images(photos)
+    detector = load(model)
+    from refinezoo.tasks.detection.pseudo_labels import pseudo_labels
 
-        said = pseudo_labels(detector, photos, out, score_threshold=score_threshold)
-        if as_json:
-            print_json(said)
-            return
-        for name, count in sorted(said["boxes"].items(), key=lambda item: -item[1]):
-            print(f"{count:6d}  {name}")
-        print(f"{said['kept']} of {said['photos']} photos: {out}")
+    said = pseudo_labels(detector, photos, out, score_threshold=score_threshold)
+    boxes = sorted(said["boxes"].items(), key=lambda item: -item[1])
+    lines = [f"{count:6d}  {name}" for name, count in boxes]
+    answer(said, "\n".join([*lines, f"{said['kept']} of {said['photos']} photos: {out}"]))
 
 
-@app.command()
+@verb()
 def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Labelled photos: folder or COCO file.")],
@@ -81,23 +71,19 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="JSON file for the detections, as COCO results.")
     ] = None,
-    as_json: JsonFlag = False,
 ) -> None:
     """Measure a model on labelled photos, by the metrics that studies use.
 
     Example: refinezoo evaluate pvanet_fridge benchmarks/data/fridge/test.json
     """
-    with worded():
-        from refinezoo.experiments.evaluate import evaluate as measured
+    from refinezoo.experiments.evaluate import evaluate as measured
 
-        found = measured(load(model), dataset, images)
-        if predictions:
-            write_json(predictions, found.pop("predictions"))
-        found.pop("predictions", None)
-        if as_json:
-            print_json(found)
-            return
-        for name, value in found["metrics"].items():
-            lower = " (lower is better)" if name in found["lower_is_better"] else ""
-            say(f"{name}  {value:.4g}{lower}")
-        say(f"{found['images']} photos; {found['rule']}")
+    found = measured(load(model), dataset, images)
+    if predictions:
+        write_json(predictions, found.pop("predictions"))
+    found.pop("predictions", None)
+    lines = [
+        f"{name}  {value:.4g}{' (lower is better)' if name in found['lower_is_better'] else ''}"
+        for name, value in found["metrics"].items()
+    ]
+    answer(found, "\n".join([*lines, f"{found['images']} photos; {found['rule']}"]))

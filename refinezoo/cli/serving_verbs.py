@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import app, load, parse_size, say, start, worded
+from refinezoo.cli.app import PARTLY, answer, load, parse_size, say, start, verb
+from refinezoo.cli.tables import fitted
 
 
 def _show_formats(asked: bool) -> None:
     if asked:
-        from refinezoo.export.registry import format_table
+        from refinezoo.export.registry import format_rows
 
-        say(format_table())
+        titles, *rows = format_rows()
+        print(fitted(titles, rows, needed=3, more="A wider terminal"))
         raise typer.Exit()
 
 
-@app.command()
+@verb()
 def export(
     model: Annotated[str, typer.Argument(help="Zoo name or preset folder.")],
     out: Annotated[Path, typer.Option(help="Folder; files go to OUT/NAME/, a SavedModel to 1/.")],
@@ -53,39 +55,41 @@ def export(
         typer.Option("--help-formats", callback=_show_formats, is_eager=True, help="The table."),
     ] = False,
 ) -> None:
-    """Export a model; EXPORT.md says what each file lost and how fast it is."""
-    with worded():
-        import refinezoo
-        from refinezoo.data.formats import list_images
-        from refinezoo.data.images import read_image
-        from refinezoo.export.registry import chosen_formats
+    """Export a model; EXPORT.md says what each file lost and how fast it is.
 
-        chosen_formats([format])  # a wrong name is told before Keras starts
-        if format == "saved_model" and out.name.isdigit():  # the version folder itself
-            refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite)
-            say(f"saved_model: {out}")
-            return
-        sizes = [parse_size(text) for text in image_size or []]
-        name = name or Path(os.path.abspath(model)).name
-        rows = refinezoo.export.export_formats(
-            load(model),
-            name,
-            out,
-            [format],
-            precisions=precision,
-            image_size=sizes or None,
-            calibration=[read_image(p) for p in list_images(calibration)] if calibration else None,
-            evaluation=evaluation,
-            force=force,
-            overwrite=overwrite,
-            runs=runs,
-        )
-        for row in rows:
-            say(f"{row.title}: {row.refused or row.path}")
-        say(f"report: {out / name / 'EXPORT.md'}")
+    Example: refinezoo export pvanet_fridge --out servable --format litert --precision int8
+    """
+    import refinezoo
+    from refinezoo.data.formats import list_images
+    from refinezoo.data.images import read_image
+    from refinezoo.export.registry import chosen_formats
+
+    chosen_formats([format])  # a wrong name is told before Keras starts
+    if format == "saved_model" and out.name.isdigit():  # the version folder itself
+        refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite)
+        answer([{"title": "saved_model", "path": out}], f"saved_model: {out}")
+        return
+    sizes = [parse_size(text) for text in image_size or []]
+    name = name or Path(os.path.abspath(model)).name
+    rows = refinezoo.export.export_formats(
+        load(model),
+        name,
+        out,
+        [format],
+        precisions=precision,
+        image_size=sizes or None,
+        calibration=[read_image(p) for p in list_images(calibration)] if calibration else None,
+        evaluation=evaluation,
+        force=force,
+        overwrite=overwrite,
+        runs=runs,
+    )
+    lines = [f"{row.title}: {row.refused or row.path}" for row in rows]
+    lines.append(f"report: {out / name / 'EXPORT.md'}")
+    answer([row.as_json() for row in rows], "\n".join(lines))
 
 
-@app.command("serve-config")
+@verb("serve-config")
 def serve_config(
     models: Annotated[Path, typer.Argument(help="Folder of NAME/VERSION/, as export writes it.")],
     out: Annotated[Path, typer.Option(help="Folder of the configuration.")] = Path("deploy"),
@@ -95,15 +99,17 @@ def serve_config(
         typer.Option(help="NAME:LABEL=VERSION, several times; then these versions are served."),
     ] = None,
 ) -> None:
-    """Write TF Serving's configuration for a folder of models, compose file and manifests."""
-    with worded():
-        from refinezoo.export.serving.config import parse_labels, serve_config
+    """Write TF Serving's configuration for a folder of models, compose file and manifests.
 
-        for path in serve_config(models, out, latest=latest, labels=parse_labels(label or [])):
-            say(path)
+    Example: refinezoo serve-config servable --out deploy --label cyclegan_fgbg:stable=1
+    """
+    from refinezoo.export.serving.config import parse_labels, serve_config
+
+    paths = list(serve_config(models, out, latest=latest, labels=parse_labels(label or [])))
+    answer({"files": paths}, "\n".join(map(str, paths)))
 
 
-@app.command()
+@verb(after_interrupt="Run the same command again to resume; replies that are there are kept.")
 def request(
     source: Annotated[Path, typer.Argument(help="Folder of images.")],
     out: Annotated[Path, typer.Argument(help="Folder of the replies: PNG, or JSON of boxes.")],
@@ -118,16 +124,20 @@ def request(
     concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
     timeout: Annotated[float, typer.Option(help="Seconds for one request and its retries.")] = 30.0,
 ) -> None:
-    """Send a folder of images to a served model."""
-    with worded("Run the same command again to resume; replies that are there are kept."):
-        from refinezoo.export import ServingClient, send_folder
+    """Send a folder of images to a served model; run again to resume.
 
-        if server.startswith("grpc"):
-            start()  # the official API package imports TensorFlow, which prints notes
-        with ServingClient(server, model, label=label, timeout=timeout) as client:
-            sent = send_folder(client, source, out, depth=depth, concurrency=concurrency)
-        say(f"{sent.received} replies in {sent.out}, {sent.resumed} were there already")
-        for name, reason in sent.failed.items():
-            say(f"refinezoo: {name}: {reason}", error=True)
-        if sent.failed:
-            raise typer.Exit(1)
+    Exit codes: 0 all answered, 3 some refused, 2 no server or wrong arguments.
+    Example: refinezoo request photos/ refined/ --model cyclegan_fgbg --server grpc://host:8500
+    """
+    from refinezoo.export import ServingClient, send_folder
+
+    if server.startswith("grpc"):
+        start()  # the official API package imports TensorFlow, which prints notes
+    with ServingClient(server, model, label=label, timeout=timeout) as client:
+        sent = send_folder(client, source, out, depth=depth, concurrency=concurrency)
+    words = f"{sent.received} replies in {sent.out}, {sent.resumed} were there already"
+    answer(vars(sent), words)
+    for name, reason in sent.failed.items():
+        say(f"refinezoo: {name}: {reason}", error=True)
+    if sent.failed:
+        raise typer.Exit(PARTLY)

@@ -5,35 +5,41 @@ from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import app, say, start, worded
+from refinezoo.cli.app import answer, start, verb
 
 
-@app.command()
+@verb(after_interrupt="Run the same command again to resume from the last checkpoint.")
 def train(
     config: Annotated[Path, typer.Argument(help="YAML; see docs/train_your_own.md.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
 ) -> None:
-    """Train a refiner on your renders and photos; run again to resume."""
-    with worded("Run the same command again to resume from the last checkpoint."):
-        from refinezoo.experiments.train import read_config
-        from refinezoo.experiments.train import train as run
+    """Train a refiner on your renders and photos; run again to resume.
 
-        checked = read_config(config, overrides or [])
-        start()
-        preset = run(checked)
-        say(f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})")
+    Example: refinezoo train fridge.yaml steps=8000 arguments.width=32
+    """
+    from refinezoo.config import read_json
+    from refinezoo.experiments.train import read_config
+    from refinezoo.experiments.train import train as run
+
+    checked = read_config(config, overrides or [])
+    start()
+    preset = run(checked)
+    words = f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})"
+    answer({"preset": preset, **read_json(preset.parent / "summary.json")}, words)
 
 
-@app.command()
+@verb(after_interrupt="Run the same command again to resume; finished trainings are kept.")
 def compare(
     study: Annotated[Path, typer.Argument(help="YAML of the study.")],
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at a time.")] = 1,
     data: Annotated[Path | None, typer.Option(help="Root of the study's data paths.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
 ) -> None:
-    """Measure the downstream gain: arms x seeds, table, plots and page; run again to resume."""
-    with worded("Run the same command again to resume; finished trainings are kept."):
-        from refinezoo.experiments.compare import compare_downstream
+    """Measure the downstream gain: arms x seeds, table, plots and page; run again to resume.
 
-        start()
-        compare_downstream(study, jobs=jobs, data=data, out=out)
+    Example: refinezoo compare study.yaml --jobs 2
+    """
+    from refinezoo.experiments.compare import compare_downstream
+
+    start()
+    answer(compare_downstream(study, jobs=jobs, data=data, out=out))

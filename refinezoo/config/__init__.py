@@ -1,6 +1,6 @@
 """Reading and checking of configs."""
 
-from refinezoo.config.reading import parse_json, parse_yaml, read_json, read_yaml
+from refinezoo.config.reading import parse_json, parse_yaml, read_json, read_yaml, yaml_text
 from refinezoo.config.validation import Strict, validate
 
-__all__ = ["Strict", "parse_json", "parse_yaml", "read_json", "read_yaml", "validate"]
+__all__ = ["Strict", "parse_json", "parse_yaml", "read_json", "read_yaml", "validate", "yaml_text"]

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,22 @@ MAX_VALUES = 100_000  # of YAML, where a few bytes can name one value many times
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML's safe types; dates stay text."""
+    """YAML's safe types; dates stay text, and 2e-4 is a number, as in YAML 1.2 and JSON."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
     for first, known in _Loader.yaml_implicit_resolvers.items()
 }
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Quotes what `_Loader` would take for a number."""
+
+
+_EXPONENT = re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$")
+for each in (_Loader, _Dumper):
+    each.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 def read_yaml(path: str | os.PathLike) -> Any:
@@ -56,6 +66,11 @@ def read_json(
     if any_number:
         return _parsed(lambda: json.loads(text, object_pairs_hook=_object), "JSON", str(path))
     return parse_json(text, str(path))
+
+
+def yaml_text(value: Any, width: int = 100) -> str:
+    """A value as YAML that `read_yaml` reads back as the same."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
 
 
 def parse_yaml(text: str, where: str) -> Any:

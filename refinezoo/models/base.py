@@ -17,6 +17,7 @@ from refinezoo.memory import keep_freed_memory
 from refinezoo.models.answers import joined
 from refinezoo.models.images import ImageBatches
 from refinezoo.models.kind import Kind
+from refinezoo.models.registry import model_class
 
 
 class Model(keras.Model):
@@ -218,29 +219,46 @@ def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str,
         RefinezooError: an argument that the class does not know, or one that is missing.
     """
     known = parameters(cls)
-    of_keras = ("name", "dtype", "trainable")
     positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    old_names: dict[str, str] = {}
-    for base in cls.__mro__:
-        old_names |= getattr(base.__dict__.get("__init__"), "old_names", {})
-    named = {old_names.get(name, name): value for name, value in kwargs.items()}
-    given = {**dict(zip(positional, args, strict=False)), **named}
-    for name in given:
-        if name not in known and name not in of_keras:
-            raise RefinezooError(
-                f"{cls.__name__} takes no argument {name!r}.{did_you_mean(name, known)} "
-                f"It takes: {', '.join(known)}."
-            )
+    given = known_arguments(cls, {**dict(zip(positional, args, strict=False)), **kwargs})
     missing = [p.name for p in known.values() if p.default is p.empty and p.name not in given]
     if missing or len(args) > len(positional):
         raise RefinezooError(
             f"expected {cls.__name__}({', '.join([*positional, 'name=value, ...'])}), received "
             + (f"no {', '.join(missing)}." if missing else f"{len(args)} values without names.")
         )
+    return {name: plain(given.get(name, each.default)) for name, each in known.items()}
+
+
+def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Some of a constructor's arguments, under their present names.
+
+    Raises:
+        RefinezooError: an argument that the class does not know, or text for a number.
+    """
+    known = parameters(cls)
+    old_names: dict[str, str] = {}
+    for base in cls.__mro__:
+        old_names |= getattr(base.__dict__.get("__init__"), "old_names", {})
+    given = {old_names.get(name, name): value for name, value in given.items()}
     for name, value in given.items():
         if name in known:
             _check_type(cls.__name__, known[name], value)
-    return {name: plain(given.get(name, each.default)) for name, each in known.items()}
+        elif name not in ("name", "dtype", "trainable"):  # of Keras
+            raise RefinezooError(
+                f"{cls.__name__} takes no argument {name!r}.{did_you_mean(name, known)} "
+                f"It takes: {', '.join(known)}."
+            )
+    return given
+
+
+def check_arguments(class_name: str, arguments: dict[str, Any], where: str) -> None:
+    """Raises a RefinezooError for what a registered class' constructor does not take."""
+    cls = model_class(class_name)
+    try:
+        known_arguments(cls, arguments)
+    except RefinezooError as error:
+        raise RefinezooError(f"{where}: {error}") from None
 
 
 def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:

@@ -6,9 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from refinezoo.config import read_yaml, validate
+from refinezoo.config import read_yaml, validate, yaml_text
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path
 from refinezoo.models.presets import read_preset
@@ -128,12 +126,7 @@ def add_entry(
         with atomic_path(root / "weights" / entry.weights.file) as temporary:
             shutil.copyfile(source, temporary)
     path = root / f"{entry.name}.yaml"
-    text = yaml.safe_dump(
-        entry.model_dump(by_alias=True, exclude_unset=True),
-        sort_keys=False,
-        allow_unicode=True,
-        width=100,
-    )
+    text = yaml_text(entry.model_dump(by_alias=True, exclude_unset=True))
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path

@@ -4,7 +4,14 @@ import time
 import pytest
 import yaml
 
-from refinezoo.config.reading import MAX_JSON_BYTES, parse_json, parse_yaml, read_json, read_yaml
+from refinezoo.config.reading import (
+    MAX_JSON_BYTES,
+    parse_json,
+    parse_yaml,
+    read_json,
+    read_yaml,
+    yaml_text,
+)
 from refinezoo.errors import RefinezooError
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -135,3 +142,14 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with pytest.raises(RefinezooError, match="at most 0 MB"):
         read_json(tmp_path / "list.json", max_bytes=1000)
     assert MAX_JSON_BYTES > 1000
+
+
+@pytest.mark.parametrize("text", ["2e-4", "2E-4", "2.e-4", ".5e1", "+1e5", "-1e5", "1e+5"])
+def test_exponents_are_numbers_with_and_without_a_dot(text):
+    assert parse_yaml(f"a: {text}", "x") == {"a": float(text)}
+    assert parse_yaml(f"a: [{text}, '{text}']", "x") == {"a": [float(text), text]}
+
+
+def test_text_that_looks_like_a_number_is_written_as_text():
+    values = {"a": ["2e-4", "1e5", "e5", "1e", "2024-01-01", "no", "012"], "b": 2e-4, "c": 1e300}
+    assert parse_yaml(yaml_text(values), "x") == values

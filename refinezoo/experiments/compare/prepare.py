@@ -53,14 +53,12 @@ class Preparation:
     """Composes, refines and checks the sets of one study, in one folder."""
 
     def __init__(self, study: Study, out: Path, root: Path, say: Callable[[str], None]) -> None:
+        check_nested(study)
         self.study, self.folder, self.root, self.say = study, out / "data", root, say
 
     def sets(self) -> dict[str, PreparedSet]:
         """Every set that some arm trains on, by name."""
         wanted = [name for arm in self.study.arms.values() for name in arm.sets]
-        for name, section in self.study.refiners.items():
-            if name in wanted and section.fit is not None:
-                _adaptable(name, section.fit["class"])
         prepared: dict[str, PreparedSet] = {}
         if any(name != "real" for name in wanted):
             prepared["synthetic"] = self.synthetic()
@@ -110,17 +108,6 @@ class Preparation:
         from refinezoo.scenes.compose import compose_scenes
 
         arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
-        known = [
-            name
-            for name in inspect.signature(compose_scenes).parameters
-            if name not in ("out", "progress", "workers")
-        ]
-        for name in arguments:
-            if name not in known:
-                raise RefinezooError(
-                    f"synthetic.compose.{name} is not an argument of compose_scenes "
-                    f"({', '.join(known)}).{did_you_mean(name, known)}"
-                )
         recipe: dict[str, Any] = {"compose": dict(arguments)}
         for name in ("products", "distractors", "statistics"):
             value = arguments.get(name)
@@ -349,6 +336,33 @@ class Preparation:
         if images is not None:
             return self.path(images, "real.images")
         return annotations if annotations.is_dir() else dataset_root(annotations)
+
+
+def check_nested(study: Study) -> None:
+    """Checks what the study says of other functions' arguments, before hours of work hang on it.
+
+    Raises:
+        RefinezooError: names the place in the file, and what is known there.
+    """
+    from refinezoo.models.base import check_arguments
+    from refinezoo.scenes.compose import compose_scenes
+
+    known = [*inspect.signature(compose_scenes).parameters]
+    known = [name for name in known if name not in ("out", "progress", "workers")]
+    for name in study.synthetic.compose or {}:
+        if name not in known:
+            raise RefinezooError(
+                f"synthetic.compose.{name} is not an argument of compose_scenes "
+                f"({', '.join(known)}).{did_you_mean(name, known)}"
+            )
+    check_arguments(study.model.class_, study.model.config, "model.config")
+    for name, section in study.refiners.items():
+        if section.fit is not None:
+            _adaptable(name, section.fit["class"])
+        for key, settings in (("fit", section.fit), ("adapt", section.adapt)):
+            if settings is not None:
+                own = {word: value for word, value in settings.items() if word != "class"}
+                check_arguments(settings["class"], own, f"refiners.{name}.{key}")
 
 
 def _adaptable(name: str, class_name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
@@ -13,6 +13,8 @@ from refinezoo.files import plain_name
 from refinezoo.models.registry import task_of
 
 RESERVED_SETS = ("real", "synthetic")
+OPTIMIZERS = ("adam", "adamw", "sgd", "own")
+SCHEDULES = ("cosine", "constant")
 
 
 class DataSection(Strict):
@@ -171,13 +173,12 @@ class TrainingSection(Strict):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     backup_every: int = Field(100, gt=0)
 
-    @field_validator("schedule")
+    @field_validator("schedule", "optimizer")
     @classmethod
-    def _known_schedule(cls, value: str) -> str:
-        if value not in ("cosine", "constant"):
-            raise ValueError(
-                f"expected cosine or constant.{did_you_mean(value, ('cosine', 'constant'))}"
-            )
+    def _known_word(cls, value: str, info: ValidationInfo) -> str:
+        words = SCHEDULES if info.field_name == "schedule" else OPTIMIZERS
+        if value.lower() not in words:
+            raise ValueError(f"expected {' or '.join(words)}.{did_you_mean(value, words)}")
         return value
 
     @model_validator(mode="after")

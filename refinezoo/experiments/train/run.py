@@ -6,9 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from refinezoo.config import read_yaml
+from refinezoo.config import read_yaml, yaml_text
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.train.config import TrainingConfig
@@ -286,7 +284,7 @@ def _claim(config: TrainingConfig, out: Path) -> None:
                 f"raised, and {', '.join(FREE[1:])} may change."
             )
     with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        temporary.write_text(yaml_text(values), encoding="utf-8")
 
 
 def _extend(before: int, steps: int, out: Path) -> None:

@@ -175,6 +175,23 @@ def test_two_runs_in_one_folder_are_refused(world):
         ),
         ({"synthetic": {"compose": {"cuont": 3}}}, r"Did you mean 'count'\?"),
         (
+            {"model": {"name": "x", "class": "SSD300", "config": {"image_sise": 64}}},
+            r"model.config: SSD300 takes no argument 'image_sise'. Did you mean 'image_size'\?",
+        ),
+        (
+            {"model": {"name": "x", "class": "SSD300", "config": {"width": "0.1 "}}},
+            "model.config: SSD300: expected width as a number",
+        ),
+        (
+            {"refiners": {"refined": {"fit": {"class": "FDA", "photo": 3}}}},
+            r"refiners.refined.fit: FDA takes no argument 'photo'. Did you mean 'photos'\?",
+        ),
+        (
+            {"refiners": {"adapted": {"adapt": {"class": "PixelDA", "widht": 3}}}},
+            r"refiners.adapted.adapt: PixelDA takes no argument 'widht'. Did you mean 'width'\?",
+        ),
+        ({"training": {"steps": 4, "optimizer": "adamm"}}, r"Did you mean 'adamw?'\?"),
+        (
             {
                 "synthetic": {"compose": {"count": 2, "image_size": 64}},
                 "refiners": {"refined": {"fit": {"class": "CycleGAN"}}},
