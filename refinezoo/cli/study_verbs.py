@@ -1,11 +1,35 @@
-"""`train` and `compare`."""
+"""`suggest`, `train` and `compare`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import answer, start, verb
+from refinezoo.cli.app import FOUND, answer, start, verb
+
+
+@verb()
+def suggest(
+    synthetic: Annotated[Path, typer.Argument(help="Folder of renders, or of a dataset.")],
+    real: Annotated[Path, typer.Argument(help="Folder of real photos.")],
+    out: Annotated[Path, typer.Option(help="Folder of the configs.")] = Path("suggested"),
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Time a few training steps here.")
+    ] = True,
+) -> None:
+    """Say which refiner to start with, why and what it costs here; write its config.
+
+    Exit code 1: the data have errors. Example: refinezoo suggest renders/ photos/
+    """
+    from refinezoo.experiments.suggest import as_text
+    from refinezoo.experiments.suggest import suggest as suggested
+
+    if measure:
+        start()
+    told = suggested(synthetic, real, out, measure=measure)
+    answer(told, as_text(told))
+    if not told["ok"]:
+        raise typer.Exit(FOUND)
 
 
 @verb(after_interrupt="Run the same command again to resume from the last checkpoint.")

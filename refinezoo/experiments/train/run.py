@@ -58,6 +58,26 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
     return preset
 
 
+def timed_steps(config: TrainingConfig, count: int) -> list[float]:
+    """Seconds of the first `count` training steps of a config; nothing is written."""
+    import keras
+
+    from refinezoo.training.precision import training_precision
+
+    with training_precision(config.precision):
+        refiner = _build(config)
+        _adapt(refiner, config)
+        refiner.compile()
+        times: list[float] = []
+
+        def note(step: int, logs: Any) -> None:
+            times.append(time.perf_counter())
+
+        watch = keras.callbacks.LambdaCallback(on_train_batch_begin=note, on_train_batch_end=note)
+        refiner.fit(_data(config, count, refiner), callbacks=[watch], verbose=0)
+    return [end - begin for begin, end in zip(times[::2], times[1::2], strict=True)]
+
+
 def _build(config: TrainingConfig) -> Any:
     import keras
 

@@ -1,0 +1,195 @@
+"""Which refiner to start with for two folders, from what the doctor measured and studies found."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from refinezoo.config import validate, yaml_text
+from refinezoo.doctor import diagnose
+from refinezoo.experiments.train.config import TrainingConfig
+from refinezoo.files import atomic_path
+
+FEW = 100  # pictures; adversarial training from fewer memorises them
+TIMED = 3  # steps, after the one that compiles
+
+# The recipe of `cyclegan_fgbg` in the zoo: an affine map of colours per place, from colours moved
+# as a population. It paints no textures, so labels stay true.
+_AFFINE = {
+    "image_size": 128,
+    "generator": "affine",
+    "width": 16,
+    "blocks": 2,
+    "colour": "transport",
+    "discriminator_width": 32,
+    "normalised": False,
+    "lambda_cycle": 0.5,
+    "lambda_identity": 0.0,
+    "learning_rate": 3e-4,
+    "decay_steps": [4000, 2000],
+    "ema_decay": 0.999,
+}
+_MASKED = {"lambda_background": 0.25, "lambda_foreground": 1.0, "fg_on": "translated"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One row of the decision table.
+
+    Attributes:
+        when: in words.
+        fits: whether it holds, of what `_seen` gives.
+        refiner: the class to train.
+        evidence: what was measured, and where.
+        values: of its config.
+    """
+
+    when: str
+    fits: Callable[[dict[str, Any]], bool]
+    refiner: str
+    evidence: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+CHOICES = (
+    Choice(
+        "the renders have one class each (labels.csv), and photos of the same classes are there",
+        lambda seen: seen["classes"],
+        "PixelDA",
+        "accuracy on photos: digits 0.806 to 0.952 and 0.563 to 0.945, 11 groceries 0.221 to 0.806",
+        {
+            "arguments": {"image_size": 64, "tower": "pose_mini", "width": 16},
+            "image_size": 64,
+            "crop": "resize",
+            "augment": False,
+            "batch_size": 32,
+            "steps": 3000,
+        },
+    ),
+    Choice(
+        "always: it learns nothing, takes seconds and keeps every edge",
+        lambda seen: True,
+        "PopulationTransport",
+        "AP50 0.098 to 0.261 (SSD300, renders alone); 0.710 to 0.771 (PVANET on ImageNet features)",
+    ),
+    Choice(
+        f"{FEW} renders with foreground masks and {FEW} photos, or more",
+        lambda seen: seen["enough"] and seen["masks"],
+        "CycleGANForegroundBackground",
+        "AP50 0.266 where transport has 0.261 (SSD300), 0.712 where it has 0.771 (PVANET)",
+        {
+            "arguments": {**_AFFINE, **_MASKED},
+            "masks": "grabcut",
+            "image_size": 128,
+            "steps": 6000,
+            "precision": "mixed_bfloat16",
+        },
+    ),
+    Choice(
+        f"{FEW} renders without masks and {FEW} photos, or more",
+        lambda seen: seen["enough"] and not seen["masks"],
+        "CycleGAN",
+        "not measured without masks; on streets mean IoU 0.237 to 0.219: no gain",
+        {"arguments": _AFFINE, "image_size": 128, "steps": 6000, "precision": "mixed_bfloat16"},
+    ),
+)
+
+
+def decision_table() -> str:
+    """The choices as Markdown, as docs/which_refiner.md shows them."""
+    rows = [("what the folders hold", "refiner", "what it gained here")]
+    rows += [("---",) * 3]  # type: ignore[list-item]
+    rows += [(row.when, f"`{row.refiner}`", row.evidence) for row in CHOICES]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def suggest(
+    synthetic: str | os.PathLike,
+    real: str | os.PathLike,
+    out: str | os.PathLike = "suggested",
+    *,
+    measure: bool = True,
+) -> dict[str, Any]:
+    """Chooses refiners for two folders, and writes a config for each.
+
+    Args:
+        synthetic: folder of renders, or of a dataset in any layout.
+        real: folder of photos.
+        out: folder of the configs, `1_PopulationTransport.yaml` and so on, in the order to try.
+        measure: time a few steps of those that train, on this machine.
+
+    Returns:
+        `{"ok", "first", "choices": [{"refiner", "config", "when", "evidence", "steps",
+        "seconds_per_step", "minutes"}], "findings"}`: `findings` are the doctor's; with an error
+        among them `ok` is False, and nothing is chosen.
+
+    Raises:
+        RefinezooError: a folder is missing or holds no images.
+    """
+    report = diagnose(synthetic, real)
+    told: dict[str, Any] = {"ok": report["ok"], "choices": [], "findings": report["findings"]}
+    if not report["ok"]:
+        return told
+    seen = _seen(Path(synthetic), report)
+    for place, choice in enumerate((row for row in CHOICES if row.fits(seen)), start=1):
+        values = {"refiner": choice.refiner, "synthetic": str(synthetic), "real": str(real)}
+        if seen["classes"] and choice.refiner == "PixelDA":
+            values["labels"] = str(Path(synthetic) / "labels.csv")
+        values |= {**choice.values, "out": f"runs/{choice.refiner.lower()}"}
+        config = validate(TrainingConfig, values, choice.refiner)
+        path = Path(out) / f"{place}_{choice.refiner}.yaml"
+        with atomic_path(path) as temporary:
+            temporary.write_text(yaml_text(values), encoding="utf-8")
+        cost = _cost(config) if measure and config.steps else None
+        told["choices"].append(
+            {
+                "refiner": choice.refiner,
+                "config": str(path),
+                "when": choice.when,
+                "evidence": choice.evidence,
+                "steps": config.steps,
+                "seconds_per_step": cost,
+                "minutes": cost and round(cost * (config.steps or 0) / 60, 1),
+            }
+        )
+    return {**told, "first": told["choices"][0]["config"]}
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """The suggestion for a terminal."""
+    lines = []
+    for place, row in enumerate(told["choices"], start=1):
+        cost = "seconds; it learns nothing" if row["steps"] is None else f"{row['steps']} steps"
+        if row["minutes"] is not None:
+            cost += f" x {row['seconds_per_step']:.2f} s = {row['minutes']:.0f} minutes here"
+        lines += [f"{place}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
+        lines += [f"   measured: {row['evidence']}", f"   cost: {cost}"]
+        lines += [f"   refinezoo train {row['config']}", ""]
+    for found in told["findings"]:
+        lines.append(f"{found['level'].upper()} {found['code']}: {found['message']}")
+        lines.append(f"  -> {found['advice']}")
+    if told["ok"]:
+        lines += ["", "Whether it helped says refinezoo compare; pictures do not."]
+    else:
+        lines += ["", "Mend the errors first, then ask again: nothing was written."]
+    return "\n".join(lines)
+
+
+def _seen(synthetic: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """What the choices ask about."""
+    from refinezoo.data.formats import recognise
+
+    counts = [report[domain]["readable"] for domain in ("synthetic", "real")]
+    return {
+        "enough": min(counts) >= FEW,
+        "masks": "foreground_mask" in recognise(synthetic).labels,
+        "classes": (synthetic / "labels.csv").is_file(),
+    }
+
+
+def _cost(config: TrainingConfig) -> float:
+    """Seconds of a training step here: the fastest of a few, the one that compiles left out."""
+    from refinezoo.experiments.train.run import timed_steps
+
+    return round(min(timed_steps(config, TIMED + 1)[1:]), 4)
