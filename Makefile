@@ -15,12 +15,13 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
 	tests/tasks tests/metrics tests/models tests/zoo)
 
-.PHONY: help venv demo docs test test-tensorflow test-jax lint format wheel lock clean
+.PHONY: help venv demo serve-smoke docs test test-tensorflow test-jax lint format wheel lock clean
 
 help:
 	@echo "make demo    install, then run the demo: renders in, refined dataset and report out"
 	@echo "make test    install, then lint, type-check and test on TensorFlow and JAX"
 	@echo "make docs    the guides, the reference and a card of each model as pages in runs/site"
+	@echo "make serve-smoke   Docker: a real TensorFlow Serving answers as the exported graphs do"
 	@echo "make lint | format | wheel | lock | clean"
 
 venv: $(STAMP)
@@ -31,6 +32,13 @@ $(STAMP): setup.py constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/refinezoo demo --out runs/demo
+
+# Needs Docker and, once, the network: a real TensorFlow Serving in front of three exports.
+serve-smoke: $(STAMP)
+	for name in reinhard cyclegan_fgbg ssd300_fridge; do \
+		$(BIN)/refinezoo export $$name --out runs/smoke/servable --runs 0 --quiet || exit 1; \
+	done
+	$(BIN)/python -m refinezoo.export.serving.smoke runs/smoke/servable
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

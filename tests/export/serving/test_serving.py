@@ -376,3 +376,22 @@ def test_warmup_images_are_what_the_model_takes(tmp_path):
     assert all(content.startswith(b"\x89PNG") for content in sent)
     with pytest.raises(RefinezooError, match="1 to 999 images"):
         write_warmup(tmp_path, "m", [], max_image_pixels=1)
+
+
+def test_the_smoke_check_holds_served_pictures_against_the_graph(
+    server, refiner_folder, monkeypatch
+):
+    from refinezoo.export.serving import smoke
+
+    servable = refiner_folder.parents[1]
+    addresses = [server.grpc_address, server.rest_address]
+    lines = smoke.check(servable, addresses)
+    assert len(lines) == 4
+    assert sum("refiner answers, at most" in line for line in lines) == 2
+    monkeypatch.setattr(smoke, "MOST", -1)
+    with pytest.raises(RefinezooError, match="Please report this"):
+        smoke.check(servable, addresses[:1])
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RefinezooError, match="expected the command docker"):
+        with smoke.docker(servable):
+            pass
