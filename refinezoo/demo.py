@@ -301,7 +301,7 @@ def _report(
     synthetic: Path,
     out: Path,
 ) -> None:
-    from refinezoo.data import list_images, read_image
+    from refinezoo.data import CocoDataset, read_image
     from refinezoo.experiments.compare.examples import answer_panels, truth_panels
     from refinezoo.experiments.compare.tasks import task_named
     from refinezoo.report import Page, Pair
@@ -325,13 +325,14 @@ def _report(
         "Drag, or focus a picture and use the arrow keys. The annotations of both sets are "
         f"the same file, byte for byte (sha256 {recipe['annotations_sha256'][:16]}...)."
     )
-    paths = list_images(synthetic / "images")
-    page.before_after(
-        [
-            Pair(read_image(path), read_image(out / "refined" / "images" / path.name), path.name)
-            for path in paths[:: max(1, len(paths) // 8)][:8]
-        ]
-    )
+    scenes = CocoDataset.load(synthetic)
+    pairs = []
+    for record in scenes.records[:: max(1, len(scenes) // 8)][:8]:
+        name = Path(record.path).name
+        images = (read_image(folder / "images" / name) for folder in (synthetic, out / "refined"))
+        classes = sorted({scenes.class_names[k] for k in record.labels})
+        pairs.append(Pair(*images, name, tuple(classes)))
+    page.before_after(pairs)
     page.heading("Detections on real photos")
     page.text(
         "Photos evenly spaced through the test set, not chosen by result. White: truth. Green and "

@@ -24,11 +24,21 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images of the same size, the one before and the one after, and what they show."""
+    """Two images of the same size, the one before and the one after, and what they show.
+
+    Attributes:
+        before: uint8 [H, W, 3] RGB.
+        after: the same, refined.
+        caption: in words.
+        classes: names of what is in it, to filter by.
+        score: of the gate, 1 is good; to filter by, and to show the worst first.
+    """
 
     before: np.ndarray
     after: np.ndarray
     caption: str
+    classes: tuple[str, ...] = ()
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ class Page:
     ) -> None:
         """Adds sliders that wipe from the image before to the image after.
 
+        Where pairs have classes or scores, controls above them filter by these.
+
         Raises:
             RefinezooError: the two images of a pair differ in size.
         """
@@ -106,17 +118,23 @@ class Page:
                 )
             caption, (first, second) = escape(pair.caption), (escape(name) for name in names)
             before, after = (data_uri(shown_at(image, side)) for image in (pair.before, pair.after))
+            lazy = 'loading="lazy" decoding="async"'
+            shown = caption if pair.score is None else f"{caption} ({pair.score:.2f})"
+            about = escape(json.dumps(pair.classes), quote=True)
+            score = "" if pair.score is None else f"{pair.score:.4f}"
             figures.append(
-                f'<figure class="compare"><div class="frame">'
-                f'<img src="{before}" alt="{first}: {caption}">'
-                f'<img class="after" src="{after}" alt="{second}: {caption}">'
+                f'<figure class="compare" data-classes="{about}" data-score="{score}">'
+                f'<div class="frame">'
+                f'<img {lazy} src="{before}" alt="{first}: {caption}">'
+                f'<img {lazy} class="after" src="{after}" alt="{second}: {caption}">'
                 f'<span class="bar"></span><span class="tag left">{first}</span>'
                 f'<span class="tag right">{second}</span>'
                 f'<input type="range" min="0" max="100" value="50" '
                 f'aria-label="{first} to the left, {second} to the right: {caption}">'
-                f"</div><figcaption>{caption}</figcaption></figure>"
+                f"</div><figcaption>{shown}</figcaption></figure>"
             )
-        self.parts.append(f'<div class="grid">{"".join(figures)}</div>')
+        grid = f'<div class="grid">{"".join(figures)}</div>'
+        self.parts.append(f"<section>{_controls(pairs)}{grid}</section>")
 
     def panels(self, panels: Sequence[Panel], heads: Sequence[str] = (), side: int = 320) -> None:
         """Adds pictures side by side, such as one photo with what each model says of it.
@@ -167,6 +185,27 @@ class Page:
         with atomic_path(path) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
         return Path(path)
+
+
+def _controls(pairs: Sequence[Pair]) -> str:
+    """Choices of a class and a score, where the pairs have some."""
+    classes = sorted({name for pair in pairs for name in pair.classes})
+    scored = any(pair.score is not None for pair in pairs)
+    parts = []
+    if classes:
+        options = "".join(f"<option>{escape(name)}</option>" for name in classes)
+        parts.append(
+            f'<label>class <select><option value="">all</option>{options}</select></label>'
+        )
+    if scored:
+        parts.append(
+            '<label>score at most <input type="range" name="most" min="0" max="1" step="0.01" '
+            'value="1"></label><label><input type="checkbox" name="worst"> worst first</label>'
+        )
+    if not parts:
+        return ""
+    count = f'<output aria-live="polite">{len(pairs)} of {len(pairs)}</output>'
+    return f'<form class="controls">{"".join(parts)}{count}</form>'
 
 
 def _column(rows: Sequence[Sequence[Any]], place: int) -> list[Any]:

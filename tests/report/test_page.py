@@ -1,5 +1,8 @@
 import base64
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import cv2
@@ -99,6 +102,90 @@ def test_panels_say_what_they_show_under_their_heads(page):
     assert "<div>truth</div><div>d&lt;1&gt;</div><div>d2</div>" in text
     for words in ("milk &amp; honey", "milk 0.90", "none"):
         assert f'alt="{words}"' in text and f"<figcaption>{words}</figcaption>" in text
+
+
+@pytest.fixture
+def filtered(images):
+    page = Page("t", "l")
+    scores = (0.9, 0.2, None, 0.5)
+    classes = (("milk",), ("milk", "o'<juice>"), (), ("o'<juice>",))
+    page.before_after(
+        [
+            Pair(images[0], images[1], f"scene {k}", names, score)
+            for k, (names, score) in enumerate(zip(classes, scores, strict=True))
+        ]
+    )
+    return page
+
+
+def test_controls_say_what_there_is_to_choose(filtered, page):
+    outline = Outline(filtered.html())
+    assert len(outline.all("option")) == 3 and len(outline.all("select")) == 1
+    figures = [row for row in outline.all("figure") if "data-classes" in row]
+    assert [json.loads(row["data-classes"]) for row in figures][1] == ["milk", "o'<juice>"]
+    assert [row["data-score"] for row in figures] == ["0.9000", "0.2000", "", "0.5000"]
+    assert all(row["loading"] == "lazy" for row in outline.all("img"))
+    assert "<form" not in page.html()  # nothing to choose from
+
+
+# A document of as much DOM as the page's script asks for, and what a reader would do.
+BROWSER = """
+const figures = %s.map((data) => ({dataset: data, hidden: false}));
+const listeners = {};
+const select = {value: ""}, most = {value: "1"}, worst = {checked: false}, output = {};
+let order = figures;
+const grid = {children: figures, append: (...all) => { order = all; }};
+const form = {
+  parentElement: {querySelector: () => grid},
+  querySelector: (asked) => ({select, "[name=most]": most, "[name=worst]": worst, output})[asked],
+  addEventListener: (name, f) => { listeners[name] = f; },
+};
+const split = {}, slider = {value: "30", parentElement: {style: {
+  setProperty: (name, value) => { split[name] = value; }}},
+  addEventListener: (name, f) => { slider.fire = f; }};
+globalThis.document = {querySelectorAll: (asked) => asked === "form.controls" ? [form] : [slider]};
+%s
+const seen = () => order.filter((f) => !f.hidden).map((f) => figures.indexOf(f));
+const told = {start: [seen(), output.textContent]};
+const act = (target, name) => {
+  listeners.input({target});
+  told[name] = [seen(), output.textContent];
+};
+slider.fire(); told.split = split["--split"];
+select.value = "milk"; act(select, "milk");
+select.value = ""; worst.checked = true; act(worst, "worst");
+most.value = "0.5"; act(most, "low");
+select.value = "milk"; act(select, "low milk");
+worst.checked = false; most.value = "1"; select.value = ""; act(worst, "all");
+let prevented = false;
+listeners.submit({preventDefault: () => { prevented = true; }});
+console.log(JSON.stringify({...told, prevented}));
+"""
+
+
+def in_node(page):
+    """What the page's own script does, run by Node on a stand-in for the document."""
+    text = page.html()
+    script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
+    figures = [
+        {"classes": row["data-classes"], "score": row["data-score"]}
+        for row in Outline(text).all("figure")
+        if "data-classes" in row
+    ]
+    code = BROWSER % (json.dumps(figures), script)
+    done = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="Node runs the page's script in this test")
+def test_slider_filters_and_order_do_what_they_say(filtered):
+    told = in_node(filtered)
+    assert told["start"] == [[0, 1, 2, 3], "4 of 4"] and told["split"] == "30%"
+    assert told["milk"] == [[0, 1], "2 of 4"]
+    assert told["worst"] == [[1, 3, 0, 2], "4 of 4"]
+    assert told["low"] == [[1, 3], "2 of 4"]
+    assert told["low milk"] == [[1], "1 of 4"]
+    assert told["all"] == [[0, 1, 2, 3], "4 of 4"] and told["prevented"]
 
 
 def test_pairs_of_two_sizes_are_refused(images):
