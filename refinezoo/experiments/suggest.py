@@ -99,7 +99,7 @@ CHOICES = (
 def decision_table() -> str:
     """The choices as Markdown, as docs/which_refiner.md shows them."""
     rows = [("what the folders hold", "refiner", "what it gained here")]
-    rows += [("---",) * 3]  # type: ignore[list-item]
+    rows += [("---",) * 3]
     rows += [(row.when, f"`{row.refiner}`", row.evidence) for row in CHOICES]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
