@@ -15,6 +15,7 @@ from pydantic import Field
 from refinezoo.config import Strict, read_json, validate
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, write_json
+from refinezoo.models.card import CARD_FILE, card, kept_card
 from refinezoo.models.registry import build, model_class
 from refinezoo.models.weights import WEIGHTS_FILE, Weights, check_weights, load_weights, save_half
 
@@ -67,12 +68,13 @@ class TrainingFiles:
 def save_to_preset(
     model: Any, folder: str | os.PathLike, *, half: bool = True, training: bool = True
 ) -> Path:
-    """Writes `model` as a preset folder, in full or not at all.
+    """Writes `model` as a preset folder, in full or not at all, with a model card (`README.md`).
 
     Args:
         model: an instance of a registered class; kept are the weights of its `preset_network` and
             what `training_part` gives (not the optimizer or pools).
-        folder: where to write; a preset that refinezoo wrote there is replaced as a whole.
+        folder: where to write; a preset that refinezoo wrote there is replaced as a whole, but
+            for a model card of your own.
         half: store the weights as float16. Loaded models compute in float32 all the same.
         training: also write what only training needs; without, the preset predicts the same.
 
@@ -107,17 +109,17 @@ def save_to_preset(
             for name, network in networks.items()
         }
         kept = Training(steps=steps, networks=files)
-        write_json(
-            temporary / CONFIG_FILE,
-            {
-                "format": FORMAT,
-                "class": type(model).__name__,
-                "config": config,
-                "refinezoo_version": __version__,
-                "weights": record,
-                "training": kept.model_dump() if steps or files else None,
-            },
-        )
+        described = {
+            "format": FORMAT,
+            "class": type(model).__name__,
+            "config": config,
+            "refinezoo_version": __version__,
+            "weights": record,
+            "training": kept.model_dump() if steps or files else None,
+        }
+        write_json(temporary / CONFIG_FILE, described)
+        text = kept_card(folder) or card(model, described)
+        (temporary / CARD_FILE).write_text(text, encoding="utf-8")
     model.preset_name = folder.resolve().name
     model.weights_sha256 = record and record["sha256"]
     if training and model.training_files is not None:  # those of the old folder may be gone

@@ -13,6 +13,7 @@ from refinezoo.models.presets import read_preset
 from refinezoo.models.registry import checked_kind_name
 from refinezoo.models.weights import check_weights
 from refinezoo.zoo.entry import ZooEntry
+from refinezoo.zoo.remote import fetched, is_remote
 
 # The heaviest, 9.5 MB, are the ImageNet features: 4.7 million weights at half precision.
 MAX_WEIGHTS_BYTES = 10_000_000
@@ -21,10 +22,13 @@ MAX_WEIGHTS_BYTES = 10_000_000
 def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooEntry | Path:
     """What `load` would load: an entry of the zoo, or the path of a preset folder.
 
-    Loads no weights and starts no Keras, so that a wrong name is told at once.
+    Loads no weights and starts no Keras, so that a wrong name is told at once. A preset from
+    elsewhere (`refinezoo.zoo.remote`) is fetched into the cache.
     """
     if is_entry(name_or_folder, root):
         return _entry(str(name_or_folder), root)
+    if is_remote(name_or_folder):
+        return fetched(str(name_or_folder))
     folder = Path(name_or_folder)
     if folder.is_dir():
         read_preset(folder)

@@ -7,6 +7,7 @@ from typing import Any
 from refinezoo.errors import RefinezooError
 from refinezoo.models.presets import CONFIG_FILE, load_preset, loaded
 from refinezoo.zoo.catalogue import find, is_entry, weights_folder
+from refinezoo.zoo.remote import is_remote
 
 
 def load(
@@ -22,7 +23,8 @@ def load(
     the zoo does not hold starts untrained, and a warning in the log names it.
 
     Args:
-        name_or_path: a name of `list_models()`, a folder written by `save_to_preset`, or what
+        name_or_path: a name of `list_models()`, a folder written by `save_to_preset`, the address
+            of one (`https://host/preset#sha256=...`, `hf://organisation/name@commit`), or what
             `refinezoo export` wrote: `.tflite`, `.onnx`, `.xml` (OpenVINO), or the version folder
             of a SavedModel. A name or a folder with a `config.json` runs no foreign code; an
             exported file is a program: load only one of a source that you trust.
@@ -58,7 +60,10 @@ def load(
         )
     found = find(name_or_path, root=root)
     if isinstance(found, Path):
-        return load_preset(found, weights, arguments)
+        model = load_preset(found, weights, arguments)
+        if is_remote(name_or_path):
+            model.preset_name = str(name_or_path)
+        return model
     where = f"zoo entry {found.name}"
     model = loaded(found, where, weights_folder(root), weights, arguments)
     model.preset_name = found.name
