@@ -8,6 +8,9 @@ python examples/pixelda.py renders/ photos/ pixelda/
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 import refinezoo
 from refinezoo.data import list_images, read_image
 from refinezoo.data.labels import read_labels
@@ -29,7 +32,9 @@ def main(renders, photos, out="pixelda", size=64, epochs=15, steps=200, **networ
     model.save_to_preset(out)
 
     names = list_images(photos)
-    found = model.predict_labels([read_image(path) for path in names])
+    shape = {"dsize": (size, size), "interpolation": cv2.INTER_AREA}
+    pictures = [cv2.resize(read_image(path), **shape) for path in names]
+    found = model.predict_labels(np.stack(pictures))
     return {path.name: labels.class_names[k] for path, k in zip(names, found, strict=True)}
 
 

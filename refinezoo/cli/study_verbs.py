@@ -24,8 +24,7 @@ def suggest(
     from refinezoo.experiments.suggest import as_text
     from refinezoo.experiments.suggest import suggest as suggested
 
-    if measure:
-        start()
+    start()
     told = suggested(synthetic, real, out, measure=measure)
     answer(told, as_text(told))
     if not told["ok"]:

@@ -131,12 +131,16 @@ def suggest(
     told: dict[str, Any] = {"ok": report["ok"], "choices": [], "findings": report["findings"]}
     if not report["ok"]:
         return told
+    from refinezoo.training.precision import half_precision_is_emulated
+
     seen = _seen(Path(synthetic), report)
     for place, choice in enumerate((row for row in CHOICES if row.fits(seen)), start=1):
         values = {"refiner": choice.refiner, "synthetic": str(synthetic), "real": str(real)}
         if seen["classes"] and choice.refiner == "PixelDA":
             values["labels"] = str(Path(synthetic) / "labels.csv")
-        values |= {**choice.values, "out": f"runs/{choice.refiner.lower()}"}
+        if "precision" in choice.values and half_precision_is_emulated():
+            values["precision"] = "float32"
+        values = {**choice.values, **values, "out": f"runs/{choice.refiner.lower()}"}
         config = validate(TrainingConfig, values, choice.refiner)
         path = Path(out) / f"{place}_{choice.refiner}.yaml"
         with atomic_path(path) as temporary:
