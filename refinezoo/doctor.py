@@ -348,7 +348,7 @@ def _together(synthetic: Domain, real: Domain) -> list[dict[str, Any]]:
             add(
                 f"{key} gap",
                 f"mean {key} {values[0]:.0f} synthetic, {values[1]:.0f} real ({unit})",
-                "try the baseline `reinhard` first: matching colour statistics closes this gap "
+                "try a baseline first (`refinezoo suggest`): moving colours closes this gap "
                 "without learning",
             )
     details = synthetic.mean("detail"), real.mean("detail")

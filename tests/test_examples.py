@@ -92,7 +92,8 @@ def test_pixelda(world):
     assert set(found.values()) <= {"milk", "juice"}
 
 
-def test_t2net(world):
+def test_t2net(world, toy_depth_unet, monkeypatch):
+    monkeypatch.setattr("refinezoo.refiners.t2net.depth_unet", toy_depth_unet)
     settings = {"size": (96, 96), "epochs": 1, "steps": 1, **TINY}
     metres = example("t2net")(world / "frames", world / "photos/images", **settings)
     assert metres.shape == (4, 96, 96, 1) and (metres > 0).all() and (metres <= 8).all()
@@ -128,3 +129,18 @@ def test_serving_client(world, tmp_path, small_model):
     with ProtocolTestServer(tmp_path / "servable") as server:
         arguments = (server.rest_address, "fda", world / "renders/images", "refined")
         assert example("serving_client")(*arguments) == 4
+
+
+def test_the_notebook_of_the_first_hour(monkeypatch):
+    import matplotlib.pyplot as plt
+
+    notebook = json.loads((EXAMPLES / "first_hour.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    shown, names = [], {}
+    monkeypatch.setattr(plt, "show", lambda: shown.append(len(plt.gcf().axes)) or plt.close())
+    for place, text in enumerate(cells):
+        text = text.replace("COUNT = 24 ", "COUNT = 4 ").replace("(0, 20, 40, 60)", "(0, 20)")
+        exec(compile(text, f"cell {place}", "exec"), names)
+    assert shown == [8, 16, 4]
+    outputs = [each for cell in notebook["cells"] for each in cell.get("outputs", [])]
+    assert sum("image/jpeg" in each.get("data", {}) for each in outputs) == len(shown)
