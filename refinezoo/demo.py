@@ -329,9 +329,11 @@ def _report(
     pairs = []
     for record in scenes.records[:: max(1, len(scenes) // 8)][:8]:
         name = Path(record.path).name
-        images = (read_image(folder / "images" / name) for folder in (synthetic, out / "refined"))
+        before, after = (
+            read_image(folder / "images" / name) for folder in (synthetic, out / "refined")
+        )
         classes = sorted({scenes.class_names[k] for k in record.labels})
-        pairs.append(Pair(*images, name, tuple(classes)))
+        pairs.append(Pair(before, after, name, tuple(classes)))
     page.before_after(pairs)
     page.heading("Detections on real photos")
     page.text(
