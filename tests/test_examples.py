@@ -93,7 +93,16 @@ def test_pixelda(world):
 
 
 def test_t2net(world, toy_depth_unet, monkeypatch):
-    monkeypatch.setattr("refinezoo.refiners.t2net.depth_unet", toy_depth_unet)
+    from keras import Input, Model, layers
+
+    from refinezoo.refiners import t2net
+
+    def toy_judge(**settings):
+        features = Input((None, None, 4))
+        return Model(features, layers.Conv2D(1, 1)(features))
+
+    monkeypatch.setattr(t2net, "depth_unet", toy_depth_unet)
+    monkeypatch.setattr(t2net, "t2net_feature_discriminator", toy_judge)
     settings = {"size": (96, 96), "epochs": 1, "steps": 1, **TINY}
     metres = example("t2net")(world / "frames", world / "photos/images", **settings)
     assert metres.shape == (4, 96, 96, 1) and (metres > 0).all() and (metres <= 8).all()
