@@ -127,7 +127,7 @@ def detector(model, start, seed, asked):
     """A detector of 31 products, and its AP50 with and without the classes."""
     sets = {name: CocoDataset.load(asked.fridge / f"{name}.json") for name in ("train", "val")}
     config = {"image_size": asked.size, "backbone": BACKBONE, "batch_norm": start == "nothing"}
-    config |= {"width": 0.25, "top_k": 100, "keep": 100}
+    config |= {"width_multiplier": 0.25, "top_k": 100, "keep": 100}
     if model == "ssd300":
         network = SSD300(sets["train"].class_names, **config)
     elif model == "yolov3":

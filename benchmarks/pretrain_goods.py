@@ -60,7 +60,7 @@ def main(name: str = "SSD300") -> None:
     dataset = compose(Path("runs/train/ssd300_goods/scenes"), 3000, 112)
     settings = {
         "SSD300": {"batch_norm": True},
-        "YOLOv3": {"depth": 0.25, "anchors": find_anchors(dataset, SIZE)},
+        "YOLOv3": {"depth_multiplier": 0.25, "anchors": find_anchors(dataset, SIZE)},
     }[name]
     detector = getattr(detection, name)(
         dataset.class_names, image_size=SIZE, width=0.25, top_k=100, **settings

@@ -1,9 +1,12 @@
 """Old names of arguments, which work for one version with a warning."""
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from refinezoo.errors import RefinezooError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -14,27 +17,33 @@ def renamed(**names: str) -> Callable[[_Function], _Function]:
     Above the constructor of a model it also holds for presets, configs and `.keras` files.
     """
 
-    def current(owner: str, options: dict[str, Any]) -> dict[str, Any]:
-        for old in names.keys() & options.keys():
-            old_name_used(f"{owner}({old}=)", f"{names[old]}=", stacklevel=4)
-            options[names[old]] = options.pop(old)
-        return options
-
     def decorate(function: _Function) -> _Function:
-        if function.__name__ == "__init__":
-            # Keras wants of a constructor `self`, `kwargs` and no `args`.
-            def call(self: Any, **kwargs: Any) -> Any:
-                return function(self, **current(type(self).__name__, kwargs))
-        else:
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            of_class = function.__name__ == "__init__"
+            owner = type(args[0]).__name__ if of_class else function.__name__
+            for old in names.keys() & options.keys():
+                if names[old] in options:
+                    raise RefinezooError(
+                        f"{owner}: received {names[old]} and its old name {old}. Leave {old} out."
+                    )
+                old_name_used(f"{owner}({old}=)", f"{names[old]}=")
+                options[names[old]] = options.pop(old)
+            return function(*args, **options)
 
-            def call(*args: Any, **options: Any) -> Any:  # type: ignore[misc]
-                return function(*args, **current(function.__name__, options))
-
-        call = functools.wraps(function)(call)
+        call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # of Keras
         call.old_names = names  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def old_names(cls: type) -> dict[str, str]:
+    """The old names of a class' constructor arguments, with the new ones."""
+    found: dict[str, str] = {}
+    for base in cls.__mro__:
+        found |= getattr(base.__dict__.get("__init__"), "old_names", {})
+    return found
 
 
 def old_name_used(old: str, new: str, stacklevel: int = 3) -> None:

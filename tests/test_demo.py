@@ -19,7 +19,13 @@ def models():
 
     keras.utils.set_random_seed(0)
     names = demo._real_photos().class_names
-    settings = {"image_size": 64, "width": 0.0625, "batch_norm": True, "top_k": 20, "keep": 10}
+    settings = {
+        "image_size": 64,
+        "width_multiplier": 0.0625,
+        "batch_norm": True,
+        "top_k": 20,
+        "keep": 10,
+    }
     return Reinhard(photos=2, name="stub_refiner"), {
         "synthetic": SSD300(names, name="stub_a", **settings),
         "refined": SSD300(names, name="stub_b", **settings),

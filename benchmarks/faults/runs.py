@@ -47,7 +47,7 @@ STUDY = {
     "study": "faults",
     "synthetic": {"compose": {"count": 8, "image_size": 64, "seed": 1}},
     "model": {"name": "ssd", "class": "SSD300"}
-    | {"config": {"image_size": 64, "width": 0.0625, "batch_norm": True}},
+    | {"config": {"image_size": 64, "width_multiplier": 0.0625, "batch_norm": True}},
     "training": {"steps": 8, "batch_size": 2, "backup_every": 2},
     "refiners": {"refined": {"preset": "reinhard"}},
     "arms": {"synthetic": ["synthetic"], "refined": ["refined"]},

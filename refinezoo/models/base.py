@@ -18,6 +18,7 @@ from refinezoo.models.answers import joined
 from refinezoo.models.images import ImageBatches
 from refinezoo.models.kind import Kind
 from refinezoo.models.registry import model_class
+from refinezoo.renames import old_names
 
 
 class Model(keras.Model):
@@ -237,10 +238,8 @@ def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
         RefinezooError: an argument that the class does not know, or text for a number.
     """
     known = parameters(cls)
-    old_names: dict[str, str] = {}
-    for base in cls.__mro__:
-        old_names |= getattr(base.__dict__.get("__init__"), "old_names", {})
-    given = {old_names.get(name, name): value for name, value in given.items()}
+    current = old_names(cls)
+    given = {current.get(name, name): value for name, value in given.items()}
     for name, value in given.items():
         if name in known:
             _check_type(cls.__name__, known[name], value)

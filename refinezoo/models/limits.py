@@ -19,7 +19,8 @@ LARGEST = {
     "image_size": 2048,
     "channels": 64,
     "blocks": 64,
-    "depth": 4,
+    "depth_multiplier": 4,
+    "depth": 4,  # its old name
     "downsamplings": 6,
     "discriminator_layers": 8,
     "sectors": 4096,

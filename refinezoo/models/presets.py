@@ -18,6 +18,7 @@ from refinezoo.files import atomic_folder, write_json
 from refinezoo.models.card import CARD_FILE, card, kept_card
 from refinezoo.models.registry import build, model_class
 from refinezoo.models.weights import WEIGHTS_FILE, Weights, check_weights, load_weights, save_half
+from refinezoo.renames import old_names
 
 FORMAT = 2
 CONFIG_FILE = "config.json"
@@ -155,7 +156,10 @@ def loaded(
         weights: None leaves it untrained.
         arguments: of the constructor, in place of those that the config says.
     """
-    model = build(described.class_name, {**described.config, **(arguments or {})}, where)
+    given = arguments or {}
+    current = old_names(model_class(described.class_name))
+    saved = {key: v for key, v in described.config.items() if current.get(key) not in given}
+    model = build(described.class_name, {**saved, **given}, where)
     if weights is not None and described.weights is not None:
         path = folder / described.weights.file
         check_weights(path, described.weights)

@@ -17,14 +17,14 @@ def images_in(name: str = "images"):
     return images, SubtractMean(MEAN_BGR, name="mean", dtype="float32")(images)
 
 
-def channels(paper: int, width: float) -> int:
-    """The paper's number of channels times `width`, as a multiple of 8."""
-    return max(8, int(round(paper * width / 8)) * 8)
+def channels(paper: int, width_multiplier: float) -> int:
+    """The paper's number of channels times `width_multiplier`, as a multiple of 8."""
+    return max(8, int(round(paper * width_multiplier / 8)) * 8)
 
 
-def repeats(paper: int, depth: float) -> int:
-    """The paper's number of layers or blocks times `depth`, at least 1."""
-    return max(1, int(round(paper * depth)))
+def repeats(paper: int, depth_multiplier: float) -> int:
+    """The paper's number of layers or blocks times `depth_multiplier`, at least 1."""
+    return max(1, int(round(paper * depth_multiplier)))
 
 
 def max_pool(x, name: str, strides: int = 2):

@@ -20,8 +20,8 @@ def deeplab_lite0(
     *,
     rates: Sequence[int] = (6, 12, 18, 24),
     output_stride: int = 8,
-    width: float = 1.0,
-    depth: float = 1.0,
+    width_multiplier: float = 1.0,
+    depth_multiplier: float = 1.0,
     batch_norm: bool = False,
     name: str = "deeplab_lite0",
 ) -> keras.Model:
@@ -31,15 +31,15 @@ def deeplab_lite0(
         classes: number of classes K.
         rates: of the convolutions of ASPP, as in `deeplab_resnet`.
         output_stride: pixels per cell of the scores, 8 or 16 (32: no atrous convolution).
-        width: 1: the trunk has one size.
-        depth: 1, likewise.
+        width_multiplier: 1, the trunk has one size.
+        depth_multiplier: 1, likewise.
         batch_norm: trains the trunk's batch normalisation; False keeps it as it is.
         name: name of the model.
 
     Returns:
         keras.Model from [B, H, W, 3] RGB in 0..255, any size, to float32 logits [B, h, w, K].
     """
-    check_one_size(width=width, depth=depth)
+    check_one_size(width_multiplier=width_multiplier, depth_multiplier=depth_multiplier)
     rates = checked_rates(rates)
     images = keras.Input((None, None, 3), name="images")
     (x,) = lite0_taps(images, (32,), batch_norm, output_stride=output_stride)

@@ -29,8 +29,8 @@ def deeplab_resnet(
     classes: int,
     *,
     rates: Sequence[int] = (6, 12, 18, 24),
-    width: float = 1.0,
-    depth: float = 1.0,
+    width_multiplier: float = 1.0,
+    depth_multiplier: float = 1.0,
     batch_norm: bool = False,
     name: str = "deeplab_resnet",
 ) -> keras.Model:
@@ -43,8 +43,8 @@ def deeplab_resnet(
         classes: number of classes K.
         rates: of the convolutions of ASPP. On a map smaller than a rate only the middle of its
             kernel sees anything: choose smaller ones for small images.
-        width: multiplies every number of channels; 1 is the paper's.
-        depth: multiplies the blocks (3, 4, 23, 3) of the four stages.
+        width_multiplier: multiplies every number of channels; 1 is the paper's.
+        depth_multiplier: multiplies the blocks (3, 4, 23, 3) of the four stages.
         batch_norm: True trains the batch normalisation, as one must from scratch; False freezes it
             as the paper does, which starts from pretrained weights.
         name: name of the model.
@@ -87,11 +87,11 @@ def deeplab_resnet(
     rates = checked_rates(rates)
     images, x = images_in()
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
-    x = layers.ReLU(name="conv1_relu")(convolve(x, channels(64, width), 7, "conv1", 2))
+    x = layers.ReLU(name="conv1_relu")(convolve(x, channels(64, width_multiplier), 7, "conv1", 2))
     x = max_pool(x, "pool1")
     for stage, (paper, blocks, strides, dilation) in enumerate(_STAGES, start=2):
-        middle = channels(paper, width)
-        for block in range(1, repeats(blocks, depth) + 1):
+        middle = channels(paper, width_multiplier)
+        for block in range(1, repeats(blocks, depth_multiplier) + 1):
             first = block == 1
             x = bottleneck(
                 x, middle, f"res{stage}_{block}", strides if first else 1, dilation, first

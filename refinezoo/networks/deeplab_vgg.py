@@ -28,8 +28,8 @@ def deeplab_vgg(
     *,
     rates: Sequence[int] = (6, 12, 18, 24),
     large_fov: bool = False,
-    width: float = 1.0,
-    depth: float = 1.0,
+    width_multiplier: float = 1.0,
+    depth_multiplier: float = 1.0,
     batch_norm: bool = False,
     dropout: float = 0.5,
     name: str = "deeplab_vgg",
@@ -43,8 +43,8 @@ def deeplab_vgg(
         classes: number of classes K.
         rates: dilation of fc6, a branch each; (12,) is LargeFOV's.
         large_fov: average pooling behind pool5, as LargeFOV has it.
-        width: multiplies every number of channels; 1 is the paper's.
-        depth: multiplies the convolutions (2, 2, 3, 3, 3) of the five blocks.
+        width_multiplier: multiplies every number of channels; 1 is the paper's.
+        depth_multiplier: multiplies the convolutions (2, 2, 3, 3, 3) of the five blocks.
         batch_norm: batch normalisation after every convolution (which then has no bias), for
             training from scratch; VGG16 has none and the paper starts from pretrained weights.
         dropout: share of fc6's and fc7's outputs that training drops.
@@ -57,7 +57,7 @@ def deeplab_vgg(
 
     def convolve(x, filters: int, size: int, name: str, dilation: int = 1):
         x = layers.Conv2D(
-            channels(filters, width),
+            channels(filters, width_multiplier),
             size,
             padding="same",
             dilation_rate=dilation,
@@ -72,7 +72,7 @@ def deeplab_vgg(
     rates = checked_rates(rates)
     images, x = images_in()
     for block, (filters, count, dilation, strides) in enumerate(_BLOCKS, start=1):
-        for index in range(1, repeats(count, depth) + 1):
+        for index in range(1, repeats(count, depth_multiplier) + 1):
             x = convolve(x, filters, 3, f"conv{block}_{index}", dilation)
         x = max_pool(x, f"pool{block}", strides)
     if large_fov:

@@ -14,7 +14,7 @@ STRIDE = 2 ** len(FILTERS)
 
 
 def obstacle_range_network(
-    image_size: tuple[int, int], sectors: int, *, width: float = 1.0
+    image_size: tuple[int, int], sectors: int, *, width_multiplier: float = 1.0
 ) -> keras.Model:
     """5 x [3 x 3 convolution of stride 2, batch norm, ReLU], mean over rows, 1 x 1 head.
 
@@ -23,7 +23,7 @@ def obstacle_range_network(
     Args:
         image_size: height and width, pixels, multiples of 32.
         sectors: N, a multiple of width / 32.
-        width: multiplies the filters 32, 64, 128, 128, 256.
+        width_multiplier: multiplies the filters 32, 64, 128, 128, 256.
 
     Returns:
         keras.Model from float `[B, H, W, 3]` RGB in 0..255 to float32 `[B, N]`, ln of metres,
@@ -48,7 +48,7 @@ def obstacle_range_network(
     x = layers.Rescaling(1 / 127.5, -1.0)(images)
     for stage, filters in enumerate(FILTERS, start=1):
         x = layers.Conv2D(
-            max(8, round(filters * width / 8) * 8),
+            max(8, round(filters * width_multiplier / 8) * 8),
             3,
             strides=2,
             padding="same",

@@ -37,13 +37,18 @@ _BLOCKS = 4
 _DROPOUT = 0.25
 
 
-def scaled(width: float) -> Callable[[int], int]:
-    """The paper's channels times `width`, as multiples of 8 and at least 8."""
-    return lambda channels: max(8, int(round(channels * width / 8)) * 8)
+def scaled(width_multiplier: float) -> Callable[[int], int]:
+    """The paper's channels times `width_multiplier`, as multiples of 8 and at least 8."""
+    return lambda channels: max(8, int(round(channels * width_multiplier / 8)) * 8)
 
 
 def pvanet_features(
-    images, *, backbone: str = "pvanet", width: float = 1.0, batch_norm: bool | None = None
+    images,
+    *,
+    backbone: str = "pvanet",
+    width_multiplier: float = 1.0,
+    depth_multiplier: float = 1.0,
+    batch_norm: bool | None = None,
 ):
     """Images to the hyper-feature, what three scales see of each cell.
 
@@ -51,16 +56,17 @@ def pvanet_features(
         images: [B, H, W, 3] RGB in 0..255, H and W multiples of 32.
         backbone: `"pvanet"`, or `"efficientnet_lite0"`, whose taps of stride 8, 16 and 32 take the
             places of conv3_4, conv4_4 and conv5_4.
-        width: multiplies every number of channels of PVANET's own; 1 is the paper's.
+        width_multiplier: multiplies every number of channels of PVANET's own; 1 is the paper's.
+        depth_multiplier: multiplies the blocks (3, 4, 4, 4) of its stages; at least one stays.
         batch_norm: see `networks.backbones.check_backbone`.
 
     Returns:
         [B, H / 16, W / 16, 768]: conv3_4 pooled (128), conv4_4 (256), conv5_4 doubled (384). Of
         EfficientNet-Lite0 472 channels: 40, 112, 320.
     """
-    check_backbone(backbone, BACKBONES, batch_norm)
+    check_backbone(backbone, BACKBONES, batch_norm, depth_multiplier=depth_multiplier)
     if backbone == "pvanet":
-        fine, middle, coarse = _pvanet_maps(images, width)
+        fine, middle, coarse = _pvanet_maps(images, width_multiplier, depth_multiplier)
     else:
         fine, middle, coarse = lite0_taps(images, (8, 16, 32), batch_norm)
     down = layers.MaxPooling2D(3, 2, padding="same", name="downsample")(fine)
@@ -68,9 +74,13 @@ def pvanet_features(
     return layers.Concatenate(name="concat")([down, middle, up])
 
 
-def _pvanet_maps(images, width: float):
+def _pvanet_maps(images, width_multiplier: float, depth_multiplier: float):
     """conv3_4, conv4_4 and conv5_4, the last one normalised."""
-    channels = scaled(width)
+    channels = scaled(width_multiplier)
+
+    def repeats(blocks: int) -> range:
+        return range(1, max(1, round(blocks * depth_multiplier)) + 1)
+
     x = SubtractMean(_MEAN_BGR, name="mean", dtype="float32")(images)
     x = layers.ZeroPadding2D(3, name="conv1_1_pad")(x)
     x = _convolution(x, channels(16), 7, "conv1_1", strides=2, padding="valid", use_bias=False)
@@ -78,7 +88,7 @@ def _pvanet_maps(images, width: float):
     x = layers.MaxPooling2D(3, 2, padding="same", name="pool1")(x)
     maps = {}
     for stage, (squeeze, middle, out, blocks, stride) in _CRELU.items():
-        for index in range(1, blocks + 1):
+        for index in repeats(blocks):
             sizes = (channels(squeeze), channels(middle), channels(out))
             first = index == 1
             x = _crelu_block(
@@ -91,39 +101,41 @@ def _pvanet_maps(images, width: float):
             )
         maps[stage] = x
     for stage, plan in _INCEPTION.items():
-        for index in range(1, _BLOCKS + 1):
-            last = (stage, index) == ("conv5", _BLOCKS)
+        for index in repeats(_BLOCKS):
+            last = (stage, index) == ("conv5", repeats(_BLOCKS)[-1])
             x = _inception_block(x, f"{stage}_{index}", plan, channels, index == 1, last)
         maps[stage] = x
     return maps["conv3"], maps["conv4"], _normalised_relu(maps["conv5"], "conv5_4_last")
 
 
-def shared_features(hyper, *, width: float = 1.0):
+def shared_features(hyper, *, width_multiplier: float = 1.0):
     """The hyper-feature condensed, for proposals (128 channels) and for regions (512).
 
     Returns:
         convf_rpn [B, h, w, 128] and convf [B, h, w, 512], whose first 128 channels are convf_rpn.
     """
-    channels = scaled(width)
+    channels = scaled(width_multiplier)
     proposing = _convolution(hyper, channels(128), 1, "convf_rpn", activation="relu")
     other = _convolution(hyper, channels(384), 1, "convf_2", activation="relu")
     return proposing, layers.Concatenate(name="convf")([proposing, other])
 
 
-def region_proposal_network(features, anchors: int, *, width: float = 1.0):
+def region_proposal_network(features, anchors: int, *, width_multiplier: float = 1.0):
     """Which anchors hold an object, and where exactly.
 
     Args:
         features: convf_rpn [B, h, w, 128].
         anchors: anchors a cell, 42 in the paper.
-        width: multiplies the number of channels.
+        width_multiplier: multiplies the number of channels.
 
     Returns:
         float32 logits [B, h * w * anchors, 2] (background, object) and offsets
         [B, h * w * anchors, 4], cell by cell, row by row.
     """
     small = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01)}
-    x = _convolution(features, scaled(width)(384), 3, "rpn_conv1", activation="relu", **small)
+    x = _convolution(
+        features, scaled(width_multiplier)(384), 3, "rpn_conv1", activation="relu", **small
+    )
     logits = _convolution(x, anchors * 2, 1, "rpn_objectness", **small)
     offsets = _convolution(x, anchors * 4, 1, "rpn_boxes", **small)
     return (

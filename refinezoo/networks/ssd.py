@@ -133,7 +133,7 @@ def ssd_network(
     boxes_per_cell: list[int],
     *,
     backbone: str = "vgg16",
-    width: float = 1.0,
+    width_multiplier: float = 1.0,
     batch_norm: bool = False,
     name: str = "ssd",
 ) -> keras.Model:
@@ -145,7 +145,8 @@ def ssd_network(
         boxes_per_cell: anchors per cell, one number per level of `feature_levels`.
         backbone: `"vgg16"` (the paper's: conv4_3 and fc7 are the first two levels), or
             `"efficientnet_lite0"` (its taps of stride 16 and 32).
-        width: multiplies every number of channels, but not EfficientNet-Lite0's; 1 is the paper's.
+        width_multiplier: multiplies every number of channels, but not EfficientNet-Lite0's; 1 is
+            the paper's.
         batch_norm: batch normalisation after every convolution (which then has no bias, and conv4_3
             no L2 normalisation), for training without ImageNet weights. EfficientNet-Lite0 has its
             own: True trains it, False keeps it as it is.
@@ -157,7 +158,7 @@ def ssd_network(
     """
 
     def channels(paper: int) -> int:
-        return max(8, int(round(paper * width / 8)) * 8)
+        return max(8, int(round(paper * width_multiplier / 8)) * 8)
 
     def convolve(x, filters: int, size: int, name: str, **options):
         x = layers.Conv2D(

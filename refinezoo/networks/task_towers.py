@@ -13,6 +13,7 @@ from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.layers import DropoutAndNoise
 from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0_maps, efficientnet_lite0_top
 from refinezoo.networks.generators import normal_initializer
+from refinezoo.renames import renamed
 
 
 class _Design(NamedTuple):
@@ -51,6 +52,7 @@ class TaskTower(NamedTuple):
         return tuple(network for network in self if network.weights)
 
 
+@renamed(width="width_multiplier")
 def task_tower(
     kind,
     *,
@@ -58,7 +60,7 @@ def task_tower(
     classes,
     channels=3,
     quaternion=False,
-    width=1.0,
+    width_multiplier=1.0,
     private_layers=None,
     dropout=None,
 ):
@@ -79,7 +81,7 @@ def task_tower(
         classes: number K of classes.
         channels: 3 RGB, 4 RGB and depth.
         quaternion: adds the rotation head: 4 units, tanh, divided by their length.
-        width: multiplies every number of filters and units.
+        width_multiplier: multiplies every number of filters and units.
         private_layers: private convolutions; None is the number above, 0 shares all.
         dropout: share of the last dense layer's units dropped in training; None is that above.
 
@@ -112,7 +114,7 @@ def task_tower(
         raise RefinezooError(f"expected a dropout from 0 to below 1, received {dropout}.")
 
     def channels_of(paper):
-        return max(4, round(paper * width))
+        return max(4, round(paper * width_multiplier))
 
     def convolved(x, convolutions):
         for kernel, filters, pool, stride in convolutions:

@@ -26,8 +26,8 @@ def yolov3_network(
     anchors_per_cell: int = 3,
     *,
     backbone: str = "darknet53",
-    width: float = 1.0,
-    depth: float = 1.0,
+    width_multiplier: float = 1.0,
+    depth_multiplier: float = 1.0,
     batch_norm: bool | None = None,
     name: str = "yolov3",
 ) -> keras.Model:
@@ -41,8 +41,8 @@ def yolov3_network(
         classes: number of classes K.
         anchors_per_cell: boxes n that a cell predicts.
         backbone: `"darknet53"`, or `"efficientnet_lite0"`, of which the heads see the taps.
-        width: multiplies every number of channels, but not EfficientNet-Lite0's.
-        depth: multiplies the number of residual blocks of Darknet-53's stages.
+        width_multiplier: multiplies every number of channels, but not EfficientNet-Lite0's.
+        depth_multiplier: multiplies the number of residual blocks of Darknet-53's stages.
         batch_norm: see `networks.backbones.check_backbone`.
         name: name of the model.
 
@@ -51,17 +51,22 @@ def yolov3_network(
         float32 [B, A, 5 + K]: t_x, t_y, t_w, t_h, objectness and class logits. Rows run over the
         heads (coarsest first), then y, x and the cell's anchors; A is 10,647 for 416 pixels.
     """
-    check_backbone(backbone, BACKBONES, batch_norm, depth=depth)
+    check_backbone(backbone, BACKBONES, batch_norm, depth_multiplier=depth_multiplier)
     images = keras.Input((None, None, 3), name="images")
     if backbone == "darknet53":
         scaled = layers.Rescaling(1 / 255, name="scale")(images)
-        fine, middle, coarse = darknet53_maps(scaled, width=width, depth=depth)
+        fine, middle, coarse = darknet53_maps(
+            scaled, width_multiplier=width_multiplier, depth_multiplier=depth_multiplier
+        )
     else:
         fine, middle, coarse = lite0_taps(images, STRIDES[::-1], batch_norm)
     predictions, x = [], None
     for stride, paper, lateral in zip(STRIDES, _HEADS, (coarse, middle, fine), strict=True):
         head = f"stride{stride}"
-        filters, wide = scaled_channels(paper, width), scaled_channels(2 * paper, width)
+        filters, wide = (
+            scaled_channels(paper, width_multiplier),
+            scaled_channels(2 * paper, width_multiplier),
+        )
         if x is None:
             x = lateral
         else:

@@ -65,12 +65,12 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         tower: T: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`).
         quaternion: T also tells the rotation.
         use_depth: G and D see RGB and depth; refine with `refine_rgbd`.
-        max_depth_m: depth of the far plane, metres; no surface counts as it.
+        max_depth: depth of the far plane, metres; no surface counts as it.
         generator: resnet (paper), residual_interpretation, simple, dcgan or identity
             (`networks.pixelda_generator`).
         width, blocks, noise_dimensions: of G; `blocks` None is the official code's number.
         discriminator_width: filters of D's first layer; None is `width`.
-        tower_width: multiplies T's filters and units.
+        tower_width_multiplier: multiplies T's filters and units.
         tower_dropout: before T's heads; None is the official code's.
         private_layers: T's layers of its own for renders; None is the official code's number.
         lambda_domain, lambda_style_transfer, lambda_task_in_g: of L_d in D, L_d in G and L_t in G.
@@ -90,6 +90,8 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         task_in_g_weight="lambda_task_in_g",
         quaternion_weights="lambda_quaternion",
         similarity_weight="lambda_similarity",
+        tower_width="tower_width_multiplier",
+        max_depth_m="max_depth",
     )
     def __init__(
         self,
@@ -99,13 +101,13 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         tower="mnist",
         quaternion=False,
         use_depth=False,
-        max_depth_m=2.0,
+        max_depth=2.0,
         generator="resnet",
         width=64,
         blocks=None,
         noise_dimensions=10,
         discriminator_width=None,
-        tower_width=1.0,
+        tower_width_multiplier=1.0,
         tower_dropout=None,
         private_layers=None,
         lambda_domain=0.135603587834,
@@ -125,7 +127,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         check_similarity(similarity)
         super().__init__(**kwargs)
         self.class_names, self.image_size = list(class_names), image_size
-        self.quaternion, self.use_depth, self.max_depth_m = quaternion, use_depth, max_depth_m
+        self.quaternion, self.use_depth, self.max_depth = quaternion, use_depth, max_depth
         self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
         self.random = keras.random.SeedGenerator(seed)
         self.random_state = self.random.state  # as a weight it is checkpointed
@@ -148,7 +150,7 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
             classes=len(self.class_names),
             channels=channels,
             quaternion=quaternion,
-            width=tower_width,
+            width_multiplier=tower_width_multiplier,
             private_layers=private_layers,
             dropout=tower_dropout,
         )
@@ -199,8 +201,11 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
             raise RefinezooError(f"expected a Classifier or PoseTower, received a {name}.")
         tower = bound_arguments(model_class(name), (), arguments)
         shared = {key: tower[key] for key in ("class_names", "image_size", "tower")}
-        shared |= {"tower_width": tower["width"], "tower_dropout": tower["dropout"]}
-        if (xi := tower.get("quaternion_weight")) is not None:
+        shared |= {
+            "tower_width_multiplier": tower["width_multiplier"],
+            "tower_dropout": tower["dropout"],
+        }
+        if (xi := tower.get("lambda_quaternion")) is not None:
             shared |= {"quaternion": True, "lambda_quaternion": (xi, xi / 2)}
         return cls(**{**shared, **settings})
 
@@ -364,8 +369,8 @@ class PixelDA(WithDepth, Refiner, AlternatingModel):
         if self.quaternion:
             check_quaternions(synthetic["quaternion"])
         if self.use_depth:
-            check_depth(synthetic["depth_m"], self.max_depth_m)
-            check_depth(real["depth_m"], self.max_depth_m)
+            check_depth(synthetic["depth_m"], self.max_depth)
+            check_depth(real["depth_m"], self.max_depth)
         if "foreground_mask" in synthetic:
             check_mask_polarity(
                 synthetic["image"], synthetic["foreground_mask"], synthetic.get("depth_m")

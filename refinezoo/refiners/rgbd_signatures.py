@@ -31,7 +31,7 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
         refined = tf.cast(model.inference_network(inputs, training=False), tf.float32)
         pixels = tf.clip_by_value(tf.round((refined[..., :3] + 1.0) * 127.5), 0.0, 255.0)
         far = refined[..., 3:]
-        metres = tf.where(far < 0.99, (far + 1.0) / 2.0 * model.max_depth_m, 0.0)
+        metres = tf.where(far < 0.99, (far + 1.0) / 2.0 * model.max_depth, 0.0)
         return (
             tf.ensure_shape(tf.cast(pixels, tf.uint8), [None, None, None, 3]),
             tf.ensure_shape(metres, [None, None, None, 1]),

@@ -8,7 +8,7 @@ from refinezoo.training.checks import check_depth
 
 
 class WithDepth:
-    """Mixin, before `Refiner`; the model has `use_depth` and `max_depth_m`.
+    """Mixin, before `Refiner`; the model has `use_depth` and `max_depth`.
 
     With `use_depth` its networks take `[B, H, W, 4]`: RGB and depth, both in [-1, 1].
     """
@@ -16,12 +16,12 @@ class WithDepth:
     def with_depth(self, images, depth_m=None):
         """Images `[..., 3]` in [-1, 1], with depth as a fourth channel if the model uses it.
 
-        0 m is -1 and `max_depth_m` is 1; no surface is the far plane.
+        0 m is -1 and `max_depth` is 1; no surface is the far plane.
         """
         if not self.use_depth:
             return images
         depth = ops.cast(depth_m, "float32")
-        far = ops.where(depth > 0.0, ops.minimum(depth / self.max_depth_m, 1.0), 1.0)
+        far = ops.where(depth > 0.0, ops.minimum(depth / self.max_depth, 1.0), 1.0)
         return ops.concatenate([images, far * 2.0 - 1.0], axis=-1)
 
     def refine(self, images, strength=1.0, seed=None, batch_size=8):
@@ -57,7 +57,7 @@ class WithDepth:
         refined = np.concatenate([ops.convert_to_numpy(part) for part in parts])
         rgb = np.clip(np.rint((refined[..., :3] + 1.0) * 127.5), 0, 255).astype(np.uint8)
         far = (refined[..., 3:] + 1.0) / 2.0
-        return rgb, np.where(refined[..., 3:] < 0.99, far * self.max_depth_m, 0.0)
+        return rgb, np.where(refined[..., 3:] < 0.99, far * self.max_depth, 0.0)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **options):
         """As every refiner; with depth `{"images", "depth_m"}` to `{"refined", "depth_m"}`.
@@ -88,6 +88,6 @@ class WithDepth:
                 "expected images [B, H, W, 3] and depth_m [B, H, W, 1] of one size, received "
                 f"{list(images.shape)} and {list(depth_m.shape)}."
             )
-        check_depth(depth_m, self.max_depth_m)
+        check_depth(depth_m, self.max_depth)
         images = images.astype("float32") / 127.5 - 1.0
         return ops.convert_to_numpy(self.with_depth(images, depth_m))

@@ -126,7 +126,7 @@ class Task(Strict):
         return {}
 
     def photo_size(self, model: dict[str, Any]) -> tuple[int, int] | None:
-        """Height and width to which a refiner that is fitted sees photos, if the task says any."""
+        """Height and width to which a refiner that adapts sees photos, if the task says any."""
         return None
 
     # ---- what follows

@@ -78,11 +78,11 @@ def check_quaternions(quaternions):
         )
 
 
-def check_depth(depth_m, max_depth_m):
+def check_depth(depth_m, max_depth):
     """Metres, 0 = no surface.
 
     Raises:
-        RefinezooError: negative or not finite values, or most beyond `max_depth_m` (millimetres?).
+        RefinezooError: negative or not finite values, or most beyond `max_depth` (millimetres?).
     """
     depth = np.asarray(depth_m, "float64")
     if not np.all(np.isfinite(depth)) or depth.min(initial=0.0) < 0.0:
@@ -92,10 +92,10 @@ def check_depth(depth_m, max_depth_m):
             f"{np.sum(depth < 0)} below 0. Set them to 0."
         )
     seen = depth[depth > 0.0]
-    if seen.size and np.median(seen) > max_depth_m:
+    if seen.size and np.median(seen) > max_depth:
         raise RefinezooError(
-            f"expected depth_m in metres up to max_depth_m={max_depth_m}, received a median of "
-            f"{np.median(seen):.4g}. Divide millimetres by 1000, or raise max_depth_m."
+            f"expected depth_m in metres up to max_depth={max_depth}, received a median of "
+            f"{np.median(seen):.4g}. Divide millimetres by 1000, or raise max_depth."
         )
 
 

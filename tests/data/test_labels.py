@@ -91,7 +91,7 @@ def test_pixelda_trains_from_a_config(renders):
                 "image_size": 16,
                 "width": 4,
                 "blocks": 1,
-                "tower_width": 0.1,
+                "tower_width_multiplier": 0.1,
                 "quaternion": True,
             },
             "synthetic": str(renders / "renders"),

@@ -72,7 +72,7 @@ def refiner(make_refiner):
 def detector():
     from refinezoo.tasks.detection import SSD300
 
-    options = {"image_size": 64, "width": 0.0625, "batch_norm": True, "keep": 10}
+    options = {"image_size": 64, "width_multiplier": 0.0625, "batch_norm": True, "keep": 10}
     return with_strong_weights(SSD300(["milk", "juice"], **options), scale=0.05)
 
 

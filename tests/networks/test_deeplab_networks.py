@@ -23,7 +23,9 @@ def resnet():
 
 @pytest.fixture(scope="module")
 def small():
-    return deeplab_resnet(4, width=0.125, depth=0.3, batch_norm=True, rates=(1, 2))
+    return deeplab_resnet(
+        4, width_multiplier=0.125, depth_multiplier=0.3, batch_norm=True, rates=(1, 2)
+    )
 
 
 @pytest.mark.once
@@ -81,7 +83,9 @@ def test_vgg16_has_the_weights_of_both_papers():
 
 
 def test_rates_are_branches_whose_logits_are_summed():
-    one, two = (deeplab_vgg(5, rates=r, width=0.0625, dropout=0.0) for r in ((2,), (2, 4)))
+    one, two = (
+        deeplab_vgg(5, rates=r, width_multiplier=0.0625, dropout=0.0) for r in ((2,), (2, 4))
+    )
     branch = (9 * 32 * 64 + 64) + (64 * 64 + 64) + (64 * 5 + 5)
     assert count(two.weights) - count(one.weights) == branch
     images = np.random.default_rng(0).uniform(0, 255, (1, 40, 48, 3)).astype("float32")
@@ -116,10 +120,12 @@ def test_pooling_is_caffes_ceil_mode(rng, side):
 
 @pytest.mark.once
 def test_batch_norm_trains_only_when_asked(small):
-    frozen = deeplab_resnet(4, width=0.125, depth=0.3, rates=(1,))
+    frozen = deeplab_resnet(4, width_multiplier=0.125, depth_multiplier=0.3, rates=(1,))
     assert not any("_bn/" in weight.path for weight in frozen.trainable_weights)
     assert any("_bn/gamma" in weight.path for weight in small.trainable_weights)
-    names = [weight.path for weight in deeplab_vgg(3, width=0.0625, batch_norm=True).weights]
+    names = [
+        weight.path for weight in deeplab_vgg(3, width_multiplier=0.0625, batch_norm=True).weights
+    ]
     assert "conv1_1_bn/gamma" in names and "conv1_1/bias" not in names
 
 

@@ -112,15 +112,15 @@ def test_dropout_of_a_tower_can_be_chosen(kind, dropout):
 
 
 def test_private_layers_can_all_be_shared(rng):
-    tower = task_tower("mnist", image_size=16, classes=3, width=0.2, private_layers=0)
+    tower = task_tower("mnist", image_size=16, classes=3, width_multiplier=0.2, private_layers=0)
     assert tower.networks == (tower.shared,)
     images = rng.uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
     np.testing.assert_array_equal(tower.private_synthetic(images), images)
-    assert len(task_tower("mnist", image_size=16, classes=3, width=0.2).networks) == 3
+    assert len(task_tower("mnist", image_size=16, classes=3, width_multiplier=0.2).networks) == 3
 
 
 def test_quaternions_have_length_one(rng):
-    tower = task_tower("doubling", image_size=8, classes=3, width=0.2, quaternion=True)
+    tower = task_tower("doubling", image_size=8, classes=3, width_multiplier=0.2, quaternion=True)
     images = rng.uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
     answer = tower.shared(tower.private_real(images))
     assert answer["label"].shape == (4, 3)

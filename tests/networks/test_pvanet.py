@@ -117,7 +117,7 @@ def test_pre_activation_and_its_two_exceptions(first_stage):
 
 def test_width_scales_every_stage():
     images = keras.Input((64, 64, 3))
-    hyper = pvanet_features(images, width=0.25)
+    hyper = pvanet_features(images, width_multiplier=0.25)
     assert hyper.shape == (None, 4, 4, 768 // 4)
-    proposing, features = shared_features(hyper, width=0.25)
+    proposing, features = shared_features(hyper, width_multiplier=0.25)
     assert proposing.shape[-1] == 32 and features.shape[-1] == 128

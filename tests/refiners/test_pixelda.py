@@ -15,7 +15,7 @@ TINY = {
     "image_size": SIZE,
     "width": 4,
     "blocks": 1,
-    "tower_width": 0.1,
+    "tower_width_multiplier": 0.1,
     "seed": 3,
 }
 POSE = {

@@ -17,7 +17,7 @@ TINY = {"image_size": 32, "width": 4, "blocks": 1, "pool_size": 0, "lambda_ident
 
 
 def tiny_classifier():
-    return Classifier(["a", "b", "c"], image_size=28, width=0.1)
+    return Classifier(["a", "b", "c"], image_size=28, width_multiplier=0.1)
 
 
 def one_box(folder, box=(30, 20, 24, 16)):
@@ -76,7 +76,7 @@ def test_missing_labels_are_worded(tmp_path):
 
 def test_a_detector_sees_refined_renders_at_its_size(rng):
     keras.utils.set_random_seed(0)
-    model = SSD300(["a", "b"], image_size=64, width=0.1)
+    model = SSD300(["a", "b"], image_size=64, width_multiplier=0.1)
     task = Task(model)
     assert task.key == "targets"
     pictures = rng.uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
@@ -88,7 +88,9 @@ def test_a_detector_sees_refined_renders_at_its_size(rng):
 
 
 def test_a_segmenter_with_ignored_pixels(rng):
-    model = DeepLabV2(["a", "b"], backbone="vgg16_largefov", width=0.05, scales=(1,), rates=(2,))
+    model = DeepLabV2(
+        ["a", "b"], backbone="vgg16_largefov", width_multiplier=0.05, scales=(1,), rates=(2,)
+    )
     task = Task(model)
     assert task.key == "class_ids"
     pictures = rng.uniform(-1, 1, (1, 64, 64, 3)).astype("float32")

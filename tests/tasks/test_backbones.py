@@ -44,8 +44,8 @@ def same(ours, theirs):
 
 
 def test_ssd_starts_from_imagenet_by_name_and_by_model(imagenet):
-    detector = SSD300(["red", "blue"], image_size=96, width=0.05, **LITE0)
-    again = SSD300(["red", "blue"], image_size=96, width=0.05, **LITE0)
+    detector = SSD300(["red", "blue"], image_size=96, width_multiplier=0.05, **LITE0)
+    again = SSD300(["red", "blue"], image_size=96, width_multiplier=0.05, **LITE0)
     wanted = backbone_of(imagenet)
     assert not same(backbone_of(detector), wanted)
     assert detector.start_from(IMAGENET) == again.start_from(imagenet) == len(backbone_of(again))
@@ -56,7 +56,7 @@ def test_ssd_starts_from_imagenet_by_name_and_by_model(imagenet):
     ("size", "cells"), [(96, (6, 3, 2, 1)), (224, (14, 7, 4, 2, 1)), (320, (20, 10, 5, 3, 1))]
 )
 def test_ssd_anchors_and_predictions_agree(size, cells):
-    detector = SSD300(["a"], image_size=size, width=0.05, **LITE0)
+    detector = SSD300(["a"], image_size=size, width_multiplier=0.05, **LITE0)
     assert detector.network.output.shape == (None, len(detector.anchors), 6)
     per_cell = [6] * (len(cells) - 2) + [4, 4]
     assert len(detector.anchors) == sum(n * c**2 for n, c in zip(per_cell, cells, strict=True))
@@ -66,7 +66,7 @@ def test_ssd_anchors_and_predictions_agree(size, cells):
 
 
 def test_ssd_trains_all_but_the_frozen_batch_norm(squares, imagenet):
-    detector = SSD300(["red", "blue"], image_size=96, width=0.05, **LITE0)
+    detector = SSD300(["red", "blue"], image_size=96, width_multiplier=0.05, **LITE0)
     detector.start_from(imagenet)
     detector.compile(slow_backbone(3e-3))
     detector.fit(DetectionBatches(squares, detector, 4, augmentation=None, steps=2), verbose=0)
@@ -77,7 +77,7 @@ def test_ssd_trains_all_but_the_frozen_batch_norm(squares, imagenet):
 
 
 def test_ssd_round_trip(tmp_path, rng):
-    detector = SSD300(["red", "blue"], image_size=96, width=0.05, keep=5, **LITE0)
+    detector = SSD300(["red", "blue"], image_size=96, width_multiplier=0.05, keep=5, **LITE0)
     detector.save_to_preset(tmp_path / "ssd")
     again = refinezoo.load(tmp_path / "ssd")
     assert settings(again) == settings(detector)
@@ -88,7 +88,7 @@ def test_ssd_round_trip(tmp_path, rng):
 
 
 def test_ssd_of_an_earlier_version_loads(tmp_path):
-    detector = SSD300(["red"], image_size=64, width=0.05)
+    detector = SSD300(["red"], image_size=64, width_multiplier=0.05)
     config = {key: value for key, value in detector.get_config().items() if key != "backbone"}
     assert SSD300.from_config(config).get_config() == detector.get_config()
 
@@ -107,7 +107,7 @@ def test_ssd_refuses(changes, words):
 
 
 def test_what_cannot_be_started_from(imagenet, tmp_path):
-    detector = SSD300(["a"], image_size=96, width=0.05, **LITE0)
+    detector = SSD300(["a"], image_size=96, width_multiplier=0.05, **LITE0)
     with pytest.raises(RefinezooError, match="layer of fitting name and shape.*efficientnet_lite0"):
         detector.start_from("ssd300_fridge")
     with pytest.raises(RefinezooError, match="Did you mean 'efficientnet_lite0_imagenet'"):
@@ -139,16 +139,18 @@ def test_towers_refuse():
     with pytest.raises(RefinezooError, match="at least 96 pixels"):
         Classifier(["a", "b"], image_size=64, tower="efficientnet_lite0")
     with pytest.raises(RefinezooError, match="no width with efficientnet_lite0"):
-        Classifier(["a", "b"], image_size=96, tower="efficientnet_lite0", width=0.5)
+        Classifier(["a", "b"], image_size=96, tower="efficientnet_lite0", width_multiplier=0.5)
     with pytest.raises(RefinezooError, match="batch_norm"):
         Classifier(["a", "b"], batch_norm=True)
 
 
 SMALL_PVANET = {"head_units": 16, "candidates": 20, "proposals": 8, "anchor_scales": (2, 4)}
 BUILDERS = {
-    "yolov3": lambda **more: YOLOv3(["red", "blue"], image_size=96, width=0.05, **LITE0, **more),
+    "yolov3": lambda **more: YOLOv3(
+        ["red", "blue"], image_size=96, width_multiplier=0.05, **LITE0, **more
+    ),
     "pvanet": lambda **more: PVANET(
-        ["red", "blue"], image_size=96, width=0.05, **SMALL_PVANET, **LITE0, **more
+        ["red", "blue"], image_size=96, width_multiplier=0.05, **SMALL_PVANET, **LITE0, **more
     ),
     "deeplab": lambda **more: DeepLabV2(
         ["road", "sky"], rates=(1, 2), scales=(1,), image_size=(64, 96), **LITE0, **more
@@ -203,11 +205,11 @@ def test_t2net_gives_its_depth_network_the_start(imagenet):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: YOLOv3(["a"], image_size=96, depth=0.5, **LITE0), "no depth with"),
+        (lambda: YOLOv3(["a"], image_size=96, depth_multiplier=0.5, **LITE0), "no depth with"),
         (lambda: YOLOv3(["a"], image_size=100, **LITE0), "multiple of 32"),
         (lambda: YOLOv3(["a"], image_size=96, batch_norm=True), "darknet53', which always"),
         (lambda: PVANET(["a"], backbone="lite0"), "expected backbone as one of pvanet"),
-        (lambda: DeepLabV2(["a", "b"], width=0.5, **LITE0), "no width with"),
+        (lambda: DeepLabV2(["a", "b"], width_multiplier=0.5, **LITE0), "no width with"),
         (lambda: DeepLabV2(["a", "b"], output_stride=16), "output_stride 8 with backbone='resn"),
         (lambda: DeepLabV2(["a", "b"], output_stride=4, **LITE0), "output_stride 8 or 16"),
         (lambda: DepthUNet(width=2, backbone="unet"), "one of t2net, efficientnet_lite0"),

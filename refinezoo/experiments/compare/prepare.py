@@ -64,7 +64,7 @@ class Preparation:
             prepared["synthetic"] = self.synthetic()
         for name in self.study.refiners:
             if name in wanted:
-                make = self.adapting if self.study.refiners[name].adapt else self.refined
+                make = self.adapting if self.study.refiners[name].trains else self.refined
                 prepared[name] = make(name, prepared["synthetic"])
         if "real" in wanted:
             prepared["real"] = self.real("train")
@@ -173,7 +173,7 @@ class Preparation:
             "settings": section.model_dump(exclude_none=True),
         }
         refiner = None
-        if section.fit is None:
+        if section.adapt is None:
             refiner = self.preset(str(section.preset))
             recipe["model"] = model_fingerprint(refiner)
         else:
@@ -252,7 +252,7 @@ class Preparation:
 
         from refinezoo.data import list_images, read_image
 
-        settings = dict(section.fit or {})
+        settings = dict(section.adapt or {})
         refiner = _adaptable(name, settings.pop("class"))(**settings)
         side = int((self.study.synthetic.compose or {}).get("image_size", 128))
         task = task_named(self.study.model.task, self.study.settings)
@@ -275,8 +275,8 @@ class Preparation:
 
         if not self.study.real.unlabelled:
             raise RefinezooError(
-                "expected real.unlabelled (folders or patterns of photos), which a refiner with "
-                "fit adapts to; received none."
+                "expected real.unlabelled (folders or patterns of photos), which a refiner "
+                "adapts to; received none."
             )
         paths: list[Path] = []
         for entry in self.study.real.unlabelled:
@@ -357,16 +357,15 @@ def check_nested(study: Study) -> None:
             )
     check_arguments(study.model.class_, study.model.config, "model.config")
     for name, section in study.refiners.items():
-        if section.fit is not None:
-            _adaptable(name, section.fit["class"])
-        for key, settings in (("fit", section.fit), ("adapt", section.adapt)):
-            if settings is not None:
-                own = {word: value for word, value in settings.items() if word != "class"}
-                check_arguments(settings["class"], own, f"refiners.{name}.{key}")
+        if section.adapt is not None:
+            own = dict(section.adapt)
+            if not section.trains:
+                _adaptable(name, own["class"])
+            check_arguments(own.pop("class"), own, f"refiners.{name}.adapt")
 
 
 def _adaptable(name: str, class_name: str) -> Any:
-    """The class of a refiner that a study can fit.
+    """The class of a refiner that learns nothing, which a study can adapt by itself.
 
     Raises:
         RefinezooError: there is none of that name, or it has to be trained.
@@ -381,7 +380,7 @@ def _adaptable(name: str, class_name: str) -> Any:
     }
     if class_name not in known:
         raise RefinezooError(
-            f"refiners.{name}.fit.class: expected a refiner that learns nothing "
+            f"refiners.{name}.adapt.class: expected a refiner that learns nothing "
             f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes as a "
             f"preset: run refinezoo train first.{did_you_mean(class_name, known)}"
         )

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
 from refinezoo.files import plain_name
-from refinezoo.models.registry import task_of
+from refinezoo.models.registry import model_class, model_names, task_of
+from refinezoo.renames import old_name_used
 
 RESERVED_SETS = ("real", "synthetic")
 OPTIMIZERS = ("adam", "adamw", "sgd", "own")
@@ -103,25 +104,37 @@ class RealSection(Strict):
 
 
 class RefinerSection(Strict):
-    """One refiner: a zoo name or preset folder, or a class that is fitted on unlabelled photos.
+    """One refiner: a zoo name or preset folder, or `adapt`, a class that adapts to real photos.
 
-    Or `adapt`, a class such as PixelDA whose training makes refiner and downstream model together:
-    such an arm trains it anew with each seed.
+    A class that learns nothing, as Reinhard, keeps their statistics. One with a task model inside,
+    as PixelDA, trains both: such an arm trains it anew with each seed.
     """
 
     preset: str | None = None
-    fit: dict[str, Any] | None = None
     adapt: dict[str, Any] | None = None
     strength: float = Field(1.0, ge=0.0, le=1.0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "fit" in content and "adapt" not in content:
+            old_name_used("refiners: fit", "adapt")
+            content = {"adapt" if key == "fit" else key: value for key, value in content.items()}
+        return content
+
     @model_validator(mode="after")
     def _one_of(self) -> RefinerSection:
-        if [self.preset, self.fit, self.adapt].count(None) != 2:
-            raise ValueError("expected exactly one of preset, fit and adapt")
-        for key, section in (("fit", self.fit), ("adapt", self.adapt)):
-            if section is not None and "class" not in section:
-                raise ValueError(f"expected {key} to name a class, as in {key}: {{class: Name}}")
+        if (self.preset is None) == (self.adapt is None):
+            raise ValueError("expected exactly one of preset and adapt")
+        if self.adapt is not None and "class" not in self.adapt:
+            raise ValueError("expected adapt to name a class, as in adapt: {class: Name}")
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether adapting trains the refiner and a task model, together."""
+        name = (self.adapt or {}).get("class")
+        return name in model_names() and hasattr(model_class(name), "with_task")
 
 
 class ModelSection(Strict):
@@ -284,7 +297,7 @@ class Study(Strict):
                     )
                 if name == "real" and not self.real.has_train():
                     raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
-                if name in self.refiners and self.refiners[name].adapt and len(section.sets) > 1:
+                if name in self.refiners and self.refiners[name].trains and len(section.sets) > 1:
                     raise ValueError(
                         f"arm {arm!r} mixes {name!r}, which trains a model of its own, with other "
                         "sets: give it an arm of its own"

@@ -14,6 +14,7 @@ from refinezoo.networks import task_tower
 from refinezoo.networks.backbones import check_one_size
 from refinezoo.networks.efficientnet_lite0 import efficientnet_lite0
 from refinezoo.networks.task_towers import LITE0_TOWER, lite0_tower
+from refinezoo.renames import renamed
 from refinezoo.tasks.classification.kind import CLASSIFIER, Classifies
 from refinezoo.training.checks import check_labels
 from refinezoo.training.jit import choose_jit
@@ -34,7 +35,7 @@ class Classifier(Classifies, SupervisedModel):
         image_size: side S, pixels.
         tower: mnist, svhn, gtsrb, pose_mini or doubling (`networks.task_tower`), or
             efficientnet_lite0 for images of 96 px and more: call `start_from` then.
-        width: multiplies the tower's filters and units (not of efficientnet_lite0).
+        width_multiplier: multiplies the tower's filters and units (not of efficientnet_lite0).
         dropout: before the heads; None is the tower's own.
         batch_norm: trains the batch normalisation of efficientnet_lite0; False keeps it as it is,
             for a pretrained start and small batches.
@@ -50,13 +51,14 @@ class Classifier(Classifies, SupervisedModel):
     kind: ClassVar[Kind] = CLASSIFIER
     quaternion = False
 
+    @renamed(width="width_multiplier")
     def __init__(
         self,
         class_names: Sequence[str],
         *,
         image_size=32,
         tower="mnist",
-        width=1.0,
+        width_multiplier=1.0,
         dropout=None,
         batch_norm=False,
         learning_rate=1e-3,
@@ -78,7 +80,7 @@ class Classifier(Classifies, SupervisedModel):
         images = keras.Input((image_size, image_size, 3), name="images")
         scaled = images / 127.5 - 1.0
         if tower == LITE0_TOWER:
-            check_one_size(width=width)
+            check_one_size(width_multiplier=width_multiplier)
             outputs = lite0_tower(**own, batch_norm=batch_norm)(scaled)
         else:
             if batch_norm:
@@ -86,7 +88,7 @@ class Classifier(Classifies, SupervisedModel):
                     f"expected batch_norm with tower={LITE0_TOWER!r} only, received it with "
                     f"{tower!r}, which has none. Leave it out."
                 )
-            _, first, shared = task_tower(tower, **own, width=width)
+            _, first, shared = task_tower(tower, **own, width_multiplier=width_multiplier)
             outputs = shared(first(scaled))
         self.network = keras.Model(images, outputs, name="tower")
         self.built = True
@@ -104,7 +106,7 @@ class Classifier(Classifies, SupervisedModel):
             settings["class_names"],
             image_size=settings["image_size"],
             tower=settings["tower"],
-            width=settings["tower_width"],
+            width_multiplier=settings["tower_width_multiplier"],
             dropout=settings["tower_dropout"],
         )
         model.network.set_weights(refiner.task_network.get_weights())

@@ -30,6 +30,7 @@ from refinezoo.networks.pvanet import (
     region_proposal_network,
     shared_features,
 )
+from refinezoo.renames import renamed
 from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
 from refinezoo.tasks.detection.frozen import split_at
@@ -60,7 +61,9 @@ class PVANET(TwoStageTraining, Detector):
         image_size: side of the input, pixels, a multiple of 32.
         backbone: `"pvanet"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights: call
             `start_from` before `fit`.
-        width: multiplies the channels of all convolutions; not those of EfficientNet-Lite0.
+        width_multiplier: multiplies the channels of all convolutions; not those of
+            EfficientNet-Lite0.
+        depth_multiplier: multiplies the blocks of PVANET's own stages.
         batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None keeps as
             it is; PVANET's own always trains.
         head_units: width of the two hidden layers of the second stage, which hold 92 of the 97
@@ -83,19 +86,22 @@ class PVANET(TwoStageTraining, Detector):
         RefinezooError: `image_size` is no multiple of 32.
 
     Example:
-        >>> detector = PVANET(train.class_names, image_size=128, width=0.25, head_units=256)
+        >>> small = {"width_multiplier": 0.25, "head_units": 256}
+        >>> detector = PVANET(train.class_names, image_size=128, **small)
         >>> detector.compile(keras.optimizers.Adam(1e-3))
         >>> detector.fit(DetectionBatches(train, detector, batch_size=16), epochs=60)
         >>> detector.evaluate_coco(test)["AP50"]
     """
 
+    @renamed(width="width_multiplier")
     def __init__(
         self,
         class_names: Sequence[str],
         *,
         image_size: int = 640,
         backbone: str = "pvanet",
-        width: float = 1.0,
+        width_multiplier: float = 1.0,
+        depth_multiplier: float = 1.0,
         batch_norm: bool | None = None,
         head_units: int = 4096,
         anchor_scales: Sequence[float] = SCALES,
@@ -127,7 +133,8 @@ class PVANET(TwoStageTraining, Detector):
             **kwargs,
         )
         self.backbone, self.batch_norm = backbone, batch_norm
-        self.width = float(width)
+        self.width_multiplier = float(width_multiplier)
+        self.depth_multiplier = float(depth_multiplier)
         self.head_units = int(head_units)
         self.anchor_scales = [float(scale) for scale in anchor_scales]
         self.anchor_ratios = [float(ratio) for ratio in anchor_ratios]
@@ -144,11 +151,17 @@ class PVANET(TwoStageTraining, Detector):
     def _build_networks(self) -> None:
         images = keras.Input((self.image_size, self.image_size, 3), name="images")
         hyper = pvanet_features(
-            images, backbone=self.backbone, width=self.width, batch_norm=self.batch_norm
+            images,
+            backbone=self.backbone,
+            width_multiplier=self.width_multiplier,
+            depth_multiplier=self.depth_multiplier,
+            batch_norm=self.batch_norm,
         )
-        proposing, features = shared_features(hyper, width=self.width)
+        proposing, features = shared_features(hyper, width_multiplier=self.width_multiplier)
         per_cell = len(self.anchor_scales) * len(self.anchor_ratios)
-        logits, offsets = region_proposal_network(proposing, per_cell, width=self.width)
+        logits, offsets = region_proposal_network(
+            proposing, per_cell, width_multiplier=self.width_multiplier
+        )
         self.propose = Proposals(
             self.image_size,
             self.anchor_scales,

@@ -18,6 +18,7 @@ from keras import ops
 from refinezoo.losses.detection import MultiboxLoss
 from refinezoo.models.registry import register
 from refinezoo.networks.ssd import BACKBONES, feature_levels, ssd_network
+from refinezoo.renames import renamed
 from refinezoo.tasks.detection.anchors import ssd_anchors, ssd_aspect_ratios
 from refinezoo.tasks.detection.boxes import decode_offsets
 from refinezoo.tasks.detection.detector import Detector
@@ -37,7 +38,7 @@ class SSD300(Detector):
             scales of the anchors respaced. With EfficientNet-Lite0 a multiple of 32.
         backbone: `"vgg16"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights: call
             `start_from` before `fit`.
-        width: multiplies the network's channels; not those of EfficientNet-Lite0.
+        width_multiplier: multiplies the network's channels; not those of EfficientNet-Lite0.
         batch_norm: batch normalisation behind every convolution, for training without ImageNet
             weights. EfficientNet-Lite0 has its own: True trains it, False keeps it as it is.
         score_threshold: detections with a lower score are dropped.
@@ -47,7 +48,8 @@ class SSD300(Detector):
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Example:
-        >>> detector = SSD300(train.class_names, image_size=128, width=0.25, batch_norm=True)
+        >>> small = {"width_multiplier": 0.25, "batch_norm": True}
+        >>> detector = SSD300(train.class_names, image_size=128, **small)
         >>> detector.compile(keras.optimizers.Adam(1e-3))
         >>> detector.fit(DetectionBatches(train, detector, batch_size=16), epochs=60)
         >>> detector.evaluate_coco(test)["AP50"]
@@ -59,13 +61,14 @@ class SSD300(Detector):
         >>> detector.compile()
     """
 
+    @renamed(width="width_multiplier")
     def __init__(
         self,
         class_names: Sequence[str],
         *,
         image_size: int = 300,
         backbone: str = "vgg16",
-        width: float = 1.0,
+        width_multiplier: float = 1.0,
         batch_norm: bool = False,
         score_threshold: float = 0.01,
         nms_iou: float = 0.45,
@@ -82,7 +85,7 @@ class SSD300(Detector):
             keep=keep,
             **kwargs,
         )
-        self.width = float(width)
+        self.width_multiplier = float(width_multiplier)
         self.batch_norm = bool(batch_norm)
         self.backbone = backbone
         levels = feature_levels(self.image_size, backbone)
@@ -93,7 +96,7 @@ class SSD300(Detector):
             len(self.class_names),
             [len(ratio) + 1 for ratio in ratios],
             backbone=backbone,
-            width=self.width,
+            width_multiplier=self.width_multiplier,
             batch_norm=self.batch_norm,
         )
         self.built = True

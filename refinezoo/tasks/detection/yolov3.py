@@ -20,6 +20,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
 from refinezoo.models.registry import register
 from refinezoo.networks.yolov3 import BACKBONES, STRIDES, yolov3_network
+from refinezoo.renames import renamed
 from refinezoo.tasks.detection.anchors import shape_iou
 from refinezoo.tasks.detection.boxes import area, xyxy_to_cxcywh
 from refinezoo.tasks.detection.detector import Detector
@@ -53,8 +54,8 @@ class YOLOv3(Detector):
         image_size: side of the input, pixels, a multiple of 32.
         backbone: `"darknet53"`, or `"efficientnet_lite0"`, of which the zoo has ImageNet weights:
             call `start_from` before `fit`.
-        width: multiplies the network's channels; not those of EfficientNet-Lite0.
-        depth: multiplies the residual blocks of Darknet-53.
+        width_multiplier: multiplies the network's channels; not those of EfficientNet-Lite0.
+        depth_multiplier: multiplies the residual blocks of Darknet-53.
         batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None keeps as
             it is; Darknet-53 always trains its own.
         anchors: pairs (w, h) in pixels of `image_size`, a multiple of three; the larger ones go to
@@ -71,7 +72,8 @@ class YOLOv3(Detector):
 
     Example:
         >>> anchors = find_anchors(train, image_size=128)
-        >>> detector = YOLOv3(train.class_names, image_size=128, width=0.25, anchors=anchors)
+        >>> small = {"width_multiplier": 0.25, "depth_multiplier": 0.25}
+        >>> detector = YOLOv3(train.class_names, image_size=128, anchors=anchors, **small)
         >>> detector.compile()
         >>> detector.fit(DetectionBatches(train, detector, sizes=[96, 128, 160]), epochs=60)
         >>> detector.evaluate_coco(test)["AP50"]
@@ -80,14 +82,15 @@ class YOLOv3(Detector):
     letterbox = True
     size_step = STRIDES[0]
 
+    @renamed(width="width_multiplier", depth="depth_multiplier")
     def __init__(
         self,
         class_names: Sequence[str],
         *,
         image_size: int = 416,
         backbone: str = "darknet53",
-        width: float = 1.0,
-        depth: float = 1.0,
+        width_multiplier: float = 1.0,
+        depth_multiplier: float = 1.0,
         batch_norm: bool | None = None,
         anchors: Sequence[Sequence[float]] | None = None,
         ignore_threshold: float = 0.5,
@@ -109,7 +112,10 @@ class YOLOv3(Detector):
             **kwargs,
         )
         self.backbone, self.batch_norm = backbone, batch_norm
-        self.width, self.depth = float(width), float(depth)
+        self.width_multiplier, self.depth_multiplier = (
+            float(width_multiplier),
+            float(depth_multiplier),
+        )
         self.ignore_threshold = float(ignore_threshold)
         self.max_boxes = int(max_boxes)
         if anchors is None:
@@ -119,8 +125,8 @@ class YOLOv3(Detector):
             len(self.class_names),
             len(self.anchors) // len(STRIDES),
             backbone=backbone,
-            width=self.width,
-            depth=self.depth,
+            width_multiplier=self.width_multiplier,
+            depth_multiplier=self.depth_multiplier,
             batch_norm=batch_norm,
         )
         self.built = True

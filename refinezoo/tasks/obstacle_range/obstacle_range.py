@@ -16,6 +16,7 @@ from refinezoo.losses.obstacle_range import LEAST_RANGE_M, log_range_huber
 from refinezoo.metrics.obstacle_range import MeanAbsRangeError, range_metrics
 from refinezoo.models.registry import register
 from refinezoo.networks.obstacle_range import obstacle_range_network
+from refinezoo.renames import renamed
 from refinezoo.tasks.obstacle_range.kind import RANGE, PredictsRanges
 from refinezoo.training.jit import choose_jit
 from refinezoo.training.supervised import SupervisedModel
@@ -101,7 +102,7 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
         image_size: height and width of the frames, pixels, multiples of 32.
         sectors: N, a multiple of the width / 32.
         r_max: metres; what is farther, or nothing, is said to be this far.
-        width: multiplies the network's filters.
+        width_multiplier: multiplies the network's filters.
         learning_rate: of Adam in `compile()`.
 
     Example:
@@ -114,13 +115,14 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
     kind = RANGE
     targets_name = "ranges_m"
 
+    @renamed(width="width_multiplier")
     def __init__(
         self,
         *,
         image_size=(96, 128),
         sectors=16,
         r_max=20.0,
-        width=1.0,
+        width_multiplier=1.0,
         learning_rate=1e-3,
         **kwargs,
     ):
@@ -129,7 +131,9 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
         super().__init__(**kwargs)
         self.image_size, self.sectors, self.r_max = tuple(image_size), sectors, float(r_max)
         self.learning_rate = learning_rate
-        self.network = obstacle_range_network(self.image_size, sectors, width=width)
+        self.network = obstacle_range_network(
+            self.image_size, sectors, width_multiplier=width_multiplier
+        )
         self.built = True
 
     def call(self, images, training=False):

@@ -7,6 +7,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.losses.task import QuaternionLoss
 from refinezoo.metrics.pose import MeanAngleError, angle_error_degrees
 from refinezoo.models.registry import register
+from refinezoo.renames import renamed
 from refinezoo.tasks.classification.classifier import Classifier, softmax
 from refinezoo.tasks.pose.kind import POSE, PredictsPose
 from refinezoo.training.checks import check_labels, check_quaternions
@@ -24,19 +25,19 @@ class PoseTower(PredictsPose, Classifier):
         class_names: names of the K classes.
         image_size: side S, pixels.
         tower: pose_mini (that of the DANN and DSN figures), doubling, or one of the others.
-        quaternion_weight: weight of the rotation's loss beside that of the class.
+        lambda_quaternion: weight of the rotation's loss beside that of the class.
         **kwargs: of `Classifier`.
     """
 
     kind = POSE
     quaternion = True
 
+    @renamed(quaternion_weight="lambda_quaternion")
     def __init__(
-        self, class_names, *, image_size=64, tower="pose_mini", quaternion_weight=0.25, **kwargs
+        self, class_names, *, image_size=64, tower="pose_mini", lambda_quaternion=0.25, **kwargs
     ):
         super().__init__(class_names, image_size=image_size, tower=tower, **kwargs)
-        self.quaternion_weight = quaternion_weight
-        self.arguments |= {"quaternion_weight": quaternion_weight}
+        self.lambda_quaternion = lambda_quaternion
 
     def call(self, images, training=False):
         """RGB `[B, S, S, 3]` in 0..255 to logits `[B, K]` and unit quaternions `[B, 4]`."""
@@ -49,7 +50,7 @@ class PoseTower(PredictsPose, Classifier):
                 "label": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 "quaternion": QuaternionLoss(),
             }
-            kwargs.setdefault("loss_weights", {"label": 1.0, "quaternion": self.quaternion_weight})
+            kwargs.setdefault("loss_weights", {"label": 1.0, "quaternion": self.lambda_quaternion})
         super().compile(
             optimizer,
             loss,

@@ -26,6 +26,7 @@ from refinezoo.models.registry import register
 from refinezoo.networks.deeplab_lite0 import deeplab_lite0
 from refinezoo.networks.deeplab_resnet import deeplab_resnet
 from refinezoo.networks.deeplab_vgg import deeplab_vgg
+from refinezoo.renames import renamed
 from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
 from refinezoo.tasks.segmentation.kind import SEGMENTER, Segments
 from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
@@ -63,8 +64,8 @@ class DeepLabV2(Segments, Model):
         class_names: names of the K classes, in the order of their ids from 0.
         backbone: `"resnet101"`, `"vgg16_largefov"` or `"vgg16_aspp"`, or `"efficientnet_lite0"`, of
             which the zoo has ImageNet weights: call `start_from` before `fit`.
-        width: multiplies the network's channels.
-        depth: multiplies its blocks, or the convolutions of each block of VGG16.
+        width_multiplier: multiplies the network's channels.
+        depth_multiplier: multiplies its blocks, or the convolutions of each block of VGG16.
         batch_norm: trains batch normalisation (which VGG16 otherwise lacks and the others keep
             frozen): needed from scratch.
         output_stride: pixels per cell of the scores, 8 in the paper; EfficientNet-Lite0 also takes
@@ -79,7 +80,7 @@ class DeepLabV2(Segments, Model):
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Example:
-        >>> model = DeepLabV2(names, width=0.25, batch_norm=True, rates=(1, 2, 4, 6))
+        >>> model = DeepLabV2(names, width_multiplier=0.25, batch_norm=True, rates=(1, 2, 4, 6))
         >>> model.compile(keras.optimizers.Adam(1e-3))
         >>> model.fit(images, masks, batch_size=8, epochs=40)
         >>> model.evaluate_masks(photos, true_masks)["mean_iou"]
@@ -87,13 +88,14 @@ class DeepLabV2(Segments, Model):
 
     kind = SEGMENTER
 
+    @renamed(width="width_multiplier", depth="depth_multiplier")
     def __init__(
         self,
         class_names: Sequence[str],
         *,
         backbone: str = "resnet101",
-        width: float = 1.0,
-        depth: float = 1.0,
+        width_multiplier: float = 1.0,
+        depth_multiplier: float = 1.0,
         batch_norm: bool = False,
         output_stride: int = 8,
         rates: Sequence[int] | None = None,
@@ -124,8 +126,8 @@ class DeepLabV2(Segments, Model):
         self.network = build(
             len(names),
             rates=rates or paper_rates,
-            width=width,
-            depth=depth,
+            width_multiplier=width_multiplier,
+            depth_multiplier=depth_multiplier,
             batch_norm=batch_norm,
             **options,
         )

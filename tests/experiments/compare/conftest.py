@@ -62,7 +62,7 @@ def study(**changes) -> dict:
         "model": {
             "name": "ssd",
             "class": "SSD300",
-            "config": {"image_size": 64, "width": 0.0625, "batch_norm": True},
+            "config": {"image_size": 64, "width_multiplier": 0.0625, "batch_norm": True},
         },
         "training": {"steps": 4, "batch_size": 4, "backup_every": 2},
         "arms": {

@@ -41,7 +41,7 @@ def world(tmp_path):
             "name": "tower",
             "task": "classification",
             "class": "Classifier",
-            "config": {"image_size": 16, "tower": "mnist", "width": 0.25},
+            "config": {"image_size": 16, "tower": "mnist", "width_multiplier": 0.25},
         },
         "training": {"steps": 4, "batch_size": 4, "augmentation": False, "backup_every": 2},
         "arms": {"synthetic": ["synthetic"], "refined": ["refined"], "real": ["real"]},
@@ -87,7 +87,7 @@ def test_no_label_of_the_target_reaches_the_adaptation(world):
     batch = batches[0]
     assert set(batch["synthetic"]) == {"image", "label"} and set(batch["real"]) == {"image"}
     assert batch["real"]["image"].max() == 130 and batch["synthetic"]["image"].max() == 250
-    assert model.arguments["tower_width"] == 0.25 and model.arguments["image_size"] == 16
+    assert model.arguments["tower_width_multiplier"] == 0.25 and model.arguments["image_size"] == 16
 
 
 def test_a_recipe_can_be_chosen_on_train_digits(world):

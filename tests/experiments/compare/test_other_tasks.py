@@ -85,7 +85,7 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
         for name in ("synthetic", "real", "test")
     ]
     task = task_named("pose")
-    config = {"image_size": 16, "tower": "mnist", "width": 0.1, "quaternion_weight": 0.5}
+    config = {"image_size": 16, "tower": "mnist", "width_multiplier": 0.1, "lambda_quaternion": 0.5}
     spec = spec_of(task, {"class": "PoseTower", "config": config}, sets[:1], sets[2])
     tower, _, mixed = prepare(task, spec)
     images, targets = mixed[0]
@@ -98,7 +98,7 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
     spec["sets"] = [{**sets[0], "adapt": adapt, "unlabelled": sets[1]}]
     pixelda, _, mixed = prepare(task, spec)
     assert pixelda.arguments["lambda_quaternion"] == [0.5, 0.25]
-    assert pixelda.quaternion and pixelda.arguments["tower_width"] == 0.1
+    assert pixelda.quaternion and pixelda.arguments["tower_width_multiplier"] == 0.1
     assert "foreground_mask" in mixed[0]["synthetic"] and set(mixed[0]["real"]) == {"image"}
     assert set(task.evaluate(pixelda, task.read_test(sets[2], pixelda))[0]) == set(task.metrics)
 
@@ -109,7 +109,7 @@ def test_ranges_come_from_depth_and_are_flown(tmp_path):
         for name, metres in (("synthetic", 4), ("test", 4))
     ]
     task = task_named("obstacle_range", {"worlds": 1})
-    config = {"image_size": [32, 64], "sectors": 4, "width": 0.1}
+    config = {"image_size": [32, 64], "sectors": 4, "width_multiplier": 0.1}
     model = {"class": "ObstacleRange", "config": config}
     spec = spec_of(task, model, frames[:1], frames[1], optimizer="adam", learning_rate=1e-3)
     spec["training"] |= {"warmup": 0, "schedule": "constant"}

@@ -60,7 +60,7 @@ def test_sets_of_a_study(tmp_path, toy, name):
     settings = {
         "synthetic": {"coco": synthetic},
         "real": {"test": test, "unlabelled": ["photos/**/*.png"]},
-        "refiners": {"reinhard": {"fit": {"class": "Reinhard"}}},
+        "refiners": {"reinhard": {"adapt": {"class": "Reinhard"}}},
         "arms": {"reinhard": ["reinhard"], "synthetic": ["synthetic"]},
     }
     study = read_study(toy.write_study(tmp_path / "study.yaml", **settings))

@@ -38,12 +38,11 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ),
         ({"arms": {"a": {"sets": ["real"], "mixx": {}}}}, "Did you mean 'mix'"),
         ({"synthetic": {}}, "exactly one of compose, coco, digits, masks, street and folder"),
-        ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset, fit and adapt"),
+        ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset and adapt"),
         (
             {"refiners": {"refined": {"preset": "x", "strength": 2}}},
             "refiners.refined.strength: .*at most 1.0, received 2",
         ),
-        ({"refiners": {"r": {"fit": {"photos": 3}}}}, "name a class"),
         ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
         ({"seeds": [1, 1]}, "different seeds"),
         (
@@ -87,3 +86,15 @@ def test_arm_of_real_photos_needs_real_train(toy):
     content = toy.study(real={"test": "test/annotations.json"})
     with pytest.raises(ValueError, match="give real.train"):
         Study.model_validate(content)
+
+
+def test_a_refiner_that_adapts_was_once_fitted(toy, tmp_path):
+    refiners = {
+        "r": {"fit": {"class": "Reinhard", "photos": 3}},
+        "d": {"adapt": {"class": "PixelDA"}},
+    }
+    path = toy.write_study(tmp_path / "study.yaml", refiners=refiners)
+    with pytest.warns(FutureWarning, match="refiners: fit is called adapt now"):
+        study = read_study(path)
+    assert study.refiners["r"].adapt == {"class": "Reinhard", "photos": 3}
+    assert [study.refiners[name].trains for name in "rd"] == [False, True]

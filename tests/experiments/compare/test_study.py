@@ -194,7 +194,7 @@ def test_two_runs_in_one_folder_are_refused(world):
         (
             {
                 "synthetic": {"compose": {"count": 2, "image_size": 64}},
-                "refiners": {"refined": {"fit": {"class": "CycleGAN"}}},
+                "refiners": {"refined": {"adapt": {"class": "CycleGAN"}}},
                 "arms": {"refined": ["refined"]},
             },
             "refinezoo train first",

@@ -33,7 +33,7 @@ def model():
     from refinezoo.refiners import PixelDA
 
     keras.utils.set_random_seed(0)
-    model = PixelDA(use_depth=True, width=4, blocks=1, tower_width=0.1, max_depth_m=2.0)
+    model = PixelDA(use_depth=True, width=4, blocks=1, tower_width_multiplier=0.1, max_depth=2.0)
     for weight in model.inference_network.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.6, weight.shape))
     return model

@@ -65,7 +65,7 @@ def test_t2net_refines_and_predicts_depth(scenes, tmp_path):
 def test_obstacle_ranges(scenes, tmp_path):
     from refinezoo.tasks.obstacle_range.obstacle_range import ObstacleRange
 
-    model = ObstacleRange(image_size=(32, 64), sectors=4, width=0.25)
+    model = ObstacleRange(image_size=(32, 64), sectors=4, width_multiplier=0.25)
     folder = export.saved_model(model, tmp_path / "ranges/1", warmup_images=())
     batch = np.stack([scene[:32, :64] for scene in scenes])
     with export.SavedModelSession(folder, threads=1) as session:
@@ -86,7 +86,7 @@ def test_classes_and_poses(pose, scenes, tmp_path):
 
     kind = PoseTower if pose else Classifier
     keras.utils.set_random_seed(0)
-    model = kind(["milk", "juice", "tea"], image_size=32, tower="mnist", width=0.1)
+    model = kind(["milk", "juice", "tea"], image_size=32, tower="mnist", width_multiplier=0.1)
     for kernel in model.network.trainable_variables:
         kernel.assign(8 * kernel)  # untrained towers answer a third to everything
     folder = export.saved_model(model, tmp_path / "labels/1", warmup_images=())
@@ -110,7 +110,14 @@ def test_classes_and_poses(pose, scenes, tmp_path):
 def test_two_stages_in_one_graph(scenes, strong_weights, tmp_path):
     from refinezoo.tasks.detection import PVANET
 
-    settings = {"image_size": 64, "width": 0.0625, "head_units": 16, "proposals": 12, "keep": 10}
+    settings = {
+        "image_size": 64,
+        "width_multiplier": 0.0625,
+        "depth_multiplier": 0.25,
+        "head_units": 16,
+        "proposals": 12,
+        "keep": 10,
+    }
     model = PVANET(["milk", "juice"], anchor_scales=[1, 2, 3], box_voting=True, **settings)
     strong_weights(model)
     folder = export.saved_model(model, tmp_path / "pvanet/1", warmup_images=())
@@ -130,7 +137,9 @@ def test_two_stages_in_one_graph(scenes, strong_weights, tmp_path):
 def test_yolo_letterboxes_inside_and_answers_in_pixels_of_the_request(scenes, tmp_path):
     from refinezoo.tasks.detection import YOLOv3
 
-    model = YOLOv3(["milk", "juice"], image_size=64, width=0.05, depth=0.1, keep=10)
+    model = YOLOv3(
+        ["milk", "juice"], image_size=64, width_multiplier=0.05, depth_multiplier=0.1, keep=10
+    )
     random = np.random.default_rng(1)
     for weight in model.network.trainable_weights:
         weight.assign(random.normal(0, 0.2, weight.shape).astype("float32"))
@@ -189,7 +198,11 @@ def segmenter():
     from refinezoo.tasks.segmentation import DeepLabV2
 
     model = DeepLabV2(
-        ["sky", "road", "car"], backbone="vgg16_aspp", width=0.0625, depth=0.1, rates=(1, 2)
+        ["sky", "road", "car"],
+        backbone="vgg16_aspp",
+        width_multiplier=0.0625,
+        depth_multiplier=0.1,
+        rates=(1, 2),
     )
     random = np.random.default_rng(1)
     for weight in model.network.trainable_weights:

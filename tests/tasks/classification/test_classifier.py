@@ -14,7 +14,7 @@ NAMES = ["dark", "grey", "bright"]
 @pytest.fixture(scope="module")
 def classifier(shades):
     keras.utils.set_random_seed(0)
-    model = Classifier(NAMES, image_size=8, width=0.2, learning_rate=0.01)
+    model = Classifier(NAMES, image_size=8, width_multiplier=0.2, learning_rate=0.01)
     model.compile()
     images, labels, _ = shades
     model.fit(np.tile(images, (80, 1, 1, 1)), np.tile(labels, 80), batch_size=24, verbose=0)
@@ -33,7 +33,9 @@ def test_a_classifier_learns_and_says_so(classifier, shades):
 
 
 def test_the_task_model_of_a_refiner_stands_alone(shades):
-    refiner = PixelDA(class_names=NAMES, image_size=8, width=4, blocks=1, tower_width=0.2)
+    refiner = PixelDA(
+        class_names=NAMES, image_size=8, width=4, blocks=1, tower_width_multiplier=0.2
+    )
     model = Classifier.from_pixelda(refiner)
     np.testing.assert_allclose(
         model.predict_probability(shades[0]),

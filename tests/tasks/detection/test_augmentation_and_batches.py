@@ -15,7 +15,7 @@ NONE = np.zeros(0, int)
 @pytest.fixture(scope="module")
 def detector():
     """One untrained detector for all tests here."""
-    return SSD300(["red", "blue"], image_size=64, width=0.05, batch_norm=True)
+    return SSD300(["red", "blue"], image_size=64, width_multiplier=0.05, batch_norm=True)
 
 
 def _picture(random, height=90, width=120):

@@ -9,7 +9,7 @@ from refinezoo.losses.detection import MultiboxLoss
 from refinezoo.tasks.detection import SSD300, DetectionBatches
 from refinezoo.tasks.detection.frozen import FeatureBatches, split_at
 
-TINY = {"image_size": 64, "width": 0.0625, "batch_norm": True, "top_k": 20, "keep": 10}
+TINY = {"image_size": 64, "width_multiplier": 0.0625, "batch_norm": True, "top_k": 20, "keep": 10}
 
 
 @pytest.fixture(scope="module")

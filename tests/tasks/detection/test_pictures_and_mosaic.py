@@ -90,7 +90,7 @@ def test_boxes_of_a_mosaic_lie_on_their_squares():
 
 
 def test_mosaics_are_off_by_default_and_repeat_by_seed(squares):
-    detector = SSD300(["red", "blue"], image_size=64, width=0.05)
+    detector = SSD300(["red", "blue"], image_size=64, width_multiplier=0.05)
     plain = DetectionBatches(squares, detector, 4, seed=3)
     settings = {"seed": 3, "steps": 6}
     batches = DetectionBatches(
@@ -108,7 +108,7 @@ def test_mosaics_are_off_by_default_and_repeat_by_seed(squares):
 
 @pytest.fixture(scope="module")
 def yolo():
-    return YOLOv3(["red", "blue"], image_size=64, width=0.05, depth=0.1)
+    return YOLOv3(["red", "blue"], image_size=64, width_multiplier=0.05, depth_multiplier=0.1)
 
 
 def test_letterboxing_detectors_train_on_letterboxed_pictures(squares, yolo):
@@ -175,6 +175,6 @@ def test_sizes_take_turns_and_repeat(squares, yolo):
 def test_wrong_sizes_are_refused(sizes, options, words, squares, yolo):
     with pytest.raises(RefinezooError, match=words):
         DetectionBatches(squares, yolo, 2, sizes=sizes, **options)
-    ssd = SSD300(["red", "blue"], image_size=32, width=0.05)
+    ssd = SSD300(["red", "blue"], image_size=32, width_multiplier=0.05)
     with pytest.raises(RefinezooError, match="takes several sizes, received a SSD300.*32 pixels"):
         DetectionBatches(squares, ssd, 2, sizes=[32, 64])

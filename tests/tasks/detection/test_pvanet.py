@@ -6,14 +6,14 @@ import pytest
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.networks import pvanet as networks
 from refinezoo.tasks.detection import PVANET, DetectionBatches
 from refinezoo.tasks.detection.frozen import FeatureBatches
 from refinezoo.training.jit import choose_jit
 
 TINY = {
     "image_size": 64,
-    "width": 0.125,
+    "width_multiplier": 0.125,
+    "depth_multiplier": 0.25,
     "head_units": 32,
     "anchor_scales": [1, 1.5, 2],
     "anchor_ratios": [1],
@@ -28,11 +28,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shallow():
-    """One block a stage instead of three or four: a quarter of the time to compile.
-
-    Weights are drawn by NumPy, because JAX compiles the drawing of each shape.
-    """
+def drawn():
+    """Weights drawn by NumPy, because JAX compiles the drawing of each shape."""
     random = np.random.default_rng(0)
 
     def draw(self, shape, dtype=None):
@@ -41,9 +38,6 @@ def shallow():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.initializers.VarianceScaling, "__call__", draw)
-        patch.setattr(networks, "_BLOCKS", 1)
-        plan = {name: (*row[:3], 1, row[4]) for name, row in networks._CRELU.items()}
-        patch.setattr(networks, "_CRELU", plan)
         yield
 
 

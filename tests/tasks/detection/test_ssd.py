@@ -11,7 +11,13 @@ from refinezoo.tasks.detection import SSD300, DetectionBatches
 
 
 def _tiny(**changes) -> SSD300:
-    options = {"image_size": 64, "width": 0.05, "batch_norm": True, "top_k": 50, "keep": 20}
+    options = {
+        "image_size": 64,
+        "width_multiplier": 0.05,
+        "batch_norm": True,
+        "top_k": 50,
+        "keep": 20,
+    }
     return SSD300(["red", "blue"], **{**options, **changes})
 
 
@@ -46,7 +52,7 @@ def test_golden_shapes_and_parameters_of_the_paper_network():
 
 @pytest.mark.parametrize("size", [32, 64, 96, 128, 200, 300])
 def test_anchors_and_predictions_agree_at_any_size(size):
-    detector = SSD300(["a"], image_size=size, width=0.02)
+    detector = SSD300(["a"], image_size=size, width_multiplier=0.02)
     assert detector.network.output.shape == (None, len(detector.anchors), 6)
 
 
@@ -165,7 +171,7 @@ def test_compile_defaults_to_the_paper():
 def test_bad_class_names_are_refused():
     for names in ([], ["a", "a"], "red"):
         with pytest.raises(RefinezooError, match="class_names"):
-            SSD300(names, image_size=64, width=0.05)
+            SSD300(names, image_size=64, width_multiplier=0.05)
 
 
 def test_detections_come_in_the_datasets_category_ids(squares, detector):

@@ -14,7 +14,13 @@ NO_CROWD = np.zeros(1, bool)
 
 
 def _tiny(**changes) -> YOLOv3:
-    options = {"image_size": 64, "width": 0.05, "depth": 0.1, "top_k": 50, "keep": 20}
+    options = {
+        "image_size": 64,
+        "width_multiplier": 0.05,
+        "depth_multiplier": 0.1,
+        "top_k": 50,
+        "keep": 20,
+    }
     return YOLOv3(["red", "blue"], **{**options, **changes})
 
 
@@ -61,7 +67,7 @@ def test_golden_shapes_and_parameters_of_the_paper_network():
 
 
 def test_the_trunk_has_52_convolutions_and_three_maps():
-    trunk = darknet53(width=0.02)
+    trunk = darknet53(width_multiplier=0.02)
     assert _convolutions(trunk) == 52
     found = trunk.compute_output_spec(keras.KerasTensor((1, 416, 416, 3)))
     assert [tuple(part.shape) for part in found] == [
@@ -69,12 +75,12 @@ def test_the_trunk_has_52_convolutions_and_three_maps():
         (1, 26, 26, 8),
         (1, 13, 13, 24),
     ]
-    names = [layer.name for layer in darknet53(width=0.02, depth=0.25).layers]
+    names = [layer.name for layer in darknet53(width_multiplier=0.02, depth_multiplier=0.25).layers]
     assert sum(name.endswith("squeeze") for name in names) == 1 + 1 + 2 + 2 + 1
 
 
 def test_a_strided_convolution_sees_zeros_above_and_on_the_left():
-    pad = darknet53(width=0.02, depth=0.1).get_layer("stage1_down_pad")
+    pad = darknet53(width_multiplier=0.02, depth_multiplier=0.1).get_layer("stage1_down_pad")
     padded = ops.convert_to_numpy(pad(np.ones((1, 2, 2, 1), "float32")))[0, ..., 0]
     np.testing.assert_array_equal(padded, [[0, 0, 0], [0, 1, 1], [0, 1, 1]])
 
@@ -230,7 +236,7 @@ def test_keras_file_round_trip_with_optimizer_and_loss(tmp_path):
 
 
 def test_starts_from_a_detector_of_other_classes(detector):
-    other = YOLOv3(["a", "b"], image_size=96, width=0.05, depth=0.1)
+    other = YOLOv3(["a", "b"], image_size=96, width_multiplier=0.05, depth_multiplier=0.1)
     trained = [layer for layer in other.network.layers if layer.weights]
     assert other.start_from(detector) == len(trained) - 3
     first, theirs = (d.network.get_layer("stem").get_weights()[0] for d in (other, detector))

@@ -35,7 +35,9 @@ def bars():
 @pytest.fixture(scope="module")
 def model(bars):
     keras.utils.set_random_seed(0)
-    model = ObstacleRange(image_size=SIZE, sectors=4, r_max=10.0, width=0.25, learning_rate=0.01)
+    model = ObstacleRange(
+        image_size=SIZE, sectors=4, r_max=10.0, width_multiplier=0.25, learning_rate=0.01
+    )
     model.compile()
     model.fit(*bars, batch_size=16, epochs=80, verbose=0)
     return model
@@ -54,7 +56,7 @@ def test_it_overfits_and_says_so(model, bars):
 
 
 def test_fit_takes_batches(bars):
-    model = ObstacleRange(image_size=SIZE, sectors=4, r_max=10.0, width=0.25)
+    model = ObstacleRange(image_size=SIZE, sectors=4, r_max=10.0, width_multiplier=0.25)
     model.compile()
     images, ranges = bars
     batches = ArrayBatches((images, ranges), batch_size=16, steps=1)
@@ -65,7 +67,7 @@ def test_fit_takes_batches(bars):
 def test_sectors_keep_their_place(bars):
     """What is drawn in one quarter of the picture moves the ranges of that quarter the most."""
     keras.utils.set_random_seed(1)
-    network = obstacle_range_network((32, 128), 8, width=0.25)
+    network = obstacle_range_network((32, 128), 8, width_multiplier=0.25)
     images = np.full((2, 32, 128, 3), 128.0, "float32")
     images[1, :, :32] = 0.0
     a, b = keras.ops.convert_to_numpy(network(images, training=False))

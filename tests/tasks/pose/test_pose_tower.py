@@ -16,7 +16,7 @@ NAMES = ["dark", "grey", "bright"]
 def pose_tower(shades):
     images, labels, q = shades
     keras.utils.set_random_seed(0)
-    model = PoseTower(NAMES, image_size=8, width=0.2, learning_rate=0.01)
+    model = PoseTower(NAMES, image_size=8, width_multiplier=0.2, learning_rate=0.01)
     model.compile()
     model.fit(images, {"label": labels, "quaternion": q}, batch_size=24, epochs=2, verbose=0)
     return model
@@ -45,7 +45,7 @@ def test_the_task_model_of_a_refiner_stands_alone():
         "width": 4,
         "blocks": 1,
         "tower": "doubling",
-        "tower_width": 0.2,
+        "tower_width_multiplier": 0.2,
         "tower_dropout": 0.1,
     }
     pose = PoseTower.from_pixelda(PixelDA(**settings, quaternion=True))

@@ -61,8 +61,8 @@ def test_a_real_network_overfits_one_picture():
     model = DeepLabV2(
         NAMES,
         backbone="vgg16_aspp",
-        width=0.0625,
-        depth=0.1,
+        width_multiplier=0.0625,
+        depth_multiplier=0.1,
         batch_norm=True,
         rates=(1, 2),
         scales=(1, 0.5),
