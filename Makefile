@@ -15,11 +15,13 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
 	tests/tasks tests/metrics tests/models tests/zoo)
 
-.PHONY: help venv demo serve-smoke docs test test-tensorflow test-jax lint format wheel lock clean
+.PHONY: help venv demo serve-smoke docs test test-tensorflow test-jax test-zoo lint format wheel \
+	lock clean
 
 help:
 	@echo "make demo    install, then run the demo: renders in, refined dataset and report out"
 	@echo "make test    install, then lint, type-check and test on TensorFlow and JAX"
+	@echo "make test-zoo   every entry of the zoo in every format against Keras (long)"
 	@echo "make docs    the guides, the reference and a card of each model as pages in runs/site"
 	@echo "make serve-smoke   Docker: a real TensorFlow Serving answers as the exported graphs do"
 	@echo "make lint | format | wheel | lock | clean"
@@ -52,6 +54,11 @@ test-tensorflow: $(STAMP)
 # XLA compiles each tiny network once and runs it once: its optimisations cost a third of the time.
 test-jax: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $(JAX_TESTS)
+
+# Every entry of the zoo in every format, of which `make test` takes two; entries share models, so
+# one process does it.
+test-zoo: $(STAMP)
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export/test_zoo_exports.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

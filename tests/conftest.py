@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -108,11 +109,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _weights_drawn_by_numpy():
-    """On JAX, which compiles the drawing of each shape: most of what building a model costs."""
-    if os.environ.get("KERAS_BACKEND") != "jax":
+def _cheap_building():
+    drawn = weights_drawn_by_numpy if os.environ.get("KERAS_BACKEND") == "jax" else nullcontext
+    with drawn():
         yield
-        return
+
+
+@contextmanager
+def weights_drawn_by_numpy():
+    """For JAX, which compiles the drawing of each shape: most of what building a model costs."""
     from keras.src.initializers import random_initializers
     from scipy.special import ndtr, ndtri
 

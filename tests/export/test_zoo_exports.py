@@ -1,8 +1,8 @@
 """`predict` of every entry of the zoo and of what it exports to is the same.
 
 Entries of one architecture share a model and its traced signatures: only the weights are new. Edge
-files are made of one of them. Not covered here: edge files of `HEAVY`, whose conversion takes
-minutes in all; tests/export/formats converts small models of their classes.
+files are made of one of them. All of it takes long: `make test` does `OFTEN` alone, `make test-zoo`
+the rest.
 """
 
 import json
@@ -24,7 +24,12 @@ pytestmark = pytest.mark.tensorflow
 
 KINDS = list(kinds())
 SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; of the others their own
-HEAVY = {"Classifier", "DeepLabV2", "DepthUNet", "PVANET", "SSD300", "T2Net", "YOLOv3"}
+OFTEN = {"cyclegan", "obstacle_range"}
+
+
+def marked(names):
+    """As parameters, of which those that `make test` leaves out are marked."""
+    return [pytest.param(name, marks=[pytest.mark.zoo] * (name not in OFTEN)) for name in names]
 
 
 def entries():
@@ -74,7 +79,7 @@ def image_for(name, model, photos):
     return np.pad(photos[2], [(0, 300), (0, 300), (0, 0)], mode="reflect")[:height, :width]
 
 
-@pytest.mark.parametrize("name", entries())
+@pytest.mark.parametrize("name", marked(entries()))
 def test_an_entry_predicts_the_same_as_a_saved_model(name, shared, photos, tmp_path):
     model = shared.take(name)
     info = model_info(model, name, 1)
@@ -86,17 +91,16 @@ def test_an_entry_predicts_the_same_as_a_saved_model(name, shared, photos, tmp_p
 
 
 def architectures():
-    """An entry of each architecture that is not heavy: others differ from it in weights alone."""
+    """An entry of each architecture: others differ from it in weights alone."""
     found = {}
     for name in entries():
         entry = zoo.find(name)
-        if entry.class_name not in HEAVY:
-            found.setdefault((entry.class_name, json.dumps(entry.config)), name)
+        found.setdefault((entry.class_name, json.dumps(entry.config)), name)
     return list(found.values())
 
 
 @pytest.mark.parametrize("format_name", [name for name, each in formats().items() if each.suffix])
-@pytest.mark.parametrize("name", architectures())
+@pytest.mark.parametrize("name", marked(architectures()))
 def test_an_entry_predicts_the_same_as_an_edge_file(
     name, format_name, needed, shared, photos, tmp_path
 ):

@@ -38,6 +38,7 @@ def test_a_preset_holds_all_that_is_trained(model):
     assert [w.path for w in model.trainable_weights if id(w) not in held] == []
 
 
+@pytest.mark.once
 def test_a_preset_keeps_config_and_weights(model, rng, tmp_path):
     for weight in model.preset_network.weights:
         if "float" in weight.dtype:

@@ -17,6 +17,7 @@ from refinezoo.models.presets import CONFIG_FILE, load_preset, save_to_preset
 from refinezoo.models.registry import build
 from refinezoo.models.weights import WEIGHTS_FILE
 
+pytestmark = pytest.mark.once
 KERNEL, BIAS = "layers/conv2d/vars/0", "layers/conv2d/vars/1"
 
 

@@ -7,6 +7,8 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.models import presets
 
+pytestmark = pytest.mark.once  # files; fine-tuning saves and loads on both
+
 
 def outputs(model):
     batch = np.linspace(-1, 1, 2 * 8 * 8 * 3, dtype="float32").reshape(2, 8, 8, 3)

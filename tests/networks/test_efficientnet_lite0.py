@@ -61,6 +61,7 @@ def test_the_classifier_has_the_published_parameters(classifier):
     assert classifier.network.count_params() - moving == 4_652_008
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_atrous_rates_compute_the_plain_features_at_more_places(output_stride, rng):
     plain = efficientnet_lite0()
@@ -86,6 +87,7 @@ def test_the_weights_equal_the_published_ones_on_real_photos(classifier):
     np.testing.assert_array_equal(probability.argmax(axis=1), logits.argmax(axis=1))
 
 
+@pytest.mark.once
 def test_features_at_any_size_are_those_inside_the_classifier(classifier, rng):
     images = rng.integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
     maps = classifier.features(images, taps=(8, 32))
@@ -98,6 +100,7 @@ def test_features_at_any_size_are_those_inside_the_classifier(classifier, rng):
     np.testing.assert_allclose(received[0], wanted, atol=1e-3)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_batch_norm_moves_only_if_asked(batch_norm, rng):
     network = efficientnet_lite0(taps=(2,), batch_norm=batch_norm)

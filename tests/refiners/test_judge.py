@@ -13,6 +13,8 @@ from refinezoo.refiners import judge as judges
 from refinezoo.refiners.judge import ProjectedJudge, area_shares
 
 TINY = {"image_size": 32, "width": 4, "blocks": 1, "pool_size": 2}
+# Tracing costs TensorFlow more than a few steps; JAX is slow without it.
+EAGER = keras.backend.backend() == "tensorflow"
 
 
 def batch(seed=0, fill=None):
@@ -95,6 +97,7 @@ def test_empty_and_full_masks_silence_one_region(judge, fill, rng):
     assert silent == 0.0 and heard > 0.5
 
 
+@pytest.mark.once
 def test_small_grey_pictures_of_one_colour_are_judged(judge):
     image = np.zeros((1, 9, 70, 1), "float32")
     views = judge.look([image, image], [image, 1.0 + image], step=0)
@@ -141,7 +144,7 @@ def trained(toy_backbone):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judges, "imagenet_backbone", toy_backbone)
-        model.compile()
+        model.compile(run_eagerly=EAGER)
     before = {
         "frozen": values(model.judge.features.variables),
         "heads": values(model.judge.trainable_variables),
@@ -167,6 +170,7 @@ def test_heads_and_generators_move_and_frozen_weights_stay(trained):
     assert model.players()["judge"].variables == model.judge.trainable_variables
 
 
+@pytest.mark.once  # test_alternating does it on both
 def test_a_saved_model_goes_on_exactly(trained, toy_backbone, tmp_path, monkeypatch):
     model, *_ = trained
     model.save(tmp_path / "model.keras")
@@ -200,6 +204,7 @@ def test_presets_hold_no_judge_and_loading_makes_none(trained, tmp_path, monkeyp
     assert np.abs(difference).max() <= 3
 
 
+@pytest.mark.once
 def test_evaluation_draws_nothing_and_moves_nothing(trained):
     model, *_ = trained
     before = values(model.judge.variables)
@@ -208,6 +213,7 @@ def test_evaluation_draws_nothing_and_moves_nothing(trained):
     assert logs[0] == pytest.approx(logs[1], rel=1e-5)
 
 
+@pytest.mark.once
 def test_gradients_reach_the_generator_through_frozen_features(toy_backbone):
     """Nothing but the judge teaches; heads that know too much do not move."""
     keras.utils.set_random_seed(0)
@@ -222,7 +228,7 @@ def test_gradients_reach_the_generator_through_frozen_features(toy_backbone):
     model.prepare_judge()
     (moving,), (still,) = model.judge.heads_of("real"), model.judge.heads_of("synthetic")
     still.balance = 100.0
-    model.compile(keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=EAGER)
     assert not hasattr(model, "discriminator_real")
     networks = (model.generator_s2r, moving.network, still.network)
     before = [values(network.trainable_variables) for network in networks]

@@ -44,6 +44,7 @@ def test_an_image_is_refined_alike_in_any_company(refiner, images):
     assert np.abs(together[1].astype(int) - alone).max() <= 1
 
 
+@pytest.mark.once
 def test_strength_blends(refiner, images):
     full = refiner.refine(images).astype(float)
     np.testing.assert_array_equal(refiner.refine(images, strength=0.0), images)
@@ -60,6 +61,7 @@ def test_the_inference_network_is_what_refines(refiner, images):
     assert np.abs(refiner.refine(images) - expected).max() <= 1.0
 
 
+@pytest.mark.once
 def test_preset_round_trip(refiner, images, tmp_path):
     import refinezoo
 

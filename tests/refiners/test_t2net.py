@@ -13,6 +13,7 @@ from refinezoo.refiners import t2net as method
 from refinezoo.tasks.depth.depth_unet import DepthUNet
 
 SIZE = 96
+EAGER = keras.backend.backend() == "tensorflow"  # tracing costs it more than a step
 
 
 def toy_translator(**settings):
@@ -68,12 +69,14 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize("term", ROUTES)
+@pytest.mark.parametrize(
+    "term",
+    [pytest.param(term, marks=[pytest.mark.once] * (term != "gan_feature")) for term in ROUTES],
+)
 def test_each_loss_reaches_the_networks_of_its_route(toy, term):
     model = toy()
     model.loss_weights = {name: float(name == term) for name in model.loss_weights}
-    eager = keras.backend.backend() == "tensorflow"  # tracing costs it more than a step
-    model.compile(optimizer=keras.optimizers.SGD(0.1), run_eagerly=eager)
+    model.compile(optimizer=keras.optimizers.SGD(0.1), run_eagerly=EAGER)
     names = ("translator", "depth_network", "discriminator_image", "discriminator_feature")
     before = {name: values(getattr(model, name)) for name in names}
     model.train_on_batch(batch())
@@ -222,6 +225,7 @@ def test_bad_batches_are_named(toy):
             toy(**wrong)
 
 
+@pytest.mark.once  # which compiles for a minute on JAX; the toys' steps run there
 def test_the_real_networks_train_and_say_depth():
     """Two steps of the full game on the real networks; then depth, refinement and the U-Net."""
     keras.utils.set_random_seed(0)
@@ -233,7 +237,7 @@ def test_the_real_networks_train_and_say_depth():
         discriminators_every=2,
         pool_size=2,
     )
-    model.compile()
+    model.compile(run_eagerly=EAGER)
     players = {name: player.variables for name, player in model.players().items()}
     before = {name: [np.asarray(v) for v in variables] for name, variables in players.items()}
     history = model.fit(batch(count=4), batch_size=2, epochs=1, verbose=0).history

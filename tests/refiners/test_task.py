@@ -101,7 +101,7 @@ def test_a_segmenter_with_ignored_pixels(rng):
     assert float(task.loss(pictures, np.full_like(ids, 255))) == 0.0
 
 
-@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("train", [pytest.param(False, marks=pytest.mark.once), True])
 def test_the_task_teaches_the_generator(train, rng):
     """Nothing else does here; the model itself moves only if it is trained along."""
     keras.utils.set_random_seed(0)

@@ -33,6 +33,7 @@ def tiny_zoo(tiny_class, tmp_path):
     return tmp_path / "zoo", model
 
 
+@pytest.mark.once
 def test_an_added_entry_loads_with_its_weights(tiny_zoo):
     root, model = tiny_zoo
     batch = np.ones((1, 8, 8, 3), "float32")
@@ -43,6 +44,7 @@ def test_an_added_entry_loads_with_its_weights(tiny_zoo):
     assert not np.allclose(np.asarray(untrained(batch)), expected, atol=2e-3)
 
 
+@pytest.mark.once
 def test_list_and_info(tiny_zoo):
     root, _ = tiny_zoo
     (row,) = zoo.list_models("ti*", kind="refiner", root=root)
@@ -56,6 +58,7 @@ def test_list_and_info(tiny_zoo):
     assert zoo.info("tiny", root=root)["recipe"]["command"] == "make tiny"
 
 
+@pytest.mark.once
 def test_better_weights_take_the_place_of_others_as_another_version(tiny_zoo, tiny_class, tmp_path):
     root, _ = tiny_zoo
     better = presets.save_to_preset(tiny_class(filters=4), tmp_path / "better")
@@ -65,6 +68,7 @@ def test_better_weights_take_the_place_of_others_as_another_version(tiny_zoo, ti
     assert zoo.load("tiny", root=root).arguments["filters"] == 4
 
 
+@pytest.mark.once
 def test_nothing_is_listed_that_cannot_be_loaded(tiny_zoo):
     root, _ = tiny_zoo
     (root / "weights" / "tiny.weights.h5").unlink()
@@ -73,6 +77,7 @@ def test_nothing_is_listed_that_cannot_be_loaded(tiny_zoo):
         zoo.load("tiny", root=root)
 
 
+@pytest.mark.once
 def test_tampered_weights_name_both_hashes(tiny_zoo):
     root, _ = tiny_zoo
     expected = zoo.info("tiny", root=root)["weights"]["sha256"]
@@ -83,6 +88,7 @@ def test_tampered_weights_name_both_hashes(tiny_zoo):
         zoo.load("tiny", root=root)
 
 
+@pytest.mark.once
 def test_unknown_names(tiny_zoo):
     root, _ = tiny_zoo
     for call in (zoo.load, zoo.info):
@@ -94,6 +100,7 @@ def test_unknown_names(tiny_zoo):
         zoo.load("tiny", weights="imagenet", root=root)
 
 
+@pytest.mark.once
 def test_a_preset_folder_loads_by_path(tiny_class, tmp_path):
     folder = presets.save_to_preset(tiny_class(filters=2), tmp_path / "mine")
     assert refinezoo.load(folder).filters == 2
@@ -103,6 +110,7 @@ def test_a_preset_folder_loads_by_path(tiny_class, tmp_path):
     assert told["weights"]["bytes"] == (folder / "model.weights.h5").stat().st_size
 
 
+@pytest.mark.once
 def test_a_wrong_entry_writes_nothing(tiny_class, tmp_path):
     folder = presets.save_to_preset(tiny_class(), tmp_path / "preset")
     with pytest.raises(RefinezooError, match="licence"):
@@ -110,6 +118,7 @@ def test_a_wrong_entry_writes_nothing(tiny_class, tmp_path):
     assert not (tmp_path / "z").exists()
 
 
+@pytest.mark.once
 def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "MAX_WEIGHTS_BYTES", 100)
     folder = presets.save_to_preset(tiny_class(), tmp_path / "preset")
@@ -120,10 +129,12 @@ def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
 NAMES = [row["name"] for row in zoo.list_models()]
 
 
+@pytest.mark.once
 def test_every_config_of_the_package_is_listed():
     assert NAMES == sorted(path.stem for path in catalogue._root(None).glob("*.yaml"))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 def test_every_entry_loads_and_keeps_its_word(name):
     model = refinezoo.load(name)
@@ -137,7 +148,13 @@ def test_every_entry_loads_and_keeps_its_word(name):
         assert entry["weights"]["dtype"] == "float16"
 
 
-@pytest.mark.parametrize("name", [row["name"] for row in zoo.list_models(kind="refiner")])
+REFINERS = [row["name"] for row in zoo.list_models(kind="refiner")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.once] * (name != "cyclegan")) for name in REFINERS],
+)
 def test_every_refiner_keeps_the_size_and_changes_the_picture(name, rng):
     renders = rng.integers(0, 255, (2, 45, 51, 3), dtype=np.uint8)
     refiner = refinezoo.load(name)

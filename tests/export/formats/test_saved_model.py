@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -205,26 +202,3 @@ def test_detector_finds_what_keras_finds(detector, detector_folder, photos):
         np.testing.assert_allclose(received[key], wanted[key], atol=tolerance)
         np.testing.assert_allclose(single[key][0], wanted[key][2], atol=tolerance)
     assert info["kind"] == "detector" and info["class_names"] == ["milk", "juice"]
-
-
-JAX_EXPORT = """
-import numpy as np, sys
-from refinezoo.refiners import Reinhard
-from refinezoo.export import saved_model, check_saved_model
-images = [np.random.default_rng(i).integers(0, 256, (33, 40 + i, 3), np.uint8) for i in range(1)]
-model = Reinhard(photos=3).adapt(images)
-folder = saved_model(model, sys.argv[1])
-report = check_saved_model(folder, model, images)
-print("error", report.max_abs_error)
-"""
-
-
-def test_jax_models_export_through_tensorflow(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", JAX_EXPORT, str(tmp_path / "reinhard/1")],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split()[-1]) <= 1

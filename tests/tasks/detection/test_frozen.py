@@ -68,6 +68,7 @@ def test_finer_maps_that_the_rest_looks_at_are_handed_over_too(rng):
     assert [w.path.split("/")[0] for w in upper.trainable_weights] == ["last", "last"]
 
 
+@pytest.mark.once  # PVANET's does on both
 def test_training_the_upper_part_trains_the_detector_above_the_cut(detector, squares):
     trunk, upper = split_at(detector.network, "conv4_3_relu")
     trunk.trainable = False

@@ -88,6 +88,7 @@ def decoded(detector, raw):
     return [ops.convert_to_numpy(part) for part in detector.decode(raw)]
 
 
+@pytest.mark.once
 def test_predict_equals_decoding_the_call(trained):
     detector, squares, _, _ = trained
     images = np.stack(squares.images[:3])

@@ -76,6 +76,7 @@ def test_fit_learns_to_find_coloured_squares(squares):
     assert detector.evaluate_coco(squares)["AP50"] > 0.5
 
 
+@pytest.mark.tensorflow  # JAX compiles all steps by XLA
 def test_one_step_under_xla_in_bfloat16(squares):
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
@@ -111,6 +112,7 @@ def test_predict_takes_any_size_and_answers_in_its_pixels(squares, detector):
     assert detector.predict([])["boxes"].shape == (0, 20, 4)
 
 
+@pytest.mark.once
 def test_predict_equals_decoding_the_call(detector):
     images = np.random.default_rng(1).integers(0, 255, (3, 32, 32, 3)).astype("uint8")
     raw = detector(images, training=False)
@@ -133,6 +135,7 @@ def test_grey_rgba_and_float_images_are_refused(image, detector):
         detector.predict([image])
 
 
+@pytest.mark.once
 def test_config_and_keras_file_round_trip(tmp_path):
     detector = _tiny(image_size=32, score_threshold=0.02, name="fridge")
     detector.compile(keras.optimizers.Adam(1e-3))

@@ -56,6 +56,7 @@ def trained(toy):
     return model, model.fit(images, masks, batch_size=4, epochs=40, verbose=0).history
 
 
+@pytest.mark.once
 def test_a_real_network_overfits_one_picture():
     keras.utils.set_random_seed(0)
     model = DeepLabV2(
