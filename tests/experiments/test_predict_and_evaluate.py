@@ -17,18 +17,20 @@ from refinezoo.models.registry import model_class
 NAMES = ["milk", "juice"]
 MAKE = {
     "refiner": lambda: refiners.FDA(photos=1).adapt([np.full((32, 32, 3), 90, np.uint8)]),
-    "classifier": lambda: model_class("Classifier")(class_names=NAMES, image_size=32, width=0.1),
+    "classifier": lambda: model_class("Classifier")(
+        class_names=NAMES, image_size=32, width_multiplier=0.1
+    ),
     "depth": lambda: model_class("DepthUNet")(width=4),
     "segmenter": lambda: model_class("DeepLabV2")(
         class_names=NAMES,
-        width=0.0625,
-        depth=0.1,
+        width_multiplier=0.0625,
+        depth_multiplier=0.1,
         rates=[1, 2],
         backbone="vgg16_aspp",
         image_size=(32, 48),
     ),
     "detector": lambda: model_class("SSD300")(
-        class_names=NAMES, image_size=64, width=0.0625, batch_norm=True, keep=10
+        class_names=NAMES, image_size=64, width_multiplier=0.0625, batch_norm=True, keep=10
     ),
 }
 

@@ -21,6 +21,7 @@ from refinezoo.experiments.compare.recipe import (
 from refinezoo.experiments.compare.schema import DigitsSection, RefinerSection, StreetSection, Study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
+from refinezoo.models.registry import model_class, model_names
 
 
 @dataclass(frozen=True)
@@ -379,10 +380,12 @@ def _adaptable(name: str, class_name: str) -> Any:
         if hasattr(kind, "adapt") and not hasattr(kind, "players")
     }
     if class_name not in known:
+        inside = [each for each in model_names() if hasattr(model_class(each), "with_task")]
         raise RefinezooError(
             f"refiners.{name}.adapt.class: expected a refiner that learns nothing "
-            f"({', '.join(known)}), received {class_name!r}. A refiner that is trained comes as a "
-            f"preset: run refinezoo train first.{did_you_mean(class_name, known)}"
+            f"({', '.join(known)}) or that has a task model inside ({', '.join(inside)}), received "
+            f"{class_name!r}. A refiner that is trained alone comes as a preset: run refinezoo "
+            f"train first.{did_you_mean(class_name, [*known, *inside])}"
         )
     return known[class_name]
 

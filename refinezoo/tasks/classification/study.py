@@ -1,17 +1,22 @@
-"""Classification of digits in a study: the share of right answers of a task tower."""
+"""Classification in a study: the share of right answers of a task tower."""
 
 from typing import Any
 
 import numpy as np
 
+from refinezoo.data.class_files import class_folders, read_class_folders
 from refinezoo.data.digits import CLASSES, load_digits
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.classification.kind import CLASSIFIER
+from refinezoo.tasks.study import folder_of
 
 
 class ClassificationStudy(ArrayTask):
-    """Digits by a `Classifier`, or by the tower inside a method that adapts, such as PixelDA."""
+    """Classes by a `Classifier`, or by the tower inside a method that adapts, such as PixelDA.
+
+    A set is `digits`, or a folder that holds a folder of pictures for each class.
+    """
 
     kind = CLASSIFIER
     metrics = ("accuracy",)
@@ -19,7 +24,7 @@ class ClassificationStudy(ArrayTask):
     targets = ("label",)
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
-        """As every task; nothing may be asked for that digits lack."""
+        """As every task; there is no augmentation, and towers start from nothing."""
         super().check(model, {})
         asked = [key for key in ("freeze", "augmentation") if training.get(key)]
         asked += ["init"] if model.get("init") else []
@@ -30,17 +35,16 @@ class ClassificationStudy(ArrayTask):
             )
 
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """With the ten digits as classes."""
-        names = [str(digit) for digit in range(CLASSES)]
+        """With the ten digits, or the test set's folders, as classes."""
+        test = spec["test"]
+        digits = [str(digit) for digit in range(CLASSES)]
+        names = digits if "digits" in test else list(class_folders(folder_of(test)))
         return {"class_names": names, **super().arguments(spec)}
 
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
-        """`image` and `label` of a split of digits."""
+        """`image` and `label` of a split of digits, or of class folders."""
         if "digits" not in part:
-            raise RefinezooError(
-                f"{part['name']}: expected digits for classification, received a COCO set. "
-                "Give digits: {file: ...} in the study file."
-            )
+            return read_class_folders(folder_of(part), model.class_names, model.image_size)
         settings = dict(part["digits"])
         photos = part["images"] if settings.pop("with_photos") else None
         split = settings.pop("split")

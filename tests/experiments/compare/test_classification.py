@@ -1,12 +1,14 @@
 """The study of digits: source-only, adapted and target-only towers, on toy digits."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import yaml
 
 import refinezoo
+from refinezoo.data import write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare import run_arm, study
 from refinezoo.experiments.compare.prepare import Preparation
@@ -146,8 +148,8 @@ def test_mistakes_are_named(world):
         ({"class": "PixelDA", "depth": 3}, "PixelDA does not take these"),
     ):
         changed = read(refiners={"refined": {"adapt": adapt}})
-        folder = training_of(tmp_path, changed, "refined").folder
         with pytest.raises(RefinezooError, match=words):
+            folder = training_of(tmp_path, changed, "refined").folder
             prepare(task, json.loads((folder / "spec.json").read_text()))
 
 
@@ -156,5 +158,31 @@ def test_coco_sets_are_refused(world, toy):
     toy.write_world(tmp_path)
     changed = read(synthetic={"coco": "synthetic"}, refiners={}, arms={"synthetic": ["synthetic"]})
     folder = training_of(tmp_path, changed, "synthetic").folder
-    with pytest.raises(RefinezooError, match="expected digits for classification"):
+    with pytest.raises(RefinezooError, match="expected the folder of a dataset"):
         run_arm.main(folder)
+
+
+def test_folders_of_classes_are_read(tmp_path):
+    shades = {"dark": 20, "light": 220}
+    for split, names in (("train", ["light", "dark"]), ("test", ["dark", "light"])):
+        for number, name in enumerate(names):
+            image = np.full((20, 30, 3), shades[name], np.uint8)
+            write_image(tmp_path / split / name / f"{number}.png", image)
+    train, test = (
+        {"name": split, "annotations": str(tmp_path / split), "images": str(tmp_path / split)}
+        for split in ("train", "test")
+    )
+    task = task_named("classification")
+    spec = {"test": test, "model": {"config": {"image_size": 16, "width_multiplier": 0.1}}}
+    arguments = task.arguments(spec)
+    assert arguments["class_names"] == ["dark", "light"]
+    tower = SimpleNamespace(**arguments)
+    data = task.read(train, tower)
+    assert data["image"].shape == (2, 16, 16, 3) and data["label"].tolist() == [0, 1]
+    assert [int(image.mean()) for image in data["image"]] == list(shades.values())
+    write_image(tmp_path / "train/lite/0.png", image)
+    with pytest.raises(RefinezooError, match="'lite'. Did you mean 'light'"):
+        task.read(train, tower)
+    alone = dict.fromkeys(("annotations", "images"), str(tmp_path / "test/dark"))
+    with pytest.raises(RefinezooError, match="received none. Name the folder above"):
+        task.arguments({**spec, "test": {**test, **alone}})

@@ -1,0 +1,59 @@
+"""Pictures in a folder for each class: `CLASS/NAME.png`."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from refinezoo.data.images import read_image
+from refinezoo.data.tree import read_tree
+from refinezoo.errors import RefinezooError, did_you_mean
+
+
+def class_folders(folder: str | os.PathLike) -> dict[str, list[Path]]:
+    """The pictures of each class, classes and pictures in the order of their names.
+
+    Raises:
+        RefinezooError: fewer than two folders directly below hold pictures.
+    """
+    tree, found = read_tree(folder), {}
+    for name in tree.pictures:
+        if name.count("/") == 1:
+            found.setdefault(name.split("/")[0], []).append(tree.root / name)
+    if len(found) < 2:
+        raise RefinezooError(
+            f"expected a folder of pictures for each class in {str(folder)!r}, as cat/0001.png and "
+            f"dog/0001.png, received {' and '.join(found) or 'none'}. Name the folder above them."
+        )
+    return {name: found[name] for name in sorted(found)}
+
+
+def read_class_folders(
+    folder: str | os.PathLike, class_names: Sequence[str], image_size: int
+) -> dict[str, np.ndarray]:
+    """Reads pictures and their classes into memory.
+
+    Args:
+        folder: holds a folder for each class.
+        class_names: what the labels count in.
+        image_size: side S to which pictures are resized, pixels.
+
+    Returns:
+        `image` uint8 [N, S, S, 3] and `label` int64 [N], class by class, in the order of the names.
+
+    Raises:
+        RefinezooError: no folders of classes, or one of another class.
+    """
+    side, images, labels = (image_size, image_size), [], []
+    for name, paths in class_folders(folder).items():
+        if name not in class_names:
+            raise RefinezooError(
+                f"{folder}: expected folders of the classes {', '.join(class_names)}, received "
+                f"{name!r}.{did_you_mean(name, class_names)}"
+            )
+        for path in paths:
+            images.append(cv2.resize(read_image(path), side, interpolation=cv2.INTER_AREA))
+            labels.append(list(class_names).index(name))
+    return {"image": np.stack(images), "label": np.asarray(labels, "int64")}
