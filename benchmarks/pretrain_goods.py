@@ -63,7 +63,7 @@ def main(name: str = "SSD300") -> None:
         "YOLOv3": {"depth_multiplier": 0.25, "anchors": find_anchors(dataset, SIZE)},
     }[name]
     detector = getattr(detection, name)(
-        dataset.class_names, image_size=SIZE, width=0.25, top_k=100, **settings
+        dataset.class_names, image_size=SIZE, width_multiplier=0.25, top_k=100, **settings
     )
     out = Path("runs/train") / f"{name.lower()}_goods"
     detector.compile(optimizer(TRAINING))

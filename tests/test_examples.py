@@ -110,7 +110,13 @@ def test_t2net(world, toy_depth_unet, monkeypatch):
 
 def test_hybrid_detector_and_camera(world, tmp_path):
     pytest.importorskip("ai_edge_litert")
-    settings = {"start": None, "size": 64, "epochs": 1, "width": 0.0625, "batch_norm": True}
+    settings = {
+        "start": None,
+        "size": 64,
+        "epochs": 1,
+        "width_multiplier": 0.0625,
+        "batch_norm": True,
+    }
     sets = world / "renders", world / "photos", world / "photos"
     file = example("hybrid_detector")(*sets, keep=10, force=True, work=tmp_path, **settings)
     hybrid = json.loads((tmp_path / "hybrid/annotations.json").read_text())

@@ -36,19 +36,22 @@ def train(
     config: Annotated[Path, typer.Argument(help="YAML; see docs/train_your_own.md.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
 ) -> None:
-    """Train a refiner on your renders and photos; run again to resume.
+    """Train a refiner on renders and photos, or a task's model on labels; run again to resume.
 
     Example: refinezoo train fridge.yaml steps=8000 arguments.width=32
     """
     from refinezoo.config import read_json
-    from refinezoo.experiments.train import read_config
+    from refinezoo.experiments.train import TrainingConfig, read_config
     from refinezoo.experiments.train import train as run
 
     checked = read_config(config, overrides or [])
     start()
     preset = run(checked)
-    words = f"preset: {preset}   (refinezoo refine SOURCE OUT --model {preset})"
-    answer({"preset": preset, **read_json(preset.parent / "summary.json")}, words)
+    use = f"predict {preset} PHOTOS --out OUT"
+    if isinstance(checked, TrainingConfig):
+        use = f"refine SOURCE OUT --model {preset}"
+    told = {"preset": preset, **read_json(preset.parent / "summary.json")}
+    answer(told, f"preset: {preset}   (refinezoo {use})")
 
 
 @verb(after_interrupt="Run the same command again to resume; finished trainings are kept.")

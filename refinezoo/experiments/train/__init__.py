@@ -2,5 +2,6 @@
 
 from refinezoo.experiments.train.config import TrainingConfig, read_config
 from refinezoo.experiments.train.run import train
+from refinezoo.experiments.train.task import TaskTraining
 
-__all__ = ["TrainingConfig", "read_config", "train"]
+__all__ = ["TaskTraining", "TrainingConfig", "read_config", "train"]

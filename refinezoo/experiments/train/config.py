@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from refinezoo.config import Strict, parse_yaml, read_yaml, validate
 from refinezoo.errors import RefinezooError
+from refinezoo.experiments.train.task import TaskTraining
 
 
 class TrainingConfig(Strict):
@@ -86,8 +87,8 @@ class TrainingConfig(Strict):
 
 def read_config(
     path: str | os.PathLike, overrides: list[str] | tuple[str, ...] = ()
-) -> TrainingConfig:
-    """The checked config of a YAML file.
+) -> TrainingConfig | TaskTraining:
+    """The checked config of a YAML file: with `model`, of a task's model, else of a refiner.
 
     Args:
         path: the YAML file.
@@ -101,7 +102,8 @@ def read_config(
         values = {}
     for override in overrides:
         _apply(values, override)
-    return validate(TrainingConfig, values, str(Path(path)))
+    of_task = isinstance(values, dict) and "model" in values
+    return validate(TaskTraining if of_task else TrainingConfig, values, str(Path(path)))
 
 
 def _apply(values: Any, override: str) -> None:

@@ -1,32 +1,31 @@
 """`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
 
-import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
 
-from refinezoo.config import read_yaml, yaml_text
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.train.config import TrainingConfig
-from refinezoo.files import atomic_path, locked_folder, no_link, write_json
+from refinezoo.experiments.train.run_folder import busy, claim, summary, trim_log
+from refinezoo.experiments.train.task import TaskTraining, train_task
+from refinezoo.files import locked_folder, no_link, write_json
 from refinezoo.models.limits import check_sizes, within_limits
 from refinezoo.models.registry import model_class
 
 GUARDED = 8  # renders that the guards watch
-FREE = ("out", "samples", "guards", "tensorboard")  # may differ when a run is resumed
 
 
-def train(config: TrainingConfig, *, progress: bool = True) -> Path:
-    """Trains the refiner that `config` names, or the loaded one of its `init`.
+def train(config: TrainingConfig | TaskTraining, *, progress: bool = True) -> Path:
+    """Trains the refiner that `config` names, or the loaded one of its `init`; or a task's model.
 
     Run again after an interruption, it goes on; so does a finished run that is given more `steps`.
 
     The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
     `samples/` (grids of renders above their refinement), `tensorboard/` (both, on TensorFlow),
     `backup/` (the last checkpoint), `preset/` (what `refinezoo.load` reads)
-    and `summary.json` (minutes, hardware). Guards end it where a GAN has failed.
+    and `summary.json` (minutes, hardware). Guards end it where a GAN has failed. That of a task's
+    model: see `train_task`.
 
     Args:
         config: see `refinezoo.experiments.train.config`.
@@ -39,11 +38,12 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
         RefinezooError: bad data or config, a loss that is no number, or a folder that holds
             another run.
     """
+    if isinstance(config, TaskTraining):
+        return train_task(config)
     out = Path(config.out)
     preset = out / "preset"
-    busy = f"another training is running in {out}. Wait for it, or give another out=."
-    with locked_folder(out, busy):
-        _claim(config, out)
+    with locked_folder(out, busy(out)):
+        claim(config, out)
         if not ((out / "summary.json").is_file() and preset.is_dir()):
             from refinezoo.training.precision import training_precision
 
@@ -54,7 +54,7 @@ def train(config: TrainingConfig, *, progress: bool = True) -> Path:
                 if hasattr(refiner, "players"):
                     _fit(refiner, config, out, progress)
                 refiner.save_to_preset(preset)
-            write_json(out / "summary.json", _summary(started))
+            write_json(out / "summary.json", summary(started))
     return preset
 
 
@@ -96,7 +96,10 @@ def _build(config: TrainingConfig) -> Any:
         )
     cls: Any = model_class(name)
     if not hasattr(cls, "refine"):
-        raise RefinezooError(f"expected a refiner, received {name}: it refines nothing.")
+        raise RefinezooError(
+            f"expected a refiner, received {name}: it refines nothing. To train it on labels say "
+            f"model: {{class: {name}}} in place of refiner (docs/train_your_own.md)."
+        )
     keras.utils.set_random_seed(config.seed)
     check_sizes(config.arguments, "arguments")
     arguments = dict(config.arguments)
@@ -165,7 +168,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
     )
     stop = StopOnNaN()
-    _trim_log(out / "log.csv", done)
+    trim_log(out / "log.csv", done)
     callbacks = [place, stop, log]
     on_board = keras.backend.backend() == "tensorflow"
     if config.tensorboard is not None:
@@ -238,18 +241,6 @@ def _guards(renders: list[Any]) -> list[Any]:
     return [StopOnCollapse(renders), StopOnColourFlip(renders), StopOnIdleDiscriminator()]
 
 
-def _trim_log(path: Path, epochs: int) -> None:
-    """Drops what a killed run logged after its last checkpoint: those epochs run again."""
-    if not path.is_file():
-        return
-    text = path.read_bytes().decode()  # with the line ends that Keras wrote
-    head, *rows = text.splitlines(keepends=True) or [""]
-    whole = [row for row in rows if row.endswith("\n") and row.split(",")[0].isdigit()]
-    kept = [row for row in whole if int(row.split(",")[0]) < epochs]
-    with atomic_path(path) as temporary:
-        temporary.write_bytes((head + "".join(kept)).encode() if kept else b"")
-
-
 def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
     from refinezoo import data
 
@@ -278,72 +269,3 @@ def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
         resize_masks=config.resize_masks,
         **settings,
     )
-
-
-def _claim(config: TrainingConfig, out: Path) -> None:
-    """Writes the resolved config; a run that the folder holds must be of the same one.
-
-    What does not change the weights may differ, and more steps extend the run. A call that failed
-    before it trained, say for a mistake in the config, left no run.
-    """
-    values = config.model_dump()
-    path = out / "config.yaml"
-    if path.is_file() and _holds_a_run(out):
-        before = read_yaml(path)
-        before = before if isinstance(before, dict) else {}
-        defaults = {name: field.default for name, field in TrainingConfig.model_fields.items()}
-        before = {**defaults, **before}  # a run of an older version lacks newer keys
-        keys = {*values, *before} - {*FREE}
-        changed = sorted(key for key in keys if values.get(key) != before.get(key))
-        if changed == ["steps"] and None not in (before["steps"], config.steps):
-            _extend(before["steps"], values["steps"], out)
-        elif changed:
-            raise RefinezooError(
-                f"{out} holds a run with another config (differs in {', '.join(changed)}). "
-                "Give another out=, or the config of that run to resume it; only steps may be "
-                f"raised, and {', '.join(FREE[1:])} may change."
-            )
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml_text(values), encoding="utf-8")
-
-
-def _extend(before: int, steps: int, out: Path) -> None:
-    """Opens a run of `before` steps for more of them."""
-    if not (out / "summary.json").is_file():
-        return
-    if steps < before:
-        raise RefinezooError(
-            f"{out} holds a run of {before} steps, received steps={steps}. Raise steps, or "
-            "give another out=."
-        )
-    if not Checkpoint(out / "backup").kept():
-        raise RefinezooError(
-            f"{out} holds a finished run without a checkpoint to go on from. Start another run "
-            f"from its weights: init={out / 'preset'} out=FOLDER."
-        )
-    (out / "summary.json").unlink()
-
-
-def _holds_a_run(out: Path) -> bool:
-    log = out / "log.csv"  # made empty when training starts
-    return (
-        bool(Checkpoint(out / "backup").kept())
-        or (out / "preset").is_dir()
-        or (out / "summary.json").is_file()
-        or (log.is_file() and log.stat().st_size > 0)
-    )
-
-
-def _summary(started: float) -> dict[str, Any]:
-    import keras
-
-    import refinezoo
-
-    return {
-        "minutes_of_the_last_call": round((time.monotonic() - started) / 60, 2),
-        "hardware": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
-        "refinezoo": refinezoo.__version__,
-    }
