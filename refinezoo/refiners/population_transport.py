@@ -10,16 +10,15 @@ statistics of one photo; that the renders keep their differences is ours.
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import numpy as np
 
 from refinezoo.layers.colour import ColourTransport
 from refinezoo.models.registry import register
-from refinezoo.refiners.refiner import Refiner, no_seed, unpack
+from refinezoo.refiners.refiner import ColourTransfer
 
 
 @register
-class PopulationTransport(Refiner):
+class PopulationTransport(ColourTransfer):
     """Moves the renders' colour statistics, as a population, onto those of real photos.
 
     The goods of each render keep more of their own colours than under `Reinhard`.
@@ -27,12 +26,7 @@ class PopulationTransport(Refiner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.colour = ColourTransport(name="colour")
-        images = keras.Input((None, None, 3), name="images")
-        self.inference_network = keras.Model(
-            images, self.colour(images, no_seed(images)), name="population_transport"
-        )
-        self.built = True
+        self.refine_by(ColourTransport(name="colour"), "population_transport")
 
     def adapt(
         self,
@@ -52,8 +46,3 @@ class PopulationTransport(Refiner):
         """
         self.colour.adapt(real_images, renders, seed)
         return self
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Float `[B, H, W, 3]` in [-1, 1] to the same."""
-        images, seed = unpack(inputs)
-        return self.colour(images, seed)

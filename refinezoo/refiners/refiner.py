@@ -37,6 +37,21 @@ class Refiner(Refines, Model):
         return np.clip(np.rint(refined), 0, 255).astype(np.uint8)
 
 
+class ColourTransfer(Refiner):
+    """Base class of the refiners that are one layer of colours, and learn nothing."""
+
+    def refine_by(self, colour, name):
+        """Makes the network of a layer: images `[B, H, W, 3]` in [-1, 1], seeds `[B]` to images."""
+        self.colour = colour
+        images = keras.Input((None, None, 3), name="images")
+        self.inference_network = keras.Model(images, colour(images, no_seed(images)), name=name)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        """Float `[B, H, W, 3]` in [-1, 1] to the same."""
+        return self.colour(*unpack(inputs))
+
+
 def unpack(inputs):
     """Images and seeds of what `call` receives: images alone, or `{"images", "seed"}`."""
     if isinstance(inputs, dict):

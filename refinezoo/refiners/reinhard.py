@@ -1,16 +1,14 @@
 """Colour transfer (Reinhard et al. 2001): the baseline that learns nothing."""
 
-import keras
-
 from refinezoo.errors import RefinezooError
 from refinezoo.layers.colour import ColourMatch
 from refinezoo.models.registry import register
-from refinezoo.refiners.refiner import Refiner, no_seed, unpack
+from refinezoo.refiners.refiner import ColourTransfer
 from refinezoo.renames import old_name_used
 
 
 @register
-class Reinhard(Refiner):
+class Reinhard(ColourTransfer):
     """Gives each render the colour statistics of a random real photo.
 
     Per channel of L*a*b*: (x - mean) * deviation_real / deviation + mean_real.
@@ -36,12 +34,7 @@ class Reinhard(Refiner):
 
     def __init__(self, *, photos=256, colour=None, **kwargs):
         super().__init__(**kwargs)
-        self.colour = ColourMatch(photos, name="colour")
-        images = keras.Input((None, None, 3), name="images")
-        self.inference_network = keras.Model(
-            images, self.colour(images, no_seed(images)), name="reinhard"
-        )
-        self.built = True
+        self.refine_by(ColourMatch(photos, name="colour"), "reinhard")
 
     def adapt(self, real_images, seed=0, renders=None):
         """Takes the statistics of real photos.
@@ -53,8 +46,3 @@ class Reinhard(Refiner):
         """
         self.colour.adapt(real_images, seed=seed)
         return self
-
-    def call(self, inputs, training=False):
-        """Float `[B, H, W, 3]` in [-1, 1] to the same."""
-        images, seed = unpack(inputs)
-        return self.colour(images, seed)
