@@ -18,7 +18,8 @@ def class_folders(folder: str | os.PathLike) -> dict[str, list[Path]]:
     Raises:
         RefinezooError: fewer than two folders directly below hold pictures.
     """
-    tree, found = read_tree(folder), {}
+    tree = read_tree(folder)
+    found: dict[str, list[Path]] = {}
     for name in tree.pictures:
         if name.count("/") == 1:
             found.setdefault(name.split("/")[0], []).append(tree.root / name)

@@ -222,6 +222,7 @@ def test_refining_with_depth(trained):
     np.testing.assert_allclose(np.linalg.norm(found["quaternion"], axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.once
 def test_a_preset_holds_the_task_model_too(rng, tmp_path):
     import refinezoo
 
@@ -242,7 +243,7 @@ def test_a_preset_holds_the_task_model_too(rng, tmp_path):
         loaded.predict_labels(images[:, :4])
 
 
-@pytest.mark.parametrize("generator", ["identity", "dcgan"])
+@pytest.mark.parametrize("generator", ["identity", pytest.param("dcgan", marks=pytest.mark.once)])
 def test_baselines_leave_out_what_they_cannot_have(generator):
     model = tiny(generator=generator, lambda_similarity=1.0, similarity="mse")
     model.compile(run_eagerly=EAGER)

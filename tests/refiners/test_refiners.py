@@ -156,6 +156,7 @@ def test_foreground_loss_can_watch_the_translated_image():
             CycleGANForegroundBackground(**TINY, **wrong)
 
 
+@pytest.mark.once
 def test_running_mean_refines(rng):
     model = CycleGAN(**TINY, ema_decay=0.5, residual=True)
     model.compile(run_eagerly=EAGER)
@@ -179,6 +180,7 @@ def test_padding_mirrors_up_to_the_stride():
     np.testing.assert_array_equal(padded[:, 5, :6], image[:, 4])
 
 
+@pytest.mark.once
 def test_predict_equals_the_training_time_call(rng):
     model = CycleGANForegroundBackground(**TINY, colour="match", colour_photos=2)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")

@@ -131,7 +131,9 @@ def test_refiner_then_discriminator_are_pretrained_alone_then_both_play():
     assert [moved(model, seed) for seed in range(4)] == [{"R"}, {"R"}, {"D"}, {"R", "D"}]
 
 
-@pytest.mark.parametrize(("refiner_moves", "discriminator_moves"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(
+    ("refiner_moves", "discriminator_moves"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.once)]
+)
 def test_moves_per_step_follow_k_g_and_k_d(refiner_moves, discriminator_moves):
     model = tiny(refiner_moves=refiner_moves, discriminator_moves=discriminator_moves)
     model.train_on_batch(batch())
@@ -140,6 +142,7 @@ def test_moves_per_step_follow_k_g_and_k_d(refiner_moves, discriminator_moves):
     assert counts == {"refiner": 2 * refiner_moves, "discriminator": 2 * discriminator_moves}
 
 
+@pytest.mark.once
 def test_fit_logs_every_loss_and_fills_the_history():
     model = tiny(run_eagerly=False, pool_size=6, pretrain_refiner=1, pretrain_discriminator=1)
     data = batch(count=12)
@@ -162,6 +165,7 @@ class _Batches(keras.utils.PyDataset):
         return {name: {"image": part["image"][half]} for name, part in self.data.items()}
 
 
+@pytest.mark.once
 def test_grey_refines_grey_and_returns_rgb():
     model = tiny(channels=1)
     model.train_on_batch(batch())
@@ -174,6 +178,7 @@ def test_grey_refines_grey_and_returns_rgb():
     assert model.refiner.input_shape[-1] == 1
 
 
+@pytest.mark.once
 def test_self_regularisation_alone_teaches_the_refiner_to_copy():
     model = tiny(width=8, pretrain_refiner=10_000, learning_rate=0.01, refiner_moves=1)
     image = np.linspace(0, 255, 16, dtype="uint8")[None, :, None, None]
@@ -186,6 +191,7 @@ def test_self_regularisation_alone_teaches_the_refiner_to_copy():
     assert np.abs(model.refine(image).astype(int) - image).mean() < first / 2
 
 
+@pytest.mark.once
 def test_preset_and_config_round_trip(tmp_path):
     model = tiny(channels=1, psi="channel_mean")
     images = batch()["synthetic"]["image"]

@@ -155,6 +155,7 @@ def test_evaluate_moves_nothing(toy):
             np.testing.assert_array_equal(a, np.asarray(v))
 
 
+@pytest.mark.once
 def test_a_preset_holds_translator_and_depth(toy, tmp_path, rng):
     model = toy(max_depth=5.0)
     model.translator.layers[1].bias.assign([0.1, -0.2, 0.3])
@@ -257,6 +258,7 @@ def test_the_real_networks_train_and_say_depth():
     assert all(np.array_equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.once
 def test_a_projected_judge_takes_the_place_of_d(toy, toy_backbone):
     model = toy(
         discriminator="projected",

@@ -87,6 +87,7 @@ def test_a_detector_sees_refined_renders_at_its_size(rng):
     assert np.isfinite(float(task.loss(pictures[:, :32, :32], targets)))
 
 
+@pytest.mark.once
 def test_a_segmenter_with_ignored_pixels(rng):
     model = DeepLabV2(
         ["a", "b"], backbone="vgg16_largefov", width_multiplier=0.05, scales=(1,), rates=(2,)

@@ -116,6 +116,7 @@ def test_keras_file_continues_exactly(shallow, tmp_path):
     assert first == pytest.approx(second, abs=1e-6)
 
 
+@pytest.mark.once
 def test_resumed_training_ends_where_uninterrupted_training_does(shallow, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

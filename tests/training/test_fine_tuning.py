@@ -155,6 +155,7 @@ def test_what_refines_is_where_the_generator_starts(tmp_path, caplog):
     assert len(caplog.messages) == 1 and int(again.optimizer.iterations) == 1
 
 
+@pytest.mark.once
 def test_loading_leaves_the_training_files_alone(tmp_path):
     folder = tiny_cyclegan().save_to_preset(tmp_path / "preset")
     recorded = json.loads((folder / "config.json").read_text())["training"]["networks"]
@@ -177,6 +178,7 @@ def test_loading_leaves_the_training_files_alone(tmp_path):
         refinezoo.load(folder).compile()
 
 
+@pytest.mark.once
 def test_training_weights_that_do_not_fit_are_refused(tmp_path):
     folder = tiny_cyclegan().save_to_preset(tmp_path / "preset")
     config = json.loads((folder / "config.json").read_text())
@@ -187,6 +189,7 @@ def test_training_weights_that_do_not_fit_are_refused(tmp_path):
         refinezoo.load(folder).compile()
 
 
+@pytest.mark.once
 def test_a_loaded_preset_saved_again_still_trains_on(tmp_path):
     model = tiny_cyclegan()
     model.save_to_preset(tmp_path / "first", half=False)
@@ -199,6 +202,7 @@ def test_a_loaded_preset_saved_again_still_trains_on(tmp_path):
             assert far(network_weights(network), network_weights(getattr(other, name))) == 0
 
 
+@pytest.mark.once
 def test_other_arguments_keep_what_fits(tmp_path, caplog):
     folder = tiny_cyclegan().save_to_preset(tmp_path / "preset", half=False)
     arguments = {"learning_rate": 1e-5, "discriminator_width": 6}

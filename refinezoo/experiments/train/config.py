@@ -102,8 +102,9 @@ def read_config(
         values = {}
     for override in overrides:
         _apply(values, override)
-    of_task = isinstance(values, dict) and "model" in values
-    return validate(TaskTraining if of_task else TrainingConfig, values, str(Path(path)))
+    if isinstance(values, dict) and "model" in values:
+        return validate(TaskTraining, values, str(Path(path)))
+    return validate(TrainingConfig, values, str(Path(path)))
 
 
 def _apply(values: Any, override: str) -> None:

@@ -53,7 +53,7 @@ def train_task(config: TaskTraining) -> Path:
     out = Path(config.out)
     preset = out / "preset"
     task = task_named(config.model.task, config.settings)
-    spec = {
+    spec: dict[str, Any] = {
         "model": config.model.model_dump(by_alias=True),
         "training": config.training.model_dump(),
         "sets": [{**_located(config.data, "data"), "share": 1.0}],

@@ -90,6 +90,7 @@ def test_labels_of_anchors_follow_faster_rcnn(rng):
     assert (other != few).any()
 
 
+@pytest.mark.once
 def test_a_picture_without_objects_gives_negatives_only(rng):
     anchors = region_anchors(64, scales=(1, 2))
     chance = rng.random((1, len(anchors))).astype("float32")

@@ -204,6 +204,7 @@ def test_find_anchors_finds_the_shapes_of_a_dataset(squares):
     assert shape_iou(np.array([[2.0, 4.0]]), np.array([[4.0, 2.0]])) == pytest.approx(4 / 12)
 
 
+@pytest.mark.once
 def test_overfits_one_picture_in_several_sizes(squares):
     keras.utils.set_random_seed(1)
     squares.records = squares.records[:1]
@@ -223,6 +224,7 @@ def test_overfits_one_picture_in_several_sizes(squares):
     assert pairwise_iou(found["boxes"][0, :1], truth)[0, 0] > 0.3
 
 
+@pytest.mark.once
 def test_keras_file_round_trip_with_optimizer_and_loss(tmp_path):
     detector = _tiny(image_size=32, ignore_threshold=0.4, anchors=[(5, 6), (9, 9), (20, 22)])
     detector.compile()

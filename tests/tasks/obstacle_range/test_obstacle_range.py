@@ -55,6 +55,7 @@ def test_it_overfits_and_says_so(model, bars):
     assert logs["mean_abs_error_m"] == pytest.approx(scores["mean_abs_error_m"], abs=0.02)
 
 
+@pytest.mark.once
 def test_fit_takes_batches(bars):
     model = ObstacleRange(image_size=SIZE, sectors=4, r_max=10.0, width_multiplier=0.25)
     model.compile()

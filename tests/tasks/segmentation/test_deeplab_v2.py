@@ -82,6 +82,7 @@ def test_fit_learns_and_the_ids_are_found_again(trained):
     assert metrics["mean_iou"] > 0.7 and metrics["pixels"] == (masks != 255).sum()
 
 
+@pytest.mark.once
 def test_the_loss_is_the_sum_over_scales_and_the_fused_map(trained):
     """By hand: each scale through the network, their maximum at the size of the first."""
     model, _ = trained
@@ -102,6 +103,7 @@ def test_the_loss_is_the_sum_over_scales_and_the_fused_map(trained):
     assert model.evaluate(images, masks, batch_size=4, verbose=0) == pytest.approx(expected, 1e-3)
 
 
+@pytest.mark.once
 def test_class_ids_are_those_of_the_fused_map_at_the_size_of_the_image(trained):
     model, _ = trained
     images, _ = scenes(3, 41, 53)
@@ -115,6 +117,7 @@ def test_class_ids_are_those_of_the_fused_map_at_the_size_of_the_image(trained):
     assert model.segment(images[:1, :1, :1]).shape == (1, 1, 1)
 
 
+@pytest.mark.once
 def test_metrics_of_images_of_different_sizes(trained):
     model, _ = trained
     pairs = [scenes(1), scenes(1, 40, 50)]
@@ -160,6 +163,7 @@ def test_the_default_optimizer_is_the_papers(toy):
         np.testing.assert_array_equal(a, np.asarray(b.value))
 
 
+@pytest.mark.once
 def test_saving_and_loading(trained, tmp_path):
     model, _ = trained
     images, _ = scenes()
