@@ -55,10 +55,10 @@ test-tensorflow: $(STAMP)
 test-jax: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $(JAX_TESTS)
 
-# Every entry of the zoo in every format, of which `make test` takes two; entries share models, so
-# one process does it.
+# Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
+# exports; entries share models, so one process does it.
 test-zoo: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export/test_zoo_exports.py
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

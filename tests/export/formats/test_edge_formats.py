@@ -47,7 +47,9 @@ def test_litert_equals_keras_without_flex(needed, name, models, frames, tmp_path
 
 @pytest.mark.parametrize("format_name", [name for name in EDGE if name != "litert"])
 @pytest.mark.parametrize(
-    "name", ["CycleGANForegroundBackground", "DeepLabV2", "FDA", "PVANET", "SSD300", "YOLOv3"]
+    "name",
+    ["CycleGANForegroundBackground", "DeepLabV2", "FDA", "SSD300"]
+    + [pytest.param(name, marks=pytest.mark.zoo) for name in ("PVANET", "YOLOv3")],
 )
 def test_other_edge_formats_equal_keras(needed, format_name, name, models, frames, tmp_path):
     needed(format_name)

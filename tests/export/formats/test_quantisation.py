@@ -156,7 +156,7 @@ def test_int8_detectors_suppress_without_a_loop(needed, models, frames, monkeypa
     assert_close(models("SSD300"), path, frames)
 
 
-@pytest.mark.parametrize("name", ["SSD300", "YOLOv3"])
+@pytest.mark.parametrize("name", ["SSD300", pytest.param("YOLOv3", marks=pytest.mark.zoo)])
 def test_int8_detectors_in_openvino(name, needed, models, frames, monkeypatch, tmp_path):
     needed("openvino")
     evaluation = labelled(monkeypatch)
