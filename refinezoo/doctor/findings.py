@@ -1,193 +1,13 @@
-"""Looks at a folder of renders and one of real photos for what spoils training, before it starts.
+"""What the doctor makes of what it saw: each finding with its level and advice."""
 
-Thresholds are rules of thumb from the reports of users of such models: each finding says what was
-measured, so that one who knows better can tell.
-"""
-
-import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from refinezoo.data.check import check_dataset
-from refinezoo.data.formats import Layout, recognise
-from refinezoo.data.images import Picture, read_picture
-from refinezoo.errors import RefinezooError
-from refinezoo.files import sha256
-
-HUE_BINS = 12
-THUMBNAIL = 128  # pixels of the longer side, on which colours and detail are compared
-
-
-@dataclass
-class Domain:
-    """What was seen in one folder."""
-
-    name: str
-    folder: Path
-    files: list[Path]
-    layout: Layout
-    unreadable: list[str] = field(default_factory=list)
-    kinds: dict[str, list[str]] = field(default_factory=dict)
-    sizes: list[tuple[int, int]] = field(default_factory=list)  # width, height
-    hashes: dict[str, list[str]] = field(default_factory=dict)
-    looks: list[dict[str, Any]] = field(default_factory=list)
-    transparent: list[str] = field(default_factory=list)  # more than half of their pixels
-
-    def mean(self, key: str) -> float:
-        """The mean over the pictures of one measurement of `_look`."""
-        return float(np.mean([look[key] for look in self.looks]))
-
-    def summary(self) -> dict[str, Any]:
-        """Counts and means, JSON-able."""
-        summary: dict[str, Any] = {
-            "folder": str(self.folder),
-            "images": len(self.files),
-            "readable": len(self.sizes),
-            "kinds": {kind: len(names) for kind, names in sorted(self.kinds.items())},
-        }
-        if self.sizes:
-            widths, heights = zip(*self.sizes, strict=True)
-            summary["width"] = [min(widths), int(np.median(widths)), max(widths)]
-            summary["height"] = [min(heights), int(np.median(heights)), max(heights)]
-            summary["aspect"] = round(float(np.median(np.divide(widths, heights))), 3)
-        for key in ("brightness", "contrast", "saturation", "detail"):
-            if self.looks:
-                summary[key] = round(self.mean(key), 2)
-        return summary
-
-
-def diagnose(
-    synthetic: str | os.PathLike, real: str | os.PathLike, *, look_at: int = 400
-) -> dict[str, Any]:
-    """Compares two folders of images.
-
-    Args:
-        synthetic: folder of renders, or of a dataset in any layout; its labels are checked too.
-        real: folder of real photos.
-        look_at: images whose colours are measured, evenly picked; all are opened and hashed.
-
-    Returns:
-        `{"ok": bool, "synthetic": {...}, "real": {...}, "findings": [{"level", "code", "domain",
-        "message", "advice", "files"}]}`. `ok` is False when training would fail or make no sense
-        (a finding of level "error"); width and height are [smallest, median, largest] in pixels,
-        brightness, contrast and saturation 0..255, detail in levels per pixel.
-
-    Raises:
-        RefinezooError: a folder is missing or holds no images.
-    """
-    domains = [
-        _examine("synthetic", Path(synthetic), look_at),
-        _examine("real", Path(real), look_at),
-    ]
-    findings = [finding for domain in domains for finding in _alone(domain) + _labels(domain)]
-    findings += _together(*domains)
-    order = ("error", "warning", "note")
-    findings.sort(key=lambda finding: order.index(finding["level"]))
-    return {
-        "ok": not any(finding["level"] == "error" for finding in findings),
-        **{domain.name: domain.summary() for domain in domains},
-        "findings": findings,
-    }
-
-
-def as_text(report: dict[str, Any]) -> str:
-    """The report for a terminal."""
-    lines = []
-    for name in ("synthetic", "real"):
-        part = report[name]
-        lines.append(f"{name}: {part['readable']} of {part['images']} images readable")
-        for key in ("width", "height"):
-            if key in part:
-                low, median, high = part[key]
-                lines.append(f"  {key:<11}{low} to {high} px, median {median}")
-        for key in ("brightness", "contrast", "saturation", "detail"):
-            if key in part:
-                lines.append(f"  {key:<11}{part[key]}")
-    for finding in report["findings"]:
-        lines.append(f"\n{finding['level'].upper()} {finding['code']}: {finding['message']}")
-        if finding["files"]:
-            shown = ", ".join(finding["files"][:3])
-            lines.append(f"  {shown}{', ...' if len(finding['files']) > 3 else ''}")
-        lines.append(f"  -> {finding['advice']}")
-    if not report["findings"]:
-        lines.append("\nNothing found that would spoil training.")
-    return "\n".join(lines)
-
-
-def _examine(name: str, folder: Path, look_at: int) -> Domain:
-    if not folder.is_dir():
-        raise RefinezooError(f"expected a folder of {name} images, received {folder}: no such one.")
-    layout = recognise(folder)
-    domain = Domain(name, folder, layout.pictures(), layout)
-    every = max(1, -(-len(domain.files) // look_at))
-    for index, file in enumerate(layout.renders):
-        _examine_file(domain, file, index % every == 0)
-    return domain
-
-
-def _examine_file(domain: Domain, name: str, closely: bool) -> None:
-    """Reads a picture as training does."""
-    path = domain.folder / name
-    try:
-        domain.hashes.setdefault(sha256(path), []).append(name)
-        picture = read_picture(path, domain.layout.size(name))
-    except (RefinezooError, OSError):
-        domain.unreadable.append(name)
-        return
-    height, width = picture.rgb.shape[:2]
-    domain.sizes.append((width, height))
-    domain.kinds.setdefault(_kind(picture), []).append(name)
-    alpha = picture.alpha
-    if alpha is not None and alpha.min() < alpha.max() and (alpha < 128).mean() > 0.5:
-        domain.transparent.append(name)
-    if closely:
-        domain.looks.append(_look(_thumbnail(picture.flattened())))
-
-
-def _kind(picture: Picture) -> str:
-    done = picture.conversions
-    if "16-bit to 8-bit" in done:
-        return "16-bit"
-    if picture.alpha is not None:
-        return "alpha"
-    kinds = {"palette to RGB": "palette", "grey to RGB": "grey", "CMYK to RGB": "CMYK"}
-    return next((kinds[words] for words in done if words in kinds), "RGB")
-
-
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    scale = THUMBNAIL / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _look(image: np.ndarray) -> dict[str, Any]:
-    """Brightness, contrast, saturation, detail and hue histogram of uint8 `[H, W, 3]` RGB."""
-    import cv2
-
-    rgb = image.astype(np.float32)
-    grey = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
-    hsv = cv2.cvtColor(rgb / 255.0, cv2.COLOR_RGB2HSV)
-    chroma = hsv[..., 1] * hsv[..., 2]
-    hue, _ = np.histogram(hsv[..., 0], bins=HUE_BINS, range=(0, 360), weights=chroma)
-    detail = 0.0
-    if min(grey.shape) > 1:
-        detail = np.hypot(*(np.abs(gradient).mean() for gradient in np.gradient(grey)))
-    return {
-        "brightness": float(grey.mean()),
-        "contrast": float(grey.std()),
-        "saturation": float(255 * hsv[..., 1].mean()),
-        "detail": float(detail),
-        "hue": hue,
-    }
+from refinezoo.doctor.domain import Domain
 
 
 def _finding(
@@ -203,7 +23,7 @@ def _finding(
     }
 
 
-def _alone(domain: Domain) -> list[dict[str, Any]]:
+def findings_alone(domain: Domain) -> list[dict[str, Any]]:
     """What one folder shows by itself."""
     found = []
 
@@ -280,7 +100,7 @@ def _alone(domain: Domain) -> list[dict[str, Any]]:
     return found
 
 
-def _labels(domain: Domain) -> list[dict[str, Any]]:
+def findings_in_labels(domain: Domain) -> list[dict[str, Any]]:
     """What does not fit between the labels of a folder and its pictures."""
     if not (domain.layout.labels or "boxes" in domain.layout.details):
         return []
@@ -299,7 +119,7 @@ def _labels(domain: Domain) -> list[dict[str, Any]]:
     ]
 
 
-def _together(synthetic: Domain, real: Domain) -> list[dict[str, Any]]:
+def findings_together(synthetic: Domain, real: Domain) -> list[dict[str, Any]]:
     """What the two folders show side by side."""
     found = []
 
