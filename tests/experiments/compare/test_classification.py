@@ -145,7 +145,7 @@ def test_mistakes_are_named(world):
         training_of(tmp_path, read(synthetic={"digits": {"file": "none.npz"}}), "real")
     for adapt, words in (
         ({"class": "PixelDa"}, "Did you mean 'PixelDA'"),
-        ({"class": "PixelDA", "depth": 3}, "PixelDA does not take these"),
+        ({"class": "PixelDA", "depth": 3}, "PixelDA takes no argument .depth."),
     ):
         changed = read(refiners={"refined": {"adapt": adapt}})
         with pytest.raises(RefinezooError, match=words):
