@@ -289,6 +289,33 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
     assert run(*arguments).exit_code == 0 and seen["gate"] is None
 
 
+def test_gate_writes_what_refine_reads(monkeypatch, tmp_path):
+    from refinezoo import refinement
+
+    known = refinement.Calibration(
+        *({part: 1.0 for part in refinement.calibration.PARTS} for _ in range(2)), -2.0, 0.05, 24
+    )
+    seen = {}
+    monkeypatch.setattr(cli.dataset_verbs, "load", lambda name: f"model {name}")
+    monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")
+    monkeypatch.setattr(refinement, "calibrate_gate", lambda *args, **keywords: known)
+    put(tmp_path / "renders/a.png", photo())
+    result = run("gate", tmp_path / "renders", tmp_path / "gate.json", "--model", "reinhard")
+    assert result.exit_code == 0 and "threshold -2.0" in result.output, result.output
+
+    def refine_dataset(source, out, refiner, **keywords):
+        seen.update(keywords)
+        return types.SimpleNamespace(failed={})
+
+    monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
+    arguments = ["refine", tmp_path / "renders", tmp_path / "out", "--model", "reinhard"]
+    arguments += ["--calibration", tmp_path / "gate.json"]
+    assert run(*arguments, "--gate", "drop").exit_code == 0
+    assert seen["gate"] == refinement.Gate(action="drop", calibration=known)
+    result = run(*arguments)
+    assert result.exit_code == 2 and "beside --calibration" in result.stderr
+
+
 def test_export_calls_the_named_format(monkeypatch, tmp_path):
     seen = []
 

@@ -122,6 +122,9 @@ def refine(
         Literal["off", "keep", "blend", "drop"],
         typer.Option(help="What to do with images whose labels may no longer be true."),
     ] = "off",
+    calibration: Annotated[
+        Path | None, typer.Option(help="What `refinezoo gate` wrote; --gate judges by it.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
     images: Annotated[
@@ -167,15 +170,18 @@ def refine(
         answer({"layout": layout.describe(), "images": len(layout.renders)})
         return
     import refinezoo
-    from refinezoo.refinement import Gate
+    from refinezoo.refinement import Calibration, Gate
 
+    known = None if calibration is None else Calibration.load(calibration)
+    if known is not None and gate == "off":
+        raise RefinezooError("expected --gate keep, blend or drop beside --calibration.")
     refiner = load(model)
     summary = refinezoo.refine_dataset(
         layout,
         out,
         refiner,
         strength=strength if foreground_strength is None else (foreground_strength, strength),
-        gate=None if gate == "off" else Gate(action=gate),
+        gate=None if gate == "off" else Gate(action=gate, calibration=known),
         batch_size=batch_size,
         seed=seed,
         on_error="skip" if on_error == "skip" else "raise",

@@ -1,11 +1,11 @@
-"""`check` and `merge`: labelled datasets as they are."""
+"""`check`, `gate` and `merge`: labelled datasets as they are."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from refinezoo.cli.app import FOUND, answer, verb
+from refinezoo.cli.app import FOUND, answer, check_model, load, verb
 from refinezoo.errors import RefinezooError
 
 
@@ -26,6 +26,45 @@ def check(
     answer(report, as_text(report))
     if not report["ok"]:
         raise typer.Exit(FOUND)
+
+
+@verb()
+def gate(
+    dataset: Annotated[Path, typer.Argument(help="Labelled renders like those to refine.")],
+    out: Annotated[Path, typer.Argument(help="JSON file, for refine --calibration.")],
+    model: Annotated[str, typer.Option(help="Zoo name or preset folder.")],
+    false_alarms: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Share of good images that may be refused.")
+    ] = 0.05,
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="As of refine.")] = 1.0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
+    images: Annotated[
+        list[str] | None, typer.Option(help="Pattern below DATASET of its renders; repeatable.")
+    ] = None,
+) -> None:
+    """Calibrate the label gate: what does this refiner do to labels that stay true?
+
+    Refines DATASET in memory. Take a few hundred renders, and look at what becomes of them.
+    Example: refinezoo gate renders/ gate.json --model cyclegan_fgbg
+    """
+    from refinezoo.refinement.layout import find_renders
+
+    check_model(model)
+    layout = find_renders(dataset, images=images)
+    from refinezoo.refinement import calibrate_gate
+
+    found = calibrate_gate(
+        layout,
+        load(model),
+        strength=strength,
+        false_alarms=false_alarms,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    found.save(out)
+    words = f"{found.images} images, threshold {found.threshold} -> {out}"
+    answer({"images": found.images, "threshold": found.threshold, "file": str(out)}, words)
 
 
 @verb()

@@ -1,6 +1,8 @@
 """Refining a labelled dataset: annotations carried over, a manifest, a gate, resume."""
 
 from refinezoo.data.formats import Layout
+from refinezoo.refinement.calibrate import calibrate_gate
+from refinezoo.refinement.calibration import Calibration
 from refinezoo.refinement.dataset import refine_dataset
 from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.refinement.gate import Gate
@@ -9,10 +11,12 @@ from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.summary import Summary
 
 __all__ = [
+    "Calibration",
     "Gate",
     "GateScore",
     "Layout",
     "Summary",
+    "calibrate_gate",
     "find_renders",
     "refine_dataset",
     "score_image",

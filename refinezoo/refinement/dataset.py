@@ -25,11 +25,11 @@ from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import check_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
-from refinezoo.refinement.run import Job, Run, Strength
+from refinezoo.refinement.run import Job, Run, Strength, refining
 from refinezoo.refinement.summary import Summary
 
 GATE_SHEET = "gate_worst.png"
-_WORST = 16
+_WORST = 50
 _log = logging.getLogger(__name__)
 
 
@@ -118,6 +118,8 @@ def refine_dataset(
         )
     if gate is not None:
         check_boxes(layout)
+        if gate.calibration is not None:
+            gate.calibration.check_model(refiner)
     check_space(layout, out)
     busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
     with locked_folder(out, busy):
@@ -173,14 +175,9 @@ def _refined(
     manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
     common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
 
-    needs_depth = bool(getattr(refiner, "use_depth", False))
-
-    def refine(images: np.ndarray, depth_m: np.ndarray | None = None) -> np.ndarray:
-        if needs_depth:
-            return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
-        return refiner.refine(images, strength=1.0, seed=seed)
-
-    run = Run(layout, refine, strength, gate, manifest, common, needs_depth, resize_masks)
+    depth = bool(getattr(refiner, "use_depth", False))
+    refine = refining(refiner, seed)
+    run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
     threads = workers or min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
         errors = 0
@@ -205,7 +202,7 @@ def _refined(
             model["name"],
         )
     orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
-    summary = _finish(run, out, carried, orphans, prune, started)
+    summary = _finish(run, manifest, out, carried, orphans, prune, started)
     if summary.failed and on_error == "raise":
         raise RefinezooError(
             f"{len(summary.failed)} of {summary.images} images could not be refined: "
@@ -242,13 +239,14 @@ def _refined_rows(
 
 def _finish(
     run: Run,
+    manifest: Manifest,
     out: Path,
     carried: list[dict[str, str]],
     orphans: list[str],
     pruned: bool,
     started: float,
 ) -> Summary:
-    layout, manifest = run.layout, run.manifest
+    layout = run.layout
     rows = [manifest.rows[name] for name in layout.renders]
     by_action: dict[str, list[str]] = {}
     conversions: dict[str, int] = {}
@@ -297,7 +295,8 @@ def _finish(
 
 def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
     """Refines the worst images once more: a dropped one left no refined file to show."""
-    judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"]["score"])
+    by = "score" if run.gate is None or run.gate.calibration is None else "rarity"
+    judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"][by])
     pairs = []
     for row in judged[:_WORST]:
         job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
@@ -308,7 +307,7 @@ def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
             )
         if run.needs_depth:
             job.depth_m = read_render_depth(run.layout, job.name, width, height)
-        caption = f"{row['gate']['score']:.2f} {row['gate']['verdict']}  {row['file']}"
+        caption = f"{row['gate'][by]:.2f} {row['gate']['verdict']}  {row['file']}"
         pairs.append((caption, job.rgb, run.refine_batch([job])[0]))
     if pairs:
         write_contact_sheet(path, pairs)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.refinement.calibration import Calibration
 from refinezoo.refinement.score import GateScore, Scorer
 
 ACTIONS = ("keep", "blend", "drop")
@@ -23,11 +24,14 @@ class Gate:
         action: for scores below `keep` and from `drop` on: `"keep"` only notes it (also below
             `drop`), `"blend"` lowers the strength until the score reaches `keep`, else drops;
             `"drop"` drops.
+        calibration: of the refiner (`calibrate_gate`, or `refinezoo gate`). It decides instead of
+            `keep` and `drop`: an image is good whose rarest part is no rarer than the threshold.
     """
 
     keep: float = 0.4
     drop: float = 0.2
     action: Literal["keep", "blend", "drop"] = "blend"
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
@@ -58,16 +62,23 @@ class Gate:
         """
         scorer = Scorer(source, boxes_xyxy, foreground_mask)
         score = scorer.score(refined)
-        if score.score >= self.keep:
+        if self.passes(score):
             return "keep", 1.0, score
         if self.action == "keep":
             return "flag", 1.0, score
-        if self.action == "drop" or score.score < self.drop:
+        hopeless = self.calibration is None and score.score < self.drop
+        if self.action == "drop" or hopeless:
             return "drop", 0.0, score
         for share in _BLENDS:
-            if scorer.score(blend(source, refined, share)).score >= self.keep:
+            if self.passes(scorer.score(blend(source, refined, share))):
                 return "blend", share, score
         return "drop", 0.0, score
+
+    def passes(self, score: GateScore) -> bool:
+        """Whether an image of that score is taken as it is."""
+        if self.calibration is not None:
+            return self.calibration.rarity(score) >= self.calibration.threshold
+        return score.score >= self.keep
 
 
 def blend(source: np.ndarray, refined: np.ndarray, strength: float | np.ndarray) -> np.ndarray:

@@ -22,6 +22,17 @@ from refinezoo.refinement.manifest import Manifest
 Strength = float | tuple[float, float]
 
 
+def refining(refiner: Any, seed: int) -> Callable[..., np.ndarray]:
+    """A refiner as `Run.refine`: at full strength, with depth where it sees depth."""
+
+    def refine(images: np.ndarray, depth_m: np.ndarray | None = None) -> np.ndarray:
+        if getattr(refiner, "use_depth", False):
+            return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
+        return refiner.refine(images, strength=1.0, seed=seed)
+
+    return refine
+
+
 @dataclass
 class Job:
     """One render on its way; `render` is None where reading failed or was not needed."""
@@ -53,7 +64,7 @@ class Run:
             also given float32 `[B, H, W, 1]`, metres.
         strength: one, or (foreground, background).
         gate: or None.
-        manifest: knows what an earlier run finished.
+        manifest: knows what an earlier run finished; or None.
         common: columns that every row has.
         needs_depth: the refiner sees depth.
         resize_masks: bring masks of another size to their render's.
@@ -64,7 +75,7 @@ class Run:
     refine: Callable[..., np.ndarray]
     strength: Strength
     gate: Gate | None
-    manifest: Manifest
+    manifest: Manifest | None
     common: dict[str, Any]
     needs_depth: bool = False
     resize_masks: bool = False
@@ -104,8 +115,8 @@ class Run:
             job = Job(name, sha256(path), self._labels_sha256(name))
         except OSError as error:
             return Job(name, "", error=f"{name} cannot be read: {error.strerror}")
-        job.done = self.manifest.done(name, job.source_sha256, job.labels_sha256)
-        if job.done:
+        if self.manifest and self.manifest.done(name, job.source_sha256, job.labels_sha256):
+            job.done = True
             return job
         try:
             job.render = self.picture(name)
@@ -175,6 +186,8 @@ class Run:
             verdict, share, score = self.gate.judge(job.rgb, refined, boxes, job.mask)
             action = {"blend": "blended", "drop": "dropped", "flag": "flagged"}.get(verdict, action)
             row["gate"] = {"verdict": verdict, **score.row()}
+            if self.gate.calibration is not None:
+                row["gate"]["rarity"] = round(self.gate.calibration.rarity(score), 4)
         row |= {"action": action, "size": [width, height], "strength": self._scaled(share)}
         if action == "dropped":
             return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}

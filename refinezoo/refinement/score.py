@@ -17,10 +17,13 @@ image, inside an object region $\Omega$ (a labelled box, the foreground mask, or
   colours of an object and of the ring around it, $\min(1, (\delta_r + 4) / (\delta_s + 4))$,
   averaged over the objects; 1 where nothing is labelled.
 
-A fourth number, **background**, is no factor of the score: it tells of things that a refiner paints
-where nothing is labelled. It is $1 / (1 + e / 8)$ with $e$ the most of new edges,
-$|g_r| (1 - [g_s{\cdot}g_r / |g_r|^2]_0^1)$ in levels per pixel, averaged over a square of a tenth
-of the image beside the objects.
+Two more numbers are no factors of the score; a calibrated gate (`calibration.py`) judges by them
+too. **background** tells of things that a refiner paints where nothing is labelled. It is
+$1 / (1 + e / 8)$ with $e$ the most of new edges, $|g_r| (1 - [g_s{\cdot}g_r / |g_r|^2]_0^1)$ in
+levels per pixel, averaged over a square of a tenth of the image beside the objects.
+**worst_colour** tells of one object in another colour, also of a grey one: $1 / (1 + d / 10)$ with
+$d$ the most, over the objects, of the CIELAB distance between the mean change of $(a, b)$ in the
+object and the median change in the image.
 
 An unchanged image scores 1. On the packaged photos brightness, warmth, JPEG and slight blur score
 0.75 to 0.97, flipping, shuffling, inverting and turning the hue by 90 degrees or more below 0.3.
@@ -36,6 +39,7 @@ _EDGE_FLOOR = 0.5  # levels per pixel: gradients of this size are noise
 _GREY = 10.0  # CIELAB chroma up to which a colour counts as grey: another white balance
 _CHROMA_FLOOR = 2.0
 _CONTRAST_FLOOR = 4.0
+_COLOUR = 10.0  # CIELAB distance at which the worst colour is 1/2
 _NEW_EDGES = 8.0  # levels per pixel at which the background part is 1/2
 
 
@@ -50,6 +54,7 @@ class GateScore:
         contrast: object against its ring kept.
         worst_object: the lowest structure of any one object.
         background: no new edges where nothing is labelled; not in the score.
+        worst_colour: no object has changed colour by more than the image; not in the score.
     """
 
     score: float
@@ -58,6 +63,7 @@ class GateScore:
     contrast: float
     worst_object: float
     background: float = 1.0
+    worst_colour: float = 1.0
 
     def row(self) -> dict[str, float]:
         """The numbers as a manifest holds them, to 4 decimals."""
@@ -102,10 +108,13 @@ class Scorer:
             )
         gradients, lab = _gradients(refined), _lab(refined)
         hue = _hue_kept(self.lab[self.anywhere], lab[self.anywhere])
-        structures, contrasts = [], []
+        shift = lab[..., 1:] - self.lab[..., 1:]
+        shift -= np.median(shift.reshape(-1, 2), axis=0)
+        structures, contrasts, shifts = [], [], []
         for item in self.objects:
             at, inside = item.window, item.inside
             structures.append(_structure(self.gradients[at][inside], gradients[at][inside]))
+            shifts.append(float(np.linalg.norm(shift[at][inside].mean(axis=0))))
             if item.ring is not None:
                 contrasts.append(_contrast_kept(self.lab[at], lab[at], inside, item.ring))
         structure = float(np.mean(structures))
@@ -117,6 +126,7 @@ class Scorer:
             contrast,
             float(min(structures)),
             _background_kept(self.gradients, gradients, self.beside),
+            1.0 / (1.0 + max(shifts) / _COLOUR),
         )
 
 

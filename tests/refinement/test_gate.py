@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import cv2
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.refinement import Gate, refine_dataset, score_image
+from refinezoo.refinement import Calibration, Gate, calibrate_gate, refine_dataset, score_image
 
 
 def shuffled(image, tiles=8, seed=0):
@@ -165,3 +166,103 @@ def test_keep_only_notes(coco, tmp_path, negative):
     summary = refine_dataset(coco, tmp_path / "out", negative, gate=gate, progress=False)
     assert summary.flagged == 5 and not summary.dropped
     assert summary.mean_score < 0.1
+
+
+def _soft(image):
+    """What a harmless refiner does: another contrast, and a little blur."""
+    return np.clip(cv2.GaussianBlur(image, (0, 0), 0.7) * 0.9 + 20, 0, 255).astype(np.uint8)
+
+
+def _goods(seed):
+    """A textured shelf with three textured goods; image and boxes."""
+    draw = np.random.default_rng(seed)
+    image = cv2.resize(draw.uniform(90, 140, (6, 8, 3)), (160, 120))
+    boxes = []
+    for left in (8, 60, 112):
+        x, y = left + int(draw.integers(0, 8)), int(draw.integers(10, 60))
+        texture = draw.uniform(40, 220, (6, 5, 3)) * draw.uniform(0.6, 1.1, 3)
+        image[y : y + 48, x : x + 36] = cv2.resize(texture, (36, 48))
+        boxes.append([x, y, x + 36, y + 48])
+    noise = draw.normal(0, 4, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8), np.array(boxes, float)
+
+
+def _erased(image, box):
+    mask = np.zeros(image.shape[:2], np.uint8)
+    mask[box[1] : box[3], box[0] : box[2]] = 1
+    return cv2.inpaint(image, mask, 3, cv2.INPAINT_TELEA)
+
+
+def _recoloured(image, box):
+    image = image.copy()
+    at = slice(box[1], box[3]), slice(box[0], box[2])
+    image[at] = turned_hue(image[at], 0.4)
+    return image
+
+
+def _new(image, box):
+    image = image.copy()
+    image[:9, 60:100] = np.where(np.indices((9, 40)).sum(0)[..., None] // 3 % 2, 230, 20)
+    return image
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    scenes = [_goods(seed) for seed in range(60)]
+    return Calibration.of([score_image(i, _soft(i), b) for i, b in scenes])
+
+
+@pytest.mark.parametrize("error", [_erased, _recoloured, _new])
+def test_a_calibrated_gate_finds_one_wrong_part_among_many(calibration, error):
+    """Where the mean over the objects hardly moves."""
+    gate, found, alarms = Gate(action="drop", calibration=calibration), 0, 0
+    for seed in range(100, 120):
+        image, boxes = _goods(seed)
+        alarms += gate.judge(image, _soft(image), boxes)[0] != "keep"
+        wrong = error(_soft(image), boxes[seed % 3].astype(int))
+        found += gate.judge(image, wrong, boxes)[0] == "drop"
+    assert found >= 18 and alarms <= 5
+
+
+def test_a_calibration_is_a_file_of_one_refiner(calibration, tmp_path, brighter):
+    calibration.save(tmp_path / "gate.json")
+    assert Calibration.load(tmp_path / "gate.json") == calibration
+    for text in ("{}", "[]", json.dumps({"format": "refinezoo.gate/1", "middle": {}})):
+        (tmp_path / "other.json").write_text(text)
+        with pytest.raises(RefinezooError, match="refinezoo gate"):
+            Calibration.load(tmp_path / "other.json")
+    with pytest.raises(RefinezooError, match="at least 20 images"):
+        Calibration.of([score_image(*[_goods(0)[0]] * 2)])
+    other = dataclasses.replace(calibration, model="fda", weights_sha256="0" * 64)
+    with pytest.raises(RefinezooError, match="received one for fda"):
+        other.check_model(brighter)
+
+
+def test_calibrating_and_refining(tmp_path, brighter):
+    rows = []
+    for number in range(24):
+        image, boxes = _goods(number)
+        path = tmp_path / f"set/images/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image)
+        rows += [(number, [x1, y1, x2 - x1, y2 - y1]) for x1, y1, x2, y2 in boxes]
+    document = {
+        "images": [{"id": k, "file_name": f"{k}.png"} for k in range(24)],
+        "annotations": [
+            {"id": k, "image_id": image, "category_id": 1, "bbox": box}
+            for k, (image, box) in enumerate(rows, start=1)
+        ],
+        "categories": [{"id": 1, "name": "carton"}],
+    }
+    (tmp_path / "set/annotations.json").write_text(json.dumps(document))
+    found = calibrate_gate(tmp_path / "set", brighter)
+    assert found.images == 24 and found.false_alarms == 0.05
+    gate = Gate(action="drop", calibration=found)
+    summary = refine_dataset(
+        tmp_path / "set", tmp_path / "out", brighter, gate=gate, progress=False
+    )
+    assert 1 <= len(summary.dropped) <= 3
+    row = json.loads((tmp_path / "out/manifest.json").read_text())["images"][0]["gate"]
+    assert {"rarity", "worst_colour", "background"} <= set(row)
+    again = refine_dataset(tmp_path / "set", tmp_path / "out", brighter, gate=gate, progress=False)
+    assert again.resumed == 24

@@ -1,0 +1,58 @@
+"""`calibrate_gate`: refines a dataset whose labels stay true, and learns what is usual."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from refinezoo.data.formats import Layout
+from refinezoo.errors import RefinezooError
+from refinezoo.refinement.calibration import Calibration
+from refinezoo.refinement.fingerprint import model_name, weights_sha256
+from refinezoo.refinement.gate import Gate
+from refinezoo.refinement.labels import check_boxes, read_boxes
+from refinezoo.refinement.layout import find_renders
+from refinezoo.refinement.run import Run, Strength, refining
+from refinezoo.refinement.score import Scorer
+
+
+def calibrate_gate(
+    source: str | os.PathLike | Layout,
+    refiner: Any,
+    *,
+    strength: Strength = 1.0,
+    false_alarms: float = 0.05,
+    batch_size: int = 8,
+    seed: int = 0,
+    images: str | Sequence[str] | None = None,
+) -> Calibration:
+    """Refines a labelled dataset in memory and learns what this refiner does to true labels.
+
+    Args:
+        source: renders like those that will be refined, a few hundred; see `refine_dataset`.
+        refiner: the model whose refinements are known to keep the labels.
+        strength: as it will be refined.
+        false_alarms: share of good refinements that the gate may refuse.
+        batch_size: images of equal size refined at once.
+        seed: of refiners that draw.
+        images: patterns that decide which files are renders.
+
+    Raises:
+        RefinezooError: too few images, or one that cannot be read or refined.
+    """
+    layout = source if isinstance(source, Layout) else find_renders(source, images=images)
+    check_boxes(layout)
+    depth = bool(getattr(refiner, "use_depth", False))
+    run = Run(layout, refining(refiner, seed), strength, Gate(), None, {}, depth)
+    scores = []
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for batch in run.batches(pool, batch_size, ahead=2 * batch_size):
+            for job, refined in zip(batch, run.refine_each(batch), strict=True):
+                if refined is None:
+                    raise RefinezooError(job.error)
+                height, width = refined.shape[:2]
+                boxes = read_boxes(layout, job.name, width, height)
+                scores.append(Scorer(job.rgb, boxes, job.mask).score(refined))
+    return Calibration.of(
+        scores, false_alarms, model=model_name(refiner), weights_sha256=weights_sha256(refiner)
+    )
