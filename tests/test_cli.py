@@ -292,9 +292,9 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
 def test_gate_writes_what_refine_reads(monkeypatch, tmp_path):
     from refinezoo import refinement
 
-    known = refinement.Calibration(
-        *({part: 1.0 for part in refinement.calibration.PARTS} for _ in range(2)), -2.0, 0.05, 24
-    )
+    parts = dict.fromkeys(refinement.calibration.PARTS, 1.0)
+    objects = [[1.0, 1.0]] * 3
+    known = refinement.Calibration(parts, parts, [0.1, 0.2], objects, objects, -2.0, 0.05, 24)
     seen = {}
     monkeypatch.setattr(cli.dataset_verbs, "load", lambda name: f"model {name}")
     monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")

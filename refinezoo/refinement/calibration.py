@@ -1,15 +1,17 @@
 r"""What a refiner does to the parts of the gate's score where labels stay true, and what is rare.
 
 Each part $p$ of a refined image is compared with those of refined images whose labels are known to
-be true: $z_p = (\ell(p) - \mathrm{median}) / s$ with $\ell$ the logit and $s$ the median less the
-16 % quantile. The **rarity** is $\min_p z_p$: the worst local part decides, in units of what this
+be true: $z_p = (\ell(p) - m) / s$ with $\ell$ the logit, $m$ the median and $s$ the median less the
+16 % quantile. Parts are hue, new edges and new colours of the background, and the edges and the
+colour of every object, which are compared with those of objects of its size (three classes): small
+ones vary more. The **rarity** is $\min_p z_p$: the worst local part decides, in units of what this
 refiner does anyway. The threshold is the quantile of the calibration images that gives the false
 alarms asked for.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from refinezoo.files import write_json
 from refinezoo.refinement.fingerprint import model_name, weights_sha256
 from refinezoo.refinement.score import GateScore
 
-PARTS = ("structure", "hue", "contrast", "worst_object", "background", "worst_colour")
+PARTS = ("hue", "background", "background_colour")
+_SIZES = 3  # classes of objects
 FORMAT = "refinezoo.gate/1"
 LEAST = 20  # images
 _SOFT = 0.01  # of the logit: 0 and 1 stay finite
@@ -33,8 +36,11 @@ class Calibration:
     """The parts of untouched refined images, and the rarity below which an image is refused.
 
     Attributes:
-        middle: per part the median of its logit.
+        middle: per part of `PARTS` the median of its logit.
         spread: per part the median less the 16 % quantile.
+        sizes: shares of the image between which the classes of objects lie.
+        object_middle: per class the medians of edges and colour.
+        object_spread: per class their spreads.
         threshold: the rarity that `false_alarms` of the calibration images fall below.
         false_alarms: their share.
         images: how many there were.
@@ -44,6 +50,9 @@ class Calibration:
 
     middle: dict[str, float]
     spread: dict[str, float]
+    sizes: list[float]
+    object_middle: list[list[float]]
+    object_spread: list[list[float]]
     threshold: float
     false_alarms: float
     images: int
@@ -66,23 +75,41 @@ class Calibration:
             )
         if not 0 < false_alarms < 1:
             raise RefinezooError(f"expected false alarms in (0, 1), received {false_alarms}.")
-        logits = np.array([_logits(score) for score in scores])
-        middle, low = np.quantile(logits, [0.5, 0.16], axis=0)
-        spread = np.maximum(middle - low, _LEAST_SPREAD)
-        rarities = ((logits - middle) / spread).min(axis=1)
-        return cls(
-            dict(zip(PARTS, middle.round(4).tolist(), strict=True)),
-            dict(zip(PARTS, spread.round(4).tolist(), strict=True)),
-            round(float(np.quantile(rarities, false_alarms, method="weibull")), 4),
+        middle, spread = _middle_and_spread(np.array([_of_image(score) for score in scores]))
+        sizes, parts = (
+            np.concatenate(some) for some in zip(*map(_of_objects, scores), strict=True)
+        )
+        edges = np.quantile(sizes, np.arange(1, _SIZES) / _SIZES)
+        classes = np.digitize(sizes, edges)
+        known = [
+            _middle_and_spread(parts[classes == k] if (classes == k).any() else parts)
+            for k in range(_SIZES)
+        ]
+        found = cls(
+            dict(zip(PARTS, middle, strict=True)),
+            dict(zip(PARTS, spread, strict=True)),
+            edges.tolist(),
+            [middle for middle, _ in known],
+            [spread for _, spread in known],
+            0.0,
             false_alarms,
             len(scores),
             **made,
         )
+        rarities = [found.rarity(score) for score in scores]
+        lowest = float(np.quantile(rarities, false_alarms, method="weibull"))
+        return replace(found, threshold=round(lowest, 4))
 
     def rarity(self, score: GateScore) -> float:
         """How far the rarest part lies from what the refiner does anyway; below 0 it is worse."""
-        parts = zip(_logits(score), PARTS, strict=True)
-        return float(min((value - self.middle[p]) / self.spread[p] for value, p in parts))
+        middle, spread = ([known[part] for part in PARTS] for known in (self.middle, self.spread))
+        image = (_of_image(score) - middle) / spread
+        sizes, parts = _of_objects(score)
+        classes = np.digitize(sizes, self.sizes)
+        objects = (parts - np.array(self.object_middle)[classes]) / np.array(self.object_spread)[
+            classes
+        ]
+        return float(min(image.min(), objects.min()))
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes JSON."""
@@ -100,10 +127,14 @@ class Calibration:
             if content.pop("format") != FORMAT:
                 raise ValueError
             found = cls(**content)
-            numbers = [found.middle[p] for p in PARTS] + [found.spread[p] for p in PARTS]
-            if not np.isfinite([*numbers, found.threshold]).all():
+            objects = [np.shape(found.object_middle), np.shape(found.object_spread)]
+            if objects != [(_SIZES, 2)] * 2 or np.shape(found.sizes) != (_SIZES - 1,):
                 raise ValueError
-            if min(found.spread[p] for p in PARTS) <= 0:
+            spreads = np.array([*found.spread.values(), *np.ravel(found.object_spread)], float)
+            numbers = [found.threshold, *found.sizes, *np.ravel(found.object_middle), *spreads]
+            if not np.isfinite([*numbers, *map(found.middle.get, PARTS)]).all():
+                raise ValueError
+            if set(found.spread) != set(PARTS) or spreads.min() <= 0:
                 raise ValueError
         except (AttributeError, KeyError, TypeError, ValueError):
             raise RefinezooError(
@@ -120,6 +151,22 @@ class Calibration:
             )
 
 
-def _logits(score: GateScore) -> list[float]:
-    values = [min(max(float(getattr(score, part)), 0.0), 1.0) for part in PARTS]
-    return [float(np.log((value + _SOFT) / (1.0 - value + _SOFT))) for value in values]
+def _of_image(score: GateScore) -> np.ndarray:
+    return _logits([getattr(score, part) for part in PARTS])
+
+
+def _of_objects(score: GateScore) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes [N] and logits of edges and colour [N, 2] of the objects."""
+    rows = np.array(score.objects, float).reshape(-1, 3)
+    return rows[:, 0], _logits(rows[:, 1:])
+
+
+def _logits(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    shares = np.clip(np.asarray(values, float), 0.0, 1.0)
+    return np.log((shares + _SOFT) / (1.0 - shares + _SOFT))
+
+
+def _middle_and_spread(logits: np.ndarray) -> tuple[list[float], list[float]]:
+    middle, low = np.quantile(logits, [0.5, 0.16], axis=0)
+    spread = np.maximum(middle - low, _LEAST_SPREAD)
+    return middle.round(4).tolist(), spread.round(4).tolist()

@@ -17,23 +17,24 @@ image, inside an object region $\Omega$ (a labelled box, the foreground mask, or
   colours of an object and of the ring around it, $\min(1, (\delta_r + 4) / (\delta_s + 4))$,
   averaged over the objects; 1 where nothing is labelled.
 
-Two more numbers are no factors of the score; a calibrated gate (`calibration.py`) judges by them
+Further numbers are no factors of the score; a calibrated gate (`calibration.py`) judges by them
 too. **background** tells of things that a refiner paints where nothing is labelled. It is
 $1 / (1 + e / 8)$ with $e$ the most of new edges, $|g_r| (1 - [g_s{\cdot}g_r / |g_r|^2]_0^1)$ in
 levels per pixel, averaged over a square of a tenth of the image beside the objects.
 **worst_colour** tells of one object in another colour, also of a grey one: $1 / (1 + d / 10)$ with
-$d$ the most, over the objects, of the CIELAB distance between the mean change of $(a, b)$ in the
-object and the median change in the image.
+$d$ the most, over the objects, of the mean change of $(a, b)$ that is not the image's
+(`colour_change.py`); **background_colour** is the same of squares of the background.
 
 An unchanged image scores 1. On the packaged photos brightness, warmth, JPEG and slight blur score
 0.75 to 0.97, flipping, shuffling, inverting and turning the hue by 90 degrees or more below 0.3.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+from refinezoo.refinement.colour_change import most_change, own_change
 
 _EDGE_FLOOR = 0.5  # levels per pixel: gradients of this size are noise
 _GREY = 10.0  # CIELAB chroma up to which a colour counts as grey: another white balance
@@ -54,7 +55,9 @@ class GateScore:
         contrast: object against its ring kept.
         worst_object: the lowest structure of any one object.
         background: no new edges where nothing is labelled; not in the score.
-        worst_colour: no object has changed colour by more than the image; not in the score.
+        worst_colour: no object has changed colour otherwise than the image; not in the score.
+        background_colour: nor has any square of the background; not in the score.
+        objects: of each object its share of the image, structure and colour.
     """
 
     score: float
@@ -64,10 +67,13 @@ class GateScore:
     worst_object: float
     background: float = 1.0
     worst_colour: float = 1.0
+    background_colour: float = 1.0
+    objects: tuple[tuple[float, float, float], ...] = ()
 
     def row(self) -> dict[str, float]:
         """The numbers as a manifest holds them, to 4 decimals."""
-        return {key: round(value, 4) for key, value in asdict(self).items()}
+        numbers = asdict(replace(self, objects=()))
+        return {key: round(value, 4) for key, value in numbers.items() if key != "objects"}
 
 
 def score_image(
@@ -108,15 +114,15 @@ class Scorer:
             )
         gradients, lab = _gradients(refined), _lab(refined)
         hue = _hue_kept(self.lab[self.anywhere], lab[self.anywhere])
-        shift = lab[..., 1:] - self.lab[..., 1:]
-        shift -= np.median(shift.reshape(-1, 2), axis=0)
-        structures, contrasts, shifts = [], [], []
+        change = own_change(self.lab, lab)
+        structures, contrasts, colours, rows = [], [], [], []
         for item in self.objects:
             at, inside = item.window, item.inside
             structures.append(_structure(self.gradients[at][inside], gradients[at][inside]))
-            shifts.append(float(np.linalg.norm(shift[at][inside].mean(axis=0))))
+            colours.append(_colour(float(np.linalg.norm(change[at][inside].mean(axis=0)))))
             if item.ring is not None:
                 contrasts.append(_contrast_kept(self.lab[at], lab[at], inside, item.ring))
+            rows.append((float(inside.sum() / lab[..., 0].size), structures[-1], colours[-1]))
         structure = float(np.mean(structures))
         contrast = float(np.mean(contrasts)) if contrasts else 1.0
         return GateScore(
@@ -126,8 +132,15 @@ class Scorer:
             contrast,
             float(min(structures)),
             _background_kept(self.gradients, gradients, self.beside),
-            1.0 / (1.0 + max(shifts) / _COLOUR),
+            min(colours),
+            _colour(most_change(change, self.beside)),
+            tuple(rows),
         )
+
+
+def _colour(change: float) -> float:
+    """1 where a colour has not changed, towards 0 with the CIELAB distance."""
+    return float(1.0 / (1.0 + change / _COLOUR))
 
 
 def _gradients(image: np.ndarray) -> np.ndarray:
