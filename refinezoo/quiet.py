@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from refinezoo.errors import RefinezooError
+
 _NOTES = (
     "I0000 ",
     "W0000 ",
@@ -20,10 +22,19 @@ def start_backend(show_notes: bool = False) -> None:
 
     Args:
         show_notes: whether to pass everything on (for debugging).
+
+    Raises:
+        RefinezooError: the backend is not installed.
     """
     with without_notes(show_notes):
-        import keras
-
+        try:
+            import keras
+        except ImportError as error:
+            raise RefinezooError(
+                f"Keras cannot start its backend: {error}. refinezoo runs on tensorflow and jax: "
+                "set KERAS_BACKEND=tensorflow, or correct keras.json, or install that backend."
+            ) from None
+        keras.config.set_image_data_format("channels_last")  # whatever keras.json says
         keras.ops.zeros((1,))
 
 

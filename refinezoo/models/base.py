@@ -50,6 +50,11 @@ class Model(keras.Model):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
         """Records the arguments; unknown ones are worded."""
+        if keras.config.image_data_format() != "channels_last":
+            raise RefinezooError(
+                "expected Keras' image_data_format channels_last, received channels_first. Call "
+                "keras.config.set_image_data_format('channels_last'), or correct keras.json."
+            )
         arguments = bound_arguments(cls, args, kwargs)
         keep_freed_memory()
         model = super().__new__(cls, *args, **kwargs)
