@@ -179,12 +179,12 @@ def test_two_runs_in_one_folder_are_refused(world):
             r"model.config: SSD300 takes no argument 'image_sise'. Did you mean 'image_size'\?",
         ),
         (
-            {"model": {"name": "x", "class": "SSD300", "config": {"width": "0.1 "}}},
-            "model.config: SSD300: expected width as a number",
+            {"model": {"name": "x", "class": "SSD300", "config": {"width_multiplier": "0.1 "}}},
+            "model.config: SSD300: expected width_multiplier as a number",
         ),
         (
-            {"refiners": {"refined": {"fit": {"class": "FDA", "photo": 3}}}},
-            r"refiners.refined.fit: FDA takes no argument 'photo'. Did you mean 'photos'\?",
+            {"refiners": {"refined": {"adapt": {"class": "FDA", "photo": 3}}}},
+            r"refiners.refined.adapt: FDA takes no argument 'photo'. Did you mean 'photos'\?",
         ),
         (
             {"refiners": {"adapted": {"adapt": {"class": "PixelDA", "widht": 3}}}},
