@@ -86,7 +86,7 @@ def test_fit_and_fine_tune(world):
 
 
 def test_pixelda(world):
-    settings = {"size": 8, "epochs": 1, "steps": 1, "tower_width": 0.1, **TINY}
+    settings = {"size": 8, "epochs": 1, "steps": 1, "tower_width_multiplier": 0.1, **TINY}
     found = example("pixelda")(world / "renders", world / "photos/images", **settings)
     assert sorted(found) == ["0.png", "1.png", "2.png", "3.png"]
     assert set(found.values()) <= {"milk", "juice"}
