@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "google": "protobuf",
     "grpc": "grpcio",
+    "huggingface_hub": "huggingface-hub",
     "tensorflow_serving": "tensorflow-serving-api",
     "yaml": "pyyaml",
 }
