@@ -49,7 +49,6 @@ SMALL = {
         "class_names": ["milk", "juice"],
         "image_size": 64,
         "width_multiplier": 0.0625,
-        "depth_multiplier": 0.25,
         "head_units": 16,
         "anchor_scales": [1, 2, 3],
         "anchor_ratios": [0.5, 1, 2],

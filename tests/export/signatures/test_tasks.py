@@ -113,7 +113,6 @@ def test_two_stages_in_one_graph(scenes, strong_weights, tmp_path):
     settings = {
         "image_size": 64,
         "width_multiplier": 0.0625,
-        "depth_multiplier": 0.25,
         "head_units": 16,
         "proposals": 12,
         "keep": 10,
