@@ -306,4 +306,4 @@ def _worded(path: Path) -> Iterator[None]:
 
 
 def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"
+    return f"{count / 1e6:,.{0 if count >= 1e7 else 2}f} MB"

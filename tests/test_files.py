@@ -218,6 +218,11 @@ def test_room_is_looked_at_first(tmp_path):
     files.check_room(tmp_path / "not" / "there", 1, "a run")
     with pytest.raises(RefinezooError, match="MB free for a run .*received .* MB"):
         files.check_room(tmp_path, 1 << 60, "a run")
+    assert [files._megabytes(count) for count in (3000, 5 << 20, 1 << 40)] == [
+        "0.00 MB",
+        "5.24 MB",
+        "1,099,512 MB",
+    ]
 
 
 @pytest.mark.parametrize(
