@@ -1,0 +1,84 @@
+"""Seconds until refinezoo answers, each in a process of its own, and which imports they go to.
+
+    python benchmarks/startup.py --rounds 5 --out benchmarks/results/startup.json
+
+`import refinezoo`, the verbs that need no model, and `load` with a first picture. Python's
+`-X importtime` says what the modules of each package cost by themselves (in a further run, since it
+slows the whole); what remains of a process is building, tracing and running. Medians.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FIRST = """
+import numpy, refinezoo
+refinezoo.load({model!r}).{call}(numpy.zeros({shape}, "u1"))
+"""
+COMMANDS = {
+    "python alone": ["-c", "pass"],
+    "import refinezoo": ["-c", "import refinezoo"],
+    "refinezoo --help": ["-m", "refinezoo", "--help"],
+    "refinezoo list": ["-m", "refinezoo", "list"],
+    "refinezoo info cyclegan": ["-m", "refinezoo", "info", "cyclegan"],
+    "load reinhard, refine": ["-c", "reinhard", "refine"],
+    "load cyclegan, refine": ["-c", "cyclegan", "refine"],
+    "load ssd300_fridge, predict": ["-c", "ssd300_fridge", "predict"],
+}
+SHARE = 0.02  # of the seconds, below which a package is not told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax"])
+    parser.add_argument("--image-size", type=int, default=256)
+    parser.add_argument("--out", type=Path, help="JSON file of the result")
+    asked = parser.parse_args()
+    os.environ |= {"KERAS_BACKEND": asked.backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    shape = (asked.image_size, asked.image_size, 3)
+    rows = {}
+    for name, line in COMMANDS.items():
+        if len(line) == 3 and line[0] == "-c":
+            line = ["-c", FIRST.format(model=line[1], call=line[2], shape=shape)]
+        seconds = statistics.median(timed(line) for _ in range(asked.rounds))
+        rows[name] = {"seconds": round(seconds, 2), "imports": imports(line)}
+        shown = ", ".join(f"{package} {cost}" for package, cost in rows[name]["imports"].items())
+        print(f"{name}: {seconds:.2f} s; {shown or 'imports: nothing to tell'}", flush=True)
+    if asked.out:
+        found = {"backend": asked.backend, "rounds": asked.rounds, "cores": os.cpu_count()}
+        found |= {"python": platform.python_version(), "image_size": asked.image_size}
+        asked.out.write_text(json.dumps(found | {"rows": rows}, indent=1) + "\n")
+
+
+def timed(line: list[str]) -> float:
+    """Seconds of one process."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *line], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def imports(line: list[str]) -> dict[str, float]:
+    """Seconds that the modules of each package take themselves; slowest first."""
+    command = [sys.executable, "-X", "importtime", *line]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    own: dict[str, int] = {}
+    for alone, module in re.findall(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", said, re.M):
+        package = module.split(".")[0]
+        if package in sys.stdlib_module_names:
+            package = "Python itself"
+        own[package] = own.get(package, 0) + int(alone)
+    least = SHARE * sum(own.values())
+    told = sorted(((cost, name) for name, cost in own.items() if cost > least), reverse=True)
+    return {name: round(cost / 1e6, 2) for cost, name in told}
+
+
+if __name__ == "__main__":
+    main()
