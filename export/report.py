@@ -64,6 +64,7 @@ def export_formats(
     evaluation: Any = None,
     force: bool = False,
     overwrite: bool = False,
+    max_image_pixels: int | None = None,
     runs: int = 20,
 ) -> list[Row]:
     """Writes `OUT/NAME/1/`, `OUT/NAME/NAME.tflite`, ... and `OUT/NAME/EXPORT.md`.
@@ -81,6 +82,7 @@ def export_formats(
         force: write quantised files that fall below the quality gate too.
         overwrite: replace files of another model. Files of the same weights are replaced anyway,
             but version 1 of a SavedModel, which may be served already, stays.
+        max_image_pixels: of a SavedModel; None is its default.
         runs: timed runs of each file; 0 measures no speed.
 
     Returns:
@@ -117,6 +119,8 @@ def export_formats(
         "force": force,
         "overwrite": overwrite,
     }
+    if max_image_pixels is not None:
+        given["max_image_pixels"] = max_image_pixels
     for row in rows:
         if row.format.marker and not overwrite and row.path.exists():
             continue  # a version that may be served already, of the same weights

@@ -331,6 +331,8 @@ def test_export_calls_the_named_format(monkeypatch, tmp_path):
     monkeypatch.setattr(cli.serving_verbs, "load", lambda name: f"model {name}")
     assert run("export", "cyclegan", "--out", tmp_path / "1").exit_code == 0
     assert seen == [("model cyclegan", tmp_path / "1")]
+    assert run("export", "c", "--out", tmp_path, "--max-pixels", 9).exit_code == 0
+    assert seen.pop()[4]["max_image_pixels"] == 9
     assert run("export", "cyclegan", "--out", tmp_path).exit_code == 0
     assert seen[1][:4] == ("model cyclegan", "cyclegan", tmp_path, ["saved_model"])
     sizes = ("--image-size", "64", "--image-size", "32x48", "--precision", "int8")

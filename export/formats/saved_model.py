@@ -19,7 +19,7 @@ from refinezoo.export.runtimes.session import SavedModelSession
 from refinezoo.export.serving.warmup import can_write_warmup, write_warmup
 from refinezoo.files import atomic_folder
 
-MAX_IMAGE_PIXELS = 2048 * 2048
+MAX_IMAGE_PIXELS = 1 << 21  # full HD fits; a refiner needs some 0.8 kB of memory for each
 INFO_FILE = f"assets.extra/{INFO_NAME}"
 _log = logging.getLogger(__name__)
 

@@ -46,6 +46,10 @@ def export(
         Path | None, typer.Option(help="COCO dataset for a detector's AP50; packaged photos.")
     ] = None,
     runs: Annotated[int, typer.Option(min=0, help="Timed runs a file; 0 times nothing.")] = 20,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(min=1, help="Height x width that a SavedModel takes in a request; 2,097,152."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Write what falls below the quality gate.")] = False,
     overwrite: Annotated[
         bool, typer.Option(help="Replace files of another model in OUT/NAME/.")
@@ -66,7 +70,8 @@ def export(
 
     chosen_formats([format])  # a wrong name is told before Keras starts
     if format == "saved_model" and out.name.isdigit():  # the version folder itself
-        refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite)
+        limit = {} if max_pixels is None else {"max_image_pixels": max_pixels}
+        refinezoo.export.saved_model(load(model), out, name=name, overwrite=overwrite, **limit)
         answer([{"title": "saved_model", "path": out}], f"saved_model: {out}")
         return
     sizes = [parse_size(text) for text in image_size or []]
@@ -82,6 +87,7 @@ def export(
         evaluation=evaluation,
         force=force,
         overwrite=overwrite,
+        max_image_pixels=max_pixels,
         runs=runs,
     )
     lines = [f"{row.title}: {row.refused or row.path}" for row in rows]

@@ -83,6 +83,9 @@ BAD = {
     "rubbish": b"no image",
     "truncated JPEG": jpeg(NOISE)[:1500],
     "PNG bomb": encode_png(np.zeros((3000, 3000, 3), np.uint8)),
+    "GIF": b"GIF89a" + bytes(2) * 60,
+    "BMP": cv2.imencode(".bmp", NOISE)[1].tobytes(),
+    "WebP": cv2.imencode(".webp", NOISE)[1].tobytes(),
     "6000 x 4000": jpeg(np.zeros((4000, 6000, 3), np.uint8)),
 }
 
