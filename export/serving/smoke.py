@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from refinezoo.data.images import read_image
@@ -22,6 +23,7 @@ from refinezoo.export.serving.config import find_models
 from refinezoo.export.serving.png import decode_png, encode_png
 
 IMAGE = "tensorflow/serving:latest"
+SIDE = 128  # pixels of the photo that is sent: within any --max-pixels
 MOST = 1  # of 255 levels: one graph, perhaps two versions of TensorFlow
 PATIENT = 300.0  # seconds until a server is up
 
@@ -35,7 +37,10 @@ def check(servable: Path, addresses: list[str]) -> list[str]:
     Raises:
         RefinezooError: a picture that differs by more than `MOST` levels, or a refusal.
     """
-    photo, lines = read_image(packaged_photos(1)[0]), []
+    photo = cv2.resize(
+        read_image(packaged_photos(1)[0]), (SIDE, SIDE), interpolation=cv2.INTER_AREA
+    )
+    lines = []
     for name, versions in find_models(servable).items():
         for address in addresses:
             with ServingClient(address, name, timeout=PATIENT) as client:

@@ -138,7 +138,7 @@ def test_towers(tower, imagenet, rng, tmp_path):
 def test_towers_refuse():
     with pytest.raises(RefinezooError, match="at least 96 pixels"):
         Classifier(["a", "b"], image_size=64, tower="efficientnet_lite0")
-    with pytest.raises(RefinezooError, match="no width with efficientnet_lite0"):
+    with pytest.raises(RefinezooError, match="no width_multiplier with efficientnet_lite0"):
         Classifier(["a", "b"], image_size=96, tower="efficientnet_lite0", width_multiplier=0.5)
     with pytest.raises(RefinezooError, match="batch_norm"):
         Classifier(["a", "b"], batch_norm=True)
@@ -205,11 +205,11 @@ def test_t2net_gives_its_depth_network_the_start(imagenet):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: YOLOv3(["a"], image_size=96, depth_multiplier=0.5, **LITE0), "no depth with"),
+        (lambda: YOLOv3(["a"], image_size=96, depth_multiplier=0.5, **LITE0), "no depth_multiplier with"),
         (lambda: YOLOv3(["a"], image_size=100, **LITE0), "multiple of 32"),
         (lambda: YOLOv3(["a"], image_size=96, batch_norm=True), "darknet53', which always"),
         (lambda: PVANET(["a"], backbone="lite0"), "expected backbone as one of pvanet"),
-        (lambda: DeepLabV2(["a", "b"], width_multiplier=0.5, **LITE0), "no width with"),
+        (lambda: DeepLabV2(["a", "b"], width_multiplier=0.5, **LITE0), "no width_multiplier with"),
         (lambda: DeepLabV2(["a", "b"], output_stride=16), "output_stride 8 with backbone='resn"),
         (lambda: DeepLabV2(["a", "b"], output_stride=4, **LITE0), "output_stride 8 or 16"),
         (lambda: DepthUNet(width=2, backbone="unet"), "one of t2net, efficientnet_lite0"),
