@@ -371,9 +371,10 @@ def test_export_has_a_plain_name_inside_out(monkeypatch, tmp_path):
     assert run("export", ".", *out, "--name", "mine").exit_code == 0 and seen.pop() == "mine"
 
 
-def test_export_shows_the_table_of_formats():
+def test_export_shows_the_table_of_formats(monkeypatch):
     from refinezoo.export.registry import format_rows
 
+    monkeypatch.setenv("COLUMNS", "200")
     shown = run("export", "--help-formats")
     assert shown.exit_code == 0
     titles, *rows = format_rows()
