@@ -205,7 +205,10 @@ def test_t2net_gives_its_depth_network_the_start(imagenet):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: YOLOv3(["a"], image_size=96, depth_multiplier=0.5, **LITE0), "no depth_multiplier with"),
+        (
+            lambda: YOLOv3(["a"], image_size=96, depth_multiplier=0.5, **LITE0),
+            "no depth_multiplier with",
+        ),
         (lambda: YOLOv3(["a"], image_size=100, **LITE0), "multiple of 32"),
         (lambda: YOLOv3(["a"], image_size=96, batch_norm=True), "darknet53', which always"),
         (lambda: PVANET(["a"], backbone="lite0"), "expected backbone as one of pvanet"),
