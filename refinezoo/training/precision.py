@@ -38,6 +38,7 @@ def half_precision_is_emulated(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     Args:
         cpuinfo: what Linux says of the processor; where there is no such file, nothing is known.
     """
-    if not cpuinfo.is_file() or any(map(keras.distribution.list_devices, ("gpu", "tpu"))):
+    devices = keras.distribution.list_devices()
+    if not cpuinfo.is_file() or not all(device.lower().startswith("cpu") for device in devices):
         return False
     return not set(cpuinfo.read_text().split()) & set(_HALF)
