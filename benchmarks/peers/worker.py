@@ -1,7 +1,7 @@
 """What the measured programs of `benchmarks/train_speed.py` share: they do what a line asks for.
 
-One line, a number of training steps, gives one line, JSON: seconds of a step. So two programs take
-turns on the same cores; the first turn is the warm-up.
+One line, a number of training steps, gives one line, JSON: seconds of a step, after one that is not
+timed. So two programs take turns on the same cores; the first turn is the warm-up.
 """
 
 import json
@@ -21,6 +21,7 @@ def serve(steps: Callable[[int], None], **told: float) -> None:
     print(json.dumps(told), flush=True)
     for line in sys.stdin:
         count = int(line)
+        steps(1)  # a machine may have taken the memory of a program that waited for its turn
         wall, cpu = time.perf_counter(), _cpu()
         steps(count)
         row = {"wall_s": time.perf_counter() - wall, "cpu_s": _cpu() - cpu}
