@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.experiments.compare.examples import show_examples
+from refinezoo.experiments.compare.measures import HEADER, measured_rows
 from refinezoo.experiments.compare.results import Scores
 from refinezoo.experiments.compare.schema import Study
 from refinezoo.report.page import Page, Pair
@@ -46,6 +47,9 @@ def write_page(study: Study, results: dict[str, Any], scores: Scores, folder: Pa
         )
     if recipe["failed"]:
         page.text("Failed trainings: " + ", ".join(recipe["failed"]) + ".")
+    if "sets_measured" in recipe:
+        page.heading("Pictures")
+        page.table(list(HEADER), measured_rows(recipe["sets_measured"]))
     _before_after(page, study, folder)
     first = {arm: f"seed_{next(iter(scores[arm]))}" for arm in arms if scores[arm]}
     show_examples(

@@ -238,6 +238,13 @@ class Preparation:
             details,
         )
 
+    def refiner(self, name: str, synthetic: PreparedSet) -> Any:
+        """The refiner that made, or would make, the set of that name."""
+        section = self.study.refiners[name]
+        if section.adapt is None:
+            return self.preset(str(section.preset))
+        return self.fitted(name, section, synthetic)
+
     def preset(self, name: str) -> Any:
         """The refiner of a preset folder below the data root or here, or of the zoo."""
         from refinezoo import load

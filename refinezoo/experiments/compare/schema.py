@@ -247,6 +247,7 @@ class Study(Strict):
     """A whole study: data, refiners, one downstream model, arms, seeds and metrics.
 
     `settings` are those of the task (`refinezoo/tasks/*/study.py`); `metrics` are its first two.
+    `measure_pictures` of each set are held against as many photos (`measures.py`); 0 leaves it out.
     """
 
     study: str = Field(min_length=1)
@@ -262,6 +263,7 @@ class Study(Strict):
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
     metrics: list[str] = Field(default_factory=list)
     gains: list[tuple[str, str]] | None = None
+    measure_pictures: int = Field(100, ge=0)
 
     @field_validator("arms", mode="before")
     @classmethod

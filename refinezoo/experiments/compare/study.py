@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
+from refinezoo.experiments.compare.measures import measure_sets, measured_table
 from refinezoo.experiments.compare.prepare import Preparation, PreparedSet, described
 from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
 from refinezoo.experiments.compare.results import Scores, gains, markdown_table, rows
@@ -72,6 +73,7 @@ def compare_downstream(
         preparation = Preparation(study, folder, root, say)
         test = preparation.test()
         sets = preparation.sets()
+        measures = measure_sets(preparation, sets, study.measure_pictures)
         trainings = [
             _training(study, folder, arm, seed, sets, test)
             for seed in study.seeds
@@ -91,6 +93,8 @@ def compare_downstream(
             study, study_yaml, jobs, " --data DATA" if data else "", sets, test, trainings, failures
         )
         recipe["metric_rule"] = task.rule
+        if measures:
+            recipe["sets_measured"] = measures
         if references := _references(study, task, folder, sets, test):
             recipe["references"] = references
         recipe["wall_seconds_of_this_call"] = round(time.monotonic() - started, 1)
@@ -251,6 +255,8 @@ def _write(
     }
     write_json(folder / "results.json", results)
     table = markdown_table(name, arms, study.metrics, scores)
+    if "sets_measured" in recipe:
+        table += "\n" + measured_table(recipe["sets_measured"])
     with atomic_path(folder / "table.md") as path:
         path.write_text(table, encoding="utf-8")
     say(table)

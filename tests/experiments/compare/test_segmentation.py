@@ -34,6 +34,7 @@ def world(tmp_path):
     write_masks(tmp_path / "real/test", 140, count=3)
     content = {
         "study": "toy_street",
+        "measure_pictures": 0,
         "synthetic": {"masks": "synthetic"},
         "real": {
             "masks": {"train": "real/train", "test": "real/test"},

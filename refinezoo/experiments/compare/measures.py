@@ -1,0 +1,170 @@
+"""What a study says of its sets beside the downstream score: their distance to photos, the change.
+
+None of it chooses a refiner: looks are no gain (docs/research.md). It says what a gain came from.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.config import read_json
+from refinezoo.experiments.compare.prepare import Preparation, PreparedSet
+from refinezoo.experiments.compare.recipe import files_fingerprint, recipe_hash
+from refinezoo.files import write_json
+
+KID_SIZE = 224
+HEADER = ("set", "KID", "change", "gate passed", "change of photos")
+
+
+def measure_sets(
+    preparation: Preparation, sets: dict[str, PreparedSet], count: int
+) -> dict[str, dict[str, Any]]:
+    """Per set of renders, plain or refined, by at most `count` pictures and as many photos.
+
+    Returns:
+        `kid`: to the unlabelled photos (else those of the first real set), in the pooled features
+        of EfficientNet-Lite0 from ImageNet at 224 px, with `kid_n`, the number of pictures of each.
+        Of refined sets also `change_levels`, the mean absolute difference to the render (0 to
+        255), `gate_passed`, the share that the gate's usual thresholds keep, and
+        `real_identity_levels`, what the refiner changes in a photo, which needs no change.
+        Nothing where the study has digits, or where a method refines as it trains.
+    """
+    study = preparation.study
+    if not count or study.synthetic.digits is not None or "synthetic" not in sets:
+        return {}
+    photos = _spread(_photos(preparation, sets), count)
+    found: dict[str, dict[str, Any]] = {}
+    for name, prepared in sets.items():
+        section = study.refiners.get(name)
+        if name == "real" or (section is not None and section.trains):
+            continue
+        recipe = [prepared.fingerprint, sets["synthetic"].fingerprint, files_fingerprint(photos)]
+        wanted, path = recipe_hash([recipe, count]), preparation.folder / f"{name}.measures.json"
+        kept = read_json(path) if path.is_file() else {}
+        if kept.get("hash") != wanted:
+            preparation.say(f"{name}: distance to {len(photos)} photos")
+            measured = _distance(prepared, photos, count)
+            if section is not None:
+                measured |= _change(sets["synthetic"], prepared, count)
+                measured |= _identity(
+                    preparation.refiner(name, sets["synthetic"]),
+                    photos,
+                    _files(sets["synthetic"], 1)[0],
+                    section.strength,
+                )
+            kept = {"hash": wanted, "measures": measured}
+            write_json(path, kept)
+        found[name] = kept["measures"]
+    return found
+
+
+def measured_table(measures: dict[str, dict[str, Any]]) -> str:
+    """A Markdown table of the same."""
+    lines = [HEADER, ["---"] * len(HEADER), *measured_rows(measures)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def measured_rows(measures: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Rows under `HEADER`, in words."""
+
+    def levels(row: dict[str, Any], key: str) -> str:
+        return f"{row[key]:.1f} levels" if key in row else ""
+
+    return [
+        [
+            name,
+            f"{row['kid']:.3f}",
+            levels(row, "change_levels"),
+            f"{100 * row['gate_passed']:.0f} %" if "gate_passed" in row else "",
+            levels(row, "real_identity_levels"),
+        ]
+        for name, row in measures.items()
+    ]
+
+
+def _photos(preparation: Preparation, sets: dict[str, PreparedSet]) -> list[Path]:
+    from refinezoo.data import list_images
+
+    if preparation.study.real.unlabelled:
+        return preparation.unlabelled()
+    real = sets.get("real") or preparation.test()
+    return list_images(real.annotations if real.annotations.suffix == ".json" else real.images)
+
+
+def _spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of them, evenly."""
+    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
+    return [paths[place] for place in places]
+
+
+def _files(prepared: PreparedSet, count: int) -> list[Path]:
+    from refinezoo.data import list_images
+
+    of_file = prepared.annotations.suffix.lower() == ".json"
+    return _spread(list_images(prepared.annotations if of_file else prepared.images), count)
+
+
+def _distance(prepared: PreparedSet, photos: list[Path], count: int) -> dict[str, Any]:
+    from refinezoo.data import read_image
+    from refinezoo.metrics.kid import picture_kid
+
+    sets = (map(read_image, files) for files in (_files(prepared, count), photos))
+    measured = picture_kid(_features(), *sets, size=KID_SIZE)
+    return {"kid": measured["kid"], "kid_n": measured["n"]}
+
+
+@functools.cache
+def _features() -> Any:
+    from refinezoo import load
+
+    return load("efficientnet_lite0_imagenet").backbone(taps=(32,))
+
+
+def _change(synthetic: PreparedSet, refined: PreparedSet, count: int) -> dict[str, Any]:
+    from refinezoo.data import read_image
+    from refinezoo.refinement import Gate
+    from refinezoo.refinement.score import score_image
+
+    boxes = _boxes(synthetic)
+    changes, passed = [], []
+    for before, after in zip(_files(synthetic, count), _files(refined, count), strict=True):
+        render, picture = read_image(before), read_image(after)
+        changes.append(np.abs(picture.astype("float32") - render).mean())
+        passed.append(Gate().passes(score_image(render, picture, boxes.get(before.name))))
+    return {"change_levels": float(np.mean(changes)), "gate_passed": float(np.mean(passed))}
+
+
+def _boxes(prepared: PreparedSet) -> dict[str, np.ndarray]:
+    """Per file name the boxes `[N, 4]` as corners in pixels; none where the labels are others."""
+    from refinezoo.data.coco import CocoDataset
+
+    if prepared.annotations.suffix.lower() != ".json":
+        return {}
+    dataset = CocoDataset.load(prepared.annotations, prepared.images)
+    corners = {}
+    for record in dataset.records:
+        xywh = np.asarray(record.boxes_xywh, "float32").reshape(-1, 4)
+        corners[Path(record.path).name] = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+    return corners
+
+
+def _identity(refiner: Any, photos: list[Path], render: Path, strength: float) -> dict[str, Any]:
+    """What the refiner changes in photos of the size of the renders."""
+    import cv2
+
+    from refinezoo.data import read_image
+
+    if getattr(refiner, "use_depth", False):
+        return {}
+    size = read_image(render).shape[1::-1]
+    pictures = np.stack(
+        [cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA) for path in photos]
+    )
+    refined = refiner.refine(pictures, strength=strength)
+    change = np.abs(refined.astype("float32") - pictures).mean()
+    return {"real_identity_levels": float(change)}
