@@ -25,6 +25,11 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
             "none beyond 1.0: they look normalised. Multiply them by their picture's "
             "width and height."
         )
+    if len(boxes) > 1 and 2 * (empty := (extent <= 0).any(axis=1)).sum() > len(boxes):
+        return (
+            f"{empty.sum()} of {len(boxes)} have no area: are their corners swapped? Correct or "
+            "remove them."
+        )
     beyond = (np.maximum(-low, high - limits) / limits).max(axis=1)
     corners = ((extent > low) & (extent <= limits + 1)).all() and (low >= 0).all()
     if len(boxes) > 1 and corners and beyond.max() > 0.1:

@@ -48,6 +48,7 @@ _ADVICE = {
     "no depth": "all depth is missing",
     "depth unit": "is this depth in metres (floats) or millimetres (whole numbers)?",
     "doubtful": "name the pictures with --images",
+    "assumed": "make sure that this is meant",
 }
 
 
@@ -132,6 +133,8 @@ def _of_the_whole(layout: Layout) -> Iterator[tuple[str, str, str]]:
     yield from (("error", "missing", name) for name in layout.missing)
     if layout.doubtful:
         yield "error", "doubtful", layout.doubtful
+    notes = [note for note in layout.notes if "not understood" not in note]  # "rows" has those
+    yield from (("warning", "assumed", note) for note in notes)
     stems = defaultdict(list)
     for name in layout.renders:
         stems[os.path.splitext(name)[0].casefold()].append(name)

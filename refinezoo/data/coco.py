@@ -15,7 +15,9 @@ from refinezoo.data.coco_file import CocoFile, Id, read_coco
 from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import Header, read_header
 from refinezoo.data.formats import recognise
+from refinezoo.data.formats.coco import coco_files, several
 from refinezoo.data.images import read_image
+from refinezoo.data.tree import read_tree, refuse_archive
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _log = logging.getLogger(__name__)
@@ -196,7 +198,11 @@ def read_with_files(
         coco.path = str(path)
         files = {number: path / row["file_name"] for number, row in coco.checked().images.items()}
     else:
-        path = path / "annotations.json" if path.is_dir() else path
+        if path.is_dir():
+            tree, path = read_tree(path), path / "annotations.json"
+            if others := coco_files(tree, without=path.name):
+                raise RefinezooError(several(tree, [path.name, *others]))
+        refuse_archive(path)
         coco, files = rows_and_pictures(path, image_folder)
     if not files:
         raise RefinezooError(f"{path}: expected pictures, received a file that names none.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.decode import decode, file_bytes, pixel_limit
+from refinezoo.data.decode import IMAGE_SUFFIXES, decode, file_bytes, pixel_limit, read_header
 from refinezoo.errors import RefinezooError
 
 DEPTH_SUFFIXES = (".png", ".npy", ".npz", ".exr", ".tiff", ".tif", ".pfm")
@@ -60,6 +60,18 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
     scale = unit_m if depth.dtype.kind in "iu" else 1.0
     metres = depth.astype(np.float32) * np.float32(scale)
     return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
+
+
+def map_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a depth map or mask, undecoded; None where only its content says."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npy":
+            height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape[:2]
+            return width, height
+        return read_header(path).upright if suffix in IMAGE_SUFFIXES else None
+    except (RefinezooError, OSError, ValueError):  # said where it is read
+        return None
 
 
 def _npy(path: Path) -> np.ndarray:

@@ -73,6 +73,8 @@ def read_class_ids(path: str | os.PathLike, colours: Colours | None = None) -> n
             "Export the masks as PNG."
         )
     values = found.values
+    if found.header.format == "GIF" and found.palette is not None:  # writers sort its palette anew
+        values, found = found.palette[values][..., :3], replace(found, palette=None)
     if colours is not None:
         rgb = found.palette[values] if found.palette is not None else values
         if rgb.ndim == 3 and rgb.shape[2] >= 3:

@@ -1,9 +1,10 @@
 """The files of a dataset tree, found the same way by every verb."""
 
 import glob
+import itertools
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,9 @@ from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.errors import RefinezooError
 from refinezoo.workshop import MARKS
 
-LABEL_SUFFIXES = (".json", ".xml", ".txt", ".csv", ".yaml", ".yml", ".npy", ".npz", ".exr", ".pfm")
+LABEL_SUFFIXES = tuple(".json .xml .txt .csv .yaml .yml .npy .npz .exr .pfm .gif".split())
+ARCHIVES = tuple(".zip .tar .tgz .gz .bz2 .xz .zst .7z .rar".split())
+UNREAD = tuple(".gif .heic .heif .avif .jxl .psd .hdr .svg .dng .cr2 .nef .arw".split())
 RENDER_FOLDERS = frozenset(  # whose pictures are pictures
     "images image jpegimages rgb renders render imgs img color colour frames".split()
 )
@@ -60,11 +63,18 @@ class Tree:
         alike = self._folded.get(_fold(name), ())
         return alike[0] if len(alike) == 1 else None
 
-    def with_stem(self, path: str, suffixes: Iterable[str]) -> str | None:
-        """The file at `path` plus one of the suffixes, in their order; case does not matter."""
+    def with_stem(self, path: str, suffixes: Sequence[str]) -> str | None:
+        """The file at `path` plus one of the suffixes, in their order.
+
+        Case and Unicode form do not matter where only one file is called so.
+        """
         found = self._stems.get(_fold(path), ())
-        by_suffix = {os.path.splitext(name)[1].lower(): name for name in found}
-        return next((by_suffix[suffix] for suffix in suffixes if suffix in by_suffix), None)
+        exact = [name for name in found if os.path.splitext(name)[0] == path]
+        for names, suffix in itertools.product((exact, found), suffixes):
+            alike = [name for name in names if name.lower().endswith(suffix)]
+            if len(alike) == 1 or (alike and names is exact):
+                return alike[0]
+        return None
 
 
 def read_tree(root: str | os.PathLike) -> Tree:
@@ -79,6 +89,7 @@ def read_tree(root: str | os.PathLike) -> Tree:
     """
     root = Path(root)
     if not root.is_dir():
+        refuse_archive(root)
         raise RefinezooError(
             f"expected a dataset folder, received {str(root)!r}, which is no folder."
         )
@@ -101,6 +112,9 @@ def read_tree(root: str | os.PathLike) -> Tree:
                 left_out.setdefault("hidden files and folders are left out", []).append(name)
                 continue
             target = os.path.realpath(entry.path) if entry.is_symlink() else None
+            if target and not os.path.exists(entry.path):
+                left_out.setdefault("names lead to no file: left out", []).append(name)
+                continue
             if target and not _within(target, inside) and entry.is_dir():
                 left_out.setdefault("folders are links out of the dataset: followed", []).append(
                     f"{name} -> {target}"
@@ -127,6 +141,19 @@ def read_tree(root: str | os.PathLike) -> Tree:
         for words, names in left_out.items()
     ]
     return Tree(root, sorted(files), sorted(folders), notes)
+
+
+def refuse_archive(path: str | os.PathLike) -> None:
+    """Raises where a dataset was expected and a file is named as an archive is.
+
+    Raises:
+        RefinezooError: it is one.
+    """
+    if os.fspath(path).lower().endswith(ARCHIVES):
+        raise RefinezooError(
+            f"expected a dataset, received the archive {os.fspath(path)!r}. Unpack it, and give "
+            "the folder."
+        )
 
 
 def pictures_in(folder: str | os.PathLike) -> list[Path]:

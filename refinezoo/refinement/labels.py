@@ -3,7 +3,6 @@
 import numpy as np
 
 from refinezoo.data.boxes import misfit
-from refinezoo.data.decode import read_header
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout
 from refinezoo.data.mask_files import read_foreground_mask as read_mask_file
@@ -32,7 +31,7 @@ def check_boxes(layout: Layout) -> None:
     rows = []
     for name in layout.renders[:: max(1, len(layout.renders) // _SAMPLES)]:
         try:
-            size = layout.size(name) or read_header(layout.root / name).upright
+            size = layout.read_size(name)
         except RefinezooError:  # said when it is refined
             continue
         for x1, y1, x2, y2 in layout.format.boxes(layout, name, *size):

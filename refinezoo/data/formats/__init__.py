@@ -14,7 +14,15 @@ from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
 from refinezoo.data.formats.layout import Layout
-from refinezoo.data.tree import is_picture, matching, read_tree
+from refinezoo.data.tree import (
+    ARCHIVES,
+    UNREAD,
+    Tree,
+    is_picture,
+    matching,
+    read_tree,
+    refuse_archive,
+)
 from refinezoo.errors import RefinezooError, did_you_mean
 
 __all__ = [
@@ -69,13 +77,17 @@ def recognise(
         _choose(layout, [images] if isinstance(images, str) else list(images))
     chosen = set(layout.renders)
     layout.carried = [name for name in tree.files if name not in chosen]
+    owned = {file for files in layout.labels.values() for file in files.values()}
+    layout.notes += _unread(tree, owned)
+    others = [other for other in formats() if other.annotated and other is not kind]
+    if kind.annotated and (titles := [other.title for other in others if other.claims(tree)]):
+        layout.notes.append(f"annotations of {' and '.join(titles)} are there too: not read")
     if not layout.renders and not layout.missing:
         raise RefinezooError(
             f"found no renders in {str(source)!r} ({len(tree.files)} files). Expected images named "
             "by a COCO file, or in a folder called images/, JPEGImages/ or rgb/, or directly in "
             f"it; of {', '.join(IMAGE_SUFFIXES)}. {' '.join(layout.notes)}"
         )
-    owned = {file for files in layout.labels.values() for file in files.values()}
     stems = {os.path.basename(os.path.splitext(name)[0]) for name in chosen}
     layout.unknown = [
         name
@@ -104,10 +116,24 @@ def list_images(source: str | os.PathLike) -> list[Path]:
     if path.is_file():
         if path.suffix.lower() == ".json":
             return list(rows_and_pictures(path)[1].values())
+        refuse_archive(path)
         return [path]
     if glob.has_magic(str(source)):
         return matching(str(source))
     raise RefinezooError(f"expected a folder of pictures, received {source}: no such folder.")
+
+
+def _unread(tree: Tree, owned: set[str]) -> list[str]:
+    """What may be pictures and is not read, in words."""
+    found = []
+    for suffixes, words in (
+        (UNREAD, "pictures of formats that are not read"),
+        (ARCHIVES, "archives, whose content is not seen: unpack them"),
+    ):
+        names = [n for n in tree.files if n.lower().endswith(suffixes) and n not in owned]
+        if names:
+            found.append(f"{len(names)} {words} ({', '.join(names[:3])})")
+    return found
 
 
 def _named(name: str) -> DatasetFormat:

@@ -19,9 +19,10 @@ _FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{
 FORMATS: dict[str, "DatasetFormat"] = {}
 
 # Folders beside the pictures' and what a file of the picture's name in them is.
+_MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 SIBLINGS = {
-    "foreground_mask": (("foreground_masks", "foreground_mask"), IMAGE_SUFFIXES),
-    "class_ids": (("masks", "mask", "segmentationclass"), IMAGE_SUFFIXES),
+    "foreground_mask": (("foreground_masks", "foreground_mask"), _MASK_SUFFIXES),
+    "class_ids": (("masks", "mask", "segmentationclass"), _MASK_SUFFIXES),
     "depth": (("depth", "depths"), DEPTH_SUFFIXES),
 }
 
@@ -34,12 +35,14 @@ class DatasetFormat(ABC):
         title: for the table of layouts.
         example: paths of one picture and its labels, for the table.
         order: formats are asked in this order; the surest signs come first.
+        annotated: has boxes of classes.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     example: ClassVar[str]
     order: ClassVar[int] = 50
+    annotated: ClassVar[bool] = False
 
     @abstractmethod
     def claims(self, tree: Tree) -> bool:

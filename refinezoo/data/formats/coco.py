@@ -1,5 +1,6 @@
 """COCO: a JSON file names the pictures, wherever they lie."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from refinezoo.data.coco_file import CocoFile, is_coco, read_coco, read_document
@@ -19,10 +20,11 @@ class Coco(DatasetFormat):
     title = "COCO"
     example = "annotations.json, images/0001.png"
     order = 10
+    annotated = True
 
     def claims(self, tree: Tree) -> bool:
         """Whether a JSON file of the tree is COCO."""
-        return bool(self._documents(tree))
+        return bool(_documents(tree))
 
     def read(self, tree: Tree) -> Layout:
         """The pictures that the files name, with their boxes and sizes.
@@ -35,7 +37,7 @@ class Coco(DatasetFormat):
         sizes: dict[str, tuple[int, int]] = {}
         missing: dict[str, None] = {}
         files: list[tuple[CocoFile, dict]] = []
-        for name, document in self._documents(tree).items():
+        for name, document in _documents(tree).items():
             coco = read_coco(document)
             coco.path = str(tree.root / name)
             folders, found = picture_folders(name), {}
@@ -84,11 +86,7 @@ class Coco(DatasetFormat):
         """
         files = layout.details["files"]
         if len(files) > 1:
-            names = ", ".join(coco.path for coco, _ in files[:5])
-            raise RefinezooError(
-                f"expected one COCO file in {str(layout.root)!r}, received {len(files)}: {names}. "
-                "Give one of these files instead of the folder."
-            )
+            raise RefinezooError(several(layout.tree, [coco.path for coco, _ in files]))
         coco, found = files[0]
         if layout.missing:
             raise RefinezooError(
@@ -108,18 +106,32 @@ class Coco(DatasetFormat):
             for problem in coco.problems
         ]
 
-    def _documents(self, tree: Tree) -> dict[str, Any]:
-        """The tree's COCO files, read once."""
-        if (kept := tree.__dict__.get("_coco")) is None:
-            kept = {}
-            for name in tree.files:
-                if not name.lower().endswith(".json"):
-                    continue
-                content = (tree.root / name).read_bytes()
-                if b"file_name" not in content.replace(b"\0", b""):
-                    continue
-                document = read_document(tree.root / name)
-                if is_coco(document):
-                    kept[name] = document
-            tree.__dict__["_coco"] = kept
-        return kept
+
+def coco_files(tree: Tree, *, without: str = "") -> dict[str, Any]:
+    """The content of the tree's COCO files, but for one."""
+    found: dict[str, Any] = {}
+    for name in tree.files:
+        if not name.lower().endswith(".json") or name == without:
+            continue
+        content = (tree.root / name).read_bytes()
+        if b"file_name" not in content.replace(b"\0", b""):
+            continue
+        document = read_document(tree.root / name)
+        if is_coco(document):
+            found[name] = document
+    return found
+
+
+def several(tree: Tree, names: Sequence[str]) -> str:
+    """Why several COCO files are refused where one is meant."""
+    return (
+        f"expected one COCO file in {str(tree.root)!r}, received {len(names)}: "
+        f"{', '.join(names[:5])}. Give one of these files instead of the folder."
+    )
+
+
+def _documents(tree: Tree) -> dict[str, Any]:
+    """The tree's COCO files, read once."""
+    if "_coco" not in tree.__dict__:
+        tree.__dict__["_coco"] = coco_files(tree)
+    return tree.__dict__["_coco"]

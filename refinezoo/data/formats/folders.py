@@ -48,7 +48,10 @@ class Folders(DatasetFormat):
     ) -> list[str]:
         """Leaves out pictures that are called labels, and says where pixels leave a doubt."""
         odd = {name for name in names if _says_label(name) or _sixteen_bit_grey(tree, name)}
-        if not named and 0 < len(odd) < len(names):
+        if named:  # a product may be called mask; a folder full of such names holds labels
+            plain = {PurePosixPath(name).parent for name in names if name not in odd}
+            odd = {name for name in odd if PurePosixPath(name).parent not in plain}
+        if 0 < len(odd) < len(names):
             layout.notes.append(f"{len(odd)} pictures are taken for labels, as {min(odd)}")
             names = [name for name in names if name not in odd]
         look_for_labels(tree, layout, names, named=named)

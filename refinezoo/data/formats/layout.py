@@ -12,6 +12,7 @@ import numpy as np
 
 from refinezoo.data.boxes import as_boxes
 from refinezoo.data.decode import read_header
+from refinezoo.data.depth_files import map_size
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
 
@@ -30,6 +31,7 @@ class Boxed(Protocol):
 
 
 _SHOWN = 6
+_MASKS = ("foreground_mask", "class_ids", "instance_ids")
 
 
 @dataclass
@@ -91,16 +93,23 @@ class Layout:
         return None if file is None else self.root / file
 
     def size(self, name: str) -> tuple[int, int] | None:
-        """Width and height that its annotations, or else its masks, give a picture, if they do."""
+        """Width and height that its annotations, or else its maps, give a picture, if they do."""
         if name in (known := self.details.get("sizes", {})):
             return known[name]
-        for kind in ("foreground_mask", "class_ids", "instance_ids"):
-            if (file := self.label(kind, name)) is not None:
-                try:
-                    return read_header(file).upright
-                except RefinezooError:
-                    return None
+        for kind in dict.fromkeys((*_MASKS, *self.labels)):
+            file = self.label(kind, name)
+            if file is not None and (size := map_size(file)):
+                return size
         return None
+
+    def read_size(self, name: str) -> tuple[int, int]:
+        """Width and height of a picture as it is read: turned by EXIF unless its labels are not.
+
+        Raises:
+            RefinezooError: no picture.
+        """
+        header = read_header(self.root / name)
+        return header.upright if header.turns(self.size(name)) else header.stored
 
     def size_is_stated(self, name: str) -> bool:
         """Whether annotations, not only masks, give a picture's size."""
@@ -161,7 +170,7 @@ def coco_document(
     """
     images, annotations = [], []
     for number, (name, rows) in enumerate(objects.items(), start=1):
-        width, height = layout.size(name) or read_header(layout.root / name).upright
+        width, height = layout.details.get("sizes", {}).get(name) or layout.read_size(name)
         images.append({"id": number, "file_name": name, "width": width, "height": height})
         for row in rows:
             x1, y1, x2, y2 = row["xyxy"]

@@ -29,6 +29,7 @@ class Voc(DatasetFormat):
     title = "PASCAL VOC"
     example = "JPEGImages/0001.jpg, Annotations/0001.xml"
     order = 30
+    annotated = True
 
     def claims(self, tree: Tree) -> bool:
         """Whether pictures have XML files of their name."""

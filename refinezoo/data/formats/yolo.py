@@ -1,6 +1,7 @@
 """YOLO: a text file a picture, sizes as shares of the picture's."""
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from refinezoo.config import read_yaml
-from refinezoo.data.decode import read_header
 from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
@@ -21,6 +21,7 @@ _NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt
 _SAMPLES = 300
 _MOST_BYTES = 4 << 20  # of a text file: some 50,000 boxes
 _MOST_CLASSES = 1_000_000
+_NUMBERS = re.compile(r"'\d+[\s,;]+[-\d.]+[\s,;]")  # that begin a line which is not understood
 _FAR = 2.0  # picture widths: no box of shares reaches beyond
 
 
@@ -38,11 +39,16 @@ class Yolo(DatasetFormat):
     title = "YOLO (boxes, polygons, pose)"
     example = "images/train/0001.jpg, labels/train/0001.txt, data.yaml"
     order = 40
+    annotated = True
 
     def claims(self, tree: Tree) -> bool:
         """Whether pictures have text files of numbers under their name."""
-        files = [_read(tree.root / file) for file in list(self._labelled(tree).values())[:_SAMPLES]]
-        return any(rows or not odd for rows, odd in files)
+        files = list(self._labelled(tree).values())[:_SAMPLES]
+        read = [(file, *_read(tree.root / file)) for file in files]
+        return any(
+            rows or not odd or ("labels/" in file and _NUMBERS.match(odd[0]))
+            for file, rows, odd in read
+        )
 
     def read(self, tree: Tree) -> Layout:
         """The labelled pictures, and all others in folders of such."""
@@ -56,11 +62,15 @@ class Yolo(DatasetFormat):
         ]
         layout.labels["annotations"] = labels
         layout.details = _settings(tree)
+        files = list(labels.values())
+        some = [_read(tree.root / file) for file in files[:: max(1, len(files) // _SAMPLES)]]
+        if not_read := [odd[0] for _, odd in some if odd]:
+            layout.notes.append(
+                f"lines of {len(not_read)} of {len(some)} label files are not understood: "
+                f"{not_read[0]}"
+            )
         if (poses := layout.details["poses"]) is None:
-            files = list(labels.values())
-            step = max(1, len(files) // _SAMPLES)
-            rows = [_read(tree.root / file)[0] for file in files[::step]]
-            poses = _look_like_poses([row[1:] for some in rows for row in some])
+            poses = _look_like_poses([row[1:] for rows, _ in some for row in rows])
             if poses:
                 layout.notes.append("numbers after the boxes are taken for keypoints")
         layout.details["poses"] = poses
@@ -97,7 +107,7 @@ class Yolo(DatasetFormat):
         names = names or {number: f"class {number}" for number in sorted(classes)}
         rows: dict[str, list[dict[str, Any]]] = {}
         for name, objects in found.items():
-            width, height = read_header(layout.root / name).upright
+            width, height = layout.read_size(name)
             rows[name] = [
                 {
                     "category": label,

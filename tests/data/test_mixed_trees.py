@@ -1,0 +1,163 @@
+"""Datasets as people have them, between the formats: nothing is left out or mistaken unsaid."""
+
+import os
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_sets import H, W, coco, ids, photo, put, put_coco
+
+from refinezoo.data.check import check_dataset
+from refinezoo.data.coco import CocoDataset
+from refinezoo.data.formats import list_images, recognise
+from refinezoo.data.images import read_picture
+from refinezoo.data.mask_files import read_class_ids
+from refinezoo.errors import RefinezooError
+
+VOC = "<annotation><object><name>a</name><bndbox>{}</bndbox></object></annotation>"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for number in range(3):
+        put(tmp_path / f"images/{number}.png", photo(number))
+    return tmp_path
+
+
+def _turned(path, seed=0):
+    """A picture that EXIF turns by 90 degrees."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(photo(seed)).save(path, exif=exif.tobytes(), quality=95)
+
+
+def test_a_second_coco_file_is_no_secret(pictures):
+    names = [f"{number}.png" for number in range(3)]
+    put_coco(pictures / "annotations.json", coco(names[:2]))
+    assert len(CocoDataset.load(pictures)) == 2
+    put_coco(pictures / "val.json", coco(names[2:]))
+    with pytest.raises(RefinezooError, match=r"received 2: annotations\.json, val\.json"):
+        CocoDataset.load(pictures)
+    assert len(CocoDataset.load(pictures / "val.json")) == 1
+
+
+def test_annotations_of_two_formats_are_said(pictures):
+    put(pictures / "labels/0.txt", "0 .5 .5 .2 .2\n")
+    put(pictures / "Annotations/0.xml", VOC.format("<xmin>1</xmin>"))
+    assert any("annotations of YOLO" in note for note in recognise(pictures).notes)
+
+
+def test_archives_are_to_be_unpacked(tmp_path):
+    put(tmp_path / "set.zip", "PK")
+    for read in (recognise, list_images, CocoDataset.load, check_dataset):
+        with pytest.raises(RefinezooError, match="Unpack it"):
+            read(tmp_path / "set.zip")
+        with pytest.raises(RefinezooError, match=r"unpack them \(set\.zip\)"):
+            read(tmp_path)
+
+
+def test_pictures_that_are_not_read_are_said(pictures):
+    put(pictures / "images/phone.HEIC", "ftypheic")
+    note = "1 pictures of formats that are not read (images/phone.HEIC)"
+    assert note in recognise(pictures).notes
+    assert {"code": "assumed", "files": [note]}.items() <= check_dataset(pictures)["findings"][
+        0
+    ].items()
+
+
+def test_masks_as_gif(pictures):
+    for number in range(3):
+        (pictures / "masks").mkdir(exist_ok=True)
+        Image.fromarray(ids(3)).save(pictures / f"masks/{number}.gif")
+    layout = recognise(pictures)
+    files = layout.labels["class_ids"]
+    assert files["images/0.png"] == "masks/0.gif" and not layout.notes
+    np.testing.assert_array_equal(read_class_ids(pictures / files["images/0.png"]), ids(3))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy"])
+def test_depth_decides_how_a_turned_picture_is_read(tmp_path, suffix):
+    for number, shape in enumerate([(H, W), (W, H)]):
+        _turned(tmp_path / f"images/{number}.jpg", number)
+        values = np.full(shape, 3000, np.uint16) if suffix == ".png" else np.full(shape, 3.0)
+        put(tmp_path / f"depth/{number}{suffix}", values)
+    layout = recognise(tmp_path)
+    for number, shape in enumerate([(H, W), (W, H)]):
+        name = f"images/{number}.jpg"
+        assert read_picture(tmp_path / name, layout.size(name)).rgb.shape[:2] == shape
+    assert check_dataset(tmp_path)["ok"]
+
+
+def test_yolo_boxes_lie_in_the_pixels_that_masks_fit(tmp_path):
+    _turned(tmp_path / "images/0.jpg")
+    put(tmp_path / "labels/0.txt", "0 .5 .25 .5 .5\n")
+    box = CocoDataset.load(tmp_path).records[0].boxes_xywh[0]
+    np.testing.assert_allclose(box, [H / 4, 0, H / 2, W / 2])
+    put(tmp_path / "foreground_masks/0.png", ids(255))  # of the stored pixels
+    dataset = CocoDataset.load(tmp_path)
+    np.testing.assert_allclose(dataset.records[0].boxes_xywh[0], [W / 4, 0, W / 2, H / 2])
+    assert dataset.read(0).shape == (H, W, 3)
+
+
+@pytest.mark.parametrize(
+    "names", [("A", "a"), [unicodedata.normalize(f, "ü") for f in ("NFC", "NFD")]]
+)
+def test_masks_of_names_that_differ_in_form_only(tmp_path, names):
+    for value, name in enumerate(names, start=1):
+        put(tmp_path / f"images/{name}.png", photo(value))
+        put(tmp_path / f"masks/{name}.png", ids(value))
+    if len(os.listdir(tmp_path / "images")) == 1:
+        pytest.skip("this file system takes both names for one")
+    layout = recognise(tmp_path)
+    for value, name in enumerate(names, start=1):
+        mask = read_class_ids(layout.label("class_ids", f"images/{name}.png"))
+        assert mask.max() == value
+
+
+def test_links_that_lead_to_each_other(pictures):
+    os.symlink("b", pictures / "a")
+    os.symlink("a", pictures / "b")
+    layout = recognise(pictures)
+    assert len(layout.renders) == 3 and "2 names lead to no file" in layout.tree.notes[0]
+
+
+def test_yolo_with_commas_is_yolo_that_is_not_understood(pictures):
+    for number in range(3):
+        put(pictures / f"labels/{number}.txt", "0, .5, .5, .2, .2\n")
+    assert "not understood" in recognise(pictures).notes[0]
+    assert not check_dataset(pictures)["ok"]
+    with pytest.raises(RefinezooError, match="received '0, .5"):
+        CocoDataset.load(pictures)
+
+
+def test_swapped_corners_are_no_background(pictures):
+    swapped = "<xmin>20</xmin><ymin>20</ymin><xmax>2</xmax><ymax>2</ymax>"
+    for number in range(3):
+        put(pictures / f"Annotations/{number}.xml", VOC.format(swapped))
+    assert not check_dataset(pictures)["ok"]
+    with pytest.raises(RefinezooError, match="3 of 3 have no area"):
+        CocoDataset.load(pictures)
+
+
+def test_a_folder_below_images_full_of_labels(pictures):
+    for number in range(4):
+        put(pictures / f"images/geometry/frame.{number}.depth_meters.png", photo(number))
+        put(pictures / f"images/colour/face_mask_{number}.png", photo(number))  # a product
+        put(pictures / f"images/colour/bowl_{number}.png", photo(number))
+    layout = recognise(pictures)
+    assert not [name for name in layout.renders if "geometry" in name]
+    assert "images/colour/face_mask_0.png" in layout.renders
+    assert "taken for labels" in layout.notes[0]
+
+
+@pytest.mark.parametrize("part", ["", "01_"])
+def test_gta5(tmp_path, part):
+    put(tmp_path / f"{part}images/00001.png", photo())
+    (tmp_path / f"{part}labels").mkdir()
+    Image.fromarray(ids(7)).convert("P").save(tmp_path / f"{part}labels/00001.png")
+    layout = recognise(tmp_path)
+    assert layout.kind == "gta5" and layout.renders == [f"{part}images/00001.png"]
+    mask = read_class_ids(layout.label("class_ids", layout.renders[0]))
+    np.testing.assert_array_equal(mask, ids(7))
