@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from refinezoo.cli.app import FOUND, answer, start, verb
+from refinezoo.errors import RefinezooError
 
 
 @verb()
@@ -35,6 +36,10 @@ def suggest(
 def train(
     config: Annotated[Path, typer.Argument(help="YAML; see docs/train_your_own.md.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value ...")] = None,
+    select: Annotated[
+        Path | None,
+        typer.Option(help="Study (YAML): rank the kept steps by its metric on real.val."),
+    ] = None,
 ) -> None:
     """Train a refiner on renders and photos, or a task's model on labels; run again to resume.
 
@@ -46,7 +51,18 @@ def train(
 
     checked = read_config(config, overrides or [])
     start()
+    if select is not None and not getattr(checked, "keep_every", None):
+        raise RefinezooError(
+            "--select: expected presets of several steps to choose from. Add keep_every=1000, say."
+        )
     preset = run(checked)
+    if select is not None:
+        from refinezoo.experiments.select import select as selected
+
+        chosen = selected(preset.parent, select)
+        rows = [f"{arm:12} {score['mean']:.3f}" for arm, score in chosen["scores"].items()]
+        answer(chosen, "\n".join([chosen["metric"], *rows, f"selected: {chosen['selected']}"]))
+        return
     use = f"predict {preset} PHOTOS --out OUT"
     if isinstance(checked, TrainingConfig):
         use = f"refine SOURCE OUT --model {preset}"

@@ -86,8 +86,8 @@ class RealSection(Strict):
     images: str | None = None
     unlabelled: list[str] = Field(default_factory=list)
     digits: DigitsSection | None = None
-    masks: dict[Literal["train", "test"], str] | None = None
-    folders: dict[Literal["train", "test"], str] | None = None
+    masks: dict[Literal["train", "val", "test"], str] | None = None
+    folders: dict[Literal["train", "val", "test"], str] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> RealSection:

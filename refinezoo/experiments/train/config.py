@@ -61,6 +61,11 @@ class TrainingConfig(Strict):
         default=None, ge=1, description="optimizer steps in all; refiners that only adapt need none"
     )
     steps_per_epoch: int = Field(default=200, ge=1, description="most steps between checkpoints")
+    keep_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="steps after which a preset is kept in presets/, for --select to choose from",
+    )
     samples: int = Field(default=4, ge=0, description="renders in the sample grids")
     guards: bool = Field(
         default=True, description="stop at collapse, colour flip or an idle discriminator"

@@ -23,6 +23,7 @@ def train(config: TrainingConfig | TaskTraining, *, progress: bool = True) -> Pa
 
     The run folder `config.out` holds `config.yaml` (as resolved), `log.csv` (losses per epoch),
     `samples/` (grids of renders above their refinement), `tensorboard/` (both, on TensorFlow),
+    `presets/` (those of earlier steps, with `keep_every`),
     `backup/` (the last checkpoint), `preset/` (what `refinezoo.load` reads)
     and `summary.json` (minutes, hardware). Guards end it where a GAN has failed. That of a task's
     model: see `train_task`.
@@ -184,6 +185,10 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     callbacks += guards
 
     def keep(epoch: int, logs: Any) -> None:
+        taken = int(refiner.optimizer.iterations) - before
+        every = config.keep_every
+        if every and taken // every > (taken - per_epoch) // every:
+            refiner.save_to_preset(out / "presets" / f"step_{taken:06d}")
         kept = checkpoint.save(refiner, epoch + 1)
         for watch in (stop, *guards):
             watch.checkpoint = kept

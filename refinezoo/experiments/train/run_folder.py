@@ -11,7 +11,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.files import atomic_path
 
-FREE = ("out", "samples", "guards", "tensorboard")  # may differ when a run is resumed
+FREE = ("out", "samples", "guards", "tensorboard", "keep_every")  # may differ when a run is resumed
 
 
 def busy(out: Path) -> str:
@@ -83,6 +83,11 @@ def trim_log(path: Path, epochs: int) -> None:
     kept = [row for row in whole if int(row.split(",")[0]) < epochs]
     with atomic_path(path) as temporary:
         temporary.write_bytes((head + "".join(kept)).encode() if kept else b"")
+
+
+def kept_presets(out: Path) -> dict[str, Path]:
+    """The presets that `keep_every` kept, `step_000250` and so on, in order."""
+    return {path.name: path for path in sorted((out / "presets").glob("step_*")) if path.is_dir()}
 
 
 def summary(started: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train import config as training_config
 from refinezoo.experiments.train import run as trainer
 from refinezoo.experiments.train.config import TrainingConfig
+from refinezoo.experiments.train.run_folder import kept_presets
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.models import registry
@@ -370,3 +371,10 @@ def test_config_file_and_overrides(tmp_path):
         with pytest.raises(RefinezooError) as error:
             training_config.read_config(path, [override])
         assert message in str(error.value), override
+
+
+def test_presets_of_earlier_steps_are_kept(noise, tmp_path):
+    preset = trainer.train(config(tmp_path / "run", steps=6, keep_every=4))
+    kept = kept_presets(tmp_path / "run")
+    assert list(kept) == ["step_000004"]
+    assert not np.array_equal(weights(kept["step_000004"])[0], weights(preset)[0])
