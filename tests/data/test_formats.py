@@ -9,7 +9,7 @@ import pytest
 from small_sets import H, W, coco, colours, ids, photo, put, put_coco
 
 from refinezoo.data.formats import base, formats, layout_table, list_images, recognise
-from refinezoo.data.formats.evidence import label_like, names_labels
+from refinezoo.data.formats.evidence import few_colours, label_like, names_labels
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 
@@ -239,6 +239,21 @@ def test_lossy_labels_without_a_telling_name_are_refused(tmp_path, kind, suffix)
     with pytest.raises(RefinezooError, match=r"may be labels .*out2"):
         find_renders(tmp_path)
     assert len(find_renders(tmp_path, images=f"beauty/*{suffix}").renders) == 3
+
+
+@pytest.mark.parametrize("quality", [40, 60, 90])
+def test_small_lossy_labels_of_many_regions(quality):
+    """Where the regions are mostly edge: a street at 160 x 120."""
+    rows, columns = np.mgrid[:120, :160]
+    for seed in range(4):
+        draw = np.random.default_rng(seed)
+        at = draw.uniform(0, 1, (28, 2)) * (120, 160)
+        nearest = np.argmin((rows - at[:, :1, None]) ** 2 + (columns - at[:, 1:, None]) ** 2, 0)
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        colours = _PALETTE[nearest % 9]
+        assert few_colours(cv2.imdecode(cv2.imencode(".jpg", colours, options)[1], 1))
+        shaded = _scene(seed, 120, 160)[1]
+        assert not few_colours(cv2.imdecode(cv2.imencode(".jpg", shaded, options)[1], 1))
 
 
 @pytest.mark.parametrize(
