@@ -113,6 +113,7 @@ def merge(
         lines.append(f"{row['name']}: {words} ({row['path']})")
     classes = len(report["classes"])
     lines.append(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
+    lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
     lines.append("nothing written" if dry_run else f"-> {out}")
     answer(report, "\n".join(lines))
 

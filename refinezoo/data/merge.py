@@ -4,6 +4,7 @@ Mixing real with refined data is how most gains of refinement are used; a merged
 picture where it comes from, and of each source what made it.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ from refinezoo.config import read_json
 from refinezoo.data.coco import load_with_rows
 from refinezoo.data.coco_file import CocoFile
 from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.maps import map_places, maps_of
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_folder, check_apart, check_room, plain_name, sha256, write_json
 
+_log = logging.getLogger(__name__)
 _MOST_BYTES = 1 << 30  # of a manifest
 _MADE_BY = ("model", "strength", "gate", "seed", "version")
 
@@ -57,7 +60,9 @@ def merge_datasets(
     Pictures are copied to `images/SOURCE/...`, so that equal names never meet; `annotations.json`
     has new ids, the classes sorted by name, and in each image row its `source`. Boxes, polygons and
     run-length masks are as they were. `info` holds the seed, the ratio and, of each source, its
-    path, the SHA-256 of its annotations and, where refinezoo refined it, by what.
+    path, the SHA-256 of its annotations and, where refinezoo refined it, by what. Foreground masks
+    and depth of the same names go along where every picture that is taken has them; class ids in
+    files of their own, whose numbers are each dataset's, only of one source.
 
     Args:
         out: a new folder, or one that an earlier merge made.
@@ -73,7 +78,7 @@ def merge_datasets(
 
     Returns:
         `{"images", "annotations", "classes", "sources": [{"name", "path", "available", "taken",
-        "annotations"}]}`.
+        "annotations"}], "maps": {kind: count}, "left_out": {kind: why}}`.
 
     Raises:
         RefinezooError: no boxes, names that are no plain words, classes that differ, nothing to
@@ -97,6 +102,9 @@ def merge_datasets(
     pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
     if len(dict(pairs)) < len(pairs):
         raise RefinezooError("expected different pictures of each source, received one file twice.")
+    maps, report["left_out"] = _maps(found)
+    report["maps"] = {kind: len(some) for kind, some in maps.items()}
+    pairs += [pair for some in maps.values() for pair in some]
     if dry_run:
         return report
     check_room(out, sum(file.stat().st_size for _, file in pairs), "the merged dataset")
@@ -116,6 +124,30 @@ def merge_datasets(
             shutil.copyfile(file, folder / place)
         write_json(folder / "annotations.json", document)
     return report
+
+
+def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]], dict[str, str]]:
+    """Per kind the files of masks and depth that go along, and why others do not."""
+    known = [maps_of(s.path, [s.files[number] for number in s.taken]) for s in sources]
+    taken, left_out = {}, {}
+    for kind in sorted({kind for files in known for kind in files}):
+        having = [s for s, files in zip(sources, known, strict=True) if kind in files]
+        count = sum(len(files.get(kind, ())) for files in known)
+        if count < (wanted := sum(len(s.taken) for s in sources)):
+            left_out[kind] = f"{count} of {wanted} pictures have it"
+        elif kind == "class_ids" and having[1:]:
+            left_out[kind] = "the numbers of several sources need not mean the same classes"
+        else:
+            taken[kind] = [
+                pair
+                for source, files in zip(sources, known, strict=True)
+                for pair in map_places(
+                    kind, files[kind], {source.files[n]: source.place(n) for n in source.taken}
+                )
+            ]
+    for kind, words in left_out.items():
+        _log.warning("%s is left out: %s", kind, words)
+    return taken, left_out
 
 
 def _opened(name: str, path: str | os.PathLike) -> _Source:

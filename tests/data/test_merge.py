@@ -12,6 +12,9 @@ from refinezoo import files
 from refinezoo.cli.app import app
 from refinezoo.data import CocoDataset
 from refinezoo.data.check import check_dataset
+from refinezoo.data.depth_files import read_depth
+from refinezoo.data.formats import recognise
+from refinezoo.data.mask_files import read_class_ids
 from refinezoo.data.merge import merge_datasets
 from refinezoo.errors import RefinezooError
 
@@ -188,3 +191,29 @@ def test_the_command(sets, tmp_path):
     for wrong in (["x"], ["a="], [pairs[0], pairs[0]], [*pairs, "--ratio", "1:x"]):
         run = CliRunner().invoke(app, ["merge", out, *wrong])
         assert run.exit_code == 2 and "expected" in run.output
+
+
+def test_masks_and_depth_go_along_where_all_have_them(sets, tmp_path, caplog):
+    for value, folder in enumerate(sets.values(), start=1):
+        for file in (folder / "images").iterdir():
+            put(
+                folder / f"foreground_masks/{file.stem}_mask.png",
+                np.full((24, 32), value, np.uint8),
+            )
+            put(folder / f"depth/{file.stem}.npy", np.full((24, 32), value, np.float32))
+            put(folder / f"masks/{file.stem}.png", np.full((24, 32), value, np.uint8))
+    report = merge_datasets(tmp_path / "out", sets, ratio=[1, 2])
+    assert report["maps"] == {"foreground_mask": 9, "depth": 9}
+    assert "need not mean the same" in report["left_out"]["class_ids"]
+    layout = recognise(tmp_path / "out")
+    for name in layout.renders:
+        value = 1 + ("/refined/" in name)
+        assert read_depth(layout.label("depth", name)).max() == value
+        assert read_class_ids(layout.label("foreground_mask", name)).max() == value
+    assert check_dataset(tmp_path / "out")["ok"]
+    next((sets["real"] / "depth").iterdir()).unlink()
+    report = merge_datasets(tmp_path / "out", sets)
+    assert report["left_out"]["depth"] == "10 of 11 pictures have it"
+    assert "depth is left out" in caplog.text and not (tmp_path / "out/depth").exists()
+    alone = merge_datasets(tmp_path / "alone", {"real": sets["real"]})
+    assert alone["maps"]["class_ids"] == 3

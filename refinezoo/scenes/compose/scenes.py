@@ -1,10 +1,8 @@
 """`compose_scenes`: from product cut-outs to a COCO dataset of synthetic scenes."""
 
 import json
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from refinezoo.scenes.compose.layouts import LAYOUTS, Scene
 from refinezoo.scenes.compose.light import light
 from refinezoo.scenes.compose.statistics import LayoutStatistics
 from refinezoo.scenes.compose.walls import Goods
+from refinezoo.scenes.workers import over_processes
 
 CAMERAS = ("mixed", "pinhole", "wide_angle")
 WRITTEN_BY = "synthetic scenes composed by refinezoo"
@@ -205,9 +204,10 @@ def _written(composer, arguments, folder: Path, count: int, workers: int) -> Ite
     if workers == 1:
         yield from (_write(composer, folder, index) for index in range(count))
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy TensorFlow's locks
-    with ProcessPoolExecutor(workers, context, _start, (arguments, folder)) as pool:
-        yield from pool.map(_work, range(count), chunksize=16)
+    given = (arguments, folder)
+    yield from over_processes(
+        _work, range(count), workers=workers, start=_start, arguments=given, chunk=16
+    )
 
 
 _worker: dict = {}

@@ -1,10 +1,8 @@
 """`render_street`: frames with mask, depth and boxes, written as a dataset."""
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -20,6 +18,7 @@ from refinezoo.scenes.street.classes import CLASS_NAMES, INSTANCE_CLASSES
 from refinezoo.scenes.street.forest import ForestWorld
 from refinezoo.scenes.street.scene import Frame
 from refinezoo.scenes.street.streets import StreetScene
+from refinezoo.scenes.workers import over_processes
 from refinezoo.workshop import MARKS
 
 WRITTEN_BY = "frames rendered by refinezoo"
@@ -122,9 +121,9 @@ def _rendered(missing: list[int], task: tuple, workers: int) -> Iterator[int]:
         for index in missing:
             yield _write(task, index)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy TensorFlow's locks
-    with ProcessPoolExecutor(workers, context, _start, (task,)) as pool:
-        yield from pool.map(_work, missing, chunksize=4)
+    yield from over_processes(
+        _work, missing, workers=workers, start=_start, arguments=(task,), chunk=4
+    )
 
 
 _worker: dict = {}

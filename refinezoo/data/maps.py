@@ -1,0 +1,44 @@
+"""Masks and depth in files of their own, and where they go when their pictures are copied."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from refinezoo.data.formats.base import FORMATS, SIBLINGS, add_siblings
+from refinezoo.data.formats.layout import Layout
+from refinezoo.data.tree import read_tree
+
+
+def maps_of(root: Path, pictures: Iterable[Path]) -> dict[str, dict[Path, Path]]:
+    """Per kind of `SIBLINGS` the label file of each picture of a dataset that has one."""
+    tree = read_tree(root)
+    layout = Layout(tree, FORMATS["coco"])
+    layout.renders = [file.relative_to(root).as_posix() for file in pictures]
+    add_siblings(tree, layout)
+    return {
+        kind: {root / name: root / file for name, file in files.items()}
+        for kind, files in layout.labels.items()
+    }
+
+
+def map_places(
+    kind: str, files: Mapping[Path, Path], places: Mapping[Path, str]
+) -> list[tuple[str, Path]]:
+    """Where the label files of a kind belong, so that they are found beside copied pictures.
+
+    Args:
+        kind: of `SIBLINGS`.
+        files: by picture.
+        places: of the copied pictures, POSIX paths that begin with `images/`.
+
+    Returns:
+        Pairs of a POSIX path and the file that goes there.
+    """
+    folder = SIBLINGS[kind][0][0]
+    return [
+        (
+            Path(folder, *Path(place).parts[1:]).with_suffix(files[picture].suffix).as_posix(),
+            files[picture],
+        )
+        for picture, place in places.items()
+        if picture in files
+    ]
