@@ -1,4 +1,4 @@
-"""`check`, `gate` and `merge`: labelled datasets as they are."""
+"""`check`, `gate`, `merge` and `convert`: labelled datasets as they are."""
 
 from pathlib import Path
 from typing import Annotated
@@ -115,6 +115,29 @@ def merge(
     lines.append(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
     lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
     lines.append("nothing written" if dry_run else f"-> {out}")
+    answer(report, "\n".join(lines))
+
+
+@verb()
+def convert(
+    dataset: Annotated[Path, typer.Argument(help="COCO, VOC or YOLO: folder or COCO file.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the converted dataset.")],
+    to: Annotated[str, typer.Option(help="coco, voc or yolo.")] = "coco",
+) -> None:
+    """Write a dataset with boxes as COCO, VOC or YOLO.
+
+    Polygons, masks and depth go along where the format has a place for them; what has none is
+    counted. All or nothing is written. Example: refinezoo convert refined/ yolo/ --to yolo
+    """
+    from refinezoo.data.convert import convert_dataset
+
+    report = convert_dataset(dataset, out, to)
+    lines = [
+        f"{report['format']}: {report['images']} pictures, {report['annotations']} objects of "
+        f"{len(report['classes'])} classes -> {out}"
+    ]
+    lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
+    lines += [f"left out: {count} {what}" for what, count in report["left_out"].items() if count]
     answer(report, "\n".join(lines))
 
 

@@ -81,10 +81,7 @@ class Yolo(DatasetFormat):
 
     def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
         """Those of the picture's text file; lines that are no numbers are left out."""
-        return [
-            [side * scale for side, scale in zip(box, (width, height) * 2, strict=True)]
-            for _, box in self._objects(layout, name)
-        ]
+        return [_scaled(box, (width, height)) for _, box, _ in self._objects(layout, name)]
 
     def document(self, layout: Layout) -> dict[str, Any] | None:
         """All boxes; class k has the id k + 1.
@@ -97,7 +94,7 @@ class Yolo(DatasetFormat):
             raise RefinezooError(problems[0] + more)
         names = layout.details["names"]
         found = {name: self._objects(layout, name) for name in layout.renders}
-        classes = {label for rows in found.values() for label, _ in rows}
+        classes = {label for rows in found.values() for label, *_ in rows}
         if names and (unknown := sorted(classes - set(names))):
             raise RefinezooError(
                 f"expected the classes that {layout.details['file']} names "
@@ -107,13 +104,11 @@ class Yolo(DatasetFormat):
         names = names or {number: f"class {number}" for number in sorted(classes)}
         rows: dict[str, list[dict[str, Any]]] = {}
         for name, objects in found.items():
-            width, height = layout.read_size(name)
+            sides = layout.read_size(name)
             rows[name] = [
-                {
-                    "category": label,
-                    "xyxy": [s * k for s, k in zip(box, (width, height) * 2, strict=True)],
-                }
-                for label, box in objects
+                {"category": label, "xyxy": _scaled(box, sides)}
+                | ({"segmentation": [_scaled(outline, sides)]} if outline else {})
+                for label, box, outline in objects
             ]
         return coco_document(layout, rows, names)
 
@@ -137,13 +132,14 @@ class Yolo(DatasetFormat):
             ]
         return found
 
-    def _objects(self, layout: Layout, name: str) -> list[tuple[int, list[float]]]:
-        """Class and xyxy, as shares of the picture's size, of each line."""
+    def _objects(self, layout: Layout, name: str) -> list[tuple[int, list[float], list[float]]]:
+        """Class, xyxy and polygon, as shares of the picture's size, of each line."""
         file = layout.label("annotations", name)
         found = []
         for label, *values in _read(file)[0] if file else []:
             if box := _box(values, layout.details["poses"]):
-                found.append((int(label), box))
+                outline = values if _is_polygon(values, layout.details["poses"]) else []
+                found.append((int(label), box, outline))
         return found
 
     def _labelled(self, tree: Tree) -> dict[str, str]:
@@ -189,10 +185,20 @@ def _box(values: list[float], poses: bool) -> list[float] | None:
     if len(values) in (4, 5) or poses:
         x, y, w, h = values[:4]
         return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
-    if len(values) >= 6 and len(values) % 2 == 0:
+    if _is_polygon(values, poses):
         xs, ys = values[0::2], values[1::2]
         return [min(xs), min(ys), max(xs), max(ys)]
     return None
+
+
+def _scaled(shares: list[float], sides: tuple[int, int]) -> list[float]:
+    """x, y, x, y, ... in pixels."""
+    return [share * sides[place % 2] for place, share in enumerate(shares)]
+
+
+def _is_polygon(values: list[float], poses: bool) -> bool:
+    """Whether what follows the class on a line are the points of a polygon."""
+    return not poses and len(values) >= 6 and len(values) % 2 == 0
 
 
 def _look_like_poses(rows: Iterable[list[float]]) -> bool:

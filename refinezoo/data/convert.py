@@ -1,0 +1,188 @@
+"""`convert_dataset`: boxes and polygons of any format that has them, as COCO, VOC or YOLO."""
+
+import os
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from refinezoo.data.coco import ImageRecord, load_with_rows
+from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.decode import read_header
+from refinezoo.data.maps import map_places, maps_of
+from refinezoo.data.tree import RENDER_FOLDERS
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.files import atomic_folder, check_apart, check_room, write_json
+
+_SPLITS = ("train", "val", "test")
+Rows = list[dict[str, Any]]
+
+
+def convert_dataset(
+    source: str | os.PathLike, out: str | os.PathLike, to: str = "coco"
+) -> dict[str, Any]:
+    """Writes a dataset with boxes in another format, atomically.
+
+    Pictures are copied byte for byte to `images/` (VOC: `JPEGImages/`); masks and depth beside
+    them go along. Boxes stay true to a hundredth of a pixel. Polygons are kept by COCO, and by
+    YOLO where every object has exactly one (its readers take a mixture for boxes); crowds are
+    `difficult` in VOC and left out of YOLO, which has no word for them.
+
+    Args:
+        source: a folder or annotations file of COCO, VOC or YOLO.
+        out: a new folder, or one that an earlier conversion made.
+        to: `"coco"`, `"voc"` or `"yolo"`.
+
+    Returns:
+        `{"format", "images", "annotations", "classes", "maps": {kind: count}, "left_out": {what:
+        count}}`.
+
+    Raises:
+        RefinezooError: no boxes, rows without a meaning, no room, or a folder of other files.
+    """
+    if to not in _WRITERS:
+        raise RefinezooError(
+            f"expected a format of {', '.join(_WRITERS)}, received {to!r}."
+            + did_you_mean(to, _WRITERS)
+        )
+    source, out = Path(source), Path(out)
+    check_apart(source, out)
+    dataset, coco, files = load_with_rows(source)
+    root = source if source.is_dir() else dataset_root(source)
+    places = {number: f"images/{_below(file, root)}" for number, file in files.items()}
+    known: dict[str, Path] = {}
+    for number, place in places.items():  # a label file has the name of its picture
+        name = place if to == "coco" else os.path.splitext(place)[0]
+        if (other := known.setdefault(name, files[number])) != files[number]:
+            raise RefinezooError(
+                f"expected pictures of different names, received {other} and {files[number]}. "
+                "Rename one of them."
+            )
+    for record in dataset.records:
+        if to == "yolo" and not _upright(record):
+            raise RefinezooError(
+                f"{record.path}: expected a picture that its boxes fit as viewers show it, but "
+                "EXIF turns it. Save it upright: YOLO states no size to tell by."
+            )
+        coco.images[record.id] |= {"width": record.width, "height": record.height}
+    document = coco.document()
+    for row in document["images"]:
+        row["file_name"] = places[row["id"]]
+    left_out: Counter[str] = Counter()
+    maps = maps_of(root, files.values())
+    by_picture = {files[number]: place for number, place in places.items()}
+    pairs = {place: file for file, place in by_picture.items()}
+    for kind, some in maps.items():
+        pairs |= dict(map_places(kind, some, by_picture))
+    check_room(out, sum(file.stat().st_size for file in pairs.values()), "the converted dataset")
+    with atomic_folder(out) as folder:
+        for place, file in pairs.items():
+            target = folder / (place.replace("images/", "JPEGImages/", 1) if to == "voc" else place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        _WRITERS[to](folder, document, left_out)
+    return {
+        "format": to,
+        "images": len(places),
+        "annotations": len(document["annotations"]) - sum(left_out.values()),
+        "classes": [row["name"] for row in document["categories"]],
+        "maps": {kind: len(some) for kind, some in maps.items()},
+        "left_out": dict(left_out),
+    }
+
+
+def _upright(record: ImageRecord) -> bool:
+    header = read_header(record.path)
+    return header.orientation == 1 or header.turns((record.width, record.height))
+
+
+def _below(file: Path, root: Path) -> str:
+    """A picture's path without the names of folders of pictures: `train/0.jpg`."""
+    *folders, name = file.relative_to(root).parts
+    return "/".join([*(part for part in folders if part.lower() not in RENDER_FOLDERS), name])
+
+
+def _write_coco(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
+    write_json(folder / "annotations.json", document)
+
+
+def _write_voc(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
+    names = {row["id"]: row["name"] for row in document["categories"]}
+    for image, rows in _by_image(document):
+        place = PurePosixPath(image["file_name"])
+        root = ElementTree.Element("annotation")
+        _add(root, folder=place.parent.name, filename=place.name)
+        _add(
+            ElementTree.SubElement(root, "size"),
+            width=image["width"],
+            height=image["height"],
+            depth=3,
+        )
+        for row in rows:
+            item = ElementTree.SubElement(root, "object")
+            x, y, w, h = row["bbox"]
+            _add(item, name=names[row["category_id"]], pose="Unspecified")
+            _add(item, truncated=int(row["truncated"]), difficult=row["iscrowd"])
+            corners = {"xmin": x, "ymin": y, "xmax": x + w, "ymax": y + h}
+            shown = {key: f"{value:.2f}".rstrip("0").rstrip(".") for key, value in corners.items()}
+            _add(ElementTree.SubElement(item, "bndbox"), **shown)
+        ElementTree.indent(root)
+        _put(folder, "Annotations", place, ".xml", ElementTree.tostring(root, "unicode") + "\n")
+
+
+def _write_yolo(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
+    numbers = {row["id"]: place for place, row in enumerate(document["categories"])}
+    objects = [row for row in document["annotations"] if not row["iscrowd"]]
+    left_out["crowds"] = len(document["annotations"]) - len(objects)
+    polygons = bool(objects) and all(_outline(row) for row in objects)
+    for image, rows in _by_image(document):
+        sides = image["width"], image["height"]
+        lines = []
+        for row in rows:
+            if row["iscrowd"]:
+                continue
+            x, y, w, h = row["bbox"]
+            values = _outline(row) if polygons else [x + w / 2, y + h / 2, w, h]
+            shares = [f"{value / sides[place % 2]:.6g}" for place, value in enumerate(values)]
+            lines.append(" ".join([str(numbers[row["category_id"]]), *shares]) + "\n")
+        _put(folder, "labels", PurePosixPath(image["file_name"]), ".txt", "".join(lines))
+    splits = {name: f"images/{name}" for name in _SPLITS if (folder / "images" / name).is_dir()}
+    names = [row["name"] for row in document["categories"]]
+    content = {"train": "images", "val": splits.get("train", "images"), **splits, "names": names}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    (folder / "data.yaml").write_text(text, encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[Path, dict[str, Any], Counter[str]], None]] = {
+    "coco": _write_coco,
+    "voc": _write_voc,
+    "yolo": _write_yolo,
+}
+
+
+def _by_image(document: dict[str, Any]) -> list[tuple[dict[str, Any], Rows]]:
+    rows: dict[Any, Rows] = defaultdict(list)
+    for row in document["annotations"]:
+        rows[row["image_id"]].append(row)
+    return [(image, rows[image["id"]]) for image in document["images"]]
+
+
+def _outline(row: dict[str, Any]) -> list[float]:
+    """The points of an object's only polygon; empty if it has none or several."""
+    parts = row["segmentation"] if isinstance(row["segmentation"], list) else []
+    return list(parts[0]) if len(parts) == 1 and isinstance(parts[0], list) else []
+
+
+def _add(element: ElementTree.Element, **texts: Any) -> None:
+    for key, text in texts.items():
+        ElementTree.SubElement(element, key).text = str(text)
+
+
+def _put(folder: Path, kind: str, picture: PurePosixPath, suffix: str, text: str) -> None:
+    path = folder / PurePosixPath(kind, *picture.parts[1:]).with_suffix(suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
