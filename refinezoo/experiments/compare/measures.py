@@ -37,7 +37,9 @@ def measure_sets(
     study = preparation.study
     if not count or study.synthetic.digits is not None or "synthetic" not in sets:
         return {}
-    photos = _spread(_photos(preparation, sets), count)
+    from refinezoo.metrics.kid import kid
+
+    photos, real = _spread(_photos(preparation, sets), count), None
     found: dict[str, dict[str, Any]] = {}
     for name, prepared in sets.items():
         section = study.refiners.get(name)
@@ -48,7 +50,9 @@ def measure_sets(
         kept = read_json(path) if path.is_file() else {}
         if kept.get("hash") != wanted:
             preparation.say(f"{name}: distance to {len(photos)} photos")
-            measured = _distance(prepared, photos, count)
+            real = _pooled(photos) if real is None else real
+            measured = kid(_pooled(_files(prepared, count)), real)
+            measured = {"kid": measured["kid"], "kid_n": measured["n"]}
             if section is not None:
                 measured |= _change(sets["synthetic"], prepared, count)
                 measured |= _identity(
@@ -109,13 +113,11 @@ def _files(prepared: PreparedSet, count: int) -> list[Path]:
     return _spread(list_images(prepared.annotations if of_file else prepared.images), count)
 
 
-def _distance(prepared: PreparedSet, photos: list[Path], count: int) -> dict[str, Any]:
+def _pooled(files: list[Path]) -> np.ndarray:
     from refinezoo.data import read_image
-    from refinezoo.metrics.kid import picture_kid
+    from refinezoo.metrics.kid import pooled_features
 
-    sets = (map(read_image, files) for files in (_files(prepared, count), photos))
-    measured = picture_kid(_features(), *sets, size=KID_SIZE)
-    return {"kid": measured["kid"], "kid_n": measured["n"]}
+    return pooled_features(_features(), map(read_image, files), size=KID_SIZE)
 
 
 @functools.cache
