@@ -51,8 +51,14 @@ def train(config: TrainingConfig | TaskTraining, *, progress: bool = True) -> Pa
             started = time.monotonic()
             with training_precision(config.precision):
                 refiner = _build(config)
+                plays = hasattr(refiner, "players")
+                if plays and config.steps is None:
+                    raise RefinezooError(
+                        "steps: expected the number of training steps of "
+                        f"{type(refiner).__name__}, received none. Add steps: 4000, say."
+                    )
                 _adapt(refiner, config)
-                if hasattr(refiner, "players"):
+                if plays:
                     _fit(refiner, config, out, progress)
                 refiner.save_to_preset(preset)
             write_json(out / "summary.json", summary(started))
@@ -148,18 +154,13 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
 
     from refinezoo.training import SampleGrid, StopOnNaN
 
-    if config.steps is None:
-        raise RefinezooError(
-            f"steps: expected the number of training steps of {type(refiner).__name__}, received "
-            "none. Add steps: 4000, say."
-        )
     refiner.compile()
     before = int(refiner.optimizer.iterations)  # those of `init` are not of this run
     checkpoint = Checkpoint(out / "backup")
     checkpoint.check_room(refiner)
     done = checkpoint.restore(refiner)
     steps = int(refiner.optimizer.iterations) - before
-    epochs, per_epoch = _epochs(config.steps, config.steps_per_epoch, done, steps)
+    epochs, per_epoch = _epochs(config.steps or 0, config.steps_per_epoch, done, steps)
     data = _data(config, per_epoch, refiner)
     if config.matched_crops:
         write_json(out / "matched_crops.json", data.sampler.matches.report())

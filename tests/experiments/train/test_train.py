@@ -344,12 +344,17 @@ def test_nan_names_a_checkpoint_only_if_there_is_one(noise, monkeypatch, tmp_pat
         ({"refiner": "CycleGam"}, "Did you mean 'CycleGAN'"),
         ({"refiner": "SSD300"}, "it refines nothing"),
         ({"arguments": {"widht": 3}}, "PixelGAN does not take them"),
-        ({"steps": None}, "expected the number of training steps"),
     ],
 )
 def test_mistakes_are_worded(noise, tmp_path, changes, message):
     with pytest.raises(RefinezooError, match=message):
         trainer.train(config(tmp_path, **changes), progress=False)
+
+
+def test_missing_steps_are_told_before_colours_are_fitted(noise, monkeypatch, tmp_path):
+    monkeypatch.setattr(trainer, "_adapt", lambda *_: pytest.fail("told too late"))
+    with pytest.raises(RefinezooError, match="expected the number of training steps of PixelGAN"):
+        trainer.train(config(tmp_path, steps=None), progress=False)
 
 
 def test_config_file_and_overrides(tmp_path):
