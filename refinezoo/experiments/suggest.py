@@ -14,23 +14,9 @@ from refinezoo.files import atomic_path
 FEW = 100  # pictures; adversarial training from fewer memorises them
 TIMED = 3  # steps, after the one that compiles
 
-# The recipe of `cyclegan_fgbg` in the zoo: an affine map of colours per place, from colours moved
-# as a population. It paints no textures, so labels stay true.
-_AFFINE = {
-    "image_size": 128,
-    "generator": "affine",
-    "width": 16,
-    "blocks": 2,
-    "colour": "transport",
-    "discriminator_width": 32,
-    "normalised": False,
-    "lambda_cycle": 0.5,
-    "lambda_identity": 0.0,
-    "learning_rate": 3e-4,
-    "decay_steps": [4000, 2000],
-    "ema_decay": 0.999,
-}
-_MASKED = {"lambda_background": 0.25, "lambda_foreground": 1.0, "fg_on": "translated"}
+# Its generator is an affine map of colours per place, from colours moved as a population. It paints
+# no textures, so labels stay true.
+_AFFINE = "cyclegan_fgbg"
 
 
 @dataclass(frozen=True)
@@ -43,6 +29,7 @@ class Choice:
         refiner: the class to train.
         evidence: what was measured, and where.
         values: of its config.
+        entry: of the zoo, whose arguments it takes.
     """
 
     when: str
@@ -50,6 +37,7 @@ class Choice:
     refiner: str
     evidence: str
     values: dict[str, Any] = field(default_factory=dict)
+    entry: str | None = None
 
 
 CHOICES = (
@@ -78,20 +66,16 @@ CHOICES = (
         lambda seen: seen["enough"] and seen["masks"],
         "CycleGANForegroundBackground",
         "AP50 0.266 where transport has 0.261 (SSD300), 0.712 where it has 0.771 (PVANET)",
-        {
-            "arguments": {**_AFFINE, **_MASKED},
-            "masks": "grabcut",
-            "image_size": 128,
-            "steps": 6000,
-            "precision": "mixed_bfloat16",
-        },
+        {"masks": "grabcut", "image_size": 128, "steps": 6000, "precision": "mixed_bfloat16"},
+        _AFFINE,
     ),
     Choice(
         f"{FEW} renders without masks and {FEW} photos, or more",
         lambda seen: seen["enough"] and not seen["masks"],
         "CycleGAN",
         "not measured without masks; on streets mean IoU 0.237 to 0.219: no gain",
-        {"arguments": _AFFINE, "image_size": 128, "steps": 6000, "precision": "mixed_bfloat16"},
+        {"image_size": 128, "steps": 6000, "precision": "mixed_bfloat16"},
+        _AFFINE,
     ),
 )
 
@@ -135,9 +119,12 @@ def suggest(
 
     seen = _seen(Path(synthetic), report)
     for place, choice in enumerate((row for row in CHOICES if row.fits(seen)), start=1):
-        values = {"refiner": choice.refiner, "synthetic": str(synthetic), "real": str(real)}
+        values: dict[str, Any] = {"refiner": choice.refiner}
+        values |= {"synthetic": str(synthetic), "real": str(real)}
         if seen["classes"] and choice.refiner == "PixelDA":
             values["labels"] = str(Path(synthetic) / "labels.csv")
+        if choice.entry is not None:
+            values["arguments"] = _arguments(choice.entry, choice.refiner)
         if "precision" in choice.values and half_precision_is_emulated():
             values["precision"] = "float32"
         values = {**choice.values, **values, "out": f"runs/{choice.refiner.lower()}"}
@@ -190,6 +177,16 @@ def _seen(synthetic: Path, report: dict[str, Any]) -> dict[str, Any]:
         "masks": "foreground_mask" in recognise(synthetic).labels,
         "classes": (synthetic / "labels.csv").is_file(),
     }
+
+
+def _arguments(entry: str, class_name: str) -> dict[str, Any]:
+    """Those of an entry of the zoo that a class takes."""
+    from refinezoo.models.base import parameters
+    from refinezoo.models.registry import model_class
+    from refinezoo.zoo import info
+
+    known = parameters(model_class(class_name))
+    return {key: value for key, value in info(entry)["config"].items() if key in known}
 
 
 def _cost(config: TrainingConfig) -> float:

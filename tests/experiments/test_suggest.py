@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import refinezoo
 from refinezoo.cli import app
 from refinezoo.experiments import suggest as module
 from refinezoo.experiments.suggest import decision_table, suggest
@@ -49,6 +50,11 @@ def test_what_fits_is_suggested_in_order(tmp_path, count, masks, classes, wanted
         config = read_config(row["config"])
         assert config.refiner == row["refiner"] and config.steps == row["steps"]
         assert row["minutes"] is None
+        if row["refiner"].startswith("CycleGAN"):
+            recipe = refinezoo.info("cyclegan_fgbg")["config"]
+            assert config.arguments["generator"] == "affine"
+            assert config.arguments.items() <= recipe.items()
+            assert ("fg_on" in config.arguments) == masks
 
 
 def test_the_cost_is_a_measured_step_times_the_steps(tmp_path, monkeypatch):
