@@ -59,6 +59,7 @@ def write_page(study: Study, results: dict[str, Any], scores: Scores, folder: Pa
     page.facts(
         {
             "command": recipe["command"],
+            "study_file": recipe["study_file"],
             "date": recipe["date"],
             "model": study.model.name,
             "steps": f"{study.training.steps}, {study.training.batch_size} images each",

@@ -18,7 +18,14 @@ from refinezoo.experiments.compare.results import Scores, gains, markdown_table,
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
+from refinezoo.files import (
+    atomic_path,
+    locked_folder,
+    own_folder,
+    remove_folder,
+    sha256,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from refinezoo.tasks.study import Task
@@ -57,6 +64,7 @@ def compare_downstream(
     say: Callable[[str], None] = (lambda line: print(line, flush=True)) if progress else _silent
     started = time.monotonic()
     study = read_study(study_yaml)
+    file = {"name": Path(study_yaml).name, "sha256": sha256(study_yaml)}
     task = _checked_task(study)
     folder = Path(out or study.out or Path("runs") / "studies" / study.study)
     root = Path(data if data is not None else study.data.root or ".")
@@ -92,6 +100,7 @@ def compare_downstream(
         recipe = _recipe(
             study, study_yaml, jobs, " --data DATA" if data else "", sets, test, trainings, failures
         )
+        recipe["study_file"] = file
         recipe["metric_rule"] = task.rule
         if measures:
             recipe["sets_measured"] = measures

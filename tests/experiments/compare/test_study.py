@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -64,6 +65,8 @@ def test_results_have_one_row_per_arm_and_metric(world):
     recipe = results["recipe"]
     assert recipe["seeds"] == {arm: [0, 1] for arm in ("synthetic", "real", "real+synthetic")}
     assert {"command", "settings", "hardware", "versions", "training_seconds"} <= set(recipe)
+    digest = hashlib.sha256((world / "study.yaml").read_bytes()).hexdigest()
+    assert recipe["study_file"] == {"name": "study.yaml", "sha256": digest}
     assert str(world.folder) not in json.dumps(recipe)
     for name in ("table.md", "page.html", "plots/AP50.png", "plots/AP.png"):
         assert (world / "out" / name).stat().st_size > 100
