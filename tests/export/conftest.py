@@ -10,6 +10,7 @@ import pytest
 from refinezoo.export.registry import formats
 
 SIDE = 32
+FULL_DEPTH = {"PVANET": {"depth_multiplier": 1.0}}  # of a shallower one, scores are ties
 ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 
 
@@ -125,10 +126,27 @@ def models(photos, small_model):
 
     def make(name):
         if name not in made:
-            model = small_model(name, photos)
+            model = small_model(name, photos, **FULL_DEPTH.get(name, {}))
             if model.inference_network.trainable_weights:
                 with_strong_weights(model)
             made[name] = model
         return made[name]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def litert_file(models, tmp_path_factory):
+    """Class name -> the LiteRT file of its tiny model, written once, at the model's own size."""
+    written = {}
+
+    def write(name):
+        if name not in written:
+            from refinezoo.export import litert
+
+            model = models(name)
+            size = None if getattr(model, "image_size", None) else SIDE
+            written[name] = litert(model, tmp_path_factory.mktemp("litert") / "m.tflite", size)
+        return written[name]
+
+    return write

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo import RefinezooError, export
+from refinezoo import RefinezooError
 from refinezoo.export.registry import FULL, formats
 from refinezoo.refiners.kind import REFINER
 from refinezoo.tasks.detection.kind import DETECTOR
@@ -107,12 +107,12 @@ def test_int8_without_convolutions_is_refused(format_name, needed, models, frame
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, frames, tmp_path):
+def test_a_detector_without_labelled_photos_is_not_quantised_unseen(models, litert_file, frames):
     from refinezoo.export.checks.quality import QualityGate
 
     gate = QualityGate(models("SSD300"), frames)
     assert gate.labelled is None  # the packaged photos show no milk
-    path = export.litert(models("SSD300"), tmp_path / "x.tflite")
+    path = litert_file("SSD300")
     with pytest.raises(RefinezooError, match="expected labelled photos.*evaluation="):
         gate.check(gate.measure(path), "int8", ["float32", "int8"])
 
