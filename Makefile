@@ -9,7 +9,7 @@ PACKAGE := refinezoo export zoo_configs
 # One thread a worker: two workers of two threads each run slower on two cores.
 TEST_ENV := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
 	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What is written with keras.ops alone, and so must pass on JAX too.
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
