@@ -1,8 +1,11 @@
 """The model card that comes with a preset."""
 
+import pytest
 import yaml
 
 from refinezoo.models.card import CARD_FILE, MARK
+
+pytestmark = pytest.mark.once
 
 
 def test_a_preset_has_a_card_that_the_hub_reads(tiny_class, tmp_path):

@@ -95,6 +95,7 @@ def test_rates_are_branches_whose_logits_are_summed():
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("side", "cells"), [(321, 41), (96, 13), (57, 8), (8, 2), (1, 1)])
 def test_any_size_gives_an_eighth(small, side, cells):
     assert small.compute_output_shape((1, side, side + 8, 3)) == (1, cells, cells + 1, 4)
@@ -104,7 +105,7 @@ def test_a_picture_of_one_pixel_passes(small):
     assert small(np.zeros((1, 1, 3, 3), "float32")).shape == (1, 1, 1, 4)
 
 
-@pytest.mark.parametrize("side", [5, 6])
+@pytest.mark.parametrize("side", [pytest.param(5, marks=pytest.mark.once), 6])
 def test_pooling_is_caffes_ceil_mode(rng, side):
     """Maxima over 3 x 3 windows around 0, 2, 4, ...: an even side has a half one at its end."""
     x = rng.uniform(0, 1, (1, side, side, 2)).astype("float32")

@@ -44,6 +44,7 @@ def count(variables):
     return sum(int(np.prod(v.shape)) for v in variables)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("tap", "weights", "channels"),
     [(4, 15_792, 24), (8, 55_504, 40), (16, 700_768, 112), (32, 2_958_848, 320)],
@@ -56,6 +57,7 @@ def test_golden_parameters_up_to_each_tap(tap, weights, channels):
     assert tuple(shape) == (1, 64 // tap, 96 // tap, channels)
 
 
+@pytest.mark.once
 def test_the_classifier_has_the_published_parameters(classifier):
     moving = count(w for w in classifier.network.weights if "moving" in w.path)
     assert classifier.network.count_params() - moving == 4_652_008
@@ -116,6 +118,7 @@ def test_batch_norm_moves_only_if_asked(batch_norm, rng):
         assert moved == set(before) - norms
 
 
+@pytest.mark.once
 def test_wrong_words(classifier):
     with pytest.raises(RefinezooError, match="expected taps among the strides 2, 4, 8, 16, 32"):
         efficientnet_lite0(taps=(3,))

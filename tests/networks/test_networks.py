@@ -38,7 +38,7 @@ def test_layer_shapes_of_the_paper():
 
 
 @pytest.mark.parametrize("upsampling", ["deconv", "resize"])
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("residual", [pytest.param(False, marks=pytest.mark.once), True])
 def test_generator_keeps_size_and_range(upsampling, residual, rng):
     network = resnet_generator(width=4, blocks=1, upsampling=upsampling, residual=residual)
     images = rng.uniform(-1, 1, (1, 24, 36, 3)).astype("float32")
@@ -56,6 +56,7 @@ def test_equal_shaped_kernels_start_different():
     assert np.abs(np.asarray(same[0]) - np.asarray(same[1])).max() > 0
 
 
+@pytest.mark.once
 def test_training_and_inference_agree(rng):
     network = resnet_generator(width=4, blocks=1)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
@@ -64,6 +65,7 @@ def test_training_and_inference_agree(rng):
     )
 
 
+@pytest.mark.once
 def test_unknown_upsampling_is_refused():
     with pytest.raises(ValueError, match="'deconv' or 'resize'"):
         resnet_generator(upsampling="bilinear")

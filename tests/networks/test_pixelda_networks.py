@@ -111,6 +111,7 @@ def test_dropout_of_a_tower_can_be_chosen(kind, dropout):
         task_tower(kind, image_size=28, classes=3, dropout=1)
 
 
+@pytest.mark.once
 def test_private_layers_can_all_be_shared(rng):
     tower = task_tower("mnist", image_size=16, classes=3, width_multiplier=0.2, private_layers=0)
     assert tower.networks == (tower.shared,)
@@ -129,6 +130,7 @@ def test_quaternions_have_length_one(rng):
     )
 
 
+@pytest.mark.once
 def test_other_generators(rng):
     images = rng.uniform(-1, 1, (2, 12, 12, 3)).astype("float32")
     z = rng.uniform(-1, 1, (2, 10)).astype("float32")
@@ -164,6 +166,7 @@ def test_wrong_arguments_are_named(build):
         build()
 
 
+@pytest.mark.once
 def test_resnet_generator_takes_other_sizes(rng):
     network = pixelda_generator(image_size=8, width=4, blocks=1)
     z = rng.uniform(-1, 1, (1, 10)).astype("float32")

@@ -72,6 +72,7 @@ def test_preset_round_trip(refiner, images, tmp_path):
     assert difference.max() <= 3 and difference.mean() < 0.5  # stored in half precision
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -172,6 +173,7 @@ def test_running_mean_refines(rng):
         np.testing.assert_allclose(np.asarray(mean), expected, atol=1e-5)
 
 
+@pytest.mark.once
 def test_padding_mirrors_up_to_the_stride():
     image = np.arange(5 * 6 * 3, dtype="uint8").reshape(1, 5, 6, 3)
     padded = pad_to_multiple(image, 4)
@@ -200,6 +202,7 @@ def test_the_paper_schedule_is_constant_then_linear():
         type(schedule)(1e-3, 10, 0)
 
 
+@pytest.mark.once
 def test_the_old_name_of_population_transport_warns_and_gives_the_same(images, tmp_path):
     import json
 

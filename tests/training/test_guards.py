@@ -8,6 +8,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.refiners import SimGAN
 from refinezoo.training import SampleGrid, StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
 
+pytestmark = pytest.mark.once
+
 
 class Played:
     """A model whose refinement is a given function."""
@@ -111,7 +113,7 @@ def test_guards_end_fit(renders):
         image_size=16, width=4, blocks=1, discriminator_width=6, pool_size=0, learning_rate=0.0
     )
     model.refiner.set_weights([0 * weight for weight in model.refiner.get_weights()])
-    model.compile()
+    model.compile(run_eagerly=True)  # tracing costs more than the one step
     batch = {"synthetic": {"image": renders}, "real": {"image": renders}}
     with pytest.raises(RefinezooError, match="mode collapse: .*0.0%"):
         model.fit(_One(batch), verbose=0, callbacks=[StopOnCollapse(renders, patience=1)])

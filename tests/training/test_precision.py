@@ -5,6 +5,8 @@ import pytest
 
 from refinezoo.training import precision
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("flags", "emulated"),

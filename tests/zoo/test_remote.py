@@ -16,6 +16,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.zoo import remote
 
+pytestmark = pytest.mark.once
+
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):

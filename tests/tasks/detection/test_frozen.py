@@ -22,6 +22,7 @@ def values(network):
     return {layer.name: [np.asarray(w) for w in layer.weights] for layer in network.layers}
 
 
+@pytest.mark.once
 def test_start_from_takes_over_all_but_the_scores_of_other_classes(detector):
     keras.utils.set_random_seed(1)
     source = SSD300(["a", "b", "c"], **TINY)
@@ -34,6 +35,7 @@ def test_start_from_takes_over_all_but_the_scores_of_other_classes(detector):
             np.testing.assert_array_equal(ours, wanted)
 
 
+@pytest.mark.once
 def test_start_from_another_width_is_refused(detector):
     class Other:
         class_names = ["a"]
@@ -52,6 +54,7 @@ def test_the_two_parts_make_the_whole(detector, rng):
         split_at(detector.network, "conv4_3_rel")
 
 
+@pytest.mark.once
 def test_finer_maps_that_the_rest_looks_at_are_handed_over_too(rng):
     keras.utils.set_random_seed(0)
     images = keras.Input((8, 8, 3))

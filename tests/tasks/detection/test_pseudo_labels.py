@@ -10,6 +10,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection.kind import DETECTOR
 from refinezoo.tasks.detection.pseudo_labels import pseudo_labels, uncovered
 
+pytestmark = pytest.mark.once
+
 FOUND = {
     10: [([10, 5, 30, 35], 1, 0.9), ([11, 5, 30, 35], 0, 0.8), ([40, 0, 55, 20], 0, 0.3)],
     20: [([-5, 0, 20, 45], 0, 0.75), ([30, 10, 50, 30], 1, 0.71)],

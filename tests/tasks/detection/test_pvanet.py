@@ -135,6 +135,7 @@ def test_raw_predictions_are_decoded_class_by_class(untrained):
     np.testing.assert_allclose(weaker[2, 0], (p + q) / 2 * (2 + 3 * 0.3) / 5, rtol=1e-5)
 
 
+@pytest.mark.once
 def test_another_set_of_classes_starts_from_all_but_their_outputs(trained):
     detector, _, _, _ = trained
     other = PVANET(["a", "b", "c"], **TINY)
@@ -163,6 +164,7 @@ def test_the_stages_above_frozen_layers_train_on_their_features(trained):
         detector.split_at("conv3_l")
 
 
+@pytest.mark.once
 def test_targets_are_the_objects_themselves(untrained):
     detector = untrained
     boxes = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.5, 1, 1]], "float32")
@@ -173,6 +175,7 @@ def test_targets_are_the_objects_themselves(untrained):
     assert not detector.encode(np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool)).any()
 
 
+@pytest.mark.once
 def test_mistakes_are_worded(untrained):
     with pytest.raises(RefinezooError, match="multiple of 32 pixels, received 100.*Take 96"):
         tiny(image_size=100)
@@ -184,6 +187,7 @@ def test_mistakes_are_worded(untrained):
         detector.compile(loss="mse")
 
 
+@pytest.mark.once
 def test_compile_defaults_to_the_authors(untrained):
     untrained.compile()
     optimizer = untrained.optimizer

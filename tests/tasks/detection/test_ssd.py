@@ -32,6 +32,7 @@ def _count(variables) -> int:
     return sum(int(np.prod(v.shape)) for v in variables)
 
 
+@pytest.mark.once
 def test_golden_shapes_and_parameters_of_the_paper_network():
     detector = SSD300([f"class {i}" for i in range(20)])
     network = detector.network
@@ -50,6 +51,7 @@ def test_golden_shapes_and_parameters_of_the_paper_network():
     assert network.get_layer("fc6").dilation_rate == (6, 6)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", [32, 64, 96, 128, 200, 300])
 def test_anchors_and_predictions_agree_at_any_size(size):
     detector = SSD300(["a"], image_size=size, width_multiplier=0.02)
@@ -126,6 +128,7 @@ def test_predict_equals_decoding_the_call(detector):
     np.testing.assert_array_equal(found["classes"], classes)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "image",
     [np.zeros((8, 8), "uint8"), np.zeros((8, 8, 4), "uint8"), np.zeros((8, 8, 3), "float32")],
@@ -158,12 +161,14 @@ def test_config_and_keras_file_round_trip(tmp_path):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
 
 
+@pytest.mark.once
 def test_the_detection_model_adds_no_weights(detector):
     before = len(detector.weights)
     assert len(detector.detection_model.weights) == before
     assert len(detector.weights) == before == len(detector.inference_network.weights)
 
 
+@pytest.mark.once
 def test_compile_defaults_to_the_paper():
     detector = _tiny(image_size=32)
     detector.compile()
@@ -171,12 +176,14 @@ def test_compile_defaults_to_the_paper():
     assert detector.optimizer.momentum == 0.9
 
 
+@pytest.mark.once
 def test_bad_class_names_are_refused():
     for names in ([], ["a", "a"], "red"):
         with pytest.raises(RefinezooError, match="class_names"):
             SSD300(names, image_size=64, width_multiplier=0.05)
 
 
+@pytest.mark.once
 def test_detections_come_in_the_datasets_category_ids(squares, detector):
     results = detector.detect(squares, batch_size=3)
     assert results and {row["category_id"] for row in results} <= {3, 7}

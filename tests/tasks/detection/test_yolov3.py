@@ -66,6 +66,7 @@ def test_golden_shapes_and_parameters_of_the_paper_network():
     assert network.compute_output_spec(given).shape == (None, 10_647, 85)
 
 
+@pytest.mark.once
 def test_the_trunk_has_52_convolutions_and_three_maps():
     trunk = darknet53(width_multiplier=0.02)
     assert _convolutions(trunk) == 52
@@ -85,6 +86,7 @@ def test_a_strided_convolution_sees_zeros_above_and_on_the_left():
     np.testing.assert_array_equal(padded, [[0, 0, 0], [0, 1, 1], [0, 1, 1]])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("size", "boxes"), [(416, 10_647), (320, 6_300), (608, 22_743), (32, 63)])
 def test_number_of_boxes(size, boxes):
     detector = _tiny()
@@ -98,6 +100,7 @@ def test_number_of_boxes(size, boxes):
     assert empty.shape == (boxes + 50, 5) and not empty.any()
 
 
+@pytest.mark.once
 def test_anchors_are_the_papers_scaled_or_ones_own():
     assert _tiny(image_size=416).anchors == [list(map(float, pair)) for pair in PAPER_ANCHORS]
     np.testing.assert_allclose(
@@ -108,6 +111,7 @@ def test_anchors_are_the_papers_scaled_or_ones_own():
     assert own.network.compute_output_spec(keras.KerasTensor((1, 64, 64, 3))).shape == (1, 84, 7)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "anchors", [[(1, 2)], [(1, 2, 3)] * 3, [(0, 1)] * 3, [], "abc", [[1], [1, 2]]]
 )
@@ -116,6 +120,7 @@ def test_other_anchors_are_refused(anchors):
         _tiny(anchors=anchors)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("size", "words"), [(100, "96 or 128"), (31, "32 or 64"), (0, "32 or 64")])
 def test_other_sizes_are_refused(size, words):
     with pytest.raises(RefinezooError, match=f"multiple of 32 .*received {size}. Use {words}"):
@@ -149,6 +154,7 @@ def test_decoding_undoes_encoding(detector):
     np.testing.assert_array_equal(found[3], 1)
 
 
+@pytest.mark.once
 def test_each_object_has_one_prediction_of_the_most_similar_shape(detector):
     anchors = np.array(detector.anchors)
     for k, (w, h) in enumerate(anchors / 64):
@@ -164,6 +170,7 @@ def test_each_object_has_one_prediction_of_the_most_similar_shape(detector):
         np.testing.assert_allclose(targets[252], [1, *box[0]], atol=1e-6)
 
 
+@pytest.mark.once
 def test_of_two_that_want_one_prediction_the_smaller_one_gets_it(detector):
     boxes = np.array([[0.42, 0.42, 0.7, 0.64], [0.41, 0.41, 0.71, 0.65]])
     for order in ([0, 1], [1, 0]):
@@ -172,6 +179,7 @@ def test_of_two_that_want_one_prediction_the_smaller_one_gets_it(detector):
         assert (targets[252:254, 0] == 1).all() and not targets[254:].any()
 
 
+@pytest.mark.once
 def test_crowds_have_no_prediction_and_are_told_to_the_loss(detector):
     boxes = np.array([[0.1, 0.1, 0.4, 0.4], [0.0, 0.0, 1.0, 1.0]])
     targets = detector.encode(boxes, np.array([0, 1]), np.array([False, True]))
@@ -179,6 +187,7 @@ def test_crowds_have_no_prediction_and_are_told_to_the_loss(detector):
     np.testing.assert_allclose(targets[252:254], [[2, 0, 0, 1, 1], [1, 0.1, 0.1, 0.4, 0.4]])
 
 
+@pytest.mark.once
 def test_more_objects_than_max_boxes_keep_their_predictions():
     detector = _tiny(max_boxes=2)
     boxes = np.array([[x, 0.1, x + 0.1 + x / 10, 0.2] for x in (0.0, 0.3, 0.6)])
@@ -187,6 +196,7 @@ def test_more_objects_than_max_boxes_keep_their_predictions():
     np.testing.assert_allclose(targets[252:, 1], [0.6, 0.3], atol=1e-6)
 
 
+@pytest.mark.once
 def test_find_anchors_finds_the_shapes_of_a_dataset(squares):
     random = np.random.default_rng(0)
     shapes = [(8, 20), (30, 30), (50, 14)]
@@ -237,6 +247,7 @@ def test_keras_file_round_trip_with_optimizer_and_loss(tmp_path):
     assert again.loss.get_config() == detector.loss.get_config()
 
 
+@pytest.mark.once
 def test_starts_from_a_detector_of_other_classes(detector):
     other = YOLOv3(["a", "b"], image_size=96, width_multiplier=0.05, depth_multiplier=0.1)
     trained = [layer for layer in other.network.layers if layer.weights]

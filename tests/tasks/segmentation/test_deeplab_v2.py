@@ -128,6 +128,7 @@ def test_metrics_of_images_of_different_sizes(trained):
     assert model.evaluate_masks(images, masks) == segmentation_metrics(table, NAMES)
 
 
+@pytest.mark.once
 def test_one_scale_has_one_loss(toy):
     model = DeepLabV2(NAMES, scales=(1,))
     model.compile()
@@ -177,6 +178,7 @@ def test_saving_and_loading(trained, tmp_path):
     assert int(again.optimizer.iterations) == int(model.optimizer.iterations) > 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -195,6 +197,7 @@ def test_bad_batches_are_refused_in_words(trained, change, words):
         model.fit(images, masks, verbose=0)
 
 
+@pytest.mark.once
 def test_bad_calls_are_refused_in_words(trained):
     model, _ = trained
     images, masks = scenes()
@@ -210,6 +213,7 @@ def test_bad_calls_are_refused_in_words(trained):
         model.compile(loss="mse")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
