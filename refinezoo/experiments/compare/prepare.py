@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import glob
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.experiments.compare.fitted import adaptable, fitted, preset
+from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.recipe import (
     dataset_fingerprint,
     files_fingerprint,
     model_fingerprint,
     recipe_hash,
 )
-from refinezoo.experiments.compare.schema import DigitsSection, RefinerSection, StreetSection, Study
-from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.compare.schema import StreetSection, Study
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
-from refinezoo.models.registry import model_class, model_names
-
-
-@dataclass(frozen=True)
-class PreparedSet:
-    """A set on disk with the hash of its content.
-
-    COCO: `annotations` is the file, `images` the folder. Digits: `annotations` is the file of the
-    digits, `images` the folder of photos (or of the digits), `details` the rest. Masks:
-    `annotations` is the folder of masks, beside that of the images. A folder: both are that.
-    """
-
-    name: str
-    annotations: Path
-    images: Path
-    fingerprint: str
-    made_from: dict[str, Any] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def located(self) -> dict[str, Any]:
-        """The set as a training's spec names it, with whole paths."""
-        return {
-            "name": self.name,
-            "annotations": str(self.annotations.resolve()),
-            "images": str(self.images.resolve()),
-            **self.details,
-        }
 
 
 class Preparation:
@@ -55,7 +28,8 @@ class Preparation:
 
     def __init__(self, study: Study, out: Path, root: Path, say: Callable[[str], None]) -> None:
         check_nested(study)
-        self.study, self.folder, self.root, self.say = study, out / "data", root, say
+        self.study, self.folder, self.say = study, out / "data", say
+        self.found = FoundSets(study, root)
 
     def sets(self) -> dict[str, PreparedSet]:
         """Every set that some arm trains on, by name."""
@@ -68,47 +42,26 @@ class Preparation:
                 make = self.adapting if self.study.refiners[name].trains else self.refined
                 prepared[name] = make(name, prepared["synthetic"])
         if "real" in wanted:
-            prepared["real"] = self.real("train")
+            prepared["real"] = self.found.real("train")
         return prepared
 
     def test(self) -> PreparedSet:
         """The labelled real test set."""
-        return self.real("test")
-
-    def real(self, split: str) -> PreparedSet:
-        """A split of the real photos, where it lies."""
-        if (digits := self.study.real.digits) is not None:
-            return self.digits("real", digits, digits.measured_on if split == "test" else split)
-        name = "real" if split == "train" else f"real_{split}"
-        if (masks := self.study.real.masks) is not None:
-            return self.masks(name, masks[split], f"real.masks.{split}")  # type: ignore[index]
-        if (folders := self.study.real.folders) is not None:
-            return self.whole(name, folders[split], f"real.folders.{split}")  # type: ignore[index]
-        source = self.path(getattr(self.study.real, split), f"real.{split}")
-        images = self.images_of(source, self.study.real.images)
-        return PreparedSet(name, source, images, dataset_fingerprint(source, images))
+        return self.found.real("test")
 
     def synthetic(self) -> PreparedSet:
-        """The synthetic scenes: composed with a stamp, or read from where they lie."""
-        section = self.study.synthetic
-        if section.digits is not None:
-            return self.digits("synthetic", section.digits, "train")
-        if section.coco is not None:
-            source = self.path(section.coco, "synthetic.coco")
-            source = (
-                source / "annotations.json" if (source / "annotations.json").is_file() else source
-            )
-            images = self.images_of(source, None)
-            return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
-        if section.masks is not None:
-            return self.masks("synthetic", section.masks, "synthetic.masks")
-        if section.folder is not None:
-            return self.whole("synthetic", section.folder, "synthetic.folder")
-        if section.street is not None:
-            return self.streets(section.street)
+        """The synthetic scenes: composed or rendered with a stamp, or read from where they lie."""
+        if (found := self.found.synthetic()) is not None:
+            return found
+        if (street := self.study.synthetic.street) is not None:
+            return self.streets(street)
+        return self.composed(self.study.synthetic.compose or {})
+
+    def composed(self, section: dict[str, Any]) -> PreparedSet:
+        """Composed scenes with their boxes."""
         from refinezoo.scenes.compose import compose_scenes
 
-        arguments = {"products": "package", "distractors": "package", **(section.compose or {})}
+        arguments = {"products": "package", "distractors": "package", **section}
         recipe: dict[str, Any] = {"compose": dict(arguments)}
         for name in ("products", "distractors", "statistics"):
             value = arguments.get(name)
@@ -116,7 +69,7 @@ class Preparation:
                 path = (
                     ASSETS / name
                     if value == "package"
-                    else self.path(value, f"synthetic.compose.{name}")
+                    else self.found.path(value, f"synthetic.compose.{name}")
                 )
                 files = (
                     [path]
@@ -145,24 +98,6 @@ class Preparation:
 
         return self.stamped("synthetic", recipe, make, annotations="masks", resumes=True)
 
-    def masks(self, name: str, value: str, key: str) -> PreparedSet:
-        """A folder with `images/` and `masks/`, where it lies."""
-        source = self.path(value, key)
-        masks, images = source / "masks", source / "images"
-        if missing := [folder.name for folder in (images, masks) if not folder.is_dir()]:
-            raise RefinezooError(
-                f"{key}: expected a folder with images/ and masks/, received {value!r} without "
-                f"{'/ and '.join(missing)}/."
-            )
-        return PreparedSet(name, masks, images, dataset_fingerprint(masks, images))
-
-    def whole(self, name: str, value: str, key: str) -> PreparedSet:
-        """A dataset's folder, where it lies, for the task to read."""
-        source = self.path(value, key)
-        if not source.is_dir():
-            raise RefinezooError(f"{key}: expected a folder, received the file {value!r}.")
-        return PreparedSet(name, source, source, dataset_fingerprint(source, source))
-
     def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic scenes through one refiner, annotations carried over."""
         section = self.study.refiners[name]
@@ -175,10 +110,10 @@ class Preparation:
         }
         refiner = None
         if section.adapt is None:
-            refiner = self.preset(str(section.preset))
+            refiner = preset(str(section.preset), self.found.root)
             recipe["model"] = model_fingerprint(refiner)
         else:
-            recipe["unlabelled"] = files_fingerprint(self.unlabelled())
+            recipe["unlabelled"] = files_fingerprint(self.found.unlabelled())
 
         def make(folder: Path) -> None:
             from refinezoo.refinement import refine_dataset
@@ -187,7 +122,7 @@ class Preparation:
             refine_dataset(
                 root,
                 folder,
-                refiner or self.fitted(name, section, synthetic),
+                refiner or fitted(name, section, self.found, synthetic),
                 strength=section.strength,
                 progress=False,
             )
@@ -201,32 +136,10 @@ class Preparation:
             resumes=True,
         )
 
-    def digits(self, key: str, section: DigitsSection, split: str) -> PreparedSet:
-        """A split of digits, where they lie."""
-        from refinezoo.data import list_images
-
-        source = self.path(section.file, f"{key}.digits.file")
-        files = sorted(source.iterdir()) if source.is_dir() else [source]
-        settings = {"split": split, "image_size": section.image_size, "seed": section.seed}
-        images, with_photos = source.parent, section.photos is not None
-        if section.photos is not None:
-            whole = "train" if split == "validation" else split
-            if whole not in section.photos:
-                raise RefinezooError(
-                    f"{key}.digits.photos: expected a folder for {whole}, received folders for "
-                    f"{', '.join(section.photos)} only."
-                )
-            images = self.path(section.photos[whole], f"{key}.digits.photos.{whole}")
-            files += list_images(images)
-        fingerprint = recipe_hash([files_fingerprint(files), settings])
-        name = key if split == "train" else f"{key}_{split}"
-        details = {"digits": {**settings, "with_photos": with_photos}}
-        return PreparedSet(name, source, images, fingerprint, {"digits": settings}, details)
-
     def adapting(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic set with the unlabelled real one and the method that brings them near."""
         adapt = self.study.refiners[name].adapt
-        real = self.real("train")
+        real = self.found.real("train")
         made_from = {"adapt": adapt, "source": synthetic.fingerprint, "target": real.fingerprint}
         details = {**synthetic.details, "adapt": adapt, "unlabelled": real.located()}
         return PreparedSet(
@@ -242,57 +155,8 @@ class Preparation:
         """The refiner that made, or would make, the set of that name."""
         section = self.study.refiners[name]
         if section.adapt is None:
-            return self.preset(str(section.preset))
-        return self.fitted(name, section, synthetic)
-
-    def preset(self, name: str) -> Any:
-        """The refiner of a preset folder below the data root or here, or of the zoo."""
-        from refinezoo import load
-
-        for folder in (self.root / name, Path(name)):
-            if folder.is_dir():
-                return load(folder)
-        return load(name)
-
-    def fitted(self, name: str, section: RefinerSection, synthetic: PreparedSet) -> Any:
-        """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
-        import cv2
-
-        from refinezoo.data import list_images, read_image
-
-        settings = dict(section.adapt or {})
-        refiner = _adaptable(name, settings.pop("class"))(**settings)
-        side = int((self.study.synthetic.compose or {}).get("image_size", 128))
-        task = task_named(self.study.model.task, self.study.settings)
-        height, width = task.photo_size(self.study.model.model_dump(by_alias=True)) or (side, side)
-        photos = (
-            cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
-            for path in self.unlabelled()
-        )
-        if synthetic.annotations.suffix.lower() == ".json":
-            renders = list_images(synthetic.annotations)
-        else:
-            renders = list_images(synthetic.images)
-        refiner.adapt(photos, renders=map(read_image, renders))
-        return refiner
-
-    def unlabelled(self) -> list[Path]:
-        """The unlabelled real photos, in a fixed order."""
-        from refinezoo.data import list_images
-        from refinezoo.data.tree import matching
-
-        if not self.study.real.unlabelled:
-            raise RefinezooError(
-                "expected real.unlabelled (folders or patterns of photos), which a refiner "
-                "adapts to; received none."
-            )
-        paths: list[Path] = []
-        for entry in self.study.real.unlabelled:
-            if not (self.root / entry).exists() and glob.has_magic(entry):
-                paths.extend(matching(entry, self.root))
-            else:
-                paths.extend(list_images(self.path(entry, "real.unlabelled")))
-        return paths
+            return preset(str(section.preset), self.found.root)
+        return fitted(name, section, self.found, synthetic)
 
     def stamped(
         self,
@@ -327,24 +191,6 @@ class Preparation:
         write_json(stamp, {**stamped, "fingerprint": fingerprint})
         return PreparedSet(name, folder / annotations, folder / images, fingerprint, recipe)
 
-    def path(self, value: str, key: str) -> Path:
-        """A path of the study file, relative to the data root."""
-        path = self.root / value
-        if not path.exists():
-            raise RefinezooError(
-                f"{key}: expected an existing path, received {value!r}, which is not below the "
-                f"data root {str(self.root)!r}. Correct the file, or give the root with --data."
-            )
-        return path
-
-    def images_of(self, annotations: Path, images: str | None) -> Path:
-        """Where the pictures of a dataset lie: as given, else in its folder."""
-        from refinezoo.data.coco_pictures import dataset_root
-
-        if images is not None:
-            return self.path(images, "real.images")
-        return annotations if annotations.is_dir() else dataset_root(annotations)
-
 
 def check_nested(study: Study) -> None:
     """Checks what the study says of other functions' arguments, before hours of work hang on it.
@@ -368,33 +214,8 @@ def check_nested(study: Study) -> None:
         if section.adapt is not None:
             own = dict(section.adapt)
             if not section.trains:
-                _adaptable(name, own["class"])
+                adaptable(name, own["class"])
             check_arguments(own.pop("class"), own, f"refiners.{name}.adapt")
-
-
-def _adaptable(name: str, class_name: str) -> Any:
-    """The class of a refiner that learns nothing, which a study can adapt by itself.
-
-    Raises:
-        RefinezooError: there is none of that name, or it has to be trained.
-    """
-    import refinezoo.refiners as refiners
-
-    kinds = {word: getattr(refiners, word) for word in refiners.__all__}  # imported at first use
-    known = {
-        word: kind
-        for word, kind in kinds.items()
-        if hasattr(kind, "adapt") and not hasattr(kind, "players")
-    }
-    if class_name not in known:
-        inside = [each for each in model_names() if hasattr(model_class(each), "with_task")]
-        raise RefinezooError(
-            f"refiners.{name}.adapt.class: expected a refiner that learns nothing "
-            f"({', '.join(known)}) or that has a task model inside ({', '.join(inside)}), received "
-            f"{class_name!r}. A refiner that is trained alone comes as a preset: run refinezoo "
-            f"train first.{did_you_mean(class_name, [*known, *inside])}"
-        )
-    return known[class_name]
 
 
 def described(prepared: PreparedSet) -> dict[str, Any]:

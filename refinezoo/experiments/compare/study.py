@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
+from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.measures import measure_sets, measured_table
-from refinezoo.experiments.compare.prepare import Preparation, PreparedSet, described
+from refinezoo.experiments.compare.prepare import Preparation, described
 from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
 from refinezoo.experiments.compare.results import Scores, gains, markdown_table, rows
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all

@@ -65,7 +65,7 @@ def test_sets_of_a_study(tmp_path, toy, name):
     }
     study = read_study(toy.write_study(tmp_path / "study.yaml", **settings))
     preparation = Preparation(study, tmp_path / "out", data, lambda words: None)
-    assert len(preparation.unlabelled()) == 3
+    assert len(preparation.found.unlabelled()) == 3
     sets = preparation.sets()
     for prepared in (*sets.values(), preparation.test()):
         dataset = CocoDataset.load(prepared.annotations, prepared.images)
@@ -95,4 +95,4 @@ def test_patterns_that_match_nothing(tmp_path, toy):
     settings |= {"arms": {"synthetic": ["synthetic"]}}
     study = read_study(toy.write_study(tmp_path / "study.yaml", **settings))
     with pytest.raises(RefinezooError, match="that match 'x"):
-        Preparation(study, tmp_path / "out", tmp_path, print).unlabelled()
+        Preparation(study, tmp_path / "out", tmp_path, print).found.unlabelled()

@@ -1,0 +1,70 @@
+"""The refiners of a study: of a preset, or fitted to its photos where they learn nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.experiments.compare.found import FoundSets, PreparedSet
+from refinezoo.experiments.compare.schema import RefinerSection
+from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.models.registry import model_class, model_names
+
+
+def preset(name: str, root: Path) -> Any:
+    """The refiner of a preset folder below the data root or here, or of the zoo."""
+    from refinezoo import load
+
+    for folder in (root / name, Path(name)):
+        if folder.is_dir():
+            return load(folder)
+    return load(name)
+
+
+def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: PreparedSet) -> Any:
+    """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
+    import cv2
+
+    from refinezoo.data import list_images, read_image
+
+    settings = dict(section.adapt or {})
+    refiner = adaptable(name, settings.pop("class"))(**settings)
+    side = int((found.study.synthetic.compose or {}).get("image_size", 128))
+    task = task_named(found.study.model.task, found.study.settings)
+    height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or (side, side)
+    photos = (
+        cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
+        for path in found.unlabelled()
+    )
+    if synthetic.annotations.suffix.lower() == ".json":
+        renders = list_images(synthetic.annotations)
+    else:
+        renders = list_images(synthetic.images)
+    refiner.adapt(photos, renders=map(read_image, renders))
+    return refiner
+
+
+def adaptable(name: str, class_name: str) -> Any:
+    """The class of a refiner that learns nothing, which a study can adapt by itself.
+
+    Raises:
+        RefinezooError: there is none of that name, or it has to be trained.
+    """
+    import refinezoo.refiners as refiners
+
+    kinds = {word: getattr(refiners, word) for word in refiners.__all__}  # imported at first use
+    known = {
+        word: kind
+        for word, kind in kinds.items()
+        if hasattr(kind, "adapt") and not hasattr(kind, "players")
+    }
+    if class_name not in known:
+        inside = [each for each in model_names() if hasattr(model_class(each), "with_task")]
+        raise RefinezooError(
+            f"refiners.{name}.adapt.class: expected a refiner that learns nothing "
+            f"({', '.join(known)}) or that has a task model inside ({', '.join(inside)}), received "
+            f"{class_name!r}. A refiner that is trained alone comes as a preset: run refinezoo "
+            f"train first.{did_you_mean(class_name, [*known, *inside])}"
+        )
+    return known[class_name]
