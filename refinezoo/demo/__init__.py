@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from refinezoo.demo.page import METRICS, write_page
+from refinezoo.demo.steps import Steps
 from refinezoo.errors import RefinezooError
 from refinezoo.files import ASSETS, own_folder, remove_folder, sha256, write_json
 
@@ -26,7 +27,6 @@ DETECTORS = {
     "ssd300_fridge": "real+refined",
 }
 NEEDED = 2
-METRICS = ("AP50", "AP")
 MARK = ".refinezoo-demo"
 FOLDERS = ("synthetic", "refined", "servable")
 FILES = ("results.json", "report.html")
@@ -61,7 +61,7 @@ def run(
     Raises:
         RefinezooError: the folder holds something else, or a model is not in the zoo.
     """
-    steps = _Steps(progress)
+    steps = Steps(progress)
     out = _cleared(Path(out))
 
     with steps(f"compose {count} scenes of fridge products, with boxes and masks"):
@@ -135,7 +135,7 @@ def run(
         "step_seconds": steps.seconds,
     }
     with steps("write the report"):
-        _report(results, scores, [model for _, model in loaded.values()], photos, synthetic, out)
+        write_page(results, scores, [model for _, model in loaded.values()], photos, synthetic, out)
     results["seconds"] = round(steps.total(), 1)
     write_json(out / "results.json", results)
     steps.table(results)
@@ -150,51 +150,6 @@ def _command(count: int, seed: int) -> str:
     if (count, seed) == (48, 0):
         return "refinezoo demo"
     return f"refinezoo demo --count {count} --seed {seed}"
-
-
-class _Steps:
-    """Says what happens, how long each step took, and the table at the end."""
-
-    def __init__(self, progress: bool) -> None:
-        from rich.console import Console
-
-        self.console = Console(quiet=not progress, highlight=False)
-        self.seconds: dict[str, float] = {}
-        self.started = time.monotonic()
-
-    def say(self, line: str) -> None:
-        self.console.print(line, markup=False)
-
-    @contextmanager
-    def __call__(self, what: str) -> Iterator[None]:
-        started = time.monotonic()
-        self.console.print(f"{len(self.seconds) + 1}. {what} ...", end=" ", markup=False)
-        yield
-        self.seconds[what] = round(time.monotonic() - started, 1)
-        self.console.print(f"{self.seconds[what]:.1f} s", markup=False)
-
-    def total(self) -> float:
-        return time.monotonic() - self.started
-
-    def table(self, results: dict[str, Any]) -> None:
-        from rich.table import Table
-
-        table = Table(title=f"On {results['recipe']['test']['photos']} real photos")
-        table.add_column("detector")
-        table.add_column("trained on")
-        for metric in METRICS:
-            table.add_column(metric, justify="right")
-        for model, arm, *values in _by_arm(results["rows"]):
-            table.add_row(model, arm, *(f"{value:.3f}" for value in values))
-        self.console.print(table)
-
-
-def _by_arm(rows: list[dict[str, Any]]) -> list[list[Any]]:
-    """Rows of the table: detector, arm, one value per metric."""
-    found: dict[tuple[str, str], list[Any]] = {}
-    for row in rows:
-        found.setdefault((row["model"], row["arm"]), []).append(row["values"][0])
-    return [[*key, *values] for key, values in found.items()]
 
 
 def _cleared(out: Path) -> Path:
@@ -291,77 +246,3 @@ def _exported(refiner: Any, name: str, synthetic: Path, out: Path) -> dict[str, 
         "words": f"{report.images} images through {' and '.join(report.signatures)}: at most "
         f"{report.max_abs_error} of 255 levels off the Keras model",
     }
-
-
-def _report(
-    results: dict[str, Any],
-    scores: dict[str, dict[str, float]],
-    detectors: list[Any],
-    photos: Any,
-    synthetic: Path,
-    out: Path,
-) -> None:
-    from refinezoo.data import CocoDataset, read_image
-    from refinezoo.experiments.compare.examples import answer_panels, truth_panels
-    from refinezoo.experiments.compare.tasks import task_named
-    from refinezoo.report import Page, Pair
-
-    recipe = results["recipe"]
-    page = Page(
-        "refinezoo demo",
-        f"{recipe['scenes']['count']} scenes of fridge products, composed and refined; detectors "
-        f"trained without and with refinement, measured on {len(photos)} real photos.",
-    )
-    page.heading("Result on real photos")
-    page.table(["detector", "trained on", *METRICS], _by_arm(results["rows"]))
-    page.chart(METRICS[0], [(arm, [values[METRICS[0]]]) for arm, values in scores.items()])
-    page.text(
-        "One pretrained detector per line, so this shows no spread; the study with several "
-        "seeds and all test photos is in benchmarks/results/.",
-        note=True,
-    )
-    page.heading("Before and after")
-    page.text(
-        "Drag, or focus a picture and use the arrow keys. The annotations of both sets are "
-        f"the same file, byte for byte (sha256 {recipe['annotations_sha256'][:16]}...)."
-    )
-    scenes = CocoDataset.load(synthetic)
-    pairs = []
-    for record in scenes.records[:: max(1, len(scenes) // 8)][:8]:
-        name = Path(record.path).name
-        before, after = (
-            read_image(folder / "images" / name) for folder in (synthetic, out / "refined")
-        )
-        classes = sorted({scenes.class_names[k] for k in record.labels})
-        pairs.append(Pair(before, after, name, tuple(classes)))
-    page.before_after(pairs)
-    page.heading("Detections on real photos")
-    page.text(
-        "Photos evenly spaced through the test set, not chosen by result. White: truth. Green and "
-        "red: found with a score of at least 0.3, else the best; green where it is right."
-    )
-    task = task_named("detection")
-    examples = task.examples(photos, 8)
-    columns = [truth_panels(task, detectors[0], examples)]
-    columns += [answer_panels(task, detector, examples) for detector in detectors]
-    for number, row in enumerate(zip(*columns, strict=True)):
-        page.panels(row, () if number else ["truth", *scores])
-    page.heading("The servable")
-    page.text(
-        f"{results['export']['folder']} was run in TensorFlow's C++ session loader, the one "
-        f"TF Serving uses: {results['export']['words']}."
-    )
-    page.heading("Provenance")
-    page.facts(
-        {
-            "command": recipe["command"],
-            "date": recipe["date"],
-            "refiner": recipe["refiner"],
-            **{f"weights of {name}": value for name, value in recipe["weights_sha256"].items()},
-            "metric": recipe["metric_rule"],
-            "hardware": recipe["hardware"],
-            "versions": recipe["versions"],
-            **{what: f"{seconds:.1f} s" for what, seconds in results["step_seconds"].items()},
-        }
-    )
-    page.write(out / "report.html")
