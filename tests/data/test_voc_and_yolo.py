@@ -1,0 +1,125 @@
+"""Boxes of VOC and YOLO: read as COCO's are, refused where they mean nothing."""
+
+import re
+
+import numpy as np
+import pytest
+from small_sets import H, W, coco, photo, put, put_coco
+
+from refinezoo.data.formats import recognise
+from refinezoo.errors import RefinezooError
+from refinezoo.refinement import find_renders
+
+
+def test_boxes_of_voc_and_yolo_train_like_coco(tmp_path):
+    from refinezoo.data import CocoDataset
+
+    for name in "ab":
+        for kind in ("coco", "yolo"):
+            put(tmp_path / kind / f"images/{name}.png", photo())
+        put(tmp_path / f"voc/JPEGImages/{name}.png", photo())
+        corners = "".join(
+            f"<{key}>{value}</{key}>"
+            for key, value in zip(("xmin", "ymin", "xmax", "ymax"), (3, 4, 13, 12), strict=True)
+        )
+        put(
+            tmp_path / f"voc/Annotations/{name}.xml",
+            f"<a><size><width>{W}</width><height>{H}</height></size><object><name>carton</name>"
+            f"<bndbox>{corners}</bndbox></object></a>",
+        )
+        put(tmp_path / f"yolo/labels/{name}.txt", f"0 {8 / W} {8 / H} {10 / W} {8 / H}\n")
+    put(tmp_path / "yolo/data.yaml", "names: [carton]\n")
+    put_coco(tmp_path / "coco/annotations.json", coco(["a.png", "b.png"]))
+    documents = [CocoDataset.load(tmp_path / kind).document() for kind in ("coco", "voc", "yolo")]
+    assert len(documents[0]["annotations"]) == 2
+    for document in documents[1:]:
+        assert document["categories"] == documents[0]["categories"]
+        for row, other in zip(document["annotations"], documents[0]["annotations"], strict=True):
+            np.testing.assert_allclose(row["bbox"], other["bbox"], atol=1e-4)
+            assert row["category_id"] == other["category_id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings", "box"),
+    [
+        ("0 .5 .5 .5 .5", "", [8, 6, 24, 18]),
+        ("0 .5 .5 .5 .5 .93", "", [8, 6, 24, 18]),
+        ("0 .25 .25 .75 .25 .75 .75", "", [8, 6, 24, 18]),
+        ("0 .5 .5 .5 .5 .3 .3 2 .7 .7 1", "", [8, 6, 24, 18]),
+        ("0 .5 .5 .5 .5 .3 .3 .7 .7", "kpt_shape: [2, 2]", [8, 6, 24, 18]),
+        ("0 .5 .5 .5 .5 .3 .3 .7 .7", "", [8, 6, 24, 18]),
+    ],
+    ids=["box", "confidence", "polygon", "pose with visibility", "stated pose", "pose"],
+)
+def test_yolo_lines(tmp_path, lines, settings, box):
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", lines + "\n")
+    put(tmp_path / "data.yaml", f"names: [a]\n{settings}\n")
+    layout = recognise(tmp_path)
+    np.testing.assert_allclose(layout.boxes("images/a.png", W, H), [box], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings", "words"),
+    [
+        ("0 .5 .5 .5 .5\n0,.5,.5,.5,.5", "names: [a]", "'0,.5,.5,.5,.5'"),
+        ("0 .5 .5 .5 .5\na .5 .5 .5 .5", "names: [a]", "'a .5"),
+        ("-1 .5 .5 .5 .5\n0 .5 .5 .5 .5", "names: [a]", "'-1 .5"),
+        ("0 .5 .5 .5 nan\n0 .5 .5 .5 .5", "names: [a]", "nan"),
+        ("0 .1 .1 .5 .1 .5 .5\n0 .1 .1 .5 .1 .5 .5 .1", "names: [a]", "a line of 8 numbers"),
+        ("1 .5 .5 .5 .5", "names: {0: a, 2: b}", "received class 1"),
+        ("1 .5 .5 .5 .5", "names: {a: b}", "expected names as a list"),
+        ("0 .5 .5 .5 .5", "names: [a]\nnames: [b]", "line 2: .*'names' again"),
+        ("0 .5 .5 .5 .5", "names: [a", "not valid YAML"),
+        ("0 16 12 8 8", "names: [a]", "no shares"),
+    ],
+)
+def test_yolo_without_a_meaning_is_refused_and_checked(tmp_path, lines, settings, words):
+    from refinezoo.data import CocoDataset
+    from refinezoo.data.check import check_dataset
+
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", lines)
+    put(tmp_path / "data.yaml", settings)
+    with pytest.raises(RefinezooError, match=words):
+        CocoDataset.load(tmp_path)
+    assert find_renders(tmp_path).renders == ["images/a.png"]
+    found = check_dataset(tmp_path)["findings"]
+    assert any(re.search(words, file) for finding in found for file in finding["files"])
+
+
+def test_yolo_class_numbers_with_gaps_keep_their_names(tmp_path):
+    from refinezoo.data import CocoDataset
+
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", "2 .5 .5 .5 .5\n")
+    put(tmp_path / "data.yaml", "names: {0: a, 2: b}")
+    dataset = CocoDataset.load(tmp_path)
+    assert dataset.class_names == ["a", "b"] and dataset.records[0].labels.tolist() == [1]
+
+
+def test_voc_objects_without_a_name(tmp_path):
+    from refinezoo.data import CocoDataset
+
+    box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax></bndbox>"
+    put(tmp_path / "JPEGImages/a.png", photo())
+    put(tmp_path / "Annotations/a.xml", f"<a><object><name> </name>{box}</object></a>")
+    assert CocoDataset.load(tmp_path).class_names == ["object"]
+    put(
+        tmp_path / "Annotations/a.xml",
+        f"<a><object>{box}</object><object><name>b</name>{box}</object></a>",
+    )
+    with pytest.raises(RefinezooError, match=r"a\.xml: expected a name"):
+        CocoDataset.load(tmp_path)
+
+
+def test_voc_in_a_namespace(tmp_path):
+    put(tmp_path / "JPEGImages/a.png", photo())
+    box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax></bndbox>"
+    text = f'<annotation xmlns="http://voc"><object><name>b</name>{box}</object></annotation>'
+    put(tmp_path / "Annotations/a.xml", text)
+    np.testing.assert_allclose(
+        recognise(tmp_path).boxes("JPEGImages/a.png", W, H), [[3, 4, 13, 12]]
+    )
+    put(tmp_path / "Annotations/a.xml", text.replace("13", "1e99"))
+    assert "expected bndbox" in recognise(tmp_path).format.problems(recognise(tmp_path))[0]
