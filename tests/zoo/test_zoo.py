@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,7 @@ def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
 
 
 NAMES = [row["name"] for row in zoo.list_models()]
+loaded = functools.cache(refinezoo.load)  # each entry once, for what only looks at it
 
 
 @pytest.mark.once
@@ -137,7 +140,7 @@ def test_every_config_of_the_package_is_listed():
 @pytest.mark.once
 @pytest.mark.parametrize("name", NAMES)
 def test_every_entry_loads_and_keeps_its_word(name):
-    model = refinezoo.load(name)
+    model = loaded(name)
     entry = refinezoo.info(name)
     assert type(model).__name__ == entry["class"]
     assert entry["limits"] and entry["data"] and entry["licence"]
@@ -157,7 +160,7 @@ REFINERS = [row["name"] for row in zoo.list_models(kind="refiner")]
 )
 def test_every_refiner_keeps_the_size_and_changes_the_picture(name, rng):
     renders = rng.integers(0, 255, (2, 45, 51, 3), dtype=np.uint8)
-    refiner = refinezoo.load(name)
+    refiner = loaded(name)
     refined = refiner.refine(renders, seed=0)
     assert refined.shape == renders.shape and refined.dtype == np.uint8
     assert not np.array_equal(refined, renders)
