@@ -1,7 +1,5 @@
 """What every registered model promises, whatever its kind; the registry says which there are."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -22,15 +20,6 @@ def settings(model):
 
 
 @pytest.mark.once
-def test_a_config_is_json_and_builds_its_twin(model):
-    config = json.loads(json.dumps(model.get_config()))
-    twin = type(model).from_config(config)
-    assert settings(twin) == settings(model)
-    shapes = [[tuple(w.shape) for w in m.weights] for m in (model, twin)]
-    assert shapes[0] == shapes[1]
-
-
-@pytest.mark.once
 def test_a_preset_holds_all_that_is_trained(model):
     """What predicts, and what only training needs: neither is lost between two trainings."""
     _, networks = model.training_part()
@@ -44,7 +33,9 @@ def test_a_preset_keeps_config_and_weights(model, rng, tmp_path):
         if "float" in weight.dtype:
             weight.assign(rng.uniform(0.1, 1.0, weight.shape).astype(weight.dtype))
     model.save_to_preset(tmp_path / "preset")
-    loaded = refinezoo.load(tmp_path / "preset")
+    loaded = refinezoo.load(tmp_path / "preset")  # built from the config in its JSON file
+    shapes = [[tuple(weight.shape) for weight in each.weights] for each in (model, loaded)]
+    assert shapes[0] == shapes[1]
     assert type(loaded) is type(model) and settings(loaded) == settings(model)
     networks = [m.preset_network.weights for m in (model, loaded)]
     for ours, theirs in zip(*networks, strict=True):

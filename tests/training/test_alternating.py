@@ -72,7 +72,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-def test_fit_moves_every_network_and_logs_every_loss():
+def test_fit_moves_every_network_and_logs_every_loss(shallow):
     model = tiny()
     model.compile(steps_per_execution=2)
     before = [np.asarray(v) for v in model.trainable_variables]

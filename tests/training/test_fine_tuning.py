@@ -114,6 +114,8 @@ def test_a_loaded_model_takes_the_step_that_the_saved_one_takes(name, small_mode
         np.testing.assert_allclose(np.array(theirs), np.array(ours), atol=1e-5, err_msg=ours.path)
     if isinstance(model, AlternatingModel):
         assert int(again.optimizer.iterations) == STEPS + 1
+        pairs = zip(before, after, strict=True)
+        assert all(far([a], [b]) > 0 for a, b in pairs if a.ndim == 4)  # each player had its turn
 
 
 def tiny_cyclegan(**changes):
