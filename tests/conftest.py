@@ -269,3 +269,32 @@ def small_model():
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shallow_cyclegans():
+    """`with shallow_cyclegans(): ...`: CycleGANs built there have networks of two layers."""
+    import keras
+
+    from refinezoo.layers import InstanceNormalization
+    from refinezoo.refiners import cyclegan
+
+    def generator(name, **settings):
+        images = keras.Input((None, None, 3))
+        x = InstanceNormalization()(keras.layers.Conv2D(4, 3, padding="same")(images))
+        x = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)
+        return keras.Model(images, x, name=name)
+
+    def discriminator(name, **settings):
+        images = keras.Input((None, None, 3))
+        x = keras.layers.Conv2D(4, 4, strides=4, activation="leaky_relu")(images)
+        return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(x), name=name)
+
+    @contextmanager
+    def shallow():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cyclegan, "resnet_generator", generator)
+            patch.setattr(cyclegan, "patch_discriminator", discriminator)
+            yield
+
+    return shallow

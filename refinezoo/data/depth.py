@@ -83,6 +83,9 @@ def resize_depth(depth_m: np.ndarray, height: int, width: int) -> np.ndarray:
 class AugmentedBatches(keras.utils.PyDataset):
     """Augments each record of other batches; image and depth or mask stay aligned.
 
+    Keras ends an epoch before the first one of `fit`, so `epoch` is 1 there unless the callback
+    `FollowEpoch` keeps it at that of `fit`.
+
     Args:
         batches: a `PyDataset` with `epoch`, such as `UnpairedArrays`, of records (dicts with
             `image`), of dicts of records, or of pairs such as `(images, depth_m)`.

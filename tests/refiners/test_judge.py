@@ -133,7 +133,14 @@ def test_balance_says_which_heads_move(toy_backbone, balance):
 
 
 @pytest.fixture(scope="module")
-def trained(toy_backbone):
+def shallow(shallow_cyclegans):
+    """What is tested is the judge, not what it judges."""
+    with shallow_cyclegans():
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(shallow, toy_backbone):
     """fg/bg before and after two steps; one map, so that it compiles fast."""
     keras.utils.set_random_seed(0)
     model = CycleGANForegroundBackground(
@@ -185,6 +192,7 @@ def test_a_saved_model_goes_on_exactly(trained, toy_backbone, tmp_path, monkeypa
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.once
 def test_presets_hold_no_judge_and_loading_makes_none(trained, tmp_path, monkeypatch):
     import refinezoo
 
@@ -214,7 +222,7 @@ def test_evaluation_draws_nothing_and_moves_nothing(trained):
 
 
 @pytest.mark.once
-def test_gradients_reach_the_generator_through_frozen_features(toy_backbone):
+def test_gradients_reach_the_generator_through_frozen_features(shallow, toy_backbone):
     """Nothing but the judge teaches; heads that know too much do not move."""
     keras.utils.set_random_seed(0)
     model = CycleGAN(
@@ -267,6 +275,7 @@ def test_simgan_with_its_history(toy_backbone, channels):
 # ---- what it refuses
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -280,6 +289,7 @@ def test_unknown_choices_are_named(settings, message):
         CycleGAN(**TINY, **settings)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wrong", [{"balance": "even"}, {"width": 12}, {"taps": 5}])
 def test_impossible_judges_are_named(toy_backbone, wrong):
     with pytest.raises(RefinezooError, match="expected"):

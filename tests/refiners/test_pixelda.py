@@ -110,6 +110,7 @@ def test_each_turn_moves_its_players_alone():
     assert np.abs(first - second).min() > 0.0  # fresh noise
 
 
+@pytest.mark.once
 def test_defaults_are_those_of_the_official_code():
     model = tiny()
     assert {name: player.clip_norm for name, player in model.players().items()} == {
@@ -178,6 +179,7 @@ def test_a_checkpoint_holds_all_randomness(trained, tmp_path):
     assert any(moved(first, step()))
 
 
+@pytest.mark.once
 def test_losses_equal_the_networks_outputs(trained):
     model, _ = trained
     data = batch(seed=5)
@@ -243,7 +245,8 @@ def test_a_preset_holds_the_task_model_too(rng, tmp_path):
         loaded.predict_labels(images[:, :4])
 
 
-@pytest.mark.parametrize("generator", ["identity", pytest.param("dcgan", marks=pytest.mark.once)])
+@pytest.mark.once
+@pytest.mark.parametrize("generator", ["identity", "dcgan"])
 def test_baselines_leave_out_what_they_cannot_have(generator):
     model = tiny(generator=generator, lambda_similarity=1.0, similarity="mse")
     model.compile(run_eagerly=EAGER)
@@ -262,6 +265,7 @@ def broken(half, key, change):
     return data
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -290,6 +294,7 @@ def refusing(use_depth):
     return MODELS[use_depth]
 
 
+@pytest.mark.once
 def test_missing_keys_are_named():
     data = batch()
     del data["synthetic"]["depth_m"]
@@ -305,12 +310,14 @@ def test_missing_keys_are_named():
         refusing(use_depth=False).train_on_batch(data)
 
 
+@pytest.mark.once
 def test_unknown_choices_are_named():
     for wrong in ({"tower": "mnits"}, {"generator": "resnt"}, {"similarity": "mpsee"}):
         with pytest.raises(RefinezooError, match="Did you mean"):
             tiny(**wrong)
 
 
+@pytest.mark.once
 def test_old_names_of_arguments_warn_and_mean_the_same():
     with pytest.warns(FutureWarning, match=r"PixelDA\(task_in_g_weight=\) is called lambda_task"):
         model = PixelDA.from_config({"task_in_g_weight": 0.5, "width": 4, "blocks": 1})

@@ -56,6 +56,7 @@ def moved(model, seed=0):
     return {name for name in before if (before[name] != after[name]).any()}
 
 
+@pytest.mark.once
 def test_networks_have_the_parameters_and_maps_of_the_gaze_experiment():
     refiner, discriminator = simgan_refiner(), simgan_discriminator()
     assert refiner.count_params() == 296_129
@@ -108,6 +109,7 @@ def test_half_of_each_full_batch_comes_from_the_history():
     assert pool.get_config()["half_batches"] is True
 
 
+@pytest.mark.once
 def test_the_losses_of_a_step_are_those_of_the_networks():
     model = tiny(pool_size=0, refiner_moves=1)
     data = batch()
@@ -202,6 +204,7 @@ def test_preset_and_config_round_trip(tmp_path):
     assert difference.max() <= 2
 
 
+@pytest.mark.once
 def test_mistakes_are_named():
     with pytest.raises(RefinezooError, match="expected features .*SimGAN\\(psi="):
         tiny(psi="feature")

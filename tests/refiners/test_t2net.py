@@ -99,6 +99,7 @@ def test_discriminators_move_at_each_fifth_step_and_stay_clipped(toy):
     assert limits[1] <= 0.01 + 1e-9 and limits[0] > 0.01
 
 
+@pytest.mark.once
 def test_every_loss_is_what_the_paper_says(toy):
     model = toy(smoothness_order="fine_first")
     model.compile()
@@ -144,6 +145,7 @@ def test_every_loss_is_what_the_paper_says(toy):
     assert set(logs) - {"loss"} == set(expected)
 
 
+@pytest.mark.once
 def test_evaluate_moves_nothing(toy):
     model = toy(pool_size=4)
     model.compile()
@@ -172,6 +174,7 @@ def test_a_preset_holds_translator_and_depth(toy, tmp_path, rng):
         model.predict_depth(images / 255.0)
 
 
+@pytest.mark.once
 def test_configurations_of_history(toy):
     indoor, outdoor = toy().indoor(), T2Net.outdoor(image_size=(96, 128))
     weights = ("gan_image", "reconstruction", "task", "gan_feature", "smoothness")
@@ -185,6 +188,7 @@ def test_configurations_of_history(toy):
     assert twin.arguments == outdoor.arguments
 
 
+@pytest.mark.once
 def test_rates_fall_alike_for_all_players(toy):
     model = toy(decay_steps=(60, 40))
     rates = {}
@@ -196,6 +200,7 @@ def test_rates_fall_alike_for_all_players(toy):
     assert rates == pytest.approx(half, rel=1e-4)
 
 
+@pytest.mark.once
 def test_bad_batches_are_named(toy):
     model = toy()
     model.compile()

@@ -33,6 +33,7 @@ def one_box(folder, box=(30, 20, 24, 16)):
     return CocoDataset([record], ["a", "b"], [1, 2], folder / "annotations.json")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("crop", ["random", "centre", "resize"])
 def test_boxes_follow_windows_and_mirrors(tmp_path, crop):
     dataset = one_box(tmp_path)
@@ -53,6 +54,7 @@ def test_boxes_follow_windows_and_mirrors(tmp_path, crop):
     assert seen[0] == ([1], [False])
 
 
+@pytest.mark.once
 def test_class_ids_follow_windows_and_mirrors(tmp_path):
     dataset = one_box(tmp_path)
     mask = (dataset.read(0)[..., 0] > 127).astype("uint8") * 7
@@ -66,6 +68,7 @@ def test_class_ids_follow_windows_and_mirrors(tmp_path):
         assert "class_ids" not in data[index]["real"]
 
 
+@pytest.mark.once
 def test_missing_labels_are_worded(tmp_path):
     dataset = one_box(tmp_path)
     with pytest.raises(RefinezooError, match="masks/ for every synthetic picture"):
@@ -74,6 +77,7 @@ def test_missing_labels_are_worded(tmp_path):
         unpaired([dataset.read(0)], [dataset.read(0)], 64, encode=lambda *_: 0)
 
 
+@pytest.mark.once
 def test_a_detector_sees_refined_renders_at_its_size(rng):
     keras.utils.set_random_seed(0)
     model = SSD300(["a", "b"], image_size=64, width_multiplier=0.1)
@@ -129,6 +133,7 @@ def test_the_task_teaches_the_generator(train, rng):
         model.train_on_batch(data)
 
 
+@pytest.mark.once
 def test_tasks_are_named_and_stay_out_of_configs(tmp_path):
     config = CycleGAN(**TINY, task_loss=tiny_classifier(), lambda_task=0.5).get_config()
     assert "task_loss" not in config and config["lambda_task"] == 0.5

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.layers import InstanceNormalization
-from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground, cyclegan
+from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground
 from refinezoo.training import AlternatingModel, Objective, Player, StopOnNaN, Turn
 
 SIZE = 32
@@ -44,22 +43,10 @@ def tiny(cls=CycleGANForegroundBackground, **settings):
 
 
 @pytest.fixture
-def shallow(monkeypatch):
+def shallow(shallow_cyclegans):
     """CycleGANs of networks with two layers: what is tested is how they are trained."""
-
-    def generator(name, **settings):
-        images = keras.Input((None, None, 3))
-        x = InstanceNormalization()(keras.layers.Conv2D(4, 3, padding="same")(images))
-        x = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(x)
-        return keras.Model(images, x, name=name)
-
-    def discriminator(name, **settings):
-        images = keras.Input((None, None, 3))
-        x = keras.layers.Conv2D(4, 4, strides=4, activation="leaky_relu")(images)
-        return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(x), name=name)
-
-    monkeypatch.setattr(cyclegan, "resnet_generator", generator)
-    monkeypatch.setattr(cyclegan, "patch_discriminator", discriminator)
+    with shallow_cyclegans():
+        yield
 
 
 def weights(model):
@@ -168,6 +155,7 @@ def test_bfloat16_trains_and_float16_is_refused(shallow):
         keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.once
 def test_missing_keys_sizes_and_players_are_named(shallow):
     model = tiny()
     model.compile()
@@ -181,6 +169,7 @@ def test_missing_keys_sizes_and_players_are_named(shallow):
         model.compile(optimizer={"generators": "adam"})
 
 
+@pytest.mark.once
 def test_nan_stops_with_step_and_loss(shallow):
     class Poison(keras.utils.PyDataset):
         def __len__(self):
@@ -274,6 +263,7 @@ def test_a_rare_turn_is_taken_every_fifth_step():
     assert judge == pytest.approx([1.0] * 4 + [0.9] * 5 + [0.8])
 
 
+@pytest.mark.once
 def test_turns_compile_with_xla():
     model = ThreeRoutes(every=2)
     model.compile(jit_compile=True)

@@ -27,12 +27,14 @@ def rates(model, callback, losses, steps=10):
     return found
 
 
+@pytest.mark.once
 def test_the_rate_falls_once_for_each_window_without_a_new_minimum(model):
     # Best at step 10; 20 steps later the first fall, 30 later the second, and no window is left.
     found = rates(model, Plateau(windows=(20, 30)), [1.0, *[1.5] * 12])
     np.testing.assert_allclose(found, [1, 1, 0.1, 0.1, 0.1, *[0.01] * 8], rtol=1e-5)
 
 
+@pytest.mark.once
 def test_a_new_minimum_starts_the_window_again(model):
     found = rates(model, Plateau(windows=(20, 20), factor=0.5), [3, 4, 2, 4, 1, 1, 4, 0.5])
     np.testing.assert_allclose(found, [1, 1, 1, 1, 1, 1, 0.5, 0.5])
@@ -46,6 +48,7 @@ def test_it_works_in_fit(model):
     assert callback.falls == 2 and len(history.history["learning_rate"]) == 6
 
 
+@pytest.mark.once
 def test_mistakes_are_worded(model):
     for windows in ((), (5, 0)):
         with pytest.raises(RefinezooError, match="expected windows"):

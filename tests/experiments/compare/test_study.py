@@ -10,19 +10,27 @@ from pathlib import Path
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare import compare_downstream, scheduler
+from refinezoo.experiments.compare import compare_downstream, page, plots, scheduler
 
 RUNNER = Path(__file__).with_name("fake_runner.py")
 ALL = {f"{arm} {seed}" for arm in ("synthetic", "real", "real+synthetic") for seed in (0, 1)}
 
 
 @pytest.fixture
-def world(toy, tmp_path, monkeypatch):
+def drawn(toy, tmp_path, monkeypatch):
     """The toy sets, a study file, and a stand-in for the training process."""
     toy.write_world(tmp_path / "data")
     monkeypatch.setenv("TOY_RUNS", str(tmp_path / "runs.txt"))
     monkeypatch.setattr(scheduler, "command", lambda folder: [sys.executable, RUNNER, folder])
     return World(tmp_path, toy.write_study)
+
+
+@pytest.fixture
+def world(drawn, monkeypatch):
+    """The same without plots and page, which take longer than all else."""
+    monkeypatch.setattr(plots, "write_plots", lambda *_: None)
+    monkeypatch.setattr(page, "write_page", lambda *_: None)
+    return drawn
 
 
 class World:
@@ -49,7 +57,8 @@ def runs(world):
     return sorted(lines)
 
 
-def test_results_have_one_row_per_arm_and_metric(world):
+def test_results_have_one_row_per_arm_and_metric(drawn):
+    world = drawn
     results = compare(world)
     assert results == json.loads((world / "out" / "results.json").read_text())
     assert set(results) == {"study", "recipe", "rows"}

@@ -44,6 +44,7 @@ def test_the_task_model_of_a_refiner_stands_alone(shades):
     )
 
 
+@pytest.mark.once
 def test_wrong_data_is_refused(classifier, shades):
     images, labels, _ = shades
     for wrong in (images / 255.0, images[:, :4], images[..., 0]):
