@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.config import read_json
-from refinezoo.experiments.compare.prepare import Preparation, PreparedSet
+from refinezoo.experiments.compare.found import PreparedSet
+from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.recipe import files_fingerprint, recipe_hash
 from refinezoo.files import write_json
 
@@ -95,7 +96,7 @@ def _photos(preparation: Preparation, sets: dict[str, PreparedSet]) -> list[Path
     from refinezoo.data import list_images
 
     if preparation.study.real.unlabelled:
-        return preparation.unlabelled()
+        return preparation.found.unlabelled()
     real = sets.get("real") or preparation.test()
     return list_images(real.annotations if real.annotations.suffix == ".json" else real.images)
 
