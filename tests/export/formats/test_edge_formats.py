@@ -28,7 +28,11 @@ def image_for(model, frames):
     return fitted(model, frames[0], image_sizes(model, None)[0])
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize(
+    "name",
+    # `make test-zoo` does the long one, as it does the zoo's.
+    [pytest.param(name, marks=[pytest.mark.zoo] * (name == "PVANET")) for name in model_names()],
+)
 def test_litert_equals_keras_without_flex(needed, name, models, litert_file, frames):
     needed("litert")
     model, path = models(name), litert_file(name)
