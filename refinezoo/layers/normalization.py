@@ -45,6 +45,26 @@ class InstanceNormalization(keras.layers.Layer):
         return {**super().get_config(), "epsilon": self.epsilon, "affine": self.affine}
 
 
-def batch_normalization(name=None):
-    """Batch norm as TF-slim's default, which PixelDA used: an offset but no scale, decay 0.9."""
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3, scale=False, name=name)
+def batch_normalization(name=None, momentum=0.9, epsilon=1e-3, scale=False, **settings):
+    """Batch norm as TF-slim's default, which PixelDA used: an offset but no scale, decay 0.9.
+
+    Replicas of `tf.distribute` that are there when it is built share its statistics, as the shards
+    of a batch do on JAX by themselves.
+    """
+    return keras.layers.BatchNormalization(
+        momentum=momentum,
+        epsilon=epsilon,
+        scale=scale,
+        synchronized=replicas() > 1,
+        name=name,
+        **settings,
+    )
+
+
+def replicas():
+    """Replicas of `tf.distribute` that train together here; 1 on JAX, which has none."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync

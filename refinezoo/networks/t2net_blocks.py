@@ -6,7 +6,7 @@ Reference: Zheng et al. 2018, arXiv 1808.01454, and facts of its published code.
 import keras
 from keras import layers
 
-from refinezoo.layers import ReflectionPadding2D
+from refinezoo.layers import ReflectionPadding2D, batch_normalization
 
 
 def shared_prelu():
@@ -23,9 +23,8 @@ def he_normal():
 
 def batch_norm():
     """Batch normalisation with PyTorch's epsilon and momentum; gamma starts from N(1, 0.02)."""
-    return layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02)
-    )
+    gamma = keras.initializers.RandomNormal(1.0, 0.02)
+    return batch_normalization(epsilon=1e-5, scale=True, gamma_initializer=gamma)
 
 
 def convolution(x, filters, size=3, *, dilation=1, mirrored=True, bias=False):

@@ -10,8 +10,8 @@ from refinezoo.errors import RefinezooError
 from refinezoo.models.base import Model
 from refinezoo.training.checks import check_pictures
 from refinezoo.training.first_batch import first_batch
-from refinezoo.training.gradients import value_and_gradients, when
-from refinezoo.training.jit import choose_jit
+from refinezoo.training.gradients import shortened, value_and_gradients, when
+from refinezoo.training.jit import check_one_host, choose_jit
 from refinezoo.training.optimizer import PlayerOptimizer
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class AlternatingModel(Model):
             **kwargs: `steps_per_execution`, `run_eagerly`, ... as in `keras.Model.compile`.
 
         Raises:
-            RefinezooError: for a player without an optimizer, or float16.
+            RefinezooError: for a player without an optimizer, float16, or several hosts.
         """
         if keras.config.dtype_policy().compute_dtype == "float16":
             raise RefinezooError(
@@ -74,6 +74,7 @@ class AlternatingModel(Model):
                 "whose loss scaling does not reach several optimizers. "
                 "Call keras.config.set_dtype_policy('mixed_bfloat16')."
             )
+        check_one_host()
         self.prepare_training()
         steps = self._steps_taken()
         if not isinstance(optimizer, PlayerOptimizer):
@@ -190,7 +191,8 @@ class AlternatingModel(Model):
             else:
                 # What a turn under a condition puts out stays inside it.
                 due = turn.due(ops.convert_to_tensor(self.optimizer.iterations))
-                when(due, partial(self._take, turn, batch, dict(outputs)))
+                take = partial(self._take, turn, batch, dict(outputs))
+                when(due, take, self._changing())
         self.optimizer.advance()
         self.after_step()
         return {name: tracker.result() for name, tracker in self.trackers.items()}
@@ -225,12 +227,16 @@ class AlternatingModel(Model):
             return
         values = [gradients[id(v)] for v in moved]
         if player.clip_norm:
-            values = [clip_norm(gradient, player.clip_norm) for gradient in values]
+            values = shortened(values, player.clip_norm)
         self.optimizer.play(name, values, moved)
         if player.clip_weights:
             for variable in moved:
                 limit = player.clip_weights
                 variable.assign(ops.clip(variable.value, -limit, limit))
+
+    def _changing(self):
+        """What a turn may change: weights, histories and seeds, optimizers, running means."""
+        return [*self.variables, *self.optimizer.variables, *self.metrics_variables]
 
     def _total(self, terms):
         return sum(self.loss_weights[name] * term for name, term in terms.items())
@@ -343,9 +349,3 @@ def to_float(images):
     if keras.backend.standardize_dtype(images.dtype) == "uint8":
         return ops.cast(images, "float32") / 127.5 - 1.0
     return ops.cast(images, "float32")
-
-
-def clip_norm(gradient, longest):
-    """The gradient, shortened to an L2 norm of at most `longest`."""
-    norm = ops.sqrt(ops.sum(ops.square(gradient)))
-    return gradient * (longest / ops.maximum(norm, longest))

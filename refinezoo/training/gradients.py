@@ -1,6 +1,9 @@
-"""The two primitives that differ between backends: gradients and a conditional update."""
+"""What differs between backends and devices: gradients, their norm, a conditional update."""
 
 import keras
+from keras import ops
+
+from refinezoo.layers.normalization import replicas
 
 
 def value_and_gradients(function, variables):
@@ -52,8 +55,35 @@ def value_and_gradients(function, variables):
     return (loss, aux), gradients
 
 
-def when(condition, function):
-    """Runs `function()`, a stateful update without a result, if the scalar `condition` holds."""
+def shortened(gradients, longest):
+    """Gradients of the global batch, each of an L2 norm of at most `longest`.
+
+    Where replicas share a batch the optimizer sums what they hand it, so each hands its part.
+    """
+    count = replicas()
+    if count > 1:
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    norms = [ops.sqrt(ops.sum(ops.square(gradient))) for gradient in gradients]
+    return [
+        gradient * (longest / ops.maximum(norm, longest) / count)
+        for gradient, norm in zip(gradients, norms, strict=True)
+    ]
+
+
+def when(condition, function, variables):
+    """Runs `function()`, a stateful update of `variables`, if the scalar `condition` holds."""
+    if replicas() > 1:
+        import tensorflow as tf
+
+        # Replicas cannot sum gradients inside a condition: they always do, and take it back.
+        before = [tf.identity(variable.value) for variable in variables]
+        function()
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(tf.where(condition, variable.value, value))
+        return
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
