@@ -17,7 +17,9 @@ packages = ["refinezoo.zoo_configs"]
 for name, folder in TOP_FOLDERS.items():
     packages += [name, *(f"{name}.{child}" for child in find_packages(folder))]
 
+# One of the two trains and refines; exports are made by TensorFlow.
 extras = {
+    "tensorflow": ["tensorflow==2.21.*", "tensorboard>=2.20"],
     "jax": ["jax>=0.6,<0.11"],
     # Brings nothing that TensorFlow does not need already, but its own few generated files.
     "serving": ["grpcio>=1.70", "protobuf>=6.31", "tensorflow-serving-api==2.21.*"],
@@ -30,6 +32,7 @@ extras = {
     "docs": ["mkdocs-material>=9.6", "mkdocstrings[python]>=0.29"],
 }
 extras["dev"] = [
+    *extras["tensorflow"],
     *extras["jax"],
     *extras["litert"],
     *extras["onnx"],
@@ -81,7 +84,6 @@ setup(
         "refinezoo.zoo_configs": ["*.yaml", "weights/*.h5"],
     },
     install_requires=[
-        "tensorflow==2.21.*",
         "keras==3.15.*",
         "h5py>=3.11",
         "matplotlib>=3.9",
@@ -92,7 +94,6 @@ setup(
         "pydantic>=2.10",
         "pyyaml>=6.0",
         "rich>=13.9",
-        "tensorboard>=2.20",
         "typer>=0.15",
     ],
     extras_require=extras,

@@ -6,6 +6,7 @@ Everything is imported on first use, so that `import refinezoo` costs nothing.
 """
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from refinezoo.errors import RefinezooError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # ONNX Runtime reads this when it is imported, and else reports its use to its maker: an event
 # database in the cache folder, and connections. Child processes inherit it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# Keras takes TensorFlow unless it is told otherwise; where JAX alone is installed, JAX it is.
+if "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow") and find_spec("jax"):
+    os.environ["KERAS_BACKEND"] = "jax"
 
 __version__ = "0.1.0"
 

@@ -32,7 +32,8 @@ def start_backend(show_notes: bool = False) -> None:
         except ImportError as error:
             raise RefinezooError(
                 f"Keras cannot start its backend: {error}. refinezoo runs on tensorflow and jax: "
-                "set KERAS_BACKEND=tensorflow, or correct keras.json, or install that backend."
+                "set KERAS_BACKEND=tensorflow, or correct keras.json, or install that backend "
+                '(pip install "refinezoo[tensorflow]" or "refinezoo[jax]").'
             ) from None
         keras.config.set_image_data_format("channels_last")  # whatever keras.json says
         keras.ops.zeros((1,))

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def in_tensorflow(write: Callable[..., Path]) -> Callable[..., Path]:
 
         if keras.backend.backend() == "tensorflow":
             return write(model, path, *args, **options)
+        if not find_spec("tensorflow"):
+            raise RefinezooError(
+                "expected TensorFlow, which makes every export, received an environment without. "
+                'Call pip install "refinezoo[tensorflow]".'
+            )
         given = inspect.signature(write).bind(model, path, *args, **options).arguments
         options = dict(list(given.items())[2:])  # without the model and the path
         _write_elsewhere(write, model, path, options)

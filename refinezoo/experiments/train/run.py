@@ -1,6 +1,7 @@
 """`train`: a checked config in; a run folder with log, grids, checkpoints and a preset out."""
 
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,11 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     on_board = keras.backend.backend() == "tensorflow"
     if config.tensorboard is not None:
         on_board = config.tensorboard
+    if on_board and not find_spec("tensorflow"):
+        raise RefinezooError(
+            "tensorboard: true needs TensorFlow, which is not installed. Leave it out, or call "
+            'pip install "refinezoo[tensorflow]".'
+        )
     board = str(out / "tensorboard") if on_board else None
     renders = _renders(data, max(config.samples, GUARDED * config.guards))
     if config.samples:
