@@ -9,6 +9,8 @@ only what other programs may use between two steps.
 import ctypes
 import functools
 import os
+import resource
+import sys
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt(3)
 _NEVER, _NO_MMAP, _ONE_ARENA = -1, 0, 1
@@ -33,3 +35,9 @@ def keep_freed_memory() -> bool:
         return False
     wanted = ((_TRIM_THRESHOLD, _NEVER), (_MMAP_MAX, _NO_MMAP), (_ARENA_MAX, _ONE_ARENA))
     return all([mallopt(option, value) == 1 for option, value in wanted])
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far, MB."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 1e6 if sys.platform == "darwin" else used * 1024 / 1e6

@@ -10,6 +10,7 @@ from refinezoo.config import validate, yaml_text
 from refinezoo.doctor import diagnose
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.files import atomic_path
+from refinezoo.memory import peak_mb
 
 FEW = 100  # pictures; adversarial training from fewer memorises them
 TIMED = 3  # steps, after the one that compiles
@@ -101,12 +102,13 @@ def suggest(
         synthetic: folder of renders, or of a dataset in any layout.
         real: folder of photos.
         out: folder of the configs, `1_PopulationTransport.yaml` and so on, in the order to try.
-        measure: time a few steps of those that train, on this machine.
+        measure: take a few steps of those that train, on this machine: their time and memory.
 
     Returns:
         `{"ok", "first", "choices": [{"refiner", "config", "when", "evidence", "steps",
-        "seconds_per_step", "minutes"}], "findings"}`: `findings` are the doctor's; with an error
-        among them `ok` is False, and nothing is chosen.
+        "seconds_per_step", "minutes", "memory_mb"}], "findings"}`: `findings` are the doctor's;
+        with an error among them `ok` is False, and nothing is chosen. `memory_mb` is the peak of
+        this process after the steps of the choice and of those before it.
 
     Raises:
         RefinezooError: a folder is missing or holds no images.
@@ -142,6 +144,7 @@ def suggest(
                 "steps": config.steps,
                 "seconds_per_step": cost,
                 "minutes": cost and round(cost * (config.steps or 0) / 60, 1),
+                "memory_mb": cost and round(peak_mb()),
             }
         )
     return {**told, "first": told["choices"][0]["config"]}
@@ -154,6 +157,7 @@ def as_text(told: dict[str, Any]) -> str:
         cost = "seconds; it learns nothing" if row["steps"] is None else f"{row['steps']} steps"
         if row["minutes"] is not None:
             cost += f" x {row['seconds_per_step']:.2f} s = {row['minutes']:.0f} minutes here"
+            cost += f", {row['memory_mb']} MB of memory"
         lines += [f"{place}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
         lines += [f"   measured: {row['evidence']}", f"   cost: {cost}"]
         lines += [f"   refinezoo train {row['config']}", ""]

@@ -68,7 +68,8 @@ def test_the_cost_is_a_measured_step_times_the_steps(tmp_path, monkeypatch):
     arguments = ["suggest", str(tmp_path / "renders"), str(tmp_path / "photos")]
     said = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert said.exit_code == 0 and asked == ["CycleGAN"]
-    assert "6000 steps x 0.50 s = 50 minutes here" in said.stdout
+    assert "6000 steps x 0.50 s = 50 minutes here, " in said.stdout
+    assert " MB of memory" in said.stdout
     assert "1. PopulationTransport" in said.stdout
 
 
