@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128], help="image sides, pixels")
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--compiled", action="store_true", help="torch.compile and XLA")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile for the peer")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each program")
     parser.add_argument("--steps", type=int, default=2, help="training steps of a turn")
     parser.add_argument("--width", type=int, default=64)
@@ -59,14 +59,7 @@ def compared(asked: argparse.Namespace, size: int, threads: int, precision: str)
     pythons = {"refinezoo": sys.executable, "pytorch": asked.peer}
     running, told = {}, {}
     for name, file in PROGRAMS.items():  # one after the other: each measures its peak alone
-        command = [pythons[name], str(HERE / "peers" / file), json.dumps(settings)]
-        running[name] = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        running[name] = start(pythons[name], file, settings)
         told[name] = _line(running[name], name)
     for name, program in running.items():  # warm-up: tracing, primitives, the pools
         ask(program, name, 2)
@@ -78,6 +71,17 @@ def compared(asked: argparse.Namespace, size: int, threads: int, precision: str)
         program.stdin.close()
         program.wait()
     return _row(settings, told, turns)
+
+
+def start(python: str, file: str, settings: dict) -> subprocess.Popen:
+    """A program of `benchmarks/peers`, which says its facts and waits for `ask`."""
+    return subprocess.Popen(
+        [python, str(HERE / "peers" / file), json.dumps(settings)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def ask(program: subprocess.Popen, name: str, steps: int) -> dict:
@@ -100,9 +104,7 @@ def _row(settings: dict, told: dict, turns: dict) -> dict:
     row["step_gflop"] = round(told["refinezoo"]["step_gflop"], 1)
     row["floor_s"] = round(row["step_gflop"] / peak, 3)
     for name, measured in turns.items():
-        row[name] = {
-            key: round(statistics.median(turn[key] for turn in measured), 3) for key in measured[0]
-        }
+        row[name] = median_of(measured)
         row[name]["share_of_peak"] = round(row["floor_s"] / row[name]["wall_s"], 3)
     for key in ("wall_s", "cpu_s"):
         pairs = zip(turns["refinezoo"], turns["pytorch"], strict=True)
@@ -110,6 +112,11 @@ def _row(settings: dict, told: dict, turns: dict) -> dict:
         row[f"ratio_{key[:-2]}"] = round(statistics.median(ratios), 3)
         row[f"ratio_{key[:-2]}_range"] = [round(min(ratios), 3), round(max(ratios), 3)]
     return row
+
+
+def median_of(turns: list[dict]) -> dict:
+    """The median of each figure over the turns."""
+    return {key: round(statistics.median(turn[key] for turn in turns), 4) for key in turns[0]}
 
 
 def _told() -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 
 settings = json.loads(sys.argv[1])
 threads = str(settings.pop("threads"))
@@ -63,14 +64,27 @@ def peak(precision: str, side: int = 2048) -> float:
     return matmul_gflops(lambda: float(keras.ops.matmul(values, values)[0, 0]), side)
 
 
+def device_mb():
+    """A function that says the peak of a GPU's memory, MB; None on a processor."""
+    if keras.backend.backend() != "jax":
+        return None
+    import jax
+
+    (device, *_) = jax.devices()
+    if device.memory_stats() is None:
+        return None
+    return lambda: device.memory_stats()["peak_bytes_in_use"] / 1e6
+
+
 if __name__ == "__main__":
     if settings["precision"] == "bfloat16":
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     size = settings["image_size"]
     shape = {key: settings[key] for key in ("image_size", "width", "blocks")}
     model = CycleGAN(**shape, **settings.get("arguments", {}))
-    told = {"matmul_gflops": peak(settings["precision"])}
+    told = {"matmul_gflops": peak(settings["precision"])} if settings.get("peak", True) else {}
     told["step_gflop"] = operations(model, size) * settings["batch_size"] / 1e9
-    model.compile(**({"jit_compile": True} if settings["compiled"] else {}))
+    model.compile()
     data = Batches(size, settings["batch_size"])
-    serve(lambda count: model.fit(data, steps_per_epoch=count, verbose=0), **told)
+    steps = partial(model.fit, data, verbose=0)
+    serve(lambda count: steps(steps_per_epoch=count), device_mb(), **told)

@@ -147,5 +147,13 @@ if __name__ == "__main__":
     settings = json.loads(sys.argv[1])
     torch.set_num_threads(settings.pop("threads"))
     settings.setdefault("device", "cuda" if torch.cuda.is_available() else "cpu")
-    gflops = peak(settings["device"], settings["precision"])
-    serve(Step(**settings), matmul_gflops=gflops)
+    told, device_mb = {}, None
+    if settings.pop("peak", True):
+        told["matmul_gflops"] = peak(settings["device"], settings["precision"])
+    if settings["device"] == "cuda":
+
+        def device_mb() -> float:
+            """The peak of the GPU's memory."""
+            return torch.cuda.max_memory_allocated() / 1e6
+
+    serve(Step(**settings), device_mb, **told)

@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable
 
 
-def serve(steps: Callable[[int], None], **told: float) -> None:
+def serve(
+    steps: Callable[[int], None], device_mb: Callable[[], float] | None = None, **told: float
+) -> None:
     """Says what is `told`, then answers until the input ends.
 
     Args:
         steps: takes a number of training steps and waits for the last.
+        device_mb: the peak of an accelerator's memory; None: that of the process is told.
         told: facts of the program, such as its peak, said first.
     """
-    print(json.dumps(told), flush=True)
+    print(json.dumps({**told, "built_mb": _peak_mb()}), flush=True)
     for line in sys.stdin:
         count = int(line)
         steps(1)  # a machine may have taken the memory of a program that waited for its turn
@@ -26,7 +29,7 @@ def serve(steps: Callable[[int], None], **told: float) -> None:
         steps(count)
         row = {"wall_s": time.perf_counter() - wall, "cpu_s": _cpu() - cpu}
         row = {key: value / count for key, value in row.items()}
-        print(json.dumps({**row, "peak_mb": _peak_mb()}), flush=True)
+        print(json.dumps({**row, "peak_mb": (device_mb or _peak_mb)()}), flush=True)
 
 
 def matmul_gflops(multiply: Callable[[], None], side: int) -> float:
