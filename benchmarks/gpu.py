@@ -153,7 +153,7 @@ def measured(asked, size: int, precision: str, device: dict, scenes) -> list[dic
         if turns[name, batch]:
             row |= median_of(turns[name, batch])
             row["images_per_s"] = round(batch / row["wall_s"], 2)
-            row["tflops"] = round(flop[batch] / 1e3 / row["wall_s"], 2) if batch in flop else None
+            row["tflops"] = round(flop[batch] / 1e3 / row["wall_s"], 4) if batch in flop else None
             if precision in sheet and row["tflops"]:
                 row["mfu"] = round(row["tflops"] / sheet[precision], 4)
         else:
