@@ -293,15 +293,20 @@ def _stamp(folder: Path) -> None:
 
 @contextmanager
 def _worded(path: Path) -> Iterator[None]:
-    """Words what the file system refuses."""
+    """Words what the file system refuses, also where a library has its own error for it."""
     try:
         yield
-    except OSError as error:
-        if (remedy := _REMEDIES.get(error.errno or 0)) is None:
+    except RefinezooError:
+        raise
+    except Exception as error:
+        number = getattr(error, "errno", None) or next(
+            (number for number in _REMEDIES if os.strerror(number) in str(error)), 0
+        )
+        if (remedy := _REMEDIES.get(number)) is None:
             raise
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({error.filename})" if getattr(error, "filename", None) else ""
         raise RefinezooError(
-            f"cannot write {str(path)!r}: {os.strerror(error.errno or 0)}{where}. {remedy}"
+            f"cannot write {str(path)!r}: {os.strerror(number)}{where}. {remedy}"
         ) from error
 
 

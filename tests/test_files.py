@@ -197,6 +197,17 @@ def test_what_the_file_system_refuses_is_worded(tmp_path, code):
             raise OSError(code, os.strerror(code))
 
 
+def test_what_a_library_calls_by_another_name_is_worded(tmp_path):
+    """TensorFlow's full disk is no OSError."""
+    with pytest.raises(RefinezooError, match="No space left on device. Make room"):
+        with files.atomic_folder(tmp_path / "model"):
+            raise RuntimeError("saved_model.pb; No space left on device")
+    with pytest.raises(RuntimeError, match="other"):
+        with files.atomic_folder(tmp_path / "model"):
+            raise RuntimeError("other")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_long_name_is_worded_and_a_just_fitting_one_is_written(tmp_path):
     files.write_json(tmp_path / ("x" * 255), 1)
     with pytest.raises(RefinezooError, match="shorter name"):

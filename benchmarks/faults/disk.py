@@ -9,8 +9,6 @@ undisturbed one leaves, and nothing else. Writes `OUT/results.json`; exit status
 short.
 """
 
-import argparse
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runs import VERBS, command, differences, outcome, prepare, run, serving, write_results
+from runs import bench, command, differences, outcome, run, write_results
 
 ROOM = 256 << 20  # of a disk that is not full
 WORDED = (0, 2)  # exit status: done, or refused in words
@@ -113,42 +111,25 @@ class Bench:
             return found
 
 
-def study(verb: str, world: Path, place: Path, sizes: int) -> dict[str, Any]:
-    """All trials of one verb."""
+def study(verb: str, world: Path, place: Path, results: Path, sizes: int) -> bool:
+    """All trials of one verb; whether they held."""
     place.mkdir(parents=True)
-    bench = Bench(verb, world, place)
+    runs = Bench(verb, world, place)
     shares = [0.05 + 0.9 * k / (sizes - 1) for k in range(sizes)] if sizes > 1 else [0.5]
     temporary = [0, 4 << 10, 64 << 10, 256 << 10, 1 << 20][:sizes]
     trials = {
-        "full_disk": [bench.full(int(share * bench.needed)) for share in shares[:sizes]],
-        "full_temporary_folder": [bench.full_temporary(size) for size in temporary],
-        "read_only_output": [bench.read_only()],
+        "full_disk": [runs.full(int(share * runs.needed)) for share in shares[:sizes]],
+        "full_temporary_folder": [runs.full_temporary(size) for size in temporary],
+        "read_only_output": [runs.read_only()],
     }
     found: dict[str, Any] = {}
     for kind, rows in trials.items():
         held = sum(row["worded"] and row["equal"] for row in rows)
         found[kind] = {"held": held, "of": len(rows), "trials": rows}
         print(f"{verb}, {kind}: {held} of {len(rows)}", flush=True)
-    return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verbs", nargs="+", choices=VERBS)
-    parser.add_argument("--sizes", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("runs/faults"))
-    asked = parser.parse_args()
-    place = asked.out.resolve() / "disk"
-    shutil.rmtree(place, ignore_errors=True)
-    prepare(place / "world", asked.verbs)
-    bad = False
-    with serving(asked.verbs, place / "world"):
-        for verb in asked.verbs:
-            found = study(verb, place / "world", place / verb, asked.sizes)
-            write_results(asked.out / "results.json", {verb: found})
-            bad |= any(kind["held"] < kind["of"] for kind in found.values())
-    sys.exit(bad)
+    write_results(results, {verb: found})
+    return all(kind["held"] == kind["of"] for kind in found.values())
 
 
 if __name__ == "__main__":
-    main()
+    bench(__doc__, "disk", study, sizes=5)

@@ -8,35 +8,34 @@ all of them (`hook/sitecustomize.py`). Of compare, the study's own process and t
 are killed in turn. Writes `OUT/results.json`; exit status 1 where a run differs.
 """
 
-import argparse
-import random
+import random as draws
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runs import VERBS, command, differences, outcome, prepare, run, serving, write_results
+from runs import bench, command, differences, outcome, run, write_results
 
 
 def moments(
-    verb: str, world: Path, out: Path, seconds: float, randoms: int, chosen: int, seed: int
+    verb: str, world: Path, out: Path, seconds: float, random: int, chosen: int, seed: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """What each trial is told by, and the options of its `run`; random and chosen ones in turn."""
-    line, draw = command(verb, world, out), random.Random(seed)
+    line, draw = command(verb, world, out), draws.Random(seed)
     words, counts = [str(world / "study.yaml"), "run_arm"] if verb == "compare" else [""], {}
     for word in words if chosen else ():  # of a command line: which process is meant
         shutil.rmtree(out)
         _, again = run(line, out, KILL_WHOM=word, KILL_COUNT=str(out.parent / "count"))
         seconds = min(seconds, again)  # a busy machine's first run would leave many unkilled
         counts[word] = int((out.parent / "count").read_text())
-    for number in range(max(randoms, chosen)):
+    for number in range(max(random, chosen)):
         if number < chosen:
             word = words[number % len(words)]
             at = 1 + number * counts[word] // chosen
             told = {"at_call": at, **({"of": word} if word else {})}
             yield told, {"KILL_AT": str(at), "KILL_WHOM": word}
-        if number < randoms:
+        if number < random:
             after = round(draw.uniform(0, seconds), 2)
             yield {"after_seconds": after}, {"after": after}
 
@@ -66,25 +65,5 @@ def study(verb: str, world: Path, place: Path, results: Path, **options: int) ->
     return sums["equal"] == len(trials)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verbs", nargs="+", choices=VERBS)
-    parser.add_argument("--random", type=int, default=20)
-    parser.add_argument("--chosen", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/faults"))
-    asked = parser.parse_args()
-    place = asked.out.resolve() / "kill"
-    shutil.rmtree(place, ignore_errors=True)
-    prepare(place / "world", asked.verbs)
-    options = {"randoms": asked.random, "chosen": asked.chosen, "seed": asked.seed}
-    with serving(asked.verbs, place / "world"):
-        held = [
-            study(verb, place / "world", place / verb, asked.out / "results.json", **options)
-            for verb in asked.verbs
-        ]
-    sys.exit(not all(held))
-
-
 if __name__ == "__main__":
-    main()
+    bench(__doc__, "kill", study, random=20, chosen=20, seed=0)

@@ -7,7 +7,6 @@ the folder must hold what one run alone leaves, and nothing else. The second sta
 length after the first. Writes `OUT/results.json`; exit status 1 where a pair fell short.
 """
 
-import argparse
 import random
 import shutil
 import sys
@@ -15,18 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runs import (
-    LIMIT,
-    VERBS,
-    command,
-    differences,
-    outcome,
-    prepare,
-    run,
-    serving,
-    start,
-    write_results,
-)
+from runs import LIMIT, bench, command, differences, outcome, run, start, write_results
 
 
 def pair(line: list[str], out: Path, later: float, wanted: dict[str, str]) -> dict[str, Any]:
@@ -53,8 +41,8 @@ def pair(line: list[str], out: Path, later: float, wanted: dict[str, str]) -> di
     return {"later": later, "status": status, "refused": refused, "held": held, **found}
 
 
-def study(verb: str, world: Path, place: Path, times: int, seed: int) -> dict[str, Any]:
-    """All pairs of one verb."""
+def study(verb: str, world: Path, place: Path, results: Path, times: int, seed: int) -> bool:
+    """All pairs of one verb; whether they held."""
     place.mkdir(parents=True)
     out = place / "out"
     line = command(verb, world, out)
@@ -68,27 +56,9 @@ def study(verb: str, world: Path, place: Path, times: int, seed: int) -> dict[st
         rows.append(pair(line, out, later, wanted))
     held = sum(row["held"] for row in rows)
     print(f"{verb}: {held} of {times}", flush=True)
-    return {"held": held, "of": times, "trials": rows}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("verbs", nargs="+", choices=VERBS)
-    parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/faults"))
-    asked = parser.parse_args()
-    place = asked.out.resolve() / "twice"
-    shutil.rmtree(place, ignore_errors=True)
-    prepare(place / "world", asked.verbs)
-    bad = False
-    with serving(asked.verbs, place / "world"):
-        for verb in asked.verbs:
-            found = study(verb, place / "world", place / verb, asked.times, asked.seed)
-            write_results(asked.out / "results.json", {verb: {"two_at_once": found}})
-            bad |= found["held"] < found["of"]
-    sys.exit(bad)
+    write_results(results, {verb: {"two_at_once": {"held": held, "of": times, "trials": rows}}})
+    return held == times
 
 
 if __name__ == "__main__":
-    main()
+    bench(__doc__, "twice", study, times=20, seed=0)

@@ -150,6 +150,10 @@ def refine(
     resize_masks: Annotated[
         bool, typer.Option("--resize-masks", help="Bring masks of another size to the image's.")
     ] = False,
+    sequence: Annotated[
+        bool,
+        typer.Option("--sequence", help="Frames of clips: shared statistics, flicker measured."),
+    ] = False,
     manifest_name: Annotated[str, typer.Option(help="File of what was done.")] = "manifest.json",
 ) -> None:
     """Refine a labelled dataset; annotations are carried over byte for byte.
@@ -190,6 +194,7 @@ def refine(
         prune=prune,
         resize_masks=resize_masks,
         manifest_name=manifest_name,
+        sequence=sequence,
     )
     answer(vars(summary), str(summary))
     for reason in list(summary.failed.values())[:20]:

@@ -68,9 +68,20 @@ def image_hash(images, seed):
     return (checksum * 211 + seed % 65521 * 7919 + 104729) % 65521
 
 
-def draw_photo(images, seed, count):
-    """An index in [0, count) per image by `image_hash`, of the same arguments."""
+def draw_photo(images, seed, count, clip=None):
+    """An index in [0, count) per image by `image_hash`, of the same arguments.
+
+    One index for all frames of a `clip`, by the first of its frames `[K, H, W, C]`.
+    """
+    if clip is not None:
+        images, seed = clip[:1], seed[:1]
     return ops.cast(image_hash(images, seed) % count, "int32")
+
+
+def mean_and_deviation(images, clip=None):
+    """Per channel of each image, `[B, 1, 1, C]`; with a clip `[K, H, W, C]` those of all of it."""
+    of, axes = (images, (1, 2)) if clip is None else (clip, (0, 1, 2))
+    return ops.mean(of, axis=axes, keepdims=True), ops.std(of, axis=axes, keepdims=True)
 
 
 @keras.saving.register_keras_serializable("refinezoo")
@@ -104,12 +115,16 @@ class ColourMatch(keras.layers.Layer):
         """Takes statistics of `photos`, drawn by `seed`: uint8 `[H, W, 3]` RGB, of any sizes."""
         self.statistics.assign(choose(map(photo_statistics, photos), self.photos, seed))
 
-    def call(self, images, seed):
-        """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1]."""
-        wanted = ops.take(self.statistics, draw_photo(images, seed, self.photos), axis=0)
+    def call(self, images, seed, clip=None):
+        """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1].
+
+        Frames of a video take statistics and draw of their `clip`, float `[K, H, W, 3]`.
+        """
+        drawn = draw_photo(images, seed, self.photos, clip)
+        wanted = ops.take(self.statistics, drawn, axis=0)
         lab = rgb_to_lab((images + 1.0) / 2.0)
-        mean = ops.mean(lab, axis=(1, 2), keepdims=True)
-        deviation = ops.std(lab, axis=(1, 2), keepdims=True)
+        known = None if clip is None else rgb_to_lab((clip + 1.0) / 2.0)
+        mean, deviation = mean_and_deviation(lab, known)
         wanted = wanted[:, None, None, :]
         gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
         return lab_to_rgb((lab - mean) * gain + wanted[..., :3]) * 2.0 - 1.0
@@ -169,10 +184,12 @@ class ColourTransport(keras.layers.Layer):
         rows[1] = np.maximum(rows[1], 1e-3)
         self.populations.assign(np.stack(rows))
 
-    def call(self, images, seed=None):
-        """Float `[B, H, W, 3]` in [-1, 1] to the same; `seed` is not used: nothing is drawn."""
-        mean = ops.mean(images, axis=(1, 2), keepdims=True)
-        deviation = ops.std(images, axis=(1, 2), keepdims=True)
+    def call(self, images, seed=None, clip=None):
+        """Float `[B, H, W, 3]` in [-1, 1] to the same; `seed` is not used: nothing is drawn.
+
+        Frames of a video take the statistics of their `clip`, float `[K, H, W, 3]`.
+        """
+        mean, deviation = mean_and_deviation(images, clip)
         m, d, m_real, d_real = ops.split(self.populations, 4)
         statistics = ops.concatenate([mean, deviation], axis=-1)
         wanted = m_real + (statistics - m) * d_real / d

@@ -15,7 +15,7 @@ import numpy as np
 
 from refinezoo import __version__
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import JPEG_QUALITY
+from refinezoo.data.images import JPEG_QUALITY, read_picture
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, check_apart, locked_folder, plain_name, sha256
 from refinezoo.refinement.carry import carry_over, check_names, check_space, some
@@ -26,6 +26,7 @@ from refinezoo.refinement.labels import check_boxes, read_foreground_mask, read_
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
 from refinezoo.refinement.run import Job, Run, Strength, refining
+from refinezoo.refinement.sequence import Clips, measure
 from refinezoo.refinement.summary import Summary
 
 GATE_SHEET = "gate_worst.png"
@@ -51,6 +52,7 @@ def refine_dataset(
     resize_masks: bool = False,
     prune: bool = False,
     max_errors: int | None = None,
+    sequence: bool = False,
 ) -> Summary:
     """Refines the renders of a dataset (COCO, VOC, YOLO, masks, depth); carries the rest over.
 
@@ -79,6 +81,9 @@ def refine_dataset(
         resize_masks: bring masks of another size to their render's (nearest).
         prune: delete outputs of earlier runs whose source is gone; else they are only reported.
         max_errors: stop when more images than this could not be refined.
+        sequence: renders of one folder whose names differ in their numbers only are frames of a
+            clip, in that order: refiners that take statistics of an image take those of the clip,
+            and the flicker of each frame is measured (`refinement.sequence`).
 
     Returns:
         What was done; also in the manifest, with a row per image. With a gate the worst images are
@@ -139,6 +144,7 @@ def refine_dataset(
             resize_masks=resize_masks,
             prune=prune,
             max_errors=max_errors,
+            sequence=sequence,
         )
 
 
@@ -159,6 +165,7 @@ def _refined(
     resize_masks: bool,
     prune: bool,
     max_errors: int | None,
+    sequence: bool,
 ) -> Summary:
     started = time.monotonic()
     model = model_settings(refiner)
@@ -171,6 +178,8 @@ def _refined(
         "resize_masks": resize_masks,
         "version": __version__,
     }
+    if sequence:
+        settings["sequence"] = True
     settings = json.loads(json.dumps(settings))  # as it will be read back
     manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
     common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
@@ -178,6 +187,8 @@ def _refined(
     depth = bool(getattr(refiner, "use_depth", False))
     refine = refining(refiner, seed)
     run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
+    if sequence:
+        run.clips = Clips(layout, lambda name: run.picture(name).rgb)
     threads = workers or min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
         errors = 0
@@ -194,6 +205,8 @@ def _refined(
                 )
             advance(len(batch))
         advance(run.resumed)
+        if run.clips is not None:
+            _measure_flicker(run, manifest, out, pool)
     if run.resumed and not _says_what_it_is(refiner):
         _log.warning(
             "%d finished images are kept, but %s has neither weights nor get_config() to tell "
@@ -211,6 +224,19 @@ def _refined(
             "(on_error='skip' in Python)."
         )
     return summary
+
+
+def _measure_flicker(run: Run, manifest: Manifest, out: Path, pool: ThreadPoolExecutor) -> None:
+    """Notes the flicker of each frame in its row."""
+    rows = manifest.rows
+
+    def refined(name: str) -> np.ndarray:
+        return read_picture(out / name).rgb
+
+    if run.clips is not None:
+        done = {name for name in run.layout.renders if rows[name]["action"] != "failed"}
+        for name, found in measure(run.clips, refined, done, pool).items():
+            rows[name] = rows[name] | {"flicker": found}
 
 
 def _says_what_it_is(refiner: Any) -> bool:
@@ -256,6 +282,11 @@ def _finish(
             conversions[conversion] = conversions.get(conversion, 0) + 1
     failed = {row["file"]: row["error"] for row in rows if row["action"] == "failed"}
     scores = [row["gate"]["score"] for row in rows if "gate" in row]
+    flickers = [row["flicker"] for row in rows if "flicker" in row]
+    flicker = {
+        key: float(np.mean([each[key] for each in flickers])) if flickers else None
+        for key in ("refined", "render")
+    }
     if run.gate is not None:
         _write_sheet(run, rows, out / GATE_SHEET)
     dropped = by_action.get("dropped", [])
@@ -272,6 +303,7 @@ def _finish(
         missing=layout.missing,
         carried=carried,
         orphans=[] if pruned else orphans,
+        **({"flicker": flicker} if run.clips else {}),
     )
     return Summary(
         out=out,
@@ -288,6 +320,8 @@ def _finish(
         pruned=pruned,
         conversions=conversions,
         mean_score=float(np.mean(scores)) if scores else None,
+        flicker=flicker["refined"],
+        render_flicker=flicker["render"],
         seconds=time.monotonic() - started,
         manifest=manifest.path,
     )

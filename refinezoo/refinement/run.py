@@ -18,6 +18,7 @@ from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
 from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.manifest import Manifest
+from refinezoo.refinement.sequence import Clips, clip_of
 
 Strength = float | tuple[float, float]
 
@@ -25,7 +26,11 @@ Strength = float | tuple[float, float]
 def refining(refiner: Any, seed: int) -> Callable[..., np.ndarray]:
     """A refiner as `Run.refine`: at full strength, with depth where it sees depth."""
 
-    def refine(images: np.ndarray, depth_m: np.ndarray | None = None) -> np.ndarray:
+    def refine(
+        images: np.ndarray, depth_m: np.ndarray | None = None, clip: np.ndarray | None = None
+    ) -> np.ndarray:
+        if clip is not None and hasattr(refiner, "refine_frames"):
+            return refiner.refine_frames(images, clip, seed=seed)
         if getattr(refiner, "use_depth", False):
             return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
         return refiner.refine(images, strength=1.0, seed=seed)
@@ -69,6 +74,7 @@ class Run:
         needs_depth: the refiner sees depth.
         resize_masks: bring masks of another size to their render's.
         resumed: images found finished so far.
+        clips: that the renders are frames of; None where they are no sequences.
     """
 
     layout: Layout
@@ -80,22 +86,24 @@ class Run:
     needs_depth: bool = False
     resize_masks: bool = False
     resumed: int = field(default=0)
+    clips: Clips | None = None
 
     def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
         """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone."""
-        waiting: dict[tuple[int, ...], list[Job]] = {}
+        waiting: dict[tuple[Any, ...], list[Job]] = {}
         for job in self._read_ahead(pool, ahead):
             if job.done:
                 self.resumed += 1
             elif job.error:
                 yield [job]
             else:
-                bucket = waiting.setdefault(job.rgb.shape, [])
+                key = job.rgb.shape, self.clips and clip_of(job.name)
+                bucket = waiting.setdefault(key, [])
                 bucket.append(job)
                 if len(bucket) == batch_size:
-                    yield waiting.pop(job.rgb.shape)
+                    yield waiting.pop(key)
                 elif sum(map(len, waiting.values())) >= 4 * batch_size:
-                    yield waiting.pop(max(waiting, key=lambda shape: len(waiting[shape])))
+                    yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
         yield from waiting.values()
 
     def _read_ahead(self, pool: Executor, ahead: int) -> Iterator[Job]:
@@ -155,7 +163,8 @@ class Run:
         """The refined images of jobs of one size, at the strength asked for."""
         images = np.stack([job.rgb for job in jobs])
         depths = [job.depth_m for job in jobs if job.depth_m is not None]
-        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ())))
+        clip = {"clip": self.clips.reference(clip_of(jobs[0].name))} if self.clips else {}
+        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ()), **clip))
         if refined.shape != images.shape or refined.dtype != np.uint8:
             raise RefinezooError(
                 f"expected the refiner to return uint8 {images.shape} for {jobs[0].name}, received "
@@ -235,6 +244,8 @@ class Run:
         split, used = isinstance(self.strength, tuple), dict[str, Any]()
         if size := self.layout.size(name):
             used["size"] = size
+        if self.clips:
+            used["clip"] = self.clips.fingerprint(clip_of(name))
         if self.gate:
             used["boxes"] = self.layout.format.boxes(self.layout, name, 1, 1)
         kinds = MASKS if self.gate or split else ()

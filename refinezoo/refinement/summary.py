@@ -22,6 +22,7 @@ class Summary:
         pruned: whether those were deleted.
         conversions: how many renders had each conversion (grey to RGB, 16-bit to 8-bit, ...).
         mean_score: of the gate; None without one.
+        flicker, render_flicker: mean over the frames of sequences, grey levels; None without.
         seconds: of this run.
         manifest: path of the manifest.
     """
@@ -42,6 +43,8 @@ class Summary:
     mean_score: float | None
     seconds: float
     manifest: Path
+    flicker: float | None = None
+    render_flicker: float | None = None
 
     def __str__(self) -> str:
         parts = [f"{self.refined} of {self.images} images refined"]
@@ -53,4 +56,6 @@ class Summary:
             done = "deleted" if self.pruned else "left (--prune deletes them)"
             parts.append(f"{len(self.orphans)} files whose source is gone {done}")
         score = "" if self.mean_score is None else f", mean gate score {self.mean_score:.2f}"
+        if self.flicker is not None:
+            score += f", flicker {self.flicker:.1f} levels (renders {self.render_flicker:.1f})"
         return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s)"

@@ -37,12 +37,20 @@ class AmplitudeSwap(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, images, seed):
-        """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1]."""
-        wanted = ops.take(self.amplitudes, draw_photo(images, seed, self.photos), axis=0)
+    def call(self, images, seed, clip=None):
+        """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1].
+
+        Frames of a video take mean amplitudes and draw of their `clip`, float `[K, H, W, 3]`.
+        """
+        drawn = draw_photo(images, seed, self.photos, clip)
+        wanted = ops.take(self.amplitudes, drawn, axis=0)
         rgb = (images + 1.0) / 2.0
         real, imaginary = self.low_frequencies(rgb)
-        gain = wanted / ops.maximum(amplitude(real, imaginary), 1e-6) - 1.0
+        own = amplitude(real, imaginary)
+        if clip is not None:
+            of = amplitude(*self.low_frequencies((clip + 1.0) / 2.0))
+            own = ops.mean(of, axis=0, keepdims=True)
+        gain = wanted / ops.maximum(own, 1e-6) - 1.0
         gain = ops.where(wanted > 0.0, gain, 0.0)  # not adapted yet: the image stays
         change = self.synthesise(real * gain, imaginary * gain, ops.shape(rgb))
         return ops.clip(rgb + change, 0.0, 1.0) * 2.0 - 1.0
@@ -110,6 +118,11 @@ class FDA(Refiner):
 
         self.swap.amplitudes.assign(choose(map(amplitudes, real_images), self.photos, seed))
         return self
+
+    @property
+    def clip_layer(self):
+        """The layer that can take what it needs from a whole clip."""
+        return self.swap
 
     def call(self, inputs, training=False):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""

@@ -20,6 +20,7 @@ class Refiner(Refines, Model):
 
     kind = REFINER
     stride = 1
+    clip_layer = None  # that takes (images, seed, clip=), where statistics can be a clip's
 
     def more_signatures(self, max_image_pixels):
         """Entry points that a SavedModel of this method has beside those of every refiner."""
@@ -36,6 +37,23 @@ class Refiner(Refines, Model):
         refined = (outputs[:, :height, :width].astype("float32") + 1.0) * 127.5
         return np.clip(np.rint(refined), 0, 255).astype(np.uint8)
 
+    def refine_frames(self, images, clip, seed=0):
+        """Refines frames of a video by one mapping for all of them, where `clip_layer` has one.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`.
+            clip: a few frames of it, uint8 `[K, H, W, 3]`, whose statistics are used.
+            seed: of the photo that is drawn for the clip.
+
+        Returns:
+            uint8 `[B, H, W, 3]`; frame by frame, as `refine`, where there is no such layer.
+        """
+        if self.clip_layer is None:
+            return self.refine(images, seed=seed)
+        batch, known = self.to_batch(images, seed), self.to_batch(clip)["images"]
+        outputs = self.clip_layer(batch["images"], batch["seed"], clip=known)
+        return self.to_answer(ops.convert_to_numpy(outputs), images)
+
 
 class ColourTransfer(Refiner):
     """Base class of the refiners that are one layer of colours, and learn nothing."""
@@ -46,6 +64,11 @@ class ColourTransfer(Refiner):
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(images, colour(images, no_seed(images)), name=name)
         self.built = True
+
+    @property
+    def clip_layer(self):
+        """The layer that can take what it needs from a whole clip."""
+        return self.colour
 
     def call(self, inputs, training=False):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
