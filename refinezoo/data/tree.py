@@ -49,6 +49,11 @@ class Tree:
         return [name for name in self.files if is_picture(name)]
 
     @cached_property
+    def folder_names(self) -> frozenset[str]:
+        """The names of all folders, in small letters."""
+        return frozenset(folder.rsplit("/", 1)[-1].lower() for folder in self.folders)
+
+    @cached_property
     def _folded(self) -> dict[str, list[str]]:
         return _grouped(self.files, _fold)
 
@@ -68,7 +73,8 @@ class Tree:
 
         Case and Unicode form do not matter where only one file is called so.
         """
-        found = self._stems.get(_fold(path), ())
+        if not (found := self._stems.get(_fold(path))):
+            return None
         exact = [name for name in found if os.path.splitext(name)[0] == path]
         for names, suffix in itertools.product((exact, found), suffixes):
             alike = [name for name in names if name.lower().endswith(suffix)]

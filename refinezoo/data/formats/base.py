@@ -142,6 +142,8 @@ def sibling(
     stem = file.rsplit(".", 1)[0]
     renders = [i for i, part in enumerate(parents) if part.lower() in RENDER_FOLDERS]
     for folder in folders:
+        if folder not in tree.folder_names:
+            continue
         places = [[*parents, folder]]
         if parents:
             places.append([*parents[:-1], folder])
