@@ -304,7 +304,7 @@ def _worded(path: Path) -> Iterator[None]:
         )
         if (remedy := _REMEDIES.get(number)) is None:
             raise
-        where = f" ({error.filename})" if getattr(error, "filename", None) else ""
+        where = f" ({name})" if (name := getattr(error, "filename", None)) else ""
         raise RefinezooError(
             f"cannot write {str(path)!r}: {os.strerror(number)}{where}. {remedy}"
         ) from error

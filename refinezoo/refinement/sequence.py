@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,7 +89,7 @@ def flicker(
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (earlier, later))
     if first.shape != second.shape:
         return None
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     back, forth = search.calc(second, first, None), search.calc(first, second, None)
     height, width = first.shape
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
