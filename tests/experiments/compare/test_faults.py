@@ -36,7 +36,7 @@ def test_a_folder_of_ones_own_where_an_arm_would_go_is_left_alone(toy, tmp_path)
     study, made = preparation(toy, tmp_path)
     mine = precious(tmp_path / "out" / "arms" / "real" / "seed_0")
     (mine / "result.json").write_text('{"hash": "of something else"}')
-    sets, test = {"real": made.real("train")}, made.test()
+    sets, test = {"real": made.found.real("train")}, made.test()
     with pytest.raises(RefinezooError, match="would delete them"):
         _training(study, tmp_path / "out", "real", 0, sets, test)
     assert (mine / "thesis.txt").read_text() == "years of work"
