@@ -33,7 +33,7 @@ def moments(
         if number < chosen:
             word = words[number % len(words)]
             at = 1 + number * counts[word] // chosen
-            told = {"at_call": at, **({"of": word} if word else {})}
+            told = {"at_call": at, **({"of": Path(word).name} if word else {})}
             yield told, {"KILL_AT": str(at), "KILL_WHOM": word}
         if number < random:
             after = round(draw.uniform(0, seconds), 2)
