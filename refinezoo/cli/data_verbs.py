@@ -123,7 +123,7 @@ def refine(
         typer.Option(help="What to do with images whose labels may no longer be true."),
     ] = "off",
     calibration: Annotated[
-        Path | None, typer.Option(help="What `refinezoo gate` wrote; --gate judges by it.")
+        Path | None, typer.Option(help="Thresholds that `refinezoo gate` wrote.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
