@@ -5,6 +5,7 @@ from refinezoo.lazy import lazy_names
 _HOMES = {
     "CycleGAN": ".cyclegan",
     "CycleGANForegroundBackground": ".cyclegan_fgbg",
+    "CameraModel": ".camera_model",
     "FDA": ".fda",
     "PixelDA": ".pixelda",
     "PopulationTransport": ".population_transport",
