@@ -47,7 +47,7 @@ def test_flicker_is_what_motion_does_not_explain():
     assert flicker(first, second[:48], []) is None
 
 
-@pytest.mark.parametrize("name", ["Reinhard", "PopulationTransport", "FDA"])
+@pytest.mark.parametrize("name", ["Reinhard", "PopulationTransport", "CameraModel", "FDA"])
 def test_a_clip_of_one_frame_is_an_image(photos, name):
     refiner = getattr(refiners, name)().adapt(photos, renders=photos)
     frame = _film(1)[0][None]
