@@ -66,7 +66,7 @@ CHOICES = (
         f"{FEW} renders with foreground masks and {FEW} photos, or more",
         lambda seen: seen["enough"] and seen["masks"],
         "CycleGANForegroundBackground",
-        "AP50 0.266 where transport has 0.261 (SSD300), 0.909 where it has 0.888 (PVANET, one seed)",
+        "AP50 0.266 where transport has 0.261 (SSD300), 0.909 where it has 0.888 (PVANET)",
         {"masks": "grabcut", "image_size": 128, "steps": 6000, "precision": "mixed_bfloat16"},
         _AFFINE,
     ),
