@@ -56,7 +56,8 @@ class Camera(keras.layers.Layer):
         noise.
         """
         drawn = ops.take(self.cameras, draw_photo(images, seed, self.photos, clip), axis=0)
-        scale, amount, noise = drawn[:, :1], *ops.split(drawn[:, None, None, 1:], 2, axis=-1)
+        scale = drawn[:, :1]
+        amount, noise = (drawn[:, None, None, k : k + 1] for k in (1, 2))
         offsets = ops.arange(-_RADIUS, _RADIUS + 1, dtype="float32")
         weights = ops.exp(-ops.square(offsets / ops.maximum(scale, 0.05)) / 2.0)
         weights = weights / ops.sum(weights, axis=1, keepdims=True)
