@@ -115,8 +115,8 @@ def check_detections(
         RefinezooError: unknown images or categories, or NaN.
     """
     rows = []
-    for index, row in enumerate(detections):
-        row = {**row, **{key: whole_or_text(row[key], key) for key in ("image_id", "category_id")}}
+    for index, given in enumerate(detections):
+        row = _with_numbers(given, index)
         if row["image_id"] not in image_ids:
             raise RefinezooError(
                 f"expected detections of the {len(image_ids)} annotated images, received image_id "
@@ -135,6 +135,19 @@ def check_detections(
             )
         rows.append(row)
     return rows
+
+
+def _with_numbers(row: dict, index: int) -> dict:
+    """A row with ids of one type and numbers for text."""
+    try:
+        ids = {key: whole_or_text(row[key], key) for key in ("image_id", "category_id")}
+        numbers = {"bbox": list(map(float, row["bbox"])), "score": float(row["score"])}
+        return {**row, **ids, **numbers}
+    except (KeyError, TypeError, ValueError) as error:
+        raise RefinezooError(
+            "expected detections with image_id, category_id, bbox [x, y, w, h] and score, received "
+            f"{str(row)[:200]} in row {index}."
+        ) from error
 
 
 def _evaluate(

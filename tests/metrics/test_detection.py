@@ -183,6 +183,10 @@ def test_inputs_are_left_alone(rng):
         ({"category_id": 0}, "received 0 in row 0.*category|expected category ids.*received 0"),
         ({"score": float("nan")}, "finite bbox.*score=nan"),
         ({"bbox": [0, 0, float("inf"), 4]}, "finite bbox"),
+        ({"bbox": None}, "expected detections with .* in row 0"),
+        ({"bbox": ["a", 0, 1, 1]}, "expected detections with .* in row 0"),
+        ({"score": None}, "expected detections with .* in row 0"),
+        ({"image_id": None}, "expected detections with .* in row 0"),
     ],
 )
 def test_bad_detections_are_refused(change, words):
@@ -201,6 +205,18 @@ def test_bad_annotations_are_refused(tmp_path):
         coco_average_precision(tmp_path / "broken.json", [])
     with pytest.raises(RefinezooError, match="images, annotations, categories"):
         coco_average_precision({"images": []}, [])
+
+
+@pytest.mark.parametrize("rows", ["results.json", {"annotations": []}, [None], [{"score": 1}]])
+def test_what_is_no_list_of_detections_is_refused(rows):
+    with pytest.raises(RefinezooError, match="expected detections with .* in row 0"):
+        coco_average_precision(_truth(), rows)
+
+
+def test_text_for_numbers_in_detections_counts_the_same():
+    truth = _truth()
+    found = [{**row, "bbox": [*map(str, row["bbox"])], "score": "0.9"} for row in _perfect(truth)]
+    assert coco_average_precision(truth, found)["AP"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
