@@ -195,6 +195,7 @@ def refine(
         resize_masks=resize_masks,
         manifest_name=manifest_name,
         sequence=sequence,
+        report=True,
     )
     answer(vars(summary), str(summary))
     for reason in list(summary.failed.values())[:20]:

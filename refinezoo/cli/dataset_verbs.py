@@ -54,6 +54,7 @@ def gate(
     layout = find_renders(dataset, images=images)
     from refinezoo.refinement import calibrate_gate
 
+    page = out.with_suffix(".html")
     found = calibrate_gate(
         layout,
         load(model),
@@ -61,10 +62,12 @@ def gate(
         false_alarms=false_alarms,
         batch_size=batch_size,
         seed=seed,
+        page=page,
     )
     found.save(out)
-    words = f"{found.images} images, threshold {found.threshold} -> {out}"
-    answer({"images": found.images, "threshold": found.threshold, "file": str(out)}, words)
+    words = f"{found.images} images, threshold {found.threshold} -> {out}, shown in {page}"
+    facts = {"images": found.images, "threshold": found.threshold}
+    answer({**facts, "file": str(out), "page": str(page)}, words)
 
 
 @verb()

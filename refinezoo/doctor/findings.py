@@ -44,8 +44,8 @@ def findings_alone(domain: Domain) -> list[dict[str, Any]]:
             "warning",
             "few",
             f"{count} readable images",
-            "adversarial training from fewer than 100 images memorises them; add images, or use "
-            "the baselines reinhard and fda, which need few",
+            "adversarial training from fewer than 100 images memorises them; add images, or "
+            "take what learns nothing and needs few: PopulationTransport, Reinhard, FDA",
         )
     remedies = {
         "alpha": "transparent parts are laid over mid-grey when read, and an alpha that is the "
@@ -159,8 +159,9 @@ def findings_together(synthetic: Domain, real: Domain) -> list[dict[str, Any]]:
         add(
             "size",
             f"median height {heights[0]:.0f} px synthetic, {heights[1]:.0f} px real",
-            "crops of the same size then show objects of different scale; bring both to one "
-            "resolution first",
+            "a training crop is nearly the whole shorter side, scaled to image_size, so that the "
+            "smaller look softer, which a GAN learns; render at the photos' size, or scale the "
+            "photos down, labels included",
         )
     for key, limit, unit in (("brightness", 30, "of 255"), ("saturation", 40, "of 255")):
         values = synthetic.mean(key), real.mean(key)

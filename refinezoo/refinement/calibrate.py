@@ -3,15 +3,22 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
+from refinezoo.data.drawing import shown_at
 from refinezoo.data.formats import Layout
+from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement.calibration import Calibration
 from refinezoo.refinement.fingerprint import model_name, weights_sha256
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import check_boxes, read_boxes
 from refinezoo.refinement.layout import find_renders
+from refinezoo.refinement.page import MOST, SIDE, write_gate_page
 from refinezoo.refinement.run import Run, Strength, refining
 from refinezoo.refinement.score import Scorer
 
@@ -25,6 +32,7 @@ def calibrate_gate(
     batch_size: int = 8,
     seed: int = 0,
     images: str | Sequence[str] | None = None,
+    page: str | os.PathLike | None = None,
 ) -> Calibration:
     """Refines a labelled dataset in memory and learns what this refiner does to true labels.
 
@@ -36,6 +44,7 @@ def calibrate_gate(
         batch_size: images of equal size refined at once.
         seed: of refiners that draw.
         images: patterns that decide which files are renders.
+        page: HTML file to write, of the refinements from the rarest on, the 1,000 rarest at most.
 
     Raises:
         RefinezooError: too few images, or one that cannot be read or refined.
@@ -44,7 +53,7 @@ def calibrate_gate(
     check_boxes(layout)
     depth = bool(getattr(refiner, "use_depth", False))
     run = Run(layout, refining(refiner, seed), strength, Gate(), None, {}, depth)
-    scores = []
+    scores, seen = [], []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for batch in run.batches(pool, batch_size, ahead=2 * batch_size):
             for job, refined in zip(batch, run.refine_each(batch), strict=True):
@@ -53,6 +62,28 @@ def calibrate_gate(
                 height, width = refined.shape[:2]
                 boxes = read_boxes(layout, job.name, width, height)
                 scores.append(Scorer(job.rgb, boxes, job.mask).score(refined))
-    return Calibration.of(
+                if page is not None:
+                    seen.append((job.name, *(_small(image) for image in (job.rgb, refined))))
+    found = Calibration.of(
         scores, false_alarms, model=model_name(refiner), weights_sha256=weights_sha256(refiner)
     )
+    if page is not None:
+        rarities = np.array([found.rarity(score) for score in scores])
+        order = np.argsort(rarities, kind="stable")[:MOST]
+        pairs = ((float(rarities[k]), seen[k][0], *map(_decoded, seen[k][1:])) for k in order)
+        lead = (
+            f"{len(scores)} renders refined by {found.model}, the rarest first; the gate refuses "
+            f"what is rarer than {found.threshold:.2f}."
+        )
+        write_gate_page(Path(page), pairs, layout, lead)
+    return found
+
+
+def _small(image: np.ndarray) -> bytes:
+    """As the page will show it; pictures of a few thousand renders fit no memory."""
+    return encode_image(shown_at(image, SIDE), ".jpg")
+
+
+def _decoded(content: bytes) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

@@ -22,14 +22,15 @@ from refinezoo.refinement.carry import carry_over, check_names, check_space, som
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import inference_network, model_settings
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.labels import check_boxes, read_foreground_mask, read_render_depth
+from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
+from refinezoo.refinement.page import again, ranking, worst, write_run_page
 from refinezoo.refinement.run import Job, Run, Strength, refining
 from refinezoo.refinement.sequence import Clips, measure
 from refinezoo.refinement.summary import Summary
 
-GATE_SHEET = "gate_worst.png"
+GATE_SHEET, PAGE = "gate_worst.png", "report.html"
 _WORST = 50
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def refine_dataset(
     prune: bool = False,
     max_errors: int | None = None,
     sequence: bool = False,
+    report: bool = False,
 ) -> Summary:
     """Refines the renders of a dataset (COCO, VOC, YOLO, masks, depth); carries the rest over.
 
@@ -84,6 +86,8 @@ def refine_dataset(
         sequence: renders of one folder whose names differ in their numbers only are frames of a
             clip, in that order: refiners that take statistics of an image take those of the clip,
             and the flicker of each frame is measured (`refinement.sequence`).
+        report: write `report.html`, a page of the renders beside what became of them: the worst
+            judged 1,000, or 100 without a gate. Left out where the dataset has one of its own.
 
     Returns:
         What was done; also in the manifest, with a row per image. With a gate the worst images are
@@ -145,6 +149,7 @@ def refine_dataset(
             prune=prune,
             max_errors=max_errors,
             sequence=sequence,
+            report=report,
         )
 
 
@@ -166,6 +171,7 @@ def _refined(
     prune: bool,
     max_errors: int | None,
     sequence: bool,
+    report: bool,
 ) -> Summary:
     started = time.monotonic()
     model = model_settings(refiner)
@@ -207,6 +213,10 @@ def _refined(
         advance(run.resumed)
         if run.clips is not None:
             _measure_flicker(run, manifest, out, pool)
+        page = out / PAGE if report and PAGE not in layout.carried else None
+        if page is not None:
+            rows = [manifest.rows[name] for name in layout.renders]
+            write_run_page(run, rows, out, page, pool)
     if run.resumed and not _says_what_it_is(refiner):
         _log.warning(
             "%d finished images are kept, but %s has neither weights nor get_config() to tell "
@@ -215,7 +225,7 @@ def _refined(
             model["name"],
         )
     orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
-    summary = _finish(run, manifest, out, carried, orphans, prune, started)
+    summary = _finish(run, manifest, out, carried, orphans, prune, page, started)
     if summary.failed and on_error == "raise":
         raise RefinezooError(
             f"{len(summary.failed)} of {summary.images} images could not be refined: "
@@ -270,6 +280,7 @@ def _finish(
     carried: list[dict[str, str]],
     orphans: list[str],
     pruned: bool,
+    page: Path | None,
     started: float,
 ) -> Summary:
     layout = run.layout
@@ -289,6 +300,17 @@ def _finish(
     }
     if run.gate is not None:
         _write_sheet(run, rows, out / GATE_SHEET)
+        refused = sum(row["gate"]["verdict"] != "keep" for row in rows if "gate" in row)
+        if run.gate.calibration is None and 2 * refused > len(rows):
+            _log.warning(
+                "%d of %d refinements did not pass the gate, whose fixed thresholds do not know "
+                "what %s does anyway. Look at them; if their labels are still true, calibrate: "
+                "refinezoo gate RENDERS gate.json --model MODEL, then refine with "
+                "--calibration gate.json --overwrite",
+                refused,
+                len(rows),
+                run.common["model"],
+            )
     dropped = by_action.get("dropped", [])
     for conversion, count in conversions.items():
         _log.info("%d renders: %s", count, conversion)
@@ -324,25 +346,21 @@ def _finish(
         render_flicker=flicker["render"],
         seconds=time.monotonic() - started,
         manifest=manifest.path,
+        page=page,
     )
 
 
 def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
-    """Refines the worst images once more: a dropped one left no refined file to show."""
-    by = "score" if run.gate is None or run.gate.calibration is None else "rarity"
-    judged = sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"][by])
-    pairs = []
-    for row in judged[:_WORST]:
-        job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
-        height, width = job.rgb.shape[:2]
-        if isinstance(run.strength, tuple):
-            job.mask = read_foreground_mask(
-                run.layout, job.name, width, height, resize=run.resize_masks
-            )
-        if run.needs_depth:
-            job.depth_m = read_render_depth(run.layout, job.name, width, height)
-        caption = f"{row['gate'][by]:.2f} {row['gate']['verdict']}  {row['file']}"
-        pairs.append((caption, job.rgb, run.refine_batch([job])[0]))
+    """The worst images as they were refined, before the gate."""
+    by = ranking(run)
+    pairs = [
+        (
+            f"{row['gate'][by]:.2f} {row['gate']['verdict']}  {row['file']}",
+            run.picture(row["file"]).rgb,
+            again(run, row),
+        )
+        for row in worst(run, rows)[:_WORST]
+    ]
     if pairs:
         write_contact_sheet(path, pairs)
 

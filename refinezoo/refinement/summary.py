@@ -25,6 +25,7 @@ class Summary:
         flicker, render_flicker: mean over the frames of sequences, grey levels; None without.
         seconds: of this run.
         manifest: path of the manifest.
+        page: of the renders beside what became of them; None where none was asked for.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class Summary:
     manifest: Path
     flicker: float | None = None
     render_flicker: float | None = None
+    page: Path | None = None
 
     def __str__(self) -> str:
         parts = [f"{self.refined} of {self.images} images refined"]
@@ -58,4 +60,5 @@ class Summary:
         score = "" if self.mean_score is None else f", mean gate score {self.mean_score:.2f}"
         if self.flicker is not None:
             score += f", flicker {self.flicker:.1f} levels (renders {self.render_flicker:.1f})"
-        return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s)"
+        shown = "" if self.page is None else f", shown in {self.page}"
+        return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s){shown}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from math import ceil, floor
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -98,19 +99,22 @@ class Page:
 
     def before_after(
         self,
-        pairs: Sequence[Pair],
+        pairs: Iterable[Pair],
         names: tuple[str, str] = ("synthetic", "refined"),
         side: int = 320,
     ) -> None:
         """Adds sliders that wipe from the image before to the image after.
 
-        Where pairs have classes or scores, controls above them filter by these.
+        Where pairs have classes or scores, controls above them filter by these. Pairs may be made
+        one by one: none is kept.
 
         Raises:
             RefinezooError: the two images of a pair differ in size.
         """
-        figures = []
+        figures, classes, scores = [], set[str](), list[float | None]()
         for pair in pairs:
+            classes.update(pair.classes)
+            scores.append(pair.score)
             if pair.before.shape != pair.after.shape:
                 raise RefinezooError(
                     f"expected two images of one size, received {pair.before.shape} and "
@@ -134,7 +138,7 @@ class Page:
                 f"</div><figcaption>{shown}</figcaption></figure>"
             )
         grid = f'<div class="grid">{"".join(figures)}</div>'
-        self.parts.append(f"<section>{_controls(pairs)}{grid}</section>")
+        self.parts.append(f"<section>{_controls(classes, scores)}{grid}</section>")
 
     def panels(self, panels: Sequence[Panel], heads: Sequence[str] = (), side: int = 320) -> None:
         """Adds pictures side by side, such as one photo with what each model says of it.
@@ -187,24 +191,25 @@ class Page:
         return Path(path)
 
 
-def _controls(pairs: Sequence[Pair]) -> str:
+def _controls(classes: Iterable[str], scores: Sequence[float | None]) -> str:
     """Choices of a class and a score, where the pairs have some."""
-    classes = sorted({name for pair in pairs for name in pair.classes})
-    scored = any(pair.score is not None for pair in pairs)
+    known = [score for score in scores if score is not None]
     parts = []
     if classes:
-        options = "".join(f"<option>{escape(name)}</option>" for name in classes)
+        options = "".join(f"<option>{escape(name)}</option>" for name in sorted(classes))
         parts.append(
             f'<label>class <select><option value="">all</option>{options}</select></label>'
         )
-    if scored:
+    if known:
+        low, high = floor(min(0.0, *known)), ceil(max(1.0, *known))
         parts.append(
-            '<label>score at most <input type="range" name="most" min="0" max="1" step="0.01" '
-            'value="1"></label><label><input type="checkbox" name="worst"> worst first</label>'
+            f'<label>score at most <input type="range" name="most" min="{low}" max="{high}" '
+            f'step="0.01" value="{high}"></label>'
+            '<label><input type="checkbox" name="worst"> worst first</label>'
         )
     if not parts:
         return ""
-    count = f'<output aria-live="polite">{len(pairs)} of {len(pairs)}</output>'
+    count = f'<output aria-live="polite">{len(scores)} of {len(scores)}</output>'
     return f'<form class="controls">{"".join(parts)}{count}</form>'
 
 

@@ -132,7 +132,7 @@ def test_controls_say_what_there_is_to_choose(filtered, page):
 BROWSER = """
 const figures = %s.map((data) => ({dataset: data, hidden: false}));
 const listeners = {};
-const select = {value: ""}, most = {value: "1"}, worst = {checked: false}, output = {};
+const select = {value: ""}, most = {value: "1", max: "1"}, worst = {checked: false}, output = {};
 let order = figures;
 const grid = {children: figures, append: (...all) => { order = all; }};
 const form = {

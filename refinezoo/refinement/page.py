@@ -1,0 +1,145 @@
+"""The page of refined renders: each beside its render, the worst judged first."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinezoo.data.drawing import shown_at
+from refinezoo.data.formats import Layout
+from refinezoo.data.images import read_picture
+from refinezoo.errors import RefinezooError
+from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
+from refinezoo.refinement.run import Job, Run
+from refinezoo.report import Page, Pair
+
+# Pictures of a page with a gate, of one without; the longer side of each, pixels.
+MOST, SAMPLE, SIDE = 1000, 100, 240
+_AT_ONCE = 32
+
+
+def write_run_page(
+    run: Run, rows: list[dict[str, Any]], out: Path, path: Path, pool: Executor
+) -> None:
+    """Writes what a run made of the renders: the worst `MOST`, without a gate an even `SAMPLE`.
+
+    Args:
+        run: what refined them.
+        rows: of the manifest.
+        out: the refined dataset.
+        path: of the page.
+        pool: reads the pictures.
+    """
+    made = [row for row in rows if row["action"] != "failed"]
+    chosen = worst(run, made)[:MOST] if run.gate else made[:: -(-len(made) // SAMPLE) or 1]
+    by, names = ranking(run), class_names(run.layout)
+
+    def pair(row: dict[str, Any]) -> Pair:
+        name = row["file"]
+        dropped = row["action"] == "dropped"
+        after = again(run, row) if dropped else read_picture(out / name).rgb
+        if "gate" not in row:
+            return _pair(run.picture(name).rgb, after, name, names.get(name))
+        said = "dropped; this was refused" if dropped else row["action"]
+        caption = f"{name}: {said}"
+        return _pair(run.picture(name).rgb, after, caption, names.get(name), row["gate"][by])
+
+    counts = Counter(row["action"] for row in rows)
+    page = Page(
+        f"{len(rows)} renders refined by {run.common['model']}",
+        ", ".join(f"{count} {what}" for what, count in counts.items()) + ".",
+    )
+    if run.gate:
+        least = run.gate.calibration.threshold if run.gate.calibration else run.gate.keep
+        page.text(
+            f"{len(chosen)} of them, the lowest {by} first. The gate takes labels for true from "
+            f"{least:.2f} on."
+        )
+    else:
+        page.text(f"{len(chosen)} of them, evenly drawn; no gate has judged them.")
+    page.before_after(_in_turn(pool, pair, chosen), side=SIDE)
+    page.facts({"renders": run.layout.root, "refined": out, **run.common})
+    page.write(path)
+
+
+def write_gate_page(
+    path: Path,
+    pairs: Iterable[tuple[float, str, np.ndarray, np.ndarray]],
+    layout: Layout,
+    lead: str,
+) -> None:
+    """Writes what a gate was calibrated on, from the rarest to the most usual."""
+    names = class_names(layout)
+    page = Page("What the gate takes for good", lead)
+    page.text(
+        "These refinements were taken to keep their labels. Where one of the first does not, leave "
+        "it out and calibrate again."
+    )
+    page.before_after(
+        (
+            _pair(before, after, name, names.get(name), rarity)
+            for rarity, name, before, after in pairs
+        ),
+        side=SIDE,
+    )
+    page.write(path)
+
+
+def worst(run: Run, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that the gate has judged, the worst first."""
+    by = ranking(run)
+    return sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"][by])
+
+
+def ranking(run: Run) -> str:
+    """What the gate decides by: a key of its rows."""
+    return "score" if run.gate is None or run.gate.calibration is None else "rarity"
+
+
+def again(run: Run, row: dict[str, Any]) -> np.ndarray:
+    """A render refined once more, before the gate: a dropped one left no refined file."""
+    job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
+    height, width = job.rgb.shape[:2]
+    if isinstance(run.strength, tuple):
+        job.mask = read_foreground_mask(
+            run.layout, job.name, width, height, resize=run.resize_masks
+        )
+    if run.needs_depth:
+        job.depth_m = read_render_depth(run.layout, job.name, width, height)
+    return run.refine_batch([job])[0]
+
+
+def class_names(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Per picture the names of the classes of its boxes; empty where none can be read."""
+    try:
+        document = layout.format.document(layout)
+    except RefinezooError:  # several COCO files, or missing pictures: refined nonetheless
+        document = None
+    if not document:
+        return {}
+    names = {row["id"]: row["name"] for row in document["categories"]}
+    seen: dict[Any, set[str]] = {}
+    for row in document["annotations"]:
+        seen.setdefault(row["image_id"], set()).add(names[row["category_id"]])
+    return {row["file_name"]: tuple(sorted(seen.get(row["id"], ()))) for row in document["images"]}
+
+
+def _in_turn(
+    pool: Executor, make: Callable[[dict[str, Any]], Pair], rows: list[dict[str, Any]]
+) -> Iterator[Pair]:
+    """Made by the pool, a few at a time: pictures of a thousand renders fit no memory."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield from pool.map(make, rows[start : start + _AT_ONCE])
+
+
+def _pair(
+    before: np.ndarray,
+    after: np.ndarray,
+    caption: str,
+    classes: tuple[str, ...] | None,
+    score: float | None = None,
+) -> Pair:
+    return Pair(shown_at(before, SIDE), shown_at(after, SIDE), caption, classes or (), score)
