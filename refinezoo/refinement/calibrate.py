@@ -3,11 +3,12 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from refinezoo.data.drawing import shown_at
 from refinezoo.data.formats import Layout
@@ -85,5 +86,5 @@ def _small(image: np.ndarray) -> bytes:
 
 
 def _decoded(content: bytes) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    with Image.open(BytesIO(content)) as image:
+        return np.array(image.convert("RGB"))
