@@ -19,7 +19,7 @@ from refinezoo.export.checks.photos import fitted, real_frames
 from refinezoo.export.formats.edge_graph import image_sizes
 from refinezoo.export.registry import FULL, Format, chosen_formats
 from refinezoo.export.runtimes.exported import open_exported
-from refinezoo.files import atomic_path, contained, plain_name
+from refinezoo.files import atomic_path, contained, of_disk, plain_name
 from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.renames import renamed
 
@@ -90,8 +90,8 @@ def export_formats(
         that is raised.
 
     Raises:
-        RefinezooError: unknown formats or precisions, a name that is none, or a place where the
-            files of another model lie.
+        RefinezooError: unknown formats or precisions, a name that is none, a place where the
+            files of another model lie, or a disk that takes no more.
     """
     chosen = chosen_formats(formats)
     has = sorted({each for format_ in chosen for each in format_.precisions})
@@ -128,6 +128,8 @@ def export_formats(
         try:
             row.format.write(model, row.path, **options)
         except RefinezooError as error:
+            if of_disk(error):  # the others would end so too
+                raise
             row.refused = str(error)
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)

@@ -180,6 +180,12 @@ def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
         )
 
 
+def of_disk(error: Exception) -> bool:
+    """Whether an error says that the disk takes nothing or no more, in whoever's words."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+    return any(os.strerror(number) in str(error) for number in numbers)
+
+
 def check_apart(source: str | os.PathLike, out: str | os.PathLike) -> None:
     """Refuses an output folder that is the source, in it, or around it."""
     a, b = Path(source).resolve(), Path(out).resolve()

@@ -1,6 +1,7 @@
 """EXPORT.md, the measuring process and the table of formats."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,24 @@ def test_every_format_has_a_function():
     for name, row in formats().items():
         assert getattr(export, name) is row.write and row.runtime and row.verified
         assert row.precisions[0] == FULL and bool(row.suffix) != bool(row.marker)
+
+
+def test_a_full_disk_ends_an_export_of_several_formats(monkeypatch, tmp_path):
+    written = []
+
+    def write(model, path, **options):
+        written.append(path.name)
+        if path.name == "b":
+            raise RefinezooError("cannot convert this model: x.tmp; No space left on device.")
+
+    def fake(name):
+        given = {"precisions": [FULL], "marker": "", "write": write, "options": lambda given: {}}
+        return SimpleNamespace(name=name, path=lambda folder, *_: folder / name, **given)
+
+    monkeypatch.setattr("refinezoo.export.report.chosen_formats", lambda _: [*map(fake, "abc")])
+    with pytest.raises(RefinezooError, match="No space left"):
+        export.export_formats(None, "r", tmp_path, overwrite=True)
+    assert written == ["a", "b"] and not (tmp_path / "r/EXPORT.md").exists()
 
 
 @pytest.mark.tensorflow
