@@ -119,7 +119,10 @@ class RestTransport:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             if isinstance(error, TimeoutError) or time.monotonic() > end:
-                late = f"no whole reply in {seconds:.1f} s"
+                late = (
+                    f"no whole reply in {seconds:.1f} s. Where the server is only slow, give it "
+                    "longer (--timeout, timeout= in Python); finished replies of a folder are kept"
+                )
                 raise ServingError("DEADLINE_EXCEEDED", late) from None
             raise ServingError("UNAVAILABLE", f"{self._host}: {error}") from None
         try:
