@@ -191,6 +191,14 @@ class Model(keras.Model):
 
         return save_to_preset(self, folder, half=half, training=training)
 
+    def export(self, filepath: str | os.PathLike, format: str = "tf_saved_model", **kwargs: Any):
+        """Keras' export, of `inference_network`: raw maps of float images, trained or loaded.
+
+        What takes uint8 or encoded images and gives what `predict` gives is made by
+        `refinezoo.export`. Args: see `keras.Model.export`.
+        """
+        return self.inference_network.export(filepath, format, **kwargs)
+
     @classmethod
     def from_preset(
         cls,
