@@ -27,15 +27,17 @@ def model_info(model: Any, name: str, version: int) -> dict[str, Any]:
     """What the `model_info` signature says: identity of the model, and how to read its outputs."""
     import refinezoo
 
+    kind = checked_kind(model)
     return {
         "name": name,
         "version": version,
-        "kind": checked_kind(model).name,
+        "kind": kind.name,
         "model": model_name(model),
         "class": type(model).__name__,
         "weights_sha256": weights_sha256(model),
         "class_names": list(getattr(model, "class_names", ())),
         "refinezoo": refinezoo.__version__,
+        **{each: getattr(model, each) for each in kind.told},
     }
 
 

@@ -81,6 +81,7 @@ class Kind:
         own_size: whether the network sees images of the model's `image_size` alone.
         saved_model_only: why no edge format can hold it, or nothing.
         loops: whether its graph has loops, which not every converter takes.
+        told: attributes of a model that its exported file says too, for who measures it.
         label_score: the metric that labelled images give, or nothing.
         most_lost: how much of it a compressed file may lose.
         gate: metric and limit of a compressed file without labels, see `lost`.
@@ -97,6 +98,7 @@ class Kind:
     own_size: ClassVar[bool] = False
     saved_model_only: ClassVar[str] = ""
     loops: ClassVar[bool] = False
+    told: ClassVar[tuple[str, ...]] = ()
     label_score: ClassVar[str] = ""
     most_lost: ClassVar[float] = 0.01
     gate: ClassVar[tuple[str, float]]

@@ -33,6 +33,7 @@ class SegmenterKind(Kind):
     task = "segmentation"
     study = "refinezoo.tasks.segmentation.study.SegmentationStudy"
     outputs = {"class_ids": Output("uint8", ("H", "W"), "index into class_names")}
+    told = ("ignore_id",)
     error_unit = "share of pixels"
     label_score = "mean IoU"
     gate = ("share of pixels changed", 0.01)

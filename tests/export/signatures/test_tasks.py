@@ -264,3 +264,14 @@ def test_segmenters_are_gated_by_mean_iou(segmenter, tmp_path, monkeypatch):
     same, blank = measured(Same(), None), measured(Blank(), None)
     assert same.metric == "share of pixels changed" and same.value == 0.0 and same.passed
     assert blank.value > 0.1 and not blank.passed
+
+
+def test_a_file_of_a_segmenter_says_which_id_is_void(small_model):
+    from types import SimpleNamespace
+
+    from refinezoo.export.formats.info import model_info
+    from refinezoo.export.runtimes.exported import Exported
+
+    info = model_info(small_model("DeepLabV2", ignore_id=7), "street", 1)
+    runtime = SimpleNamespace(info={**info, "sizes": [[32, 48]]})
+    assert Exported(runtime, "street.tflite").ignore_id == 7
