@@ -185,9 +185,9 @@ class Page:
         )
 
     def write(self, path: str | os.PathLike) -> Path:
-        """Writes the page, atomically."""
+        """Writes the page, atomically; bytes of file names that are no UTF-8 are escaped."""
         with atomic_path(path) as temporary:
-            temporary.write_text(self.html(), encoding="utf-8")
+            temporary.write_text(self.html(), encoding="utf-8", errors="backslashreplace")
         return Path(path)
 
 
