@@ -49,20 +49,23 @@ class Camera(keras.layers.Layer):
         noise = np.sqrt(np.maximum(noise**2 - clean**2, 0.0))
         self.cameras.assign(np.stack([scale, amount, noise], axis=1))
 
-    def call(self, images, seed, clip=None):
+    def call(self, images, seen, seed, clip=None):
         """Float `[B, H, W, 3]` in [-1, 1] and int32 `[B]` to float `[B, H, W, 3]` in [-1, 1].
+
+        Photo and noise are drawn by `seen`, the images as they came: of computed ones the last bit,
+        which processors round each in their way, would draw anew.
 
         Frames of a video have the camera of their `clip`, float `[K, H, W, 3]`, and their own
         noise.
         """
-        drawn = ops.take(self.cameras, draw_photo(images, seed, self.photos, clip), axis=0)
+        drawn = ops.take(self.cameras, draw_photo(seen, seed, self.photos, clip), axis=0)
         scale = drawn[:, :1]
         amount, noise = (drawn[:, None, None, k : k + 1] for k in (1, 2))
         offsets = ops.arange(-_RADIUS, _RADIUS + 1, dtype="float32")
         weights = ops.exp(-ops.square(offsets / ops.maximum(scale, 0.05)) / 2.0)
         weights = weights / ops.sum(weights, axis=1, keepdims=True)
         blurred = _along(_along(images, weights, 1), weights, 2)
-        seen = images + amount * (images - blurred) + noise * gaussian_noise(images, seed)
+        seen = images + amount * (images - blurred) + noise * gaussian_noise(seen, seed)
         return ops.clip(seen, -1.0, 1.0)
 
     def compute_output_shape(self, images_shape, *_):

@@ -3,9 +3,9 @@
 from refinezoo.lazy import lazy_names
 
 _HOMES = {
+    "CameraModel": ".camera_model",
     "CycleGAN": ".cyclegan",
     "CycleGANForegroundBackground": ".cyclegan_fgbg",
-    "CameraModel": ".camera_model",
     "FDA": ".fda",
     "PixelDA": ".pixelda",
     "PopulationTransport": ".population_transport",

@@ -59,7 +59,7 @@ class CameraModel(Refiner):
 
     def clip_layer(self, images, seed, clip=None):
         """Colours, then camera; with a clip `[K, H, W, 3]` those of all of it."""
-        return self.camera(self.colour(images, seed, clip=clip), seed, clip=clip)
+        return self.camera(self.colour(images, seed, clip=clip), images, seed, clip=clip)
 
     def call(self, inputs, training=False):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
