@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import socket
 import sys
 from contextlib import contextmanager, nullcontext
@@ -169,7 +170,7 @@ def weights_drawn_by_numpy():
     from scipy.special import ndtr, ndtri
 
     def generator(seed):
-        return np.random.default_rng(seed if isinstance(seed, int) else None)
+        return np.random.default_rng(seed if isinstance(seed, int) else np.random.randint(2**31))
 
     def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
         return generator(seed).normal(mean, stddev, shape).astype(dtype or "float32")
@@ -188,8 +189,10 @@ def weights_drawn_by_numpy():
         yield
 
 
-@pytest.fixture(autouse=True)
-def _seed_numpy():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before any fixture. Keras' initializers take their seeds from `random`."""
+    random.seed(0)
     np.random.seed(0)
 
 
