@@ -61,6 +61,7 @@ def export(
 ) -> None:
     """Export a model; EXPORT.md says what each file lost and how fast it is.
 
+    Exit codes: 0 all written, 3 some refused (quality gate), 2 none.
     Example: refinezoo export pvanet_fridge --out servable --format litert --precision int8
     """
     import refinezoo
@@ -90,9 +91,14 @@ def export(
         max_image_pixels=max_pixels,
         runs=runs,
     )
-    lines = [f"{row.title}: {row.refused or row.path}" for row in rows]
+    lines = [f"{row.title}: {row.path}" for row in rows if not row.refused]
     lines.append(f"report: {out / name / 'EXPORT.md'}")
     answer([row.as_json() for row in rows], "\n".join(lines))
+    refused = [row for row in rows if row.refused]
+    for row in refused:
+        say(f"refinezoo: {row.title} not written: {row.refused}", error=True)
+    if refused:
+        raise typer.Exit(PARTLY)
 
 
 @verb("serve-config")

@@ -2,10 +2,13 @@
 
 import types
 
+import pytest
 from command_line import run
 
 import refinezoo
 from refinezoo import cli
+from refinezoo.export.registry import chosen_formats
+from refinezoo.export.report import Row
 
 
 def test_export_calls_the_named_format(monkeypatch, tmp_path):
@@ -49,6 +52,22 @@ def test_export_has_a_plain_name_inside_out(monkeypatch, tmp_path):
     for model, name in ((".", "preset"), ("..", "my_run"), ("../preset/", "preset")):
         assert run("export", model, *out).exit_code == 0 and seen.pop() == name
     assert run("export", ".", *out, "--name", "mine").exit_code == 0 and seen.pop() == "mine"
+
+
+@pytest.mark.parametrize(("refused", "code"), [("below the gate", 3), ("", 0)])
+def test_files_that_were_refused_are_named_and_leave_code_3(monkeypatch, tmp_path, refused, code):
+    litert = chosen_formats(["litert"])[0]
+    rows = [
+        Row(litert, "float32", tmp_path / "m.tflite"),
+        Row(litert, "int8", tmp_path / "m_int8.tflite", refused=refused),
+    ]
+    stand_in = types.SimpleNamespace(export_formats=lambda *_, **__: rows)
+    monkeypatch.setattr(refinezoo, "export", stand_in, raising=False)
+    monkeypatch.setattr(cli.serving_verbs, "load", lambda name: f"model {name}")
+    ended = run("export", "m", "--out", tmp_path, "--format", "litert")
+    assert ended.exit_code == code and "litert: " in ended.stdout
+    assert ("litert int8 not written: below the gate" in ended.stderr) == bool(refused)
+    assert ("m_int8.tflite" in ended.stdout) == (not refused)
 
 
 def test_export_shows_the_table_of_formats(monkeypatch):
