@@ -60,7 +60,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         RefinezooError: the disk is full, or `path` cannot be written.
     """
     path = Path(path)
-    with _worded(path), workshop(path) as place:
+    with worded(path), workshop(path) as place:
         yield place / path.name
         os.replace(place / path.name, path)
 
@@ -74,7 +74,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))
     _check_ours(path)
-    with _worded(path), workshop(path) as place:
+    with worded(path), workshop(path) as place:
         made = place / path.name
         made.mkdir()
         _stamp(made)
@@ -99,7 +99,7 @@ def scratch_folder(path: str | os.PathLike) -> Iterator[Path]:
         RefinezooError: the disk is full, or cannot be written.
     """
     path = Path(path)
-    with _worded(path), workshop(path) as place:
+    with worded(path), workshop(path) as place:
         yield place
 
 
@@ -111,7 +111,7 @@ def own_folder(path: str | os.PathLike) -> Path:
     """
     path = Path(path)
     _check_ours(path)
-    with _worded(path):
+    with worded(path):
         path.mkdir(parents=True, exist_ok=True)
         _stamp(path)
     return path
@@ -126,7 +126,7 @@ def remove_folder(path: str | os.PathLike) -> None:
     path = Path(path)
     _check_ours(path)
     if path.exists():
-        with _worded(path), workshop(path) as place:
+        with worded(path), workshop(path) as place:
             os.rename(path, place / path.name)
 
 
@@ -152,7 +152,7 @@ def locked_folder(folder: str | os.PathLike, busy: str) -> Iterator[None]:
     """
     folder = Path(folder)
     made = not folder.exists()
-    with _worded(folder):
+    with worded(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = hold(folder / LOCK)
     if lock is None:
@@ -298,8 +298,12 @@ def _stamp(folder: Path) -> None:
 
 
 @contextmanager
-def _worded(path: Path) -> Iterator[None]:
-    """Words what the file system refuses, also where a library has its own error for it."""
+def worded(path: Path) -> Iterator[None]:
+    """Words what the file system refuses at `path`, also where a library has its own error for it.
+
+    Raises:
+        RefinezooError: what could not be written, why, and the remedy.
+    """
     try:
         yield
     except RefinezooError:

@@ -1,6 +1,8 @@
 """Settings that every test shares: quiet, seeded, and on one thread a worker."""
 
+import errno
 import functools
+import itertools
 import os
 import random
 import socket
@@ -198,6 +200,26 @@ def pytest_runtest_setup(item):
     seed = int(os.environ.get("TEST_SEED", "0"))
     random.seed(seed)
     np.random.seed(seed)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """`with full_disk(3):` from the third file on that takes its place, there is no room."""
+
+    @contextmanager
+    def full(moment):
+        replace, count = os.replace, itertools.count(1)
+
+        def replaces(*paths):
+            if next(count) >= moment:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            replace(*paths)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replaces)
+            yield
+
+    return full
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def send_folder(
     Raises:
         RefinezooError: no images, two of one stem, no folder of depth, replies of another model or
             other files in `out`, or a server that cannot be reached or does not know the model
-            (`ServingError`).
+            (`ServingError`); or the disk takes no more.
     """
     source, out = Path(source), Path(out)
     maps = None if depth is None else Path(depth)
@@ -133,12 +133,18 @@ class _Run:
                 inputs["depth_mm_bytes"] = [depth]
             reply = self.client.predict(**inputs)
             check_reply(reply, image.shape[:2])
-            self.journal.store(path.name, digest, reply_files(reply, path.stem))
+            files = reply_files(reply, path.stem)
         except RefinezooError as error:
             if isinstance(error, ServingError) and error.code_name not in _OF_THE_IMAGE:
                 self.stop.set()
                 raise
             self.failed[path.name] = str(error)
+            return
+        try:
+            self.journal.store(path.name, digest, files)
+        except RefinezooError:  # the disk, which takes no other reply either
+            self.stop.set()
+            raise
 
 
 def _check(source: Path, out: Path, paths: list[Path]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.png import decode_png
-from refinezoo.files import atomic_path, no_link, sha256
+from refinezoo.files import atomic_path, no_link, sha256, worded
 
 JOURNAL = "request.jsonl"
 _PICTURES = {"image_bytes": "RGB", "depth_mm_bytes": "16-bit grey", "mask_bytes": "8-bit grey"}
@@ -114,7 +114,7 @@ class Journal:
         replies = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         row = {"image": image, "source_sha256": source_sha256, "model": self.model}
         row["replies"] = replies
-        with self._lock, open(self._path, "a", encoding="utf-8") as file:
+        with self._lock, worded(self._path), open(self._path, "a", encoding="utf-8") as file:
             file.write(f"{self._torn}{json.dumps(row)}\n")
             file.flush()
             os.fsync(file.fileno())

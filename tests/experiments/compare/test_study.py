@@ -161,6 +161,15 @@ def test_killed_run_goes_on_where_it_was(world):
     assert 6 - len(runs(world)) in (len(finished), len(finished) + 1)
 
 
+@pytest.mark.parametrize("moment", [1, 3])
+def test_a_full_disk_ends_in_words_and_the_study_goes_on(world, full_disk, moment):
+    with full_disk(moment), pytest.raises(RefinezooError, match="No space left.*Make room"):
+        compare(world)
+    compare(world)
+    assert sorted(set(runs(world))) == sorted(ALL)
+    assert not list((world / "out").rglob(".refinezoo-*"))
+
+
 def test_two_runs_in_one_folder_are_refused(world):
     import fcntl
 

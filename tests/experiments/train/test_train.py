@@ -12,6 +12,7 @@ from refinezoo.experiments.train import config as training_config
 from refinezoo.experiments.train import run as trainer
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run_folder import kept_presets
+from refinezoo.files import locked_folder
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.models import registry
@@ -166,6 +167,28 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("moment", [1, 4, 7])
+def test_a_full_disk_ends_in_words_and_the_run_goes_on(noise, full_disk, tmp_path, moment):
+    quick = {"samples": 1, "guards": False, "tensorboard": False}
+    whole = trainer.train(config(tmp_path / "whole", **quick), progress=False)
+    with full_disk(moment), pytest.raises(RefinezooError, match="No space left.*Make room"):
+        trainer.train(config(tmp_path / "parts", **quick), progress=False)
+    parts = trainer.train(config(tmp_path / "parts", **quick), progress=False)
+    left = [
+        {path.relative_to(run).as_posix() for path in run.rglob("*")}
+        for run in (tmp_path / "whole", tmp_path / "parts")
+    ]
+    assert left[0] == left[1]
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_two_at_once_are_one_too_many(noise, tmp_path):
+    with locked_folder(tmp_path / "run", "busy"):
+        with pytest.raises(RefinezooError, match="another training is running"):
+            trainer.train(config(tmp_path / "run"), progress=False)
 
 
 def test_a_finished_run_goes_on_with_more_steps(noise, tmp_path):

@@ -1,5 +1,6 @@
 """Client and servables over real sockets, against the protocol test server (not TF Serving)."""
 
+import functools
 import http.client
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from refinezoo import RefinezooError, export
 from refinezoo.data import write_image
 from refinezoo.export.serving.png import encode_png
+from refinezoo.files import locked_folder
 
 pytestmark = pytest.mark.tensorflow
 
@@ -309,6 +311,21 @@ def test_a_dead_server_ends_the_run(many, tmp_path):
     with pytest.raises(export.ServingError, match="UNAVAILABLE"):
         export.send_folder(client, many, tmp_path / "out", concurrency=2, progress=False)
     assert client.calls <= 4 and not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_ends_in_words_and_the_rest_is_asked_for(many, full_disk, tmp_path):
+    send = functools.partial(export.send_folder, source=many, out=tmp_path / "out", progress=False)
+    with full_disk(3), pytest.raises(RefinezooError, match="No space left.*Make room"):
+        send(Stub(), concurrency=1)
+    sent = send(Stub())
+    assert 0 < sent.resumed < 12 and sent.received + sent.resumed == 12
+    assert not [path for path in (tmp_path / "out").rglob(".refinezoo-*")]
+
+
+def test_two_at_once_are_one_too_many(many, tmp_path):
+    with locked_folder(tmp_path / "out", "busy"):
+        with pytest.raises(RefinezooError, match="another run writes replies"):
+            export.send_folder(Stub(), many, tmp_path / "out", progress=False)
 
 
 def test_two_images_of_one_stem_are_refused(many, tmp_path):
