@@ -185,7 +185,7 @@ def _seen(synthetic: Path, report: dict[str, Any]) -> dict[str, Any]:
 
 def _arguments(entry: str, class_name: str) -> dict[str, Any]:
     """Those of an entry of the zoo that a class takes."""
-    from refinezoo.models.base import parameters
+    from refinezoo.models.arguments import parameters
     from refinezoo.models.registry import model_class
     from refinezoo.zoo import info
 

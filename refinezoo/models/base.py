@@ -1,10 +1,8 @@
 """What every model of refinezoo is: a `keras.Model` that knows its arguments, kind and preset."""
 
-import inspect
 import os
 from collections.abc import Callable
 from functools import partial
-from numbers import Real
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,13 +10,12 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.errors import RefinezooError
 from refinezoo.memory import keep_freed_memory
 from refinezoo.models.answers import joined
+from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.images import ImageBatches
 from refinezoo.models.kind import Kind
-from refinezoo.models.registry import model_class
-from refinezoo.renames import old_names
 
 
 class Model(keras.Model):
@@ -216,98 +213,3 @@ class Model(keras.Model):
                 f"{str(folder)!r}. Call {type(model).__name__}.from_preset, or refinezoo.load."
             )
         return model
-
-
-# Of a default: its type, what may be given in its place, in words.
-_TYPES: tuple[tuple[type, Any, str], ...] = (
-    (bool, (bool, np.bool_), "True or False"),
-    (Real, Real, "a number"),
-    (str, str, "text"),
-)
-
-
-def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The constructor arguments of a call, with the defaults of what was not given.
-
-    Raises:
-        RefinezooError: an argument that the class does not know, or one that is missing.
-    """
-    known = parameters(cls)
-    positional = [p.name for p in known.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    given = known_arguments(cls, {**dict(zip(positional, args, strict=False)), **kwargs})
-    missing = [p.name for p in known.values() if p.default is p.empty and p.name not in given]
-    if missing or len(args) > len(positional):
-        raise RefinezooError(
-            f"expected {cls.__name__}({', '.join([*positional, 'name=value, ...'])}), received "
-            + (f"no {', '.join(missing)}." if missing else f"{len(args)} values without names.")
-        )
-    return {name: plain(given.get(name, each.default)) for name, each in known.items()}
-
-
-def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
-    """Some of a constructor's arguments, under their present names.
-
-    Raises:
-        RefinezooError: an argument that the class does not know, or text for a number.
-    """
-    known = parameters(cls)
-    current = old_names(cls)
-    given = {current.get(name, name): value for name, value in given.items()}
-    for name, value in given.items():
-        if name in known:
-            _check_type(cls.__name__, known[name], value)
-        elif name not in ("name", "dtype", "trainable"):  # of Keras
-            raise RefinezooError(
-                f"{cls.__name__} takes no argument {name!r}.{did_you_mean(name, known)} "
-                f"It takes: {', '.join(known)}."
-            )
-    return given
-
-
-def check_arguments(class_name: str, arguments: dict[str, Any], where: str) -> None:
-    """Raises a RefinezooError for what a registered class' constructor does not take."""
-    cls = model_class(class_name)
-    try:
-        known_arguments(cls, arguments)
-    except RefinezooError as error:
-        raise RefinezooError(f"{where}: {error}") from None
-
-
-def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
-    """Refuses text for a number and the like; the default says what is meant."""
-    default = parameter.default
-    for kind, accepted, word in _TYPES:
-        if isinstance(default, kind):
-            fits = isinstance(value, accepted) and (isinstance(value, bool) == (kind is bool))
-            if value is not None and not fits:
-                raise RefinezooError(
-                    f"{owner}: expected {parameter.name} as {word}, such as {default!r}, received "
-                    f"{value!r} ({type(value).__name__})."
-                )
-            return
-
-
-def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """The parameters of a class' constructor and, through `**kwargs`, of those above it."""
-    found: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if base in keras.Model.__mro__:
-            break
-        constructor: Callable | None = base.__dict__.get("__init__")
-        if constructor is None:
-            continue
-        own = list(inspect.signature(constructor).parameters.values())[1:]
-        named = (p for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
-        found = {**{p.name: p for p in named}, **found}
-        if not any(p.kind is p.VAR_KEYWORD for p in own):
-            break
-    return found
-
-
-def plain(value: Any) -> Any:
-    """A constructor's argument as JSON holds it: lists for tuples, Python's numbers for NumPy's."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

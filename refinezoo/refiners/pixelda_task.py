@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.base import bound_arguments
+from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
 from refinezoo.training.checks import (
     check_depth,

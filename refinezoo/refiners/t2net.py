@@ -17,7 +17,7 @@ from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
-from refinezoo.models.base import bound_arguments
+from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, register, task_of
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
 from refinezoo.networks.t2net_discriminators import (

@@ -6,7 +6,7 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.models.base import parameters
+from refinezoo.models.arguments import parameters
 from refinezoo.models.registry import model_class, model_names
 from refinezoo.renames import old_names
 

@@ -198,7 +198,7 @@ def check_nested(study: Study) -> None:
     Raises:
         RefinezooError: names the place in the file, and what is known there.
     """
-    from refinezoo.models.base import check_arguments
+    from refinezoo.models.arguments import check_arguments
     from refinezoo.scenes.compose import compose_scenes
 
     known = [*inspect.signature(compose_scenes).parameters]

@@ -7,7 +7,7 @@ import numpy as np
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.data.depth import read_depth_folder
 from refinezoo.metrics.depth import depth_metrics
-from refinezoo.models.base import bound_arguments
+from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.depth.kind import DEPTH

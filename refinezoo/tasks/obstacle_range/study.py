@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from refinezoo.data.depth import read_depth_folder
-from refinezoo.models.base import bound_arguments
+from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.scenes.street.forest import FIELD_OF_VIEW, ForestWorld
 from refinezoo.tasks.array_study import ArrayTask
