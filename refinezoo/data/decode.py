@@ -41,6 +41,8 @@ _TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
+_BACK = {6: 8, 8: 6}  # the turn that undoes one; the others undo themselves
+_TIFF_SIZE = (256, 257)  # tags of the stored width and height
 
 # What ends a JPEG's segment of compressed data: no stuffed zero, restart, fill byte.
 _JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
@@ -138,11 +140,14 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
                     "Save the picture that you mean as a file of its own."
                 )
             values, palette, scale, conversions = _values(image, data)
+    if header.format == "TIFF" and header.orientation != 1:  # its decoders turn what they read
+        values = _TURNS[_BACK.get(header.orientation, header.orientation)](values)
     turned = header.turns(size)
     if turned:
         values = np.ascontiguousarray(_TURNS[header.orientation](values))
         conversions = ("EXIF orientation applied", *conversions)
     elif header.orientation != 1:
+        values = np.ascontiguousarray(values)
         conversions = ("pixels as stored, which the annotations fit; not as EXIF", *conversions)
     return Decoded(values, palette, scale, header, turned, conversions)
 
@@ -201,6 +206,8 @@ def _header(path: Path, image: Any) -> Header:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a broken EXIF block says nothing; the picture may be whole
         orientation = 1
+    if image.format == "TIFF":  # Pillow says the upright size
+        width, height = (image.tag_v2.get(tag) for tag in _TIFF_SIZE)
     return Header(image.format, (width, height), orientation if orientation in _TURNS else 1)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 
 import cv2
 import numpy as np
@@ -304,22 +305,45 @@ def test_labels_are_of_a_size_that_labels_have(tmp_path):
     assert boxes == [] and "received 1,099,512 MB" in problem
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_annotations_decide_how_a_turned_picture_is_read(tmp_path, orientation):
-    stored = Image.fromarray(photo())
+def turning(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "a.png", exif=exif)
+    return exif
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_annotations_decide_how_a_turned_picture_is_read(tmp_path, orientation, name):
+    stored = Image.fromarray(photo())
+    for each in (name, "reference.png"):
+        stored.save(tmp_path / each, exif=turning(orientation))
     from PIL import ImageOps
 
-    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), upright)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "reference.png")))
+    np.testing.assert_array_equal(read_image(tmp_path / name), upright)
     size = upright.shape[1::-1]
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png", size), upright)
+    np.testing.assert_array_equal(read_image(tmp_path / name, size), upright)
     fits_stored = stored.size if size != stored.size else None
     if fits_stored:
-        np.testing.assert_array_equal(read_image(tmp_path / "a.png", fits_stored), stored)
-    assert decode(tmp_path / "a.png").turned == (orientation > 1)
+        np.testing.assert_array_equal(read_image(tmp_path / name, fits_stored), stored)
+    assert decode(tmp_path / name).turned == (orientation > 1)
+    assert read_header(tmp_path / name).stored == stored.size
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiff_of_16_bits_is_turned_once(tmp_path, orientation):
+    """OpenCV decodes it, and turns it as Pillow does."""
+    values = photo().astype("<u2") * 257
+    height, width = values.shape[:2]
+    pixels = values.tobytes() + np.array([16, 16, 16], "<u2").tobytes()
+    whole = (256, width), (257, height), (262, 2), (274, orientation), (277, 3), (278, height)
+    entries = [(tag, 3, 1, value) for tag, value in (*whole, (259, 1), (284, 1))]
+    entries += [(273, 4, 1, 8), (279, 4, 1, values.nbytes), (258, 3, 3, 8 + values.nbytes)]
+    rows = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels
+    (tmp_path / "a.tif").write_bytes(start + struct.pack("<H", len(entries)) + rows + bytes(4))
+    Image.fromarray(photo()).save(tmp_path / "a.png", exif=turning(orientation))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), read_image(tmp_path / "a.png"))
 
 
 @pytest.mark.parametrize("says", ["stored", "upright", "another"])
