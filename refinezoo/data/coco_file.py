@@ -37,6 +37,7 @@ class CocoFile:
             pixels), `area`, `iscrowd` (0 or 1), `truncated`, `visibility`, `segmentation`.
         categories: names by id, sorted by id.
         problems: rows that have no meaning, in words; such boxes and pictures are left out.
+        lost: those of them that are pictures.
         counts: what was changed, by what.
     """
 
@@ -45,6 +46,7 @@ class CocoFile:
     annotations: list[dict[str, Any]] = field(default_factory=list)
     categories: dict[Id, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def checked(self) -> "CocoFile":
@@ -178,6 +180,8 @@ def _read_rows(
             lacks = str(error)
         if lacks:
             coco.problems.append(f"{where}: {lacks}. Correct or remove that row.")
+            if section == "images":
+                coco.lost.append(coco.problems[-1])
 
 
 class _Meaningless(RefinezooError):  # noqa: N818

@@ -128,7 +128,7 @@ def merge_datasets(
 
 def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]], dict[str, str]]:
     """Per kind the files of masks and depth that go along, and why others do not."""
-    known = [maps_of(s.path, [s.files[number] for number in s.taken]) for s in sources]
+    known = [_maps_of_taken(source) for source in sources]
     taken, left_out = {}, {}
     for kind in sorted({kind for files in known for kind in files}):
         having = [s for s, files in zip(sources, known, strict=True) if kind in files]
@@ -148,6 +148,15 @@ def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]]
     for kind, words in left_out.items():
         _log.warning("%s is left out: %s", kind, words)
     return taken, left_out
+
+
+def _maps_of_taken(source: _Source) -> dict[str, dict[Path, Path]]:
+    taken = {source.files[number] for number in source.taken}
+    found = {
+        kind: {picture: file for picture, file in files.items() if picture in taken}
+        for kind, files in maps_of(source.path, source.files.values()).items()
+    }
+    return {kind: files for kind, files in found.items() if files}
 
 
 def _opened(name: str, path: str | os.PathLike) -> _Source:

@@ -23,11 +23,17 @@ def read_boxes(layout: Layout, name: str, width: int, height: int) -> np.ndarray
 
 
 def check_boxes(layout: Layout) -> None:
-    """Looks at the boxes of a few hundred renders, by which a gate would judge.
+    """Looks at the annotations, and at the boxes of a few hundred renders: a gate judges by them.
 
     Raises:
-        RefinezooError: they are not in pixels of their renders.
+        RefinezooError: rows without a meaning, or boxes that are not in pixels of their renders.
     """
+    if problems := layout.format.problems(layout):
+        more = f" ({len(problems) - 1} more like it)" if problems[1:] else ""
+        raise RefinezooError(
+            f"expected annotations that the gate can judge by, but {problems[0]}{more} --gate off "
+            "refines without."
+        )
     rows = []
     for name in layout.renders[:: max(1, len(layout.renders) // _SAMPLES)]:
         try:

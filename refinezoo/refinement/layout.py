@@ -16,7 +16,8 @@ def find_renders(source: str | os.PathLike, *, images: str | Sequence[str] | Non
 
     Raises:
         RefinezooError: no such folder, no renders in it, annotations that cannot be read or name
-            files outside the tree, or pictures that look like labels.
+            files outside the tree, rows of pictures without a meaning, or pictures that look like
+            labels.
     """
     layout = recognise(source, images=images)
     if layout.doubtful:
@@ -24,6 +25,12 @@ def find_renders(source: str | os.PathLike, *, images: str | Sequence[str] | Non
             f"expected renders in {str(source)!r}, received pictures that may be labels "
             f"({layout.doubtful}), which refining would ruin. Name the renders: --images "
             f"{_pattern(layout)} (images= in Python); --dry-run shows what would be done."
+        )
+    if layout.lost:
+        more = f" ({len(layout.lost) - 1} more like it)" if layout.lost[1:] else ""
+        raise RefinezooError(
+            f"{layout.lost[0]}{more} Its picture would stay as it is. Or name the renders: "
+            "--images 'images/**/*.png' (images= in Python)."
         )
     return layout
 

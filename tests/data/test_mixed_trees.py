@@ -11,9 +11,13 @@ from small_sets import H, W, coco, ids, photo, put, put_coco
 from refinezoo.data.check import check_dataset
 from refinezoo.data.coco import CocoDataset
 from refinezoo.data.formats import list_images, recognise
+from refinezoo.data.formats.base import beside
 from refinezoo.data.images import read_picture
 from refinezoo.data.mask_files import read_class_ids
+from refinezoo.data.pictures import Pictures
 from refinezoo.errors import RefinezooError
+from refinezoo.refinement import find_renders
+from refinezoo.refinement.labels import check_boxes
 
 VOC = "<annotation><object><name>a</name><bndbox>{}</bndbox></object></annotation>"
 
@@ -161,3 +165,64 @@ def test_gta5(tmp_path, part):
     assert layout.kind == "gta5" and layout.renders == [f"{part}images/00001.png"]
     mask = read_class_ids(layout.label("class_ids", layout.renders[0]))
     np.testing.assert_array_equal(mask, ids(7))
+
+
+VOC_BOX = "<xmin>2</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax>"
+
+
+@pytest.mark.parametrize("kind", ["yolo", "voc"])
+def test_annotations_that_pictures_of_two_folders_would_share(tmp_path, kind):
+    for camera in "ab":
+        put(tmp_path / f"images/{camera}/0.png", photo(ord(camera)))
+    put(tmp_path / "labels/0.txt", "0 .5 .5 .5 .5\n") if kind == "yolo" else put(
+        tmp_path / "Annotations/0.xml", VOC.format(VOC_BOX)
+    )
+    with pytest.raises(RefinezooError, match=r"0\.\w+ would belong to 2 pictures, images/a/0.png"):
+        CocoDataset.load(tmp_path)
+    assert not check_dataset(tmp_path)["ok"]
+    with pytest.raises(RefinezooError, match="would belong to 2 pictures.*--gate off"):
+        check_boxes(recognise(tmp_path))
+
+
+def test_masks_that_pictures_of_two_folders_would_share(tmp_path, caplog):
+    for camera in "ab":
+        put(tmp_path / f"images/{camera}/0.png", photo(ord(camera)))
+    put(tmp_path / "images/a/1.png", photo(1))
+    for number in (0, 1):
+        put(tmp_path / f"foreground_masks/{number}.png", ids(255))
+    layout = recognise(tmp_path)
+    assert layout.labels["foreground_mask"] == {"images/a/1.png": "foreground_masks/1.png"}
+    assert "foreground_masks/0.png would belong to 2 pictures" in " ".join(layout.notes)
+    with pytest.raises(RefinezooError, match="2 of 3 have none"):
+        Pictures(tmp_path, None, 32, 1 << 20, False, "synthetic")
+    found = beside([tmp_path / "images/a/0.png", tmp_path / "images/b/0.png"])
+    assert not found["foreground_mask"] and "would belong to 2" in caplog.text
+
+
+def test_rows_of_pictures_without_a_meaning_are_no_pictures_left_alone(pictures):
+    document = coco([f"{number}.png" for number in range(3)])
+    document["images"][1]["id"] = document["images"][0]["id"]
+    put_coco(pictures / "annotations.json", document)
+    with pytest.raises(RefinezooError, match="1 twice: 0.png and 1.png.*would stay as it is"):
+        find_renders(pictures)
+    with pytest.raises(RefinezooError, match="1 twice"):
+        list_images(pictures)
+    assert len(find_renders(pictures, images="images/*.png").renders) == 3
+
+
+@pytest.mark.parametrize("rows", ["coco", "voc", "yolo"])
+def test_a_gate_judges_by_all_annotations_or_not_at_all(pictures, rows):
+    document = coco([f"{number}.png" for number in range(3)])
+    for number in range(3):
+        if rows == "voc":
+            box = VOC_BOX if number else VOC_BOX.replace("<ymax>20</ymax>", "")
+            put(pictures / f"Annotations/{number}.xml", VOC.format(box))
+        if rows == "yolo":
+            put(pictures / f"labels/{number}.txt", "0 .5 .5 .5 .5\n" + "carton .2 .2 .1 .1\n")
+    if rows == "coco":
+        document["annotations"][0]["bbox"] = None
+        put_coco(pictures / "annotations.json", document)
+    layout = find_renders(pictures)
+    assert layout.kind == rows and len(layout.renders) == 3
+    with pytest.raises(RefinezooError, match="that the gate can judge by.*--gate off"):
+        check_boxes(layout)

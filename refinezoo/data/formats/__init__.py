@@ -156,7 +156,7 @@ def _choose(layout: Layout, patterns: list[str]) -> None:
         if is_picture(name)
     }
     layout.renders = sorted(found & layout.tree.names)
-    layout.doubtful, layout.mixed = "", False
+    layout.doubtful, layout.mixed, layout.lost = "", False, []
     if not layout.renders:
         raise RefinezooError(
             f"expected pictures that match {', '.join(patterns)} in {str(root)!r}, received none. "

@@ -1,11 +1,12 @@
 """What a dataset format is, and the registry that all verbs recognise datasets by."""
 
 import itertools
+import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, TypeVar
 
 from refinezoo.data.coco_file import read_coco
 from refinezoo.data.decode import IMAGE_SUFFIXES
@@ -13,6 +14,9 @@ from refinezoo.data.depth_files import DEPTH_SUFFIXES
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import RENDER_FOLDERS, Tree, read_tree
 from refinezoo.errors import RefinezooError
+
+_log = logging.getLogger(__name__)
+Name = TypeVar("Name", str, Path)
 
 # How the file of a picture may be called in a folder of labels.
 _FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{}")
@@ -125,6 +129,10 @@ def add_siblings(tree: Tree, layout: Layout) -> None:
         for name in layout.renders:
             if name not in known and (file := sibling(tree, name, folders, suffixes)):
                 known[name] = file
+        for file, names in shared(known).items():
+            layout.notes.append(belongs_to_several(file, names) + " It is not used.")
+            for name in names:
+                del known[name]
         there = [folder for folder in tree.folders if folder.rsplit("/", 1)[-1].lower() in folders]
         held = sum(name.startswith(tuple(f"{f}/" for f in there)) for name in tree.files)
         if there and held and not known:
@@ -157,6 +165,26 @@ def sibling(
     return None
 
 
+def shared(files: Mapping[Name, Any]) -> dict[Any, list[Name]]:
+    """The label files that pictures of several folders would have, with these pictures."""
+    owners: dict[Any, list[Name]] = {}
+    for name, file in files.items():
+        owners.setdefault(file, []).append(name)
+    return {
+        file: names
+        for file, names in owners.items()
+        if len({PurePath(name).parent for name in names}) > 1
+    }
+
+
+def belongs_to_several(file: Any, names: Sequence[Any]) -> str:
+    """Why a shared label file is nobody's."""
+    return (
+        f"{file} would belong to {len(names)} pictures, {names[0]} and {names[1]}: give each a "
+        "file of its own, in a folder like its picture's."
+    )
+
+
 def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
     """Per kind of `SIBLINGS` the label file of each picture that has one, wherever pictures lie."""
     trees: dict[Path, Tree | None] = {}
@@ -174,4 +202,9 @@ def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
                 file = tree and tree.with_stem(name.with_suffix("").as_posix(), suffixes)
                 if tree and file:
                     found[kind].setdefault(path, tree.root / file)
+    for files in found.values():
+        for file, names in shared(files).items():
+            _log.warning("%s It is not used.", belongs_to_several(file, names))
+            for name in names:
+                del files[name]
     return found

@@ -57,6 +57,7 @@ class Coco(DatasetFormat):
                 if row["image_id"] in found and not row["iscrowd"]:
                     x, y, w, h = row["bbox"]
                     boxes[found[row["image_id"]]].append([x, y, x + w, y + h])
+            layout.lost += [f"{coco.path}: {problem}" for problem in coco.lost]
             if coco.problems:
                 layout.notes.append(
                     f"{len(coco.problems)} rows of {name} are not understood: {coco.problems[0]}"

@@ -49,6 +49,7 @@ class Layout:
         mixed: whether those stand beside others that are surely pictures.
         photos: patterns of those that are surely pictures.
         missing: pictures that annotations name and the tree lacks.
+        lost: rows of pictures that have no meaning, in words.
         notes: what was assumed, in words.
         depth_unit_m: metres per step of an integer depth file.
         details: what the format keeps for itself.
@@ -64,6 +65,7 @@ class Layout:
     mixed: bool = False
     photos: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     depth_unit_m: float = 0.001
     details: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class Layout:
 
         Raises:
             RefinezooError: labels may be among them, or annotations name pictures that are not
-                there.
+                there or that cannot be understood.
         """
         if self.doubtful and self.mixed:
             raise RefinezooError(
@@ -136,6 +138,8 @@ class Layout:
                 f"{self.root}: {len(self.missing)} pictures that annotations name are missing: "
                 f"{', '.join(self.missing[:3])}. Restore them."
             )
+        if self.lost:
+            raise RefinezooError(self.lost[0])
         return [self.root / name for name in self.renders]
 
     def describe(self) -> str:

@@ -5,7 +5,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from refinezoo.data.boxes import FARTHEST
-from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.base import (
+    DatasetFormat,
+    add_siblings,
+    belongs_to_several,
+    dataset_format,
+    shared,
+    sibling,
+)
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
@@ -75,8 +82,10 @@ class Voc(DatasetFormat):
         """All boxes; classes are numbered by their sorted names, from 1.
 
         Raises:
-            RefinezooError: an XML file that cannot be read.
+            RefinezooError: an XML file that cannot be read, or that would be of several pictures.
         """
+        for several in shared(layout.labels["annotations"]).items():
+            raise RefinezooError(belongs_to_several(*several))
         found = {name: layout.label("annotations", name) for name in layout.renders}
         rows = {name: _objects(file) if file else [] for name, file in found.items()}
         classes = sorted({label for objects in rows.values() for label, _, _ in objects})

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from refinezoo.config import read_yaml
-from refinezoo.data.formats.base import DatasetFormat, add_siblings, dataset_format, sibling
+from refinezoo.data.formats.base import (
+    DatasetFormat,
+    add_siblings,
+    belongs_to_several,
+    dataset_format,
+    shared,
+    sibling,
+)
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
@@ -117,8 +124,10 @@ class Yolo(DatasetFormat):
         return self._odd(layout) or super().problems(layout)
 
     def _odd(self, layout: Layout) -> list[str]:
+        labels = layout.labels.get("annotations", {})
         found = [problem for problem in (layout.details["problem"],) if problem]
-        for file in sorted(set(layout.labels.get("annotations", {}).values())):
+        found += [belongs_to_several(*several) for several in shared(labels).items()]
+        for file in sorted(set(labels.values())):
             rows, odd = _read(layout.root / file)
             for row in rows:
                 if not (box := _box(row[1:], layout.details["poses"])):
