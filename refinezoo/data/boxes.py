@@ -25,6 +25,11 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
             "none beyond 1.0: they look normalised. Multiply them by their picture's "
             "width and height."
         )
+    if (shares := in_first_pixel(low, high) & (limits > 1).all(axis=1)).any():
+        return (
+            f"{shares.sum()} of {len(boxes)} lie within the first pixel: they look normalised. "
+            "Multiply these by their picture's width and height."
+        )
     if len(boxes) > 1 and 2 * (empty := (extent <= 0).any(axis=1)).sum() > len(boxes):
         return (
             f"{empty.sum()} of {len(boxes)} have no area: are their corners swapped? Correct or "
@@ -44,6 +49,11 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
             "or not x, y, width, height. Correct them."
         )
     return ""
+
+
+def in_first_pixel(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """bool [N], of corners [N, 2] in pixels: boxes that must be shares of their pictures."""
+    return (low >= 0).all(axis=1) & (high <= 1).all(axis=1) & (high > low).all(axis=1)
 
 
 def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:

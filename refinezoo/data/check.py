@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.boxes import misfit
+from refinezoo.data.boxes import in_first_pixel, misfit
 from refinezoo.data.coco_masks import mask_bounds
 from refinezoo.data.decode import decode
 from refinezoo.data.depth_files import read_depth
@@ -204,9 +204,9 @@ def _of_boxes(layout: Layout, name: str, width: int, height: int) -> Iterator[tu
         return
     boxes = np.asarray(rows, np.float64).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, 2:]
-    if layout.format.name in ("coco", "voc") and boxes.max() <= 1.0 < min(width, height):
-        yield "error", "normalised", name
-        return
+    shares = in_first_pixel(low, high) & (min(width, height) > 1)
+    if shares.any():
+        yield "error", "normalised", f"{name}: {np.round(boxes[shares][0], 3).tolist()}"
     limits = np.array([width, height])
     out = (low < -1).any(axis=1) | (high > limits + 1).any(axis=1)
     if layout.format.name == "coco" and out.any() and (high - low > low).all():

@@ -194,6 +194,8 @@ def read_with_files(
                 f"expected a dataset with boxes (COCO, VOC, YOLO), received {path}, recognised "
                 f"as {layout.format.title}. Give the annotations file itself."
             )
+        for note in (*layout.tree.notes, *layout.notes):
+            _log.warning("%s: %s", path, note)
         coco = read_coco(document)
         coco.path = str(path)
         files = {number: path / row["file_name"] for number, row in coco.checked().images.items()}

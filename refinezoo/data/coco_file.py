@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -122,7 +122,8 @@ def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
     ):
         _read_rows(coco, document.get(section), section, read)
     if pictures:
-        _refuse_shared_pictures(coco)
+        refuse_shared_pictures(coco, {key: row["file_name"] for key, row in coco.images.items()})
+    _refuse_corners(coco)
     _merge_twins(coco)
     coco.categories = dict(
         sorted(coco.categories.items(), key=lambda item: (isinstance(item[0], str), item[0]))
@@ -130,16 +131,47 @@ def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
     return coco
 
 
-def _refuse_shared_pictures(coco: CocoFile) -> None:
-    """A picture of two ids: to each of them the objects of the other are background."""
-    owners: dict[str, Id] = {}
-    for number, row in coco.images.items():
-        owner = owners.setdefault(row["file_name"], number)
-        if owner != number:
-            coco.problems.append(
-                f"images {owner!r} and {number!r} are both {row['file_name']}. Give the objects of "
-                "one picture one image_id."
-            )
+def refuse_shared_pictures(coco: CocoFile, files: Mapping[Id, Any]) -> None:
+    """Notes pictures of two ids as problems: to each the objects of the other are background.
+
+    Args:
+        coco: the file.
+        files: of each picture, as it is called or where it lies.
+    """
+    owners: dict[Any, Id] = {}
+    for number, file in files.items():
+        owner = owners.setdefault(file, number)
+        problem = (
+            f"images {owner!r} and {number!r} are both {file}. Give the objects of one picture one "
+            "image_id."
+        )
+        if owner != number and problem not in coco.problems:
+            coco.problems.append(problem)
+
+
+def _refuse_corners(coco: CocoFile) -> None:
+    """Boxes that are x1, y1, x2, y2 where areas or polygons tell."""
+    told = [row for row in coco.annotations if _tells_corners(row)]
+    if len(told) > 1 and 2 * len(told) > len(coco.annotations):
+        coco.problems.append(
+            f"the boxes seem to be x1, y1, x2, y2, as the area or polygon of {len(told)} of "
+            f"{len(coco.annotations)} says, e.g. {told[0]['bbox']}. Save x, y, width, height."
+        )
+
+
+def _tells_corners(row: dict[str, Any]) -> bool:
+    """Whether an annotation's area or polygon fits its box read as corners alone."""
+    x, y, w, h = row["bbox"]
+    width, height = w - x, h - y
+    if min(x, y) <= 0 or min(width, height) <= 0:
+        return False
+    if abs(row["area"] - width * height) <= 0.01 * width * height < abs(row["area"] - w * h):
+        return True
+    bounds = mask_bounds(row["segmentation"]) if isinstance(row["segmentation"], list) else None
+    return bounds is not None and all(
+        abs(side - other) <= 1 < max(x, y)
+        for side, other in zip(bounds, (x, y, width, height), strict=True)
+    )
 
 
 def _merge_twins(coco: CocoFile) -> None:
@@ -193,7 +225,8 @@ def _category(coco: CocoFile, row: dict) -> str:
     if not isinstance(name, (str, int, float)):
         coco.categories.setdefault(number, str(number))
         return f"expected a name, received it without name ({name!r:.40})"
-    if coco.categories.setdefault(number, str(name)) != str(name):
+    name = str(name).strip()
+    if coco.categories.setdefault(number, name) != name:
         return f"expected different ids, received {number!r} twice"
     return ""
 
@@ -232,14 +265,16 @@ def _annotation(coco: CocoFile, row: dict) -> str:
             f"belongs to image_id {row['image_id']!r}, which is not among the file's images"
         )
     segmentation = row.get("segmentation")
-    box = row.get("bbox")
+    missing = row.get("bbox") in (None, [], {})
+    box = None if missing else _box(row["bbox"])
     try:
         if isinstance(segmentation, dict) and segmentation:
             _compare_sizes(mask_size(segmentation), coco.images[image_id])
-        if box in (None, [], {}):
-            box = mask_bounds(segmentation)
-            if box is not None:
+        if missing or min(box[2:]) <= 0:
+            bounds = mask_bounds(segmentation)
+            if bounds is not None:
                 coco.counts["boxes_from_segmentation"] += 1
+                box = bounds
     except ValueError as error:
         raise _Meaningless(f"expected a run-length mask, but {error}") from None
     box = _box(box)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from refinezoo.data.coco_file import CocoFile, Id, read_coco
+from refinezoo.data.coco_file import CocoFile, Id, read_coco, refuse_shared_pictures
 from refinezoo.data.coco_names import locate, picture_folders
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
@@ -29,7 +29,8 @@ def rows_and_pictures(
             f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
             "image_folder, or remove these entries from the file."
         )
-    return coco, files
+    refuse_shared_pictures(coco, files)
+    return coco.checked(), files
 
 
 def dataset_root(annotations: Path) -> Path:

@@ -84,7 +84,8 @@ def _npz(path: Path) -> np.ndarray:
 
 def _named_depth(path: Path, arrays: Any) -> np.ndarray:
     names = arrays.files
-    name = next((name for name in names if name.lower().startswith("depth")), None)
+    found = (name for name in names if name.lower().startswith("depth"))
+    name = "depth" if "depth" in names else next(found, None)
     if name is None and len(names) != 1:
         raise RefinezooError(
             f"{path}: expected an array called depth, received {', '.join(names[:5])}. Save the "

@@ -40,9 +40,9 @@ def _names(change):
     return _rows("file_name", "images", change)
 
 
-def _no_box(document):
+def _no_box(document, box=None):
     row = document["annotations"][0]
-    row["bbox"], row["segmentation"] = None, [[3, 4, 13, 4, 13, 12, 3, 12]]
+    row["bbox"], row["segmentation"] = box, [[3, 4, 13, 4, 13, 12, 3, 12]]
 
 
 def _bare_polygon(document):
@@ -50,19 +50,29 @@ def _bare_polygon(document):
     document["annotations"][0]["segmentation"] = [3, 4, 13, 4, 13, 12, 3, 12]
 
 
-def _rle(document, change=lambda counts: counts, size=(H, W)):
+def _rle(document, change=lambda counts: counts, size=(H, W), bbox=None):
     from pycocotools import mask
 
     filled = np.zeros((H, W), np.uint8, order="F")
     filled[4:12, 3:13] = 1
     counts = mask.encode(filled)["counts"].decode()
-    del document["annotations"][0]["bbox"]
+    document["annotations"][0]["bbox"] = bbox
     document["annotations"][0]["segmentation"] = {"size": list(size), "counts": change(counts)}
 
 
 def _shared_picture(document):
     document["images"].append({**document["images"][0], "id": 9})
     document["annotations"].append({**document["annotations"][0], "image_id": 9})
+
+
+def _shared_file(document):
+    document["images"].append({**document["images"][0], "id": 9, "file_name": "images/a.png"})
+
+
+def _corners(document, **told):
+    """Boxes as corners, both within their pictures also when read as x, y, width, height."""
+    for row in document["annotations"]:
+        row.update(told, bbox=[3, 4, 13, 12])
 
 
 def _two_cartons(document):
@@ -130,6 +140,9 @@ SAME = {
     },
     "no annotation ids": {"change": lambda d: [row.pop("id") for row in d["annotations"]]},
     "polygon for a box": {"change": _no_box},
+    "polygon beside an empty box": {"change": lambda d: _no_box(d, [0, 0, 0, 0])},
+    "run lengths beside an empty box": {"change": lambda d: _rle(d, bbox=[0, 0, 0, 0])},
+    "spaces around the category": {"change": lambda d: d["categories"][0].update(name="carton ")},
     "run lengths for a box": {"change": _rle},
     "doubled rows": {"change": lambda d: d["images"].append(dict(d["images"][0]))},
     "images by id": {
@@ -185,6 +198,10 @@ def test_annotations_null(make):
         (_rows("bbox", "annotations", lambda b: [18, 12, 28, 20]), "seem to be x1, y1, x2, y2"),
         (_rows("bbox", "annotations", lambda b: [40, 40, 5, 5]), "another size"),
         (_shared_picture, "images 1 and 9 are both a.png"),
+        (_shared_file, "images 1 and 9 are both .*a.png"),
+        (lambda d: _corners(d, area=80), "as the area or polygon of 2 of 2 says"),
+        (lambda d: _corners(d, segmentation=[[3, 4, 13, 4, 13, 12]]), "polygon of 2 of 2 says"),
+        (lambda d: d["annotations"][1].update(bbox=[0.1, 0.2, 0.3, 0.4]), "the first pixel"),
         (_two_cartons, "categories 1 and 2 are both called 'carton'"),
         (lambda d: _rle(d, lambda counts: counts + "1"), "do not fill 32 x 24"),
         (lambda d: _rle(d, lambda counts: "garbage\x01"), "no run lengths"),

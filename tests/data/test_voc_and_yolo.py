@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from small_sets import H, W, coco, photo, put, put_coco
 
+from refinezoo.data import CocoDataset
+from refinezoo.data.check import check_dataset
 from refinezoo.data.formats import recognise
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 
 
 def test_boxes_of_voc_and_yolo_train_like_coco(tmp_path):
-    from refinezoo.data import CocoDataset
-
     for name in "ab":
         for kind in ("coco", "yolo"):
             put(tmp_path / kind / f"images/{name}.png", photo())
@@ -75,9 +75,6 @@ def test_yolo_lines(tmp_path, lines, settings, box):
     ],
 )
 def test_yolo_without_a_meaning_is_refused_and_checked(tmp_path, lines, settings, words):
-    from refinezoo.data import CocoDataset
-    from refinezoo.data.check import check_dataset
-
     put(tmp_path / "images/a.png", photo())
     put(tmp_path / "labels/a.txt", lines)
     put(tmp_path / "data.yaml", settings)
@@ -89,8 +86,6 @@ def test_yolo_without_a_meaning_is_refused_and_checked(tmp_path, lines, settings
 
 
 def test_yolo_class_numbers_with_gaps_keep_their_names(tmp_path):
-    from refinezoo.data import CocoDataset
-
     put(tmp_path / "images/a.png", photo())
     put(tmp_path / "labels/a.txt", "2 .5 .5 .5 .5\n")
     put(tmp_path / "data.yaml", "names: {0: a, 2: b}")
@@ -99,8 +94,6 @@ def test_yolo_class_numbers_with_gaps_keep_their_names(tmp_path):
 
 
 def test_voc_objects_without_a_name(tmp_path):
-    from refinezoo.data import CocoDataset
-
     box = "<bndbox><xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax></bndbox>"
     put(tmp_path / "JPEGImages/a.png", photo())
     put(tmp_path / "Annotations/a.xml", f"<a><object><name> </name>{box}</object></a>")
@@ -123,3 +116,84 @@ def test_voc_in_a_namespace(tmp_path):
     )
     put(tmp_path / "Annotations/a.xml", text.replace("13", "1e99"))
     assert "expected bndbox" in recognise(tmp_path).format.problems(recognise(tmp_path))[0]
+
+
+@pytest.fixture
+def yolo(tmp_path):
+    """Two objects of the classes 0 and 1, not named yet."""
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / "labels/a.txt", "0 .5 .5 .5 .5\n1 .2 .2 .1 .1\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"data.yaml": "names: [can, tin]"}, ["can", "tin"]),
+        ({"classes.txt": "can\ntin\n", "data.yaml": "names: {1: tin, 0: can}"}, ["can", "tin"]),
+        ({"set/data.yaml": "names: [can, tin]", "a.yaml": "lr: 1"}, ["can", "tin"]),
+        ({"labels/classes.txt": "can \ntin\n"}, ["can", "tin"]),
+        ({"data.yaml": "names: [1, 2.5]"}, ["1", "2.5"]),
+        ({"notes.yaml": "a: 1"}, ["class 0", "class 1"]),
+    ],
+)
+def test_names_of_yolo_classes(yolo, files, names, caplog):
+    for file, text in files.items():
+        put(yolo / file, text)
+    assert CocoDataset.load(yolo).class_names == names
+    assert ("names the classes: class 0" in caplog.text) == (names[0] == "class 0")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"data.yaml": "names: [can, tin]", "b.yaml": "names: [tin, can]"}, "one list of classes"),
+        (
+            {"data.yaml": "names: [can, tin]", "classes.txt": "tin\ncan\n"},
+            r"data.yaml \(can, tin\)",
+        ),
+        ({"a/data.yaml": "names: [can, tin]", "b/data.yaml": "names: [tin, can]"}, "Remove the"),
+        ({"data.yaml": "names: [no, yes]"}, "received False"),
+        ({"data.yaml": "names: [can, ]\nnc: 2"}, "received class 1"),
+        ({"data.yaml": "names: [can, null]"}, "received None"),
+    ],
+)
+def test_names_of_yolo_classes_that_contradict(yolo, files, words):
+    for file, text in files.items():
+        put(yolo / file, text)
+    with pytest.raises(RefinezooError, match=words):
+        CocoDataset.load(yolo)
+    assert not check_dataset(yolo)["ok"]
+
+
+def test_yolo_in_utf_16(yolo):
+    boxes = recognise(yolo).boxes("images/a.png", W, H)
+    path = yolo / "labels/a.txt"
+    path.write_text(path.read_text(), encoding="utf-16")
+    np.testing.assert_array_equal(recognise(yolo).boxes("images/a.png", W, H), boxes)
+
+
+@pytest.mark.parametrize("file", ["labels/b.txt", "Annotations/b.xml"])
+def test_annotations_without_a_picture_are_said(yolo, file, caplog):
+    put(yolo / file, "0 .5 .5 .5 .5\n")
+    put(yolo / "labels/classes.txt", "can\ntin\n")
+    CocoDataset.load(yolo)
+    assert f"1 annotation files belong to no picture ({file})" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("width", "says"), [("32.0", True), (" 32 ", True), ("64.0", False), ("0", True), ("nan", True)]
+)
+def test_sizes_and_flags_of_voc(tmp_path, width, says):
+    put(tmp_path / "JPEGImages/a.png", photo())
+    size = f"<size><width>{width}</width><height>{H}.0</height></size>"
+    box = "<xmin>2</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax>"
+    flags = "<difficult>True</difficult><truncated>yes</truncated>"
+    row = f"<object><name>can</name>{flags}<bndbox>{box}</bndbox></object>"
+    put(tmp_path / "Annotations/a.xml", f"<annotation>{size}{row}</annotation>")
+    if says:
+        record = CocoDataset.load(tmp_path).records[0]
+        assert record.crowd.tolist() == record.truncated.tolist() == [True]
+    else:
+        with pytest.raises(RefinezooError, match="expected 64 x 24 pixels"):
+            CocoDataset.load(tmp_path)

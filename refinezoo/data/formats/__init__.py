@@ -12,7 +12,14 @@ from pathlib import Path
 
 from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import IMAGE_SUFFIXES
-from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
+from refinezoo.data.formats.base import (
+    FORMATS,
+    LISTS,
+    DatasetFormat,
+    Paired,
+    add_siblings,
+    dataset_format,
+)
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import (
     ARCHIVES,
@@ -24,6 +31,8 @@ from refinezoo.data.tree import (
     refuse_archive,
 )
 from refinezoo.errors import RefinezooError, did_you_mean
+
+_ANNOTATIONS = (".xml", ".txt")
 
 __all__ = [
     "DatasetFormat",
@@ -78,7 +87,7 @@ def recognise(
     chosen = set(layout.renders)
     layout.carried = [name for name in tree.files if name not in chosen]
     owned = {file for files in layout.labels.values() for file in files.values()}
-    layout.notes += _unread(tree, owned)
+    layout.notes += _unread(tree, owned) + _unpaired(tree, owned)
     others = [other for other in formats() if other.annotated and other is not kind]
     if kind.annotated and (titles := [other.title for other in others if other.claims(tree)]):
         layout.notes.append(f"annotations of {' and '.join(titles)} are there too: not read")
@@ -134,6 +143,25 @@ def _unread(tree: Tree, owned: set[str]) -> list[str]:
         if names:
             found.append(f"{len(names)} {words} ({', '.join(names[:3])})")
     return found
+
+
+def _unpaired(tree: Tree, owned: set[str]) -> list[str]:
+    """Annotations, a file a picture, whose picture is not there, in words."""
+    beside = {os.path.dirname(name) for name in owned if name.lower().endswith(_ANNOTATIONS)}
+    names = [
+        name
+        for name in tree.files
+        if name.lower().endswith(_ANNOTATIONS)
+        and name not in owned
+        and name.rsplit("/", 1)[-1].lower() not in LISTS
+        and (os.path.dirname(name) in beside or _in_annotations(name))
+    ]
+    words = f"{len(names)} annotation files belong to no picture ({', '.join(names[:3])})"
+    return [words] if names else []
+
+
+def _in_annotations(name: str) -> bool:
+    return not {"labels", "annotations"}.isdisjoint(name.lower().split("/")[:-1])
 
 
 def _named(name: str) -> DatasetFormat:

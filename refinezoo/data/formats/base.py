@@ -22,6 +22,9 @@ Name = TypeVar("Name", str, Path)
 _FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{}")
 FORMATS: dict[str, "DatasetFormat"] = {}
 
+# Text files that are no annotations of one picture.
+LISTS = frozenset("classes.txt obj.names notes.txt readme.txt train.txt val.txt test.txt".split())
+
 # Folders beside the pictures' and what a file of the picture's name in them is.
 _MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 SIBLINGS = {

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from refinezoo.data.coco_file import CocoFile, is_coco, read_coco, read_document
+from refinezoo.data.coco_file import (
+    CocoFile,
+    is_coco,
+    read_coco,
+    read_document,
+    refuse_shared_pictures,
+)
 from refinezoo.data.coco_names import locate, picture_folders
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
 from refinezoo.data.formats.doubt import look_among_annotated
@@ -53,6 +59,7 @@ class Coco(DatasetFormat):
                 boxes.setdefault(file, [])
                 if row["width"] and row["height"]:
                     sizes[file] = row["width"], row["height"]
+            refuse_shared_pictures(coco, found)
             for row in coco.annotations:
                 if row["image_id"] in found and not row["iscrowd"]:
                     x, y, w, h = row["bbox"]

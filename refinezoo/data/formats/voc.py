@@ -62,9 +62,9 @@ class Voc(DatasetFormat):
             except RefinezooError as error:
                 layout.notes.append(str(error))
                 continue
-            size = [root.findtext(f"size/{side}", "0") for side in ("width", "height")]
-            if all(side.strip().isdecimal() and len(side) < 10 and int(side) for side in size):
-                sizes[name] = int(size[0]), int(size[1])
+            size = [_whole(root.findtext(f"size/{side}", "0")) for side in ("width", "height")]
+            if all(size):
+                sizes[name] = size[0], size[1]
         layout.details["sizes"] = sizes
         look_among_annotated(tree, layout)
         add_siblings(tree, layout)
@@ -132,11 +132,24 @@ def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
                 "none or no numbers. Correct or remove it."
             ) from None
         flags = {
-            "iscrowd": int((item.findtext("difficult") or "0").strip() == "1"),
-            "truncated": (item.findtext("truncated") or "0").strip() == "1",
+            "iscrowd": int(_yes(item.findtext("difficult"))),
+            "truncated": _yes(item.findtext("truncated")),
         }
         found.append((name, corners, flags))
     return found
+
+
+def _whole(text: str) -> int:
+    """A number of pixels, also of `640.0`; 0 where there is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return 0
+    return int(number) if 0 < number <= FARTHEST and number.is_integer() else 0
+
+
+def _yes(text: str | None) -> bool:
+    return (text or "").strip().lower() in ("1", "1.0", "true", "yes")
 
 
 def _parsed(path: Path) -> ElementTree.Element:

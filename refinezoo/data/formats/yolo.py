@@ -1,5 +1,6 @@
 """YOLO: a text file a picture, sizes as shares of the picture's."""
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ import numpy as np
 
 from refinezoo.config import read_yaml
 from refinezoo.data.formats.base import (
+    LISTS,
     DatasetFormat,
     add_siblings,
     belongs_to_several,
@@ -24,7 +26,7 @@ from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
 from refinezoo.files import small_file
 
-_NOT_LABELS = ("classes.txt", "obj.names", "notes.txt", "readme.txt", "train.txt", "val.txt")
+_CLASS_LISTS = ("classes.txt", "obj.names")
 _SAMPLES = 300
 _MOST_BYTES = 4 << 20  # of a text file: some 50,000 boxes
 _MOST_CLASSES = 1_000_000
@@ -82,6 +84,10 @@ class Yolo(DatasetFormat):
                 layout.notes.append("numbers after the boxes are taken for keypoints")
         layout.details["poses"] = poses
         layout.notes += [problem for problem in (layout.details["problem"],) if problem]
+        if not layout.details["names"] and not layout.details["problem"]:
+            layout.notes.append(
+                "no data.yaml or classes.txt names the classes: class 0, class 1, ..."
+            )
         look_among_annotated(tree, layout)
         add_siblings(tree, layout)
         return layout
@@ -153,7 +159,7 @@ class Yolo(DatasetFormat):
 
     def _labelled(self, tree: Tree) -> dict[str, str]:
         texts = [name for name in tree.files if name.lower().endswith(".txt")]
-        if not any(name.rsplit("/", 1)[-1].lower() not in _NOT_LABELS for name in texts):
+        if not any(name.rsplit("/", 1)[-1].lower() not in LISTS for name in texts):
             return {}
         found = {}
         for name in tree.pictures:
@@ -170,7 +176,7 @@ class Yolo(DatasetFormat):
 def _read(path: Path) -> tuple[list[list[float]], list[str]]:
     """The lines of a class and four numbers or more; and all others that are not empty."""
     try:
-        lines = small_file(path, _MOST_BYTES).decode("utf-8-sig", "replace").splitlines()
+        lines = _text(path).splitlines()
     except RefinezooError as error:
         return [], [str(error)]
     except OSError as error:
@@ -234,25 +240,43 @@ def _look_like_poses(rows: Iterable[list[float]]) -> bool:
 def _settings(tree: Tree) -> dict[str, Any]:
     """Class names and whether lines are poses, of data.yaml, dataset.yaml or classes.txt."""
     settings: dict[str, Any] = {"names": {}, "poses": None, "file": "", "problem": ""}
-    for name in tree.files:
-        low = name.lower()
-        if "/" not in name and low.endswith((".yaml", ".yml")):
-            try:
-                content = read_yaml(tree.root / name)
-                if not isinstance(content, dict) or "names" not in content:
-                    continue
-                settings["names"] = _names(content["names"], tree.root / name)
-            except RefinezooError as error:
-                settings["problem"] = str(error)
-                continue
-            settings.update(file=name, problem="")
-            settings["poses"] = True if content.get("kpt_shape") else None
-            return settings
-        if low.rsplit("/", 1)[-1] in ("classes.txt", "obj.names"):
-            text = small_file(tree.root / name, _MOST_BYTES).decode("utf-8-sig", "replace")
-            words = [line.strip() for line in text.splitlines() if line.strip()]
-            settings.update(names=dict(enumerate(words)), file=name)
+    for name in sorted(filter(_may_name_classes, tree.files), key=_rank):
+        try:
+            names, poses = _read_names(tree.root / name)
+        except (RefinezooError, OSError) as error:
+            settings["problem"] = settings["problem"] or str(error)
+            continue
+        if not settings["file"] and names:
+            settings.update(names=names, poses=poses, file=name, problem="")
+        elif names and names != settings["names"]:
+            settings["problem"] = (
+                f"expected one list of classes in {tree.root}, received {settings['file']} "
+                f"({_shown(settings['names'])}) and {name} ({_shown(names)}). Remove the wrong one."
+            )
     return settings
+
+
+def _may_name_classes(name: str) -> bool:
+    low = name.lower()
+    return low.endswith((".yaml", ".yml")) or low.rsplit("/", 1)[-1] in _CLASS_LISTS
+
+
+def _rank(name: str) -> tuple[int, int, str]:
+    """The nearest to the root first; there data.yaml, then other YAML, then lists."""
+    file = name.rsplit("/", 1)[-1].lower()
+    kind = 2 if file in _CLASS_LISTS else int(not file.startswith(("data.", "dataset.")))
+    return name.count("/"), kind, name
+
+
+def _read_names(path: Path) -> tuple[dict[int, str], bool | None]:
+    """The classes that a file names, if it names any, and whether lines are poses."""
+    if path.name.lower() in _CLASS_LISTS:
+        words = [line.strip() for line in _text(path).splitlines() if line.strip()]
+        return dict(enumerate(words)), None
+    content = read_yaml(path)
+    if not isinstance(content, dict) or "names" not in content:
+        return {}, None
+    return _names(content["names"], path), True if content.get("kpt_shape") else None
 
 
 def _names(names: Any, path: Path) -> dict[int, str]:
@@ -260,10 +284,27 @@ def _names(names: Any, path: Path) -> dict[int, str]:
     pairs = list(names.items()) if isinstance(names, dict) else []
     if isinstance(names, list):
         pairs = list(enumerate(names))
+    for _, word in pairs:
+        if not isinstance(word, (str, int, float)) or isinstance(word, bool) or word == "":
+            raise RefinezooError(
+                f"{path}: expected a name for each class, received {word!r:.40} (no, yes, on and "
+                'off are no words in YAML: write "no").'
+            )
     try:
-        return {int(key): str(word) for key, word in sorted(pairs, key=lambda pair: int(pair[0]))}
+        known = {int(key): str(word).strip() for key, word in pairs}
     except (TypeError, ValueError):
         raise RefinezooError(
             f"{path}: expected names as a list or as {{0: name, 1: name}}, received "
             f"{str(names)[:80]}."
         ) from None
+    return dict(sorted(known.items()))
+
+
+def _shown(names: dict[int, str]) -> str:
+    return ", ".join(list(names.values())[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _text(path: Path) -> str:
+    """A text file's content; Windows' shells write UTF-16."""
+    data = small_file(path, _MOST_BYTES)
+    return data.decode(json.detect_encoding(data), "replace")
