@@ -53,7 +53,7 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
 
 def in_first_pixel(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """bool [N], of corners [N, 2] in pixels: boxes that must be shares of their pictures."""
-    return (low >= 0).all(axis=1) & (high <= 1).all(axis=1) & (high > low).all(axis=1)
+    return np.asarray(((low >= 0) & (high <= 1) & (high > low)).all(axis=1))
 
 
 def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:

@@ -265,12 +265,11 @@ def _annotation(coco: CocoFile, row: dict) -> str:
             f"belongs to image_id {row['image_id']!r}, which is not among the file's images"
         )
     segmentation = row.get("segmentation")
-    missing = row.get("bbox") in (None, [], {})
-    box = None if missing else _box(row["bbox"])
+    box = None if row.get("bbox") in (None, [], {}) else _box(row["bbox"])
     try:
         if isinstance(segmentation, dict) and segmentation:
             _compare_sizes(mask_size(segmentation), coco.images[image_id])
-        if missing or min(box[2:]) <= 0:
+        if box is None or min(box[2:]) <= 0:
             bounds = mask_bounds(segmentation)
             if bounds is not None:
                 coco.counts["boxes_from_segmentation"] += 1
