@@ -140,7 +140,7 @@ def convert(
         f"{len(report['classes'])} classes -> {out}"
     ]
     lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
-    lines += [f"left out: {count} {what}" for what, count in report["left_out"].items() if count]
+    lines += [f"left out: {count} {what}" for what, count in report["left_out"].items()]
     answer(report, "\n".join(lines))
 
 

@@ -277,6 +277,8 @@ def _annotation(coco: CocoFile, row: dict) -> str:
     except ValueError as error:
         raise _Meaningless(f"expected a run-length mask, but {error}") from None
     box = _box(box)
+    if row.get("keypoints"):
+        coco.counts["keypoints"] += 1
     area = _number(row.get("area"))
     coco.annotations.append(
         {

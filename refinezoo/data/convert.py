@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import yaml
 
 from refinezoo.data.coco import ImageRecord, load_with_rows
 from refinezoo.data.coco_pictures import dataset_root
-from refinezoo.data.decode import read_header
+from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, read_header
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.data.tree import RENDER_FOLDERS
 from refinezoo.errors import RefinezooError, did_you_mean
@@ -28,9 +29,11 @@ def convert_dataset(
     """Writes a dataset with boxes in another format, atomically.
 
     Pictures are copied byte for byte to `images/` (VOC: `JPEGImages/`); masks and depth beside
-    them go along. Boxes stay true to a hundredth of a pixel. Polygons are kept by COCO, and by
-    YOLO where every object has exactly one (its readers take a mixture for boxes); crowds are
-    `difficult` in VOC and left out of YOLO, which has no word for them.
+    them go along. Boxes stay true to a hundredth of a pixel; in VOC and YOLO, whose readers skip
+    pictures with others, they end at the picture's edge. Polygons are kept by COCO, and by YOLO
+    where every object has exactly one (its readers take a mixture for boxes); crowds are
+    `difficult` in VOC and left out of YOLO, which has no word for them. What is left out is
+    counted.
 
     Args:
         source: a folder or annotations file of COCO, VOC or YOLO.
@@ -53,7 +56,7 @@ def convert_dataset(
     check_apart(source, out)
     dataset, coco, files = load_with_rows(source)
     root = source if source.is_dir() else dataset_root(source)
-    places = {number: f"images/{_below(file, root)}" for number, file in files.items()}
+    places = {number: f"images/{_below(file, root, to)}" for number, file in files.items()}
     known: dict[str, Path] = {}
     for number, place in places.items():  # a label file has the name of its picture
         name = place if to == "coco" else os.path.splitext(place)[0]
@@ -72,7 +75,9 @@ def convert_dataset(
     document = coco.document()
     for row in document["images"]:
         row["file_name"] = places[row["id"]]
-    left_out: Counter[str] = Counter()
+    left_out = Counter({"keypoints": coco.counts["keypoints"]})
+    if to != "coco":
+        _keep_in_pictures(document, left_out)
     maps = maps_of(root, files.values())
     by_picture = {files[number]: place for number, place in places.items()}
     pairs = {place: file for file, place in by_picture.items()}
@@ -88,10 +93,10 @@ def convert_dataset(
     return {
         "format": to,
         "images": len(places),
-        "annotations": len(document["annotations"]) - sum(left_out.values()),
+        "annotations": len(document["annotations"]),
         "classes": [row["name"] for row in document["categories"]],
         "maps": {kind: len(some) for kind, some in maps.items()},
-        "left_out": dict(left_out),
+        "left_out": {what: count for what, count in left_out.items() if count},
     }
 
 
@@ -100,10 +105,33 @@ def _upright(record: ImageRecord) -> bool:
     return header.orientation == 1 or header.turns((record.width, record.height))
 
 
-def _below(file: Path, root: Path) -> str:
-    """A picture's path without the names of folders of pictures: `train/0.jpg`."""
+def _below(file: Path, root: Path, to: str) -> str:
+    """A picture's path without the names of folders of pictures: `train/0.jpg`.
+
+    VOC and YOLO know pictures by their suffixes, so that one without gets one.
+    """
     *folders, name = file.relative_to(root).parts
+    if to != "coco" and file.suffix.lower() not in IMAGE_SUFFIXES:
+        name += SUFFIXES[{"MPO": "JPEG"}.get(kind := read_header(file).format, kind)][0]
     return "/".join([*(part for part in folders if part.lower() not in RENDER_FOLDERS), name])
+
+
+def _keep_in_pictures(document: dict[str, Any], left_out: Counter[str]) -> None:
+    """Ends boxes and polygons at the edges of their pictures; what has no area there goes."""
+    sides = {row["id"]: (row["width"], row["height"]) for row in document["images"]}
+    kept = []
+    for row in document["annotations"]:
+        limits = np.array(sides[row["image_id"]])
+        low, high = np.clip([row["bbox"][:2], np.add(row["bbox"][:2], row["bbox"][2:])], 0, limits)
+        if (high <= low).any():
+            left_out["boxes without area"] += 1
+            continue
+        row["bbox"] = [*low.tolist(), *(high - low).tolist()]
+        if outline := _outline(row):
+            points = np.clip(np.reshape(outline, (-1, 2)), 0, limits)
+            row["segmentation"] = [points.ravel().tolist()]
+        kept.append(row)
+    document["annotations"] = kept
 
 
 def _write_coco(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
@@ -112,6 +140,7 @@ def _write_coco(folder: Path, document: dict[str, Any], left_out: Counter[str]) 
 
 def _write_voc(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
     names = {row["id"]: row["name"] for row in document["categories"]}
+    left_out["polygons and masks"] = _segmented(document)
     for image, rows in _by_image(document):
         place = PurePosixPath(image["file_name"])
         root = ElementTree.Element("annotation")
@@ -138,13 +167,13 @@ def _write_yolo(folder: Path, document: dict[str, Any], left_out: Counter[str]) 
     numbers = {row["id"]: place for place, row in enumerate(document["categories"])}
     objects = [row for row in document["annotations"] if not row["iscrowd"]]
     left_out["crowds"] = len(document["annotations"]) - len(objects)
+    document["annotations"] = objects
     polygons = bool(objects) and all(_outline(row) for row in objects)
+    left_out["polygons and masks"] = 0 if polygons else _segmented(document)
     for image, rows in _by_image(document):
         sides = image["width"], image["height"]
         lines = []
         for row in rows:
-            if row["iscrowd"]:
-                continue
             x, y, w, h = row["bbox"]
             values = _outline(row) if polygons else [x + w / 2, y + h / 2, w, h]
             shares = [f"{value / sides[place % 2]:.6g}" for place, value in enumerate(values)]
@@ -169,6 +198,10 @@ def _by_image(document: dict[str, Any]) -> list[tuple[dict[str, Any], Rows]]:
     for row in document["annotations"]:
         rows[row["image_id"]].append(row)
     return [(image, rows[image["id"]]) for image in document["images"]]
+
+
+def _segmented(document: dict[str, Any]) -> int:
+    return sum(bool(row["segmentation"]) for row in document["annotations"])
 
 
 def _outline(row: dict[str, Any]) -> list[float]:

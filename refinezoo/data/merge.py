@@ -145,6 +145,8 @@ def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]]
                     kind, files[kind], {source.files[n]: source.place(n) for n in source.taken}
                 )
             ]
+    if count := sum(source.coco.counts["keypoints"] for source in sources):
+        left_out["keypoints"] = f"{count} objects have some, which are not read"
     for kind, words in left_out.items():
         _log.warning("%s is left out: %s", kind, words)
     return taken, left_out

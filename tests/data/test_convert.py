@@ -115,6 +115,51 @@ def test_crowds(dataset, tmp_path):
     assert convert_dataset(dataset, tmp_path / "yolo", "yolo")["left_out"] == {"crowds": 1}
 
 
+@pytest.mark.parametrize("to", ["voc", "yolo"])
+def test_boxes_and_polygons_end_where_their_pictures_do(dataset, tmp_path, to):
+    """Readers of YOLO skip a picture with a number above 1, and all its labels."""
+    path = dataset / "annotations.json"
+    document = json.loads(path.read_text())
+    first, second, third, fourth = document["annotations"]
+    for row, box in ((first, [-4, 3, 14, 8]), (second, [20, 10, 40, 40]), (third, [5, 5, 0, 3])):
+        x, y, w, h = box
+        row |= {"bbox": box, "segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]]}
+    fourth["segmentation"] = [[30, 22, 33, 22, 33, 25]]
+    path.write_text(json.dumps(document))
+    report = convert_dataset(dataset, tmp_path / to, to)
+    assert _objects(tmp_path / to) == _objects(dataset)
+    assert report["annotations"] == 3 and report["left_out"]["boxes without area"] == 1
+    for file in tmp_path.glob("yolo/labels/**/*.txt"):
+        numbers = [float(word) for row in file.read_text().splitlines() for word in row.split()[1:]]
+        assert all(0 <= number <= 1 for number in numbers)
+
+
+@pytest.mark.parametrize("to", ["coco", "voc", "yolo"])
+def test_what_is_left_out_is_counted(dataset, tmp_path, to):
+    path = dataset / "annotations.json"
+    document = json.loads(path.read_text())
+    document["annotations"][0] |= {"segmentation": [TRIANGLE], "keypoints": [3, 4, 2]}
+    path.write_text(json.dumps(document))
+    left_out = convert_dataset(dataset, tmp_path / to, to)["left_out"]
+    assert left_out == {"keypoints": 1} | ({} if to == "coco" else {"polygons and masks": 1})
+    put(tmp_path / "pose/images/a.png", photo())
+    put(tmp_path / "pose/labels/a.txt", "0 .5 .5 .5 .5 .3 .3 2 .7 .7 1\n")
+    assert convert_dataset(tmp_path / "pose", tmp_path / to, to)["left_out"] == {"keypoints": 1}
+
+
+def test_pictures_without_a_suffix_get_one(dataset, tmp_path):
+    path = dataset / "annotations.json"
+    document = json.loads(path.read_text())
+    for row in document["images"]:
+        file = dataset / "images" / row["file_name"]
+        row["file_name"] = row["file_name"].removesuffix(".png")
+        file.rename(file.with_suffix(""))
+    path.write_text(json.dumps(document))
+    for to in ("voc", "yolo", "coco"):
+        convert_dataset(dataset, tmp_path / to, to)
+        assert [*_objects(tmp_path / to).values()] == [*_objects(dataset).values()]
+
+
 def test_pictures_that_exif_turns(tmp_path):
     """YOLO states no size by which a reader could tell which way up the boxes are."""
     exif = Image.Exif()

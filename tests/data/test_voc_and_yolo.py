@@ -166,6 +166,18 @@ def test_names_of_yolo_classes_that_contradict(yolo, files, words):
     assert not check_dataset(yolo)["ok"]
 
 
+@pytest.mark.parametrize("corners", [3, 4, 12])
+def test_small_polygons_of_one_length_are_no_poses(tmp_path, corners):
+    turns = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    for number, (x, y) in enumerate(np.random.default_rng(0).uniform(0.3, 0.9, (6, 2))):
+        outline = np.stack([x + 0.05 * np.cos(turns), y + 0.05 * np.sin(turns)], axis=1)
+        put(tmp_path / f"images/{number}.png", photo())
+        put(tmp_path / f"labels/{number}.txt", f"0 {' '.join(map(str, outline.ravel()))}\n")
+        box = recognise(tmp_path).boxes(f"images/{number}.png", W, H)
+        low, high = outline.min(axis=0) * (W, H), outline.max(axis=0) * (W, H)
+        np.testing.assert_allclose(box, [[*low, *high]], atol=1e-3)
+
+
 def test_yolo_in_utf_16(yolo):
     boxes = recognise(yolo).boxes("images/a.png", W, H)
     path = yolo / "labels/a.txt"
