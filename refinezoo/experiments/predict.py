@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.formats import list_images
+from refinezoo.data.formats import picture_sizes
 from refinezoo.data.images import read_image, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, check_apart, write_json
@@ -34,7 +34,8 @@ def predict_folder(
 
     Args:
         model: of any kind, or an exported file.
-        images: a folder, a picture or a pattern such as `photos/**/*.jpg`.
+        images: a folder, a picture or a pattern such as `photos/**/*.jpg`. Pictures with labels
+            are seen the way up that these are for.
         out: the folder to write; an earlier one of this function is replaced.
         drawn: also write each answer drawn into its picture, in `drawn/`.
         progress: show a progress bar.
@@ -47,7 +48,8 @@ def predict_folder(
         RefinezooError: no pictures, unreadable ones, equal names, pictures inside of `out`, or
             `out` holds other things.
     """
-    paths = list_images(images)
+    sizes = picture_sizes(images)
+    paths = list(sizes)
     names = _names(paths)
     if Path(images).is_dir():
         check_apart(images, out)
@@ -67,7 +69,7 @@ def predict_folder(
             numbered = track(numbered, "predicting", total=len(numbered))  # type: ignore[arg-type]
         for start in numbered:
             chosen = slice(start, start + BATCH)
-            pictures = [read_image(path) for path in paths[chosen]]
+            pictures = [read_image(path, sizes[path]) for path in paths[chosen]]
             answers = model.predict(pictures, verbose=0)
             for row, (name, picture) in enumerate(zip(names[chosen], pictures, strict=True)):
                 answer = answer_to(answers, row)

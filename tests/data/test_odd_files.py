@@ -12,7 +12,7 @@ from small_sets import H, W, ids, photo, put
 
 from refinezoo.data import CocoDataset, list_images, read_class_ids, read_depth, read_image
 from refinezoo.data.decode import decode, read_header
-from refinezoo.data.formats import voc, yolo
+from refinezoo.data.formats import picture_sizes, voc, yolo
 from refinezoo.data.images import encode_image, read_picture
 from refinezoo.data.labels import read_labels
 from refinezoo.data.mask_files import read_foreground_mask
@@ -388,3 +388,16 @@ def test_depth_in_openexr(tmp_path):
         with exr.File({"type": exr.scanlineimage}, channels) as file:
             file.write(str(tmp_path / "a.exr"))
         np.testing.assert_allclose(read_depth(tmp_path / "a.exr")[..., 0], METRES)
+
+
+@pytest.mark.parametrize("source", ["", "annotations.json", "images/*.png", "images/a.png"])
+def test_pictures_come_with_the_sizes_that_their_labels_give(tmp_path, source):
+    from small_sets import coco, put_coco
+
+    (tmp_path / "images").mkdir()
+    Image.fromarray(photo()).save(tmp_path / "images/a.png", exif=turning(6))
+    put_coco(tmp_path / "annotations.json", coco(["a.png"]))
+    ((path, size),) = picture_sizes(tmp_path / source).items()
+    known = (W, H) if source in ("", "annotations.json") else None
+    assert path == tmp_path / "images/a.png" and size == known
+    assert read_image(path, size).shape[:2] == ((H, W) if known else (W, H))

@@ -7,7 +7,7 @@ import glob
 import importlib
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from refinezoo.data.coco_pictures import rows_and_pictures
@@ -42,6 +42,7 @@ __all__ = [
     "formats",
     "layout_table",
     "list_images",
+    "picture_sizes",
     "recognise",
 ]
 
@@ -119,16 +120,35 @@ def list_images(source: str | os.PathLike) -> list[Path]:
     Raises:
         RefinezooError: nothing there, no pictures, or labels that may be among them.
     """
+    return _listed(source)[0]
+
+
+def picture_sizes(source: str | os.PathLike) -> dict[Path, tuple[int, int] | None]:
+    """As `list_images`, each picture with the width and height that its labels give, if any do.
+
+    `read_image` takes them: of a picture that EXIF turns they say which way up its labels are.
+    """
+    paths, size = _listed(source)
+    return {path: size(path) for path in paths}
+
+
+def _listed(
+    source: str | os.PathLike,
+) -> tuple[list[Path], Callable[[Path], tuple[int, int] | None]]:
+    """The pictures of a source, and what says the size that their labels give."""
     path = Path(source)
     if path.is_dir():
-        return recognise(path).pictures()
+        layout = recognise(path)
+        return layout.pictures(), lambda file: layout.size(file.relative_to(path).as_posix())
     if path.is_file():
         if path.suffix.lower() == ".json":
-            return list(rows_and_pictures(path)[1].values())
+            coco, files = rows_and_pictures(path)
+            sides = {files[key]: (row["width"], row["height"]) for key, row in coco.images.items()}
+            return list(sides), lambda file: sides[file] if all(sides[file]) else None
         refuse_archive(path)
-        return [path]
+        return [path], lambda file: None
     if glob.has_magic(str(source)):
-        return matching(str(source))
+        return matching(str(source)), lambda file: None
     raise RefinezooError(f"expected a folder of pictures, received {source}: no such folder.")
 
 

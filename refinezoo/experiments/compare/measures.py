@@ -132,28 +132,28 @@ def _change(synthetic: PreparedSet, refined: PreparedSet, count: int) -> dict[st
     from refinezoo.data import read_image
     from refinezoo.refinement import Gate
     from refinezoo.refinement.score import score_image
+    from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 
-    boxes = _boxes(synthetic)
+    records = _records(synthetic)
     changes, passed = [], []
     for before, after in zip(_files(synthetic, count), _files(refined, count), strict=True):
-        render, picture = read_image(before), read_image(after)
+        record = records.get(before.resolve())
+        size = record and (record.width, record.height)
+        render, picture = read_image(before, size), read_image(after, size)
         changes.append(np.abs(picture.astype("float32") - render).mean())
-        passed.append(Gate().passes(score_image(render, picture, boxes.get(before.name))))
+        boxes = record and xywh_to_xyxy(record.boxes_xywh)
+        passed.append(Gate().passes(score_image(render, picture, boxes)))
     return {"change_levels": float(np.mean(changes)), "gate_passed": float(np.mean(passed))}
 
 
-def _boxes(prepared: PreparedSet) -> dict[str, np.ndarray]:
-    """Per file name the boxes `[N, 4]` as corners in pixels; none where the labels are others."""
+def _records(prepared: PreparedSet) -> dict[Path, Any]:
+    """Per file its boxes and size (`ImageRecord`); none where the labels are others."""
     from refinezoo.data.coco import CocoDataset
 
     if prepared.annotations.suffix.lower() != ".json":
         return {}
     dataset = CocoDataset.load(prepared.annotations, prepared.images)
-    corners = {}
-    for record in dataset.records:
-        xywh = np.asarray(record.boxes_xywh, "float32").reshape(-1, 4)
-        corners[Path(record.path).name] = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
-    return corners
+    return {record.path.resolve(): record for record in dataset.records}
 
 
 def _identity(refiner: Any, photos: list[Path], render: Path, strength: float) -> dict[str, Any]:

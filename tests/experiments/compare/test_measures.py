@@ -62,3 +62,42 @@ def test_what_is_measured_is_kept(prepared, said):
 
 def test_zero_pictures_measure_nothing(prepared):
     assert measures.measure_sets(prepared, prepared.sets(), 0) == {}
+
+
+def test_boxes_and_turned_renders_of_equal_names_are_told_apart(tmp_path):
+    """Two cameras, files of one name, EXIF rotation that their annotations do not follow."""
+    import json
+
+    from PIL import Image
+
+    from refinezoo.experiments.compare.found import PreparedSet
+    from refinezoo.refinement import refine_dataset
+
+    class Inverts:
+        def refine(self, images, strength=1.0, seed=None):
+            changed = images.copy()
+            changed[:, 4:20, 4:20] = 255 - changed[:, 4:20, 4:20]
+            return changed
+
+    exif, rows = Image.Exif(), []
+    exif[0x0112] = 6
+    for number in (0, 1):
+        pixels = np.random.default_rng(number).integers(0, 255, (32, 48, 3), np.uint8)
+        path = tmp_path / f"set/images/cam{number}/0.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(pixels).save(path, exif=exif)
+        rows.append({"id": number, "file_name": f"cam{number}/0.png", "width": 48, "height": 32})
+    boxes = [{"image_id": 0, "bbox": [4, 4, 16, 16]}, {"image_id": 1, "bbox": [26, 8, 16, 16]}]
+    document = {
+        "images": rows,
+        "annotations": [{"id": k, "category_id": 1, **row} for k, row in enumerate(boxes, 1)],
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    (tmp_path / "set/annotations.json").write_text(json.dumps(document))
+    refine_dataset(tmp_path / "set", tmp_path / "out", Inverts(), progress=False)
+    sets = [
+        PreparedSet(name, tmp_path / name / "annotations.json", tmp_path / name / "images", "")
+        for name in ("set", "out")
+    ]
+    found = measures._change(*sets, 2)
+    assert found["change_levels"] > 5 and found["gate_passed"] == 0.5
