@@ -71,6 +71,9 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="JSON file for the detections, as COCO results.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="HTML file: truth and answers, the worst pictures first.")
+    ] = None,
 ) -> None:
     """Measure a model on labelled photos, by the metrics that studies use.
 
@@ -78,7 +81,7 @@ def evaluate(
     """
     from refinezoo.experiments.evaluate import evaluate as measured
 
-    found = measured(load(model), dataset, images)
+    found = measured(load(model), dataset, images, page=page)
     if predictions:
         write_json(predictions, found.pop("predictions"))
     found.pop("predictions", None)

@@ -9,7 +9,11 @@ from refinezoo.experiments.compare.tasks import task_named
 
 
 def evaluate(
-    model: Any, dataset: str | os.PathLike, images: str | os.PathLike | None = None
+    model: Any,
+    dataset: str | os.PathLike,
+    images: str | os.PathLike | None = None,
+    *,
+    page: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Measures a model, or an exported file, on labelled photos.
 
@@ -17,6 +21,7 @@ def evaluate(
         model: of any kind that a study trains: a detector, segmenter, classifier, depth network...
         dataset: the labelled dataset: a folder of a layout in docs/datasets.md, or a COCO file.
         images: folder of the pictures of a COCO file, if they do not lie beside it.
+        page: HTML file to write: truth and answer of each picture, the worst first.
 
     Returns:
         `metrics` (name -> value), `lower_is_better` (names of metrics), `rule` (how they are
@@ -33,13 +38,18 @@ def evaluate(
     part = {"name": path.name, "annotations": str(path), "images": str(images or _beside(path))}
     data = task.read_test(part, model)
     metrics, predictions = task.evaluate(model, data)
-    return {
+    found = {
         "metrics": metrics,
         "lower_is_better": [name for name in task.lower if name in metrics],
         "rule": task.rule,
         "images": task.count(data),
         "predictions": predictions,
     }
+    if page is not None:
+        from refinezoo.experiments.evaluation_page import write_evaluation_page
+
+        write_evaluation_page(page, task, model, data, found)
+    return found
 
 
 def _beside(path: Path) -> Path:

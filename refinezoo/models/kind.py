@@ -85,6 +85,7 @@ class Kind:
         label_score: the metric that labelled images give, or nothing.
         most_lost: how much of it a compressed file may lose.
         gate: metric and limit of a compressed file without labels, see `lost`.
+        agreement_by: what `agreement` measures, in words.
         conveniences: a class of the methods that the field knows it by, built on `predict`;
             models inherit it, and exported files get it.
     """
@@ -102,6 +103,7 @@ class Kind:
     label_score: ClassVar[str] = ""
     most_lost: ClassVar[float] = 0.01
     gate: ClassVar[tuple[str, float]]
+    agreement_by: ClassVar[str] = ""
     conveniences: ClassVar[type] = Plain
 
     def __repr__(self) -> str:
@@ -161,6 +163,16 @@ class Kind:
     def words(self, model: Any, answer: Any) -> str:
         """An answer in a few words, as a caption."""
         raise NotImplementedError(f"kind {self.name} has no words.")
+
+    # ---- one answer against the truth
+
+    def agreement(self, model: Any, answer: Any, truth: Any) -> float:
+        """How right the answer to one image is, from 0 to 1: it tells the worst from the best."""
+        raise NotImplementedError(f"kind {self.name} is not held against a truth.")
+
+    def classes_in(self, model: Any, truth: Any) -> tuple[str, ...]:
+        """Names of the classes that are in an image; none where the kind has no classes."""
+        return ()
 
     # ---- what two models of the kind differ in
 

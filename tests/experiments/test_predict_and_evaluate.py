@@ -1,6 +1,7 @@
 """`refinezoo predict` and `evaluate`, over kinds."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -98,6 +99,14 @@ def test_evaluation_is_the_studies_metric(tmp_path):
         for name in "ab":
             cv2.imwrite(str(tmp_path / folder / f"{name}.png"), values)
     model = MAKE["segmenter"]()
+    cv2.imwrite(str(tmp_path / "masks/b.png"), 1 - ids)
+    evaluate(model, tmp_path, page=tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    scores = [float(score) for score in re.findall(r'data-score="([0-9.]+)"', page)]
+    assert len(scores) == 2 and scores[0] <= scores[1] and sum(scores) == pytest.approx(1)
+    assert page.count("data:image/jpeg") == 4 and "<option>juice</option>" in page
+    assert "share of labelled pixels that are right" in page and "mean_iou" in page
+    cv2.imwrite(str(tmp_path / "masks/b.png"), ids)
     found = evaluate(model, tmp_path)
     assert found["images"] == 2 and set(found["metrics"]) >= {"mean_iou", "pixel_accuracy"}
     seen = model.predict([np.stack([ids * 200] * 3, -1)], verbose=0)[0]

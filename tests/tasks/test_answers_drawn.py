@@ -52,6 +52,49 @@ def test_answers_are_drawn_and_said(name):
     np.testing.assert_array_equal(image, 120)  # and is left alone
 
 
+WRONG_ANSWERS = {
+    "classifier": np.array([0.9, 0.1], "float32"),
+    "depth": np.full((H, W, 1), 4.0, "float32"),
+    "detector": {**ANSWERS["detector"][0], "classes": np.array([0, 0, -1], "int32")},
+    "pose": {**ANSWERS["pose"][0], "quaternion": np.float32([0, 1, 0, 0])},
+    "range": np.array([8.0, 2.5, 20.0, 9.0], "float32"),
+    "segmenter": np.ones((H, W), "uint8"),
+}
+# The truth itself, and the wrong answer: a share of a row of ones on the diagonal, say.
+AGREEMENTS = {
+    "classifier": (0.8, 0.1),
+    "depth": (1.0, 0.0),
+    "detector": (1.0, 0.0),
+    "pose": (1.0, 0.0),
+    "range": (1.0, 0.75),
+    "segmenter": (1.0, 1 / W),
+}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in kinds().items() if kind.task))
+def test_an_answer_is_as_right_as_it_agrees_with_the_truth(name):
+    kind, truth = kinds()[name], ANSWERS[name][0]
+    found = [kind.agreement(MODEL, answer, truth) for answer in (truth, WRONG_ANSWERS[name])]
+    assert found == pytest.approx(AGREEMENTS[name]) and kind.agreement_by
+    assert set(kind.classes_in(MODEL, truth)) <= set(MODEL.class_names)
+
+
+def test_each_object_is_found_once_and_what_is_unknown_does_not_count():
+    kind, truth = kinds()["detector"], ANSWERS["detector"][0]
+    twice = {**truth, "boxes": BOXES[[0, 0, 2]], "scores": np.float32([0.9, 0.8, 0])}
+    twice["classes"] = np.array([1, 1, -1])
+    assert kind.agreement(MODEL, twice, truth) == pytest.approx(2 / 3)
+    nothing = {**truth, "count": np.array(0)}
+    assert kind.agreement(MODEL, nothing, nothing) == 1.0
+    assert kind.agreement(MODEL, truth, nothing) == kind.agreement(MODEL, nothing, truth) == 0.0
+    void = np.full((H, W), 255, "uint8")
+    assert kinds()["segmenter"].agreement(MODEL, void, void) == 1.0
+    assert kinds()["segmenter"].classes_in(MODEL, void) == ()
+    small, holes = np.full((H // 2, W // 2, 1), 2.0, "float32"), np.full((H, W, 1), 2.0, "float32")
+    holes[:, ::2] = 0
+    assert kinds()["depth"].agreement(MODEL, small, holes) == 1.0
+
+
 def has(image, colour):
     return bool((np.abs(image.astype(int) - colour).max(axis=-1) <= 10).any())
 

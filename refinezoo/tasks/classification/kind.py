@@ -40,6 +40,7 @@ class ClassifierKind(Kind):
     error_unit = "of probabilities"
     own_size = True
     gate = ("change of probability", 0.02)
+    agreement_by = "probability of the true class"
     conveniences = Classifies
 
     def signatures(self, model, max_image_pixels):
@@ -68,6 +69,14 @@ class ClassifierKind(Kind):
         """The most probable class and its probability."""
         label, probability = best(answer)
         return f"{model.class_names[label]} {probability:.2f}"
+
+    def agreement(self, model, answer, truth):
+        """The probability of the true class."""
+        return float(answer[best(truth)[0]])
+
+    def classes_in(self, model, truth):
+        """The true one."""
+        return (model.class_names[best(truth)[0]],)
 
     def lost(self, wanted, given):
         """The mean change of probability; no label may change."""

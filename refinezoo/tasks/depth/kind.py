@@ -33,6 +33,7 @@ class DepthKind(Kind):
     outputs = {"depth_m": Output("float32", ("H", "W", 1), "metres")}
     error_unit = "m"
     gate = ("relative change", 0.01)
+    agreement_by = "share of known depth met within a quarter"
     conveniences = PredictsDepth
 
     def draw(self, model, image, answer, truth=None):
@@ -53,6 +54,17 @@ class DepthKind(Kind):
         if not known.size:
             return "no depth"
         return f"{known.min():.1f} to {known.max():.1f} m, median {np.median(known):.1f} m"
+
+    def agreement(self, model, answer, truth):
+        """The share of the known metres met within a factor of 1.25; 1 where none is known."""
+        import cv2
+
+        answer, truth = np.squeeze(answer), np.squeeze(truth)
+        answer = cv2.resize(answer, truth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        known = np.isfinite(truth) & (truth > 0)
+        ratio = np.maximum(answer[known], 1e-3) / truth[known]
+        near = (ratio < 1.25) & (ratio > 0.8)
+        return float(near.mean()) if known.any() else 1.0
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `depth_mm_bytes`, `tensor` to `depth_m`."""

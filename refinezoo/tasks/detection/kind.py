@@ -50,6 +50,7 @@ class DetectorKind(Kind):
     loops = True
     label_score = "AP50"
     gate = ("AP50 lost", 0.01)
+    agreement_by = "F1 of boxes, class and IoU of 0.5"
     conveniences = Detects
 
     def draw(self, model, image, answer, truth=None):
@@ -69,6 +70,27 @@ class DetectorKind(Kind):
         _, names, scores = shown(model, answer)
         said = [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
         return "; ".join([*said[:3], *([f"{len(said) - 3} more"] if said[3:] else [])]) or "nothing"
+
+    def agreement(self, model, answer, truth):
+        """F1 of the boxes that `shown` takes; 1 where there is nothing and nothing was found."""
+        from refinezoo.tasks.detection.boxes import pairwise_iou
+
+        boxes, names, scores = shown(model, answer)
+        wanted, true_names, _ = shown(model, truth)
+        if not names or not true_names:
+            return float(len(names) == len(true_names))
+        same = np.array(names)[:, None] == np.array(true_names)
+        fits = ((pairwise_iou(boxes, wanted) >= 0.5) & same)[np.argsort(-scores, kind="stable")]
+        right = 0
+        for row in fits:  # each object is found once, by the surest box
+            if row.any():
+                fits[:, row.argmax()] = False
+                right += 1
+        return 2 * right / (len(names) + len(true_names))
+
+    def classes_in(self, model, truth):
+        """Those of the true boxes."""
+        return tuple(sorted(set(shown(model, truth)[1])))
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` and `tensor`, both to detections in pixels of the image sent."""

@@ -1,6 +1,7 @@
 """Detection in a study: COCO sets, average precision on the real test photos."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,4 +82,4 @@ class DetectionStudy(Task):
             "names": [data.class_names[label] for label in record.labels[things]],
             "count": things.sum(),
         }
-        return Example(str(record.id), data.read(row), truth)
+        return Example(Path(record.path).name, data.read(row), truth)

@@ -26,6 +26,7 @@ class RangeKind(Kind):
     error_unit = "m"
     own_size = True
     gate = ("relative change", 0.02)
+    agreement_by = "share of sectors met within a quarter"
     conveniences = PredictsRanges
 
     def signatures(self, model, max_image_pixels):
@@ -64,6 +65,11 @@ class RangeKind(Kind):
             for (left, right), metres in zip(sectors, truth, strict=True):
                 cv2.line(drawn, (left, top(metres)), (right, top(metres)), TRUTH, 2)
         return drawn
+
+    def agreement(self, model, answer, truth):
+        """The share of the sectors whose metres are met within a factor of 1.25."""
+        ratio = answer / np.maximum(truth, 1e-3)
+        return float(((ratio < 1.25) & (ratio > 0.8)).mean())
 
     def words(self, model, answer):
         """The nearest obstacle and its sector."""

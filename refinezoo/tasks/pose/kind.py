@@ -6,7 +6,7 @@ import numpy as np
 
 from refinezoo.models.kind import Output
 from refinezoo.models.registry import register_kind
-from refinezoo.tasks.classification.kind import PROBABILITY, ClassifierKind, Classifies
+from refinezoo.tasks.classification.kind import PROBABILITY, ClassifierKind, Classifies, best
 
 
 class PredictsPose(Classifies):
@@ -62,6 +62,7 @@ class PoseKind(ClassifierKind):
     }
     file_outputs = {**ClassifierKind.file_outputs, "quaternion": outputs["quaternion"]}
     conveniences = PredictsPose
+    agreement_by = "share of half a turn that the rotation is right by, 0 for a wrong class"
 
     def draw(self, model, image, answer, truth=None):
         """The image with its class and the axes of the object, x red, y green, z blue.
@@ -73,6 +74,14 @@ class PoseKind(ClassifierKind):
             if turned is not None:
                 draw_axes(drawn, turned["quaternion"], colours)
         return drawn
+
+    def agreement(self, model, answer, truth):
+        """1 for the true rotation to 0 for one that is half a turn away, and for a wrong class."""
+        from refinezoo.metrics.pose import angle_error_degrees
+
+        turned = [np.asarray(each["quaternion"])[None] for each in (truth, answer)]
+        right = best(answer)[0] == best(truth)[0]
+        return float(right and 1 - angle_error_degrees(*turned, epsilon=0.0)[0] / 180)
 
     def difference(self, wanted, given):
         """`max_abs_error` of the probabilities."""

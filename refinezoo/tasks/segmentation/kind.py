@@ -37,6 +37,7 @@ class SegmenterKind(Kind):
     error_unit = "share of pixels"
     label_score = "mean IoU"
     gate = ("share of pixels changed", 0.01)
+    agreement_by = "share of labelled pixels that are right"
     conveniences = Segments
 
     def draw(self, model, image, answer, truth=None):
@@ -54,6 +55,15 @@ class SegmenterKind(Kind):
         counts = np.bincount(answer.ravel(), minlength=256)[: len(model.class_names)]
         largest = [k for k in np.argsort(-counts, kind="stable")[:3] if counts[k]]
         return ", ".join(f"{model.class_names[k]} {counts[k] / answer.size:.0%}" for k in largest)
+
+    def agreement(self, model, answer, truth):
+        """The share of the labelled pixels that have their class; 1 where none is labelled."""
+        known = truth < len(model.class_names)
+        return float((answer == truth)[known].mean()) if known.any() else 1.0
+
+    def classes_in(self, model, truth):
+        """Those of any pixel."""
+        return tuple(model.class_names[k] for k in np.unique(truth) if k < len(model.class_names))
 
     def signatures(self, model, max_image_pixels):
         """`serving_default` to `mask_bytes`, `tensor` to `class_ids`."""
