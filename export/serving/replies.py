@@ -78,7 +78,7 @@ class Journal:
 
     def __init__(self, out: Path, model: dict[str, Any]):
         self.out, self.model = out, model
-        self._path, self._lock, self._torn = no_link(out / JOURNAL), threading.Lock(), ""
+        self._path, self._lock = no_link(out / JOURNAL), threading.Lock()
         self._rows = {row["image"]: row for row in self._read()}
         others = [row["model"] for row in self._rows.values() if row["model"] != model]
         if others:
@@ -115,26 +115,38 @@ class Journal:
         row = {"image": image, "source_sha256": source_sha256, "model": self.model}
         row["replies"] = replies
         with self._lock, worded(self._path), open(self._path, "a", encoding="utf-8") as file:
-            file.write(f"{self._torn}{json.dumps(row)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-            self._rows[image], self._torn = row, ""
+            whole = os.fstat(file.fileno()).st_size
+            try:
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:  # half of a line would be joined with the next one
+                os.ftruncate(file.fileno(), whole)
+                raise
+            self._rows[image] = row
         for name, content in files.items():
             with atomic_path(self.out / name) as temporary:
                 temporary.write_bytes(content)
 
-    def _read(self) -> Iterable[dict[str, Any]]:
+    def _read(self) -> list[dict[str, Any]]:
+        """The rows of earlier runs; the line that a killed run was writing is taken out."""
         if not self._path.is_file():
-            return
-        text = self._path.read_text(encoding="utf-8", errors="replace")
-        self._torn = "" if text.endswith("\n") else "\n"
-        for line in text.splitlines():
-            try:
-                row = json.loads(line)
-                row["image"], row["source_sha256"], row["model"], row["replies"].items()
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue  # the line that was being written when a run was killed
-            yield row
+            return []
+        lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        kept = [(line, row) for line in lines if (row := _row(line)) is not None]
+        if len(kept) < len(lines):
+            with atomic_path(self._path) as temporary:
+                temporary.write_text("".join(line for line, _ in kept), encoding="utf-8")
+        return [row for _, row in kept]
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+        row["image"], row["source_sha256"], row["model"], row["replies"].items()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return row if line.endswith("\n") else None
 
 
 def _said(model: dict[str, Any]) -> str:

@@ -1,8 +1,10 @@
 """What a server may answer: nothing wrong is stored, nothing ends in a traceback."""
 
 import contextlib
+import errno
 import http.server
 import json
+import os
 import socketserver
 import subprocess
 import sys
@@ -232,6 +234,7 @@ def test_the_journal_decides_what_is_done(lying, source, tmp_path):
         journal.write('{"image": "c.png", "sour')  # a run was killed while it wrote this
     assert send() == (2, 0) and (out / "a.png").read_bytes() == GOOD
     assert send() == (0, 2)
+    assert all(map(json.loads, (out / "request.jsonl").read_text().splitlines()))
     lying.version = 2
     with pytest.raises(RefinezooError, match=r"holds replies of m version 1.*m version 2"):
         send()
@@ -240,6 +243,20 @@ def test_the_journal_decides_what_is_done(lying, source, tmp_path):
         with pytest.raises(RefinezooError, match="no reply of an earlier run"):
             export.send_folder(client, source, tmp_path / "other", progress=False)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "other/a.png"))[..., ::-1], IMAGE)
+
+
+def test_a_full_disk_leaves_whole_lines_in_the_journal(lying, source, tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with export.ServingClient(lying.address, "m") as client:
+        with monkeypatch.context() as patch, pytest.raises(RefinezooError, match="Make room"):
+            patch.setattr(os, "fsync", full)
+            export.send_folder(client, source, tmp_path / "out", progress=False)
+        assert not (tmp_path / "out/request.jsonl").read_text()
+        sent = export.send_folder(client, source, tmp_path / "out", progress=False)
+    assert (sent.received, sent.resumed) == (2, 0)
+    assert (tmp_path / "out/request.jsonl").read_text().count("\n") == 2
 
 
 def test_a_reply_that_a_kill_cut_off_is_asked_for_again(lying, source, tmp_path):
