@@ -1,23 +1,21 @@
 """The one alternating train step, for every method and backend."""
 
-import logging
 from functools import partial
 
 import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.models.base import Model
-from refinezoo.training.checks import check_pictures
+from refinezoo.training.checks import check_halves, check_pictures
 from refinezoo.training.first_batch import first_batch
-from refinezoo.training.gradients import shortened, value_and_gradients, when
+from refinezoo.training.gradients import stateless, value_and_gradients, when
 from refinezoo.training.jit import check_one_host, choose_jit
-from refinezoo.training.optimizer import PlayerOptimizer
+from refinezoo.training.optimizer import PlayerOptimizer, one_each
+from refinezoo.training.players import shares, to_float
+from refinezoo.training.resuming import Resumable
 
-_log = logging.getLogger(__name__)
 
-
-class AlternatingModel(Model):
+class AlternatingModel(Resumable):
     """Trains players in turns with `fit()`.
 
     A subclass declares `players()`, `turns()` and `loss_weights` (name of a loss term -> lambda);
@@ -76,76 +74,18 @@ class AlternatingModel(Model):
             )
         check_one_host()
         self.prepare_training()
-        steps = self._steps_taken()
-        if not isinstance(optimizer, PlayerOptimizer):
-            optimizer = PlayerOptimizer(self._optimizers(optimizer))
-        optimizer.bind({name: player.variables for name, player in self.players().items()})
+        steps = self.steps_taken()
+        players = self.players()
+        if optimizer is None:
+            optimizer = PlayerOptimizer(self.default_optimizers())
+        elif not isinstance(optimizer, PlayerOptimizer):
+            optimizer = PlayerOptimizer(one_each(list(players), optimizer))
+        optimizer.bind({name: player.variables for name, player in players.items()})
         super().compile(optimizer=optimizer, jit_compile=choose_jit(jit_compile), **kwargs)
         self.optimizer.iterations.assign(steps)
 
     def prepare_training(self):
         """Makes what only training needs (history pools, a judge); `compile` calls it first."""
-
-    # ---- going on from a preset
-
-    def training_networks(self):
-        """What players train and `preset_network` does not hold, name -> network.
-
-        The names are those of the files of a preset; a network without one is called by its player.
-        """
-        held = {id(variable) for variable in self.preset_network.variables}
-        found = {}
-        for name, player in self.players().items():
-            for index, network in enumerate(player.networks):
-                counted = network.name.replace("_", "").startswith(type(network).__name__.lower())
-                if any(id(v) not in held for v in network.variables):
-                    found[f"{name}_{index}" if counted else network.name] = network
-        return found
-
-    def training_part(self):
-        """Steps taken and `training_networks`; of a loaded model those that its preset had."""
-        networks, files = self.training_networks(), self.training_files
-        if files is None:
-            return self._steps_taken(), networks
-        return files.record.steps, {n: each for n, each in networks.items() if files.fill(n, each)}
-
-    def resumes_at(self, steps, untrained):
-        """The step at which a loaded model goes on.
-
-        Args:
-            steps: that its preset was trained for; 0 if it does not say.
-            untrained: names of the networks that it does not hold.
-        """
-        return steps
-
-    def _steps_taken(self):
-        """The count of steps, after a look into the preset that `load` did without."""
-        files, self.training_files = self.training_files, None
-        if files is None:
-            return int(self.optimizer.iterations) if self.compiled else 0
-        networks = self.training_networks().items()
-        untrained = [name for name, network in networks if not files.fill(name, network)]
-        if untrained:
-            _log.warning(
-                "%s goes on from %s, which holds no weights of %s: these start untrained.",
-                type(self).__name__,
-                self.preset_name,
-                ", ".join(untrained),
-            )
-        return self.resumes_at(files.record.steps, untrained)
-
-    def _optimizers(self, given):
-        names = list(self.players())
-        if given is None:
-            return self.default_optimizers()
-        if isinstance(given, dict) and "class_name" not in given:
-            if set(given) != set(names):
-                raise RefinezooError(
-                    f"expected one optimizer for each player {names}, received {sorted(given)}."
-                )
-            return {name: keras.optimizers.get(given[name]) for name in names}
-        config = keras.optimizers.serialize(keras.optimizers.get(given))
-        return {name: keras.optimizers.deserialize(config) for name in names}
 
     # ---- looking at the data before they train
 
@@ -201,7 +141,7 @@ class AlternatingModel(Model):
         """Runs at the end of each training step (a running mean of the generator, say)."""
 
     def _take(self, turn, batch, outputs):
-        for part in self._parts(batch, turn.repeat):
+        for part in shares(batch, turn.repeat):
             gradients = {}
             for objective in turn.objectives:
                 variables = [v for n in objective.trains for v in n.trainable_variables]
@@ -218,21 +158,8 @@ class AlternatingModel(Model):
                     if gradient is not None:
                         gradients[id(variable)] = gradient if before is None else before + gradient
             for name, player in self.players().items():
-                self._move(name, player, gradients)
+                player.move(gradients, partial(self.optimizer.play, name))
         return outputs
-
-    def _move(self, name, player, gradients):
-        moved = [v for v in player.variables if id(v) in gradients]
-        if not moved:
-            return
-        values = [gradients[id(v)] for v in moved]
-        if player.clip_norm:
-            values = shortened(values, player.clip_norm)
-        self.optimizer.play(name, values, moved)
-        if player.clip_weights:
-            for variable in moved:
-                limit = player.clip_weights
-                variable.assign(ops.clip(variable.value, -limit, limit))
 
     def _changing(self):
         """What a turn may change: weights, histories and seeds, optimizers, running means."""
@@ -245,36 +172,9 @@ class AlternatingModel(Model):
         for name, term in terms.items():
             self.trackers[name].update_state(ops.stop_gradient(term))
 
-    def _parts(self, batch, count):
-        if count == 1:
-            return [batch]
-        first = keras.tree.flatten(batch)[0]
-        size = first.shape[0]
-        if size is not None and size % count:
-            raise RefinezooError(
-                f"expected a batch divisible by {count} (moves per step), received {size} images."
-            )
-        # `fit` leaves the batch's size open; a remainder is left out then.
-        share = (size or ops.shape(first)[0]) // count
-        return [
-            keras.tree.map_structure(lambda x, i=i: x[i * share : (i + 1) * share], batch)
-            for i in range(count)
-        ]
-
     def check_keys(self, data):
         """Raises a RefinezooError that names what a batch lacks."""
-        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        for half, keys in self.required_keys.items():
-            received = batch.get(half) if isinstance(batch, dict) else None
-            for key in keys:
-                if not isinstance(received, dict) or key not in received:
-                    raise RefinezooError(
-                        f"expected {key!r} in the {half} half of the batch "
-                        f"({type(self).__name__} needs it); received keys: "
-                        f"{sorted(received) if isinstance(received, dict) else type(batch)}. "
-                        "refinezoo.data.unpaired makes such batches (labels and quaternions: "
-                        "with labels=FILE.csv; depth: from depth/ beside images/)."
-                    )
+        check_halves(data, self.required_keys, type(self).__name__)
 
     def check_batch(self, data):
         """The batch dictionary with images as float32 in [-1, 1]; a missing key is named."""
@@ -305,32 +205,15 @@ class AlternatingModel(Model):
 
         def train_step(self, state, data):
             """One step on JAX: `(trainable, non_trainable, optimizer, metrics), batch`."""
-            groups = (
-                self.trainable_variables,
-                self.non_trainable_variables,
-                self.optimizer.variables,
-                self.metrics_variables,
-            )
-            return self._stateless(self.alternating_step, groups, state, data)
+            weights = (self.trainable_variables, self.non_trainable_variables)
+            groups = (*weights, self.optimizer.variables, self.metrics_variables)
+            return stateless(self.alternating_step, groups, state, data)
 
         def test_step(self, state, data):
             """Evaluates on JAX: `(trainable, non_trainable, metrics), batch`."""
-            groups = (
-                self.trainable_variables,
-                self.non_trainable_variables,
-                self.metrics_variables,
-            )
-            return self._stateless(self.evaluation_step, groups, state, data)
-
-        def _stateless(self, step, groups, state, data):
-            known = [
-                pair
-                for vs, xs in zip(groups, state, strict=True)
-                for pair in zip(vs, xs, strict=True)
-            ]
-            with keras.StatelessScope(known) as scope:
-                logs = step(data)
-            return logs, tuple([scope.get_current_value(v) for v in vs] for vs in groups)
+            weights = (self.trainable_variables, self.non_trainable_variables)
+            groups = (*weights, self.metrics_variables)
+            return stateless(self.evaluation_step, groups, state, data)
 
     else:
 
@@ -341,11 +224,3 @@ class AlternatingModel(Model):
         def test_step(self, data):  # type: ignore[misc]
             """Evaluates one batch."""
             return self.evaluation_step(data)
-
-
-def to_float(images):
-    """uint8 images 0..255 to float32 in [-1, 1]; float images pass."""
-    images = ops.convert_to_tensor(images)
-    if keras.backend.standardize_dtype(images.dtype) == "uint8":
-        return ops.cast(images, "float32") / 127.5 - 1.0
-    return ops.cast(images, "float32")

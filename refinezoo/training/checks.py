@@ -1,8 +1,34 @@
-"""What the values of a training batch must be; a compiled step can no longer say it in words."""
+"""What a training batch must hold; a compiled step can no longer say it in words."""
 
+import keras
 import numpy as np
 
 from refinezoo.errors import RefinezooError
+
+
+def check_halves(data, required, owner):
+    """A batch of a refiner has what its method needs.
+
+    Args:
+        data: what `fit` yields.
+        required: half of the batch (`"synthetic"`, `"real"`) -> its keys.
+        owner: the class that needs them.
+
+    Raises:
+        RefinezooError: names the key that is missing.
+    """
+    batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    for half, keys in required.items():
+        received = batch.get(half) if isinstance(batch, dict) else None
+        for key in keys:
+            if not isinstance(received, dict) or key not in received:
+                raise RefinezooError(
+                    f"expected {key!r} in the {half} half of the batch ({owner} needs it); "
+                    "received keys: "
+                    f"{sorted(received) if isinstance(received, dict) else type(batch)}. "
+                    "refinezoo.data.unpaired makes such batches (labels and quaternions: "
+                    "with labels=FILE.csv; depth: from depth/ beside images/)."
+                )
 
 
 def check_pictures(batch):

@@ -1,4 +1,4 @@
-"""What differs between backends and devices: gradients, their norm, a conditional update."""
+"""What differs between backends and devices: gradients, their norm, an update that may not be."""
 
 import keras
 from keras import ops
@@ -106,6 +106,28 @@ def when(condition, function, variables):
 
     known = dict(outer.state_mapping)
     outer.state_mapping |= jax.lax.cond(condition, play, lambda values: values, known)
+
+
+def stateless(step, groups, state, data):
+    """Calls `step(data)`, which assigns to variables, as JAX asks: with their values, in and out.
+
+    Args:
+        step: ordinary stateful Keras, returns logs.
+        groups: lists of variables.
+        state: lists of their values.
+        data: a batch.
+
+    Returns:
+        The logs, and the values after the step in a tuple of lists as `state`.
+    """
+    known = [
+        pair
+        for variables, values in zip(groups, state, strict=True)
+        for pair in zip(variables, values, strict=True)
+    ]
+    with keras.StatelessScope(known) as scope:
+        logs = step(data)
+    return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
 
 
 def _outer_scope():

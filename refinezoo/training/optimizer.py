@@ -89,3 +89,23 @@ class PlayerOptimizer(keras.optimizers.Optimizer):
         revive = keras.saving.deserialize_keras_object
         players = {player: revive(o, custom_objects) for player, o in config["players"].items()}
         return cls(players, name=config["name"])
+
+
+def one_each(names, given):
+    """An optimizer for each player.
+
+    Args:
+        names: of the players.
+        given: a dict of player name -> optimizer, or one optimizer, copied for each.
+
+    Raises:
+        RefinezooError: a player without an optimizer, or one that there is not.
+    """
+    if isinstance(given, dict) and "class_name" not in given:
+        if set(given) != set(names):
+            raise RefinezooError(
+                f"expected one optimizer for each player {names}, received {sorted(given)}."
+            )
+        return {name: keras.optimizers.get(given[name]) for name in names}
+    config = keras.optimizers.serialize(keras.optimizers.get(given))
+    return {name: keras.optimizers.deserialize(config) for name in names}

@@ -7,6 +7,7 @@ import pytest
 from refinezoo.errors import RefinezooError
 from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground
 from refinezoo.training import AlternatingModel, Objective, Player, StopOnNaN, Turn
+from refinezoo.training.players import shares
 
 SIZE = 32
 # Tracing costs TensorFlow more than a few steps of these networks; JAX is slow without it.
@@ -278,7 +279,7 @@ def test_repeated_moves_and_clipping():
     model.train_on_batch(four_images())
     assert kernels(model) == pytest.approx([1 - 2 * 0.1, 1 - 2 * 0.1 * 12, 0.05])
     with pytest.raises(RefinezooError, match="divisible by 3"):
-        ThreeRoutes(repeat=3)._parts(four_images(), 3)
+        shares(four_images(), 3)
 
 
 def test_evaluate_moves_nothing(shallow):

@@ -22,7 +22,7 @@ from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, LEAST, STRIDE, depth_unet
 from refinezoo.tasks.depth.kind import DEPTH
 from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
-from refinezoo.training.alternating import to_float
+from refinezoo.training.players import to_float
 from refinezoo.training.start import slow_backbone, start_backbone
 
 
