@@ -10,25 +10,28 @@ lambda_perceptual d(G(x), x), a distance in frozen features, and lambda_task L(T
 of a downstream model T (`refiners.task`).
 """
 
+from functools import partial
+
 import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
-from refinezoo.layers.colour import colour_layer
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
 from refinezoo.refiners.judge import Judged
-from refinezoo.refiners.refiner import Refiner, no_seed, unpack
-from refinezoo.refiners.task import Task
-from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
+from refinezoo.refiners.refines_by_mean import RefinesByMean
+from refinezoo.refiners.task import Tasked
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training.checks import check_image_size
+from refinezoo.training.schedules import decayed
 
 
 @register
-class CycleGAN(Judged, Refiner, AlternatingModel):
+class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
     """Unpaired image translation with cycle consistency.
 
     Training batch: `{"synthetic": {"image"}, "real": {"image"}}`, uint8 `[B, H, W, 3]`.
@@ -75,7 +78,6 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
         seed: of the history pools.
     """
 
-    stride = 4
     judged = ("real", "synthetic")
     not_saved = ("backbone", "task_loss")
 
@@ -114,12 +116,8 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
         super().__init__(**kwargs)
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
-        self.ema_decay = ema_decay
-
         self.declare_judge(discriminator, judge, backbone)
-        self.train_task, self.task_network = train_task, None
-        object.__setattr__(self, "task", None)  # its network alone is tracked
-        object.__setattr__(self, "task_model", task_loss)
+        self.declare_task(task_loss, train_task)
         self.clip_norm = (1.0 if self.projected else 0.0) if clip_norm is None else clip_norm
 
         if generator not in ("resnet", "affine"):
@@ -128,45 +126,28 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
             )
         if generator == "affine":
             self.stride = 8
-
-        def make_generator(name):
-            if generator == "affine":
-                return affine_generator(width=width, blocks=blocks, name=name)
-            return resnet_generator(
+            make_generator = partial(affine_generator, width=width, blocks=blocks)
+        else:
+            make_generator = partial(
+                resnet_generator,
                 width=width,
                 blocks=blocks,
                 upsampling=upsampling,
                 residual=residual,
                 normalised=normalised,
-                name=name,
             )
-
-        self.generator_s2r = make_generator("generator_s2r")
-        self.generator_r2s = make_generator("generator_r2s")
-
-        def patches(name):
-            return patch_discriminator(
+        self.generator_s2r = make_generator(name="generator_s2r")
+        self.generator_r2s = make_generator(name="generator_r2s")
+        if self.patches:
+            patches = partial(
+                patch_discriminator,
                 width=discriminator_width or width,
                 layers_strided=discriminator_layers,
                 normalised=normalised,
-                name=name,
             )
-
-        if self.patches:
-            self.discriminator_real = patches("discriminator_real")
-            self.discriminator_synthetic = patches("discriminator_synthetic")
-        self.generator_mean = None
-        if ema_decay:
-            self.generator_mean = make_generator("generator_mean")
-            self.generator_mean.trainable = False
-            self.generator_mean.set_weights(self.generator_s2r.get_weights())
-        self.colour = colour_layer(colour, colour_photos) if colour else None
-
-        images = x = keras.Input((None, None, 3), name="images")
-        if self.colour:
-            x = self.colour(images, no_seed(images))
-        refined = (self.generator_mean or self.generator_s2r)(x)
-        self.inference_network = keras.Model(images, refined, name="refiner")
+            self.discriminator_real = patches(name="discriminator_real")
+            self.discriminator_synthetic = patches(name="discriminator_synthetic")
+        self.refine_by(make_generator, ema_decay, colour, colour_photos)
         weights = {"cycle": lambda_cycle, "identity": lambda_cycle * lambda_identity}
         if self.patches:
             weights = {"adversarial_s2r": 1.0, "adversarial_r2s": 1.0, **weights}
@@ -180,38 +161,6 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
             weights["task"] = lambda_task
         self.track_losses(weights | self.extra_loss_weights())
         self.built = True
-
-    def call(self, inputs, training=False):
-        """Refines: float `[B, H, W, 3]` in [-1, 1] to the same; H and W multiples of 4."""
-        images, seed = unpack(inputs)
-        if self.colour:
-            images = self.colour(images, seed)
-        return (self.generator_mean or self.generator_s2r)(images, training=training)
-
-    def adapt(self, real_images, seed=0, renders=None):
-        """Takes the colour statistics of real photos and, for `"transport"`, of renders.
-
-        Both are iterables of uint8 `[H, W, 3]` RGB images, of any sizes.
-        """
-        if not self.colour:
-            raise RefinezooError("expected colour='match' or 'transport' to adapt, received None.")
-        self.colour.adapt(real_images, renders, seed)
-        return self
-
-    def start_from_inference(self):
-        """G goes on from its running mean."""
-        if self.generator_mean is None:
-            return ()
-        self.generator_s2r.set_weights(self.generator_mean.get_weights())
-        return (self.generator_s2r.name,)
-
-    def training_networks(self):
-        """As every method, without the task model, which presets do not hold."""
-        return {
-            n: each
-            for n, each in super().training_networks().items()
-            if each is not self.task_network
-        }
 
     # ---- the game
 
@@ -242,10 +191,7 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
 
     def default_optimizers(self):
         """Adam, beta_1 0.5, for each player."""
-
-        def scheduled(rate):
-            return ConstantThenLinear(rate, *self.decay_steps) if self.decay_steps else rate
-
+        scheduled = partial(decayed, decay_steps=self.decay_steps)
         return {
             player: self.judge.optimizer(scheduled)
             if player == "judge"
@@ -263,12 +209,7 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
         for pool in self.pools:
             pool.build(shape)
         self.prepare_judge(features="perceptual" in self.loss_weights)
-        if self.task_model is not None and self.task is None:
-            object.__setattr__(self, "task", Task(self.task_model))
-            self.task_network = self.task.network
-            self.task_network.trainable = self.train_task
-            keys = (*self.required_keys["synthetic"], self.task.key)
-            self.required_keys = {**self.required_keys, "synthetic": keys}
+        self.prepare_task()
 
     def generator_loss(self, batch, outputs):
         """L_GAN both ways, cycle and identity; puts out the refined and unrefined images."""
@@ -289,16 +230,8 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
             terms["identity"] = l1_loss(self.generator_s2r(y, training=True), y) + l1_loss(
                 self.generator_r2s(x, training=True), x
             )
-        made = {
-            "x": x,
-            "y": y,
-            "refined": refined,
-            "unrefined": unrefined,
-            "back_x": back_x,
-            "back_y": back_y,
-        }
-        terms |= self.extra_losses_of(batch, made)
-        kept = {"x": x, "refined": refined, "unrefined": unrefined}
+        made = {"x": x, "refined": refined, "unrefined": unrefined}
+        terms |= self.extra_losses_of(batch, {**made, "y": y, "back_x": back_x, "back_y": back_y})
         if "perceptual" in self.loss_weights:
             maps = [
                 keras.tree.flatten(self.backbone(images, training=False))[:3]
@@ -308,10 +241,10 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
         if self.task:
             terms["task"] = self.task.loss(refined, batch["synthetic"][self.task.key])
         if self.judge:
-            kept["views"] = views = self.look((refined, unrefined), outputs, self.masks(batch))
+            made["views"] = views = self.look((refined, unrefined), outputs, self.masks(batch))
             terms["projected_s2r"] = self.judge.generator_loss("real", views[0])
             terms["projected_r2s"] = self.judge.generator_loss("synthetic", views[1])
-        return terms, kept
+        return terms, made
 
     def masks(self, batch):
         """Masks of the goods in renders and in photos, for a judge with `regions`."""
@@ -353,26 +286,9 @@ class CycleGAN(Judged, Refiner, AlternatingModel):
     def check_batch(self, data):
         """As the base class; also the size, and a seed for the draw of colours."""
         batch = super().check_batch(data)
-        for half in ("synthetic", "real"):
-            shape = batch[half]["image"].shape
-            if tuple(shape[1:]) != (self.image_size, self.image_size, 3):
-                raise RefinezooError(
-                    f"expected {half} images [B, {self.image_size}, {self.image_size}, 3], "
-                    f"received {list(shape)}. Set image_size of the data or of "
-                    f"{type(self).__name__}(image_size=...)."
-                )
+        check_image_size(batch, (self.image_size, self.image_size), type(self).__name__)
         if self.colour:
             count = ops.shape(batch["synthetic"]["image"])[0]
             step = ops.cast(self.optimizer.iterations, "int32") if self.optimizer else 0
             batch["seed"] = ops.arange(count, dtype="int32") + step
         return batch
-
-    def after_step(self):
-        """Moves the running mean of G towards G; faster in the first steps."""
-        if self.generator_mean is None:
-            return
-        step = ops.cast(self.optimizer.iterations, "float32")
-        decay = ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        weights = self.generator_s2r.variables
-        for mean, weight in zip(self.generator_mean.variables, weights, strict=True):
-            mean.assign(decay * mean.value + (1.0 - decay) * weight.value)

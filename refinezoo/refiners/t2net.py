@@ -17,8 +17,7 @@ from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
-from refinezoo.models.arguments import bound_arguments
-from refinezoo.models.registry import model_class, register, task_of
+from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
@@ -27,47 +26,16 @@ from refinezoo.networks.t2net_discriminators import (
 from refinezoo.networks.t2net_translator import t2net_translator
 from refinezoo.refiners.judge import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
-from refinezoo.tasks.depth.depth_unet import (
-    DepthPredictor,
-    DepthUNet,
-    check_metres,
-    check_settings,
-    check_size,
-    check_sizes,
-    in_metres,
-)
-from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
-from refinezoo.training.start import slow_backbone, start_backbone
-
-# Two settings of the published code's history: September (94a9f1a) and August 2018 (bd322e4).
-INDOOR = {
-    "image_size": (192, 256),
-    "max_depth": 8.0,
-    "downsamplings": 2,
-    "blocks": 7,
-    "lambda_reconstruction": 40.0,
-    "lambda_task": 20.0,
-    "lambda_feature": 0.1,
-    "lambda_smoothness": 0.1,
-    "discriminators_every": 5,
-    "pool_size": 20,
-}
-OUTDOOR = {
-    "image_size": (192, 640),
-    "max_depth": 80.0,
-    "downsamplings": 1,
-    "blocks": 5,
-    "lambda_reconstruction": 100.0,
-    "lambda_task": 100.0,
-    "lambda_feature": 1.0,
-    "lambda_smoothness": 0.1,
-    "discriminators_every": 1,
-    "pool_size": 0,
-}
+from refinezoo.refiners.t2net_depth import DepthInside
+from refinezoo.tasks.depth.depth_unet import check_settings, check_size, check_sizes, in_metres
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training.checks import check_image_size
+from refinezoo.training.schedules import decayed
+from refinezoo.training.start import slow_backbone
 
 
 @register
-class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
+class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
     """Translates synthetic images and learns depth from them, end to end.
 
     Training batch: `{"synthetic": {"image", "depth_m"}, "real": {"image"}}`, images uint8
@@ -191,69 +159,30 @@ class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
         self.track_losses(weights)
         self.built = True
 
-    @classmethod
-    def with_task(cls, name, arguments, **settings):
-        """T2Net whose T is the network that a `DepthUNet` of these arguments would have.
-
-        Args:
-            name: of the task model's class, `"DepthUNet"`.
-            arguments: its constructor's.
-            **settings: of T2Net itself.
-        """
-        if task_of(name) != "depth":
-            raise RefinezooError(f"expected a DepthUNet, received a {name}.")
-        depth = bound_arguments(model_class(name), (), arguments)
-        same = ("width", "max_depth", "smoothness_order", "decay_steps")
-        shared = {key: depth[key] for key in same}
-        shared |= {f"depth_{key}": depth[key] for key in ("width", "backbone", "batch_norm")}
-        shared |= {"depth_learning_rate": depth["learning_rate"]}
-        return cls(**{**shared, **settings})
-
-    def predict_task(self, images):
-        """T on photos, as `predict_depth`."""
-        return self.predict_depth(images)
-
     @property
     def preset_network(self):
         """What refines renders, and what says the depth of photos."""
         return self.refiner_and_depth
 
-    def more_signatures(self, max_image_pixels):
-        """`depth` and `depth_tensor`: what a depth model signs."""
-        from refinezoo.tasks.depth.signatures import depth_signatures
-
-        signed = depth_signatures(self, max_image_pixels)
-        return {"depth": signed["serving_default"], "depth_tensor": signed["tensor"]}
-
     @classmethod
     def indoor(cls, **settings):
-        """T2Net for rooms up to 8 m: SUNCG to NYUv2; `settings` change single arguments."""
-        return cls(**{**INDOOR, **settings})
+        """T2Net for rooms up to 8 m: SUNCG to NYUv2; code of September 2018 (94a9f1a).
+
+        `settings` change single arguments.
+        """
+        return cls(**{"lambda_reconstruction": 40.0, "lambda_task": 20.0, **settings})
 
     @classmethod
     def outdoor(cls, **settings):
-        """T2Net for streets up to 80 m: Virtual KITTI to KITTI."""
-        return cls(**{**OUTDOOR, **settings})
+        """T2Net for streets up to 80 m: Virtual KITTI to KITTI; code of August 2018 (bd322e4)."""
+        scene = {"image_size": (192, 640), "max_depth": 80.0, "lambda_feature": 1.0}
+        network = {"downsamplings": 1, "blocks": 5, "discriminators_every": 1, "pool_size": 0}
+        return cls(**{**scene, **network, **settings})
 
     def call(self, inputs, training=False):
         """Refines: float `[B, H, W, 3]` in [-1, 1] to the same; sides multiples of `stride`."""
         images, _ = unpack(inputs)
         return self.translator(images, training=training)
-
-    def depth_model(self):
-        """The depth network by itself, a `DepthUNet` with a copy of its weights."""
-        model = DepthUNet(
-            width=self.arguments["depth_width"] or self.arguments["width"],
-            backbone=self.arguments["depth_backbone"],
-            batch_norm=self.arguments["depth_batch_norm"],
-            max_depth=self.max_depth,
-        )
-        model.depth_network.set_weights(self.depth_network.get_weights())
-        return model
-
-    def start_from(self, source):
-        """Gives T a trained efficientnet_lite0; see `training.start.start_backbone`."""
-        return start_backbone(self.depth_network, source)
 
     # ---- the game
 
@@ -290,26 +219,21 @@ class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
         """Adam with the code's rates and betas; discriminators decay by their own, rarer, steps."""
         rate, depth_rate = self.rates
 
-        def scheduled(rate, every=1):
-            if self.decay_steps:
-                constant, linear = (steps // every for steps in self.decay_steps)
-                rate = ConstantThenLinear(rate, constant, max(1, linear))
-            return rate
-
-        def adam(rate, betas, every=1):
-            return slow_backbone(
-                scheduled(rate, every), beta_1=betas[0], beta_2=betas[1], epsilon=1e-8
-            )
+        def adam(rate, beta_1, beta_2, every=1):
+            rate = decayed(rate, self.decay_steps, every)
+            return slow_backbone(rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
 
         optimizers = {
-            "translator": adam(rate, (0.5, 0.9)),
-            "depth": adam(depth_rate, (0.95, 0.999)),
-            "discriminator_feature": adam(rate, (0.5, 0.9), self.every),
+            "translator": adam(rate, 0.5, 0.9),
+            "depth": adam(depth_rate, 0.95, 0.999),
+            "discriminator_feature": adam(rate, 0.5, 0.9, self.every),
         }
         if self.patches:
-            optimizers["discriminator_image"] = adam(rate, (0.5, 0.9), self.every)
+            optimizers["discriminator_image"] = adam(rate, 0.5, 0.9, self.every)
         if self.judge:
-            optimizers["judge"] = self.judge.optimizer(lambda rate: scheduled(rate, self.every))
+            optimizers["judge"] = self.judge.optimizer(
+                lambda rate: decayed(rate, self.decay_steps, self.every)
+            )
         return optimizers
 
     def prepare_training(self):
@@ -370,19 +294,6 @@ class T2Net(Judged, Refiner, DepthPredictor, AlternatingModel):
     def check_batch(self, data):
         """As the base class; also the sizes."""
         batch = super().check_batch(data)
-        for half in ("synthetic", "real"):
-            shape = batch[half]["image"].shape
-            if tuple(shape[1:]) != (*self.image_size, 3):
-                raise RefinezooError(
-                    f"expected {half} images {['B', *self.image_size, 3]}, received "
-                    f"{list(shape)}. Scale the data or set T2Net(image_size=(height, width))."
-                )
+        check_image_size(batch, self.image_size, type(self).__name__)
         check_sizes(batch["synthetic"])
         return batch
-
-    def check_values(self, batch):
-        """Refuses depth that is not in metres or missing altogether."""
-        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        synthetic = batch.get("synthetic") if isinstance(batch, dict) else None
-        if isinstance(synthetic, dict) and "depth_m" in synthetic:
-            check_metres(synthetic["depth_m"], self.max_depth)

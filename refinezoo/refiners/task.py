@@ -64,3 +64,37 @@ class Task:
         found = self.model(pixels, training=False)
         loss = self.model.compute_loss(x=pixels, y=labels, y_pred=found, training=False)
         return ops.cast(loss, "float32")
+
+
+class Tasked:
+    """Mixin of refiners whose G has to keep the loss of a downstream model low.
+
+    `declare_task` comes in the constructor, `prepare_task` in `prepare_training`: a refiner that
+    only refines needs no such model, and presets do not hold it.
+    """
+
+    required_keys: dict[str, tuple[str, ...]]
+    task: Task | None
+    task_model: Any
+
+    def declare_task(self, task_loss: Any, train_task: bool) -> None:
+        """Keeps what the user chose; the arguments of the same name of a refiner."""
+        self.train_task, self.task_network = train_task, None
+        object.__setattr__(self, "task", None)  # its network alone is tracked
+        object.__setattr__(self, "task_model", task_loss)
+
+    def prepare_task(self) -> None:
+        """Makes the task, once; the renders then have to come with its labels."""
+        if self.task_model is None or self.task is not None:
+            return
+        task = Task(self.task_model)
+        object.__setattr__(self, "task", task)
+        self.task_network = task.network
+        self.task_network.trainable = self.train_task
+        keys = (*self.required_keys["synthetic"], task.key)
+        self.required_keys = {**self.required_keys, "synthetic": keys}
+
+    def training_networks(self) -> dict[str, keras.Model]:
+        """As every method, without the task model."""
+        networks = super().training_networks()  # type: ignore[misc]
+        return {n: each for n, each in networks.items() if each is not self.task_network}

@@ -31,6 +31,28 @@ def check_halves(data, required, owner):
                 )
 
 
+def check_image_size(batch, size, owner, channels=3):
+    """Both halves of a refiner's batch are of the size that it trains at.
+
+    Args:
+        batch: `{"synthetic": {"image"}, "real": {"image"}}`, tensors `[B, H, W, channels]`.
+        size: (height, width).
+        owner: the class that trains.
+        channels: of the images.
+
+    Raises:
+        RefinezooError: images of another shape.
+    """
+    for half in ("synthetic", "real"):
+        shape = list(batch[half]["image"].shape)
+        if shape[1:] != [*size, channels]:
+            expected = ", ".join(map(str, ["B", *size, channels]))
+            raise RefinezooError(
+                f"expected {half} images [{expected}], received {shape}. Set image_size of the "
+                f"data or of {owner}(image_size=...)."
+            )
+
+
 def check_pictures(batch):
     """Images of a batch are uint8 0..255, or float in [-1, 1].
 

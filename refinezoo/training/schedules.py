@@ -33,6 +33,20 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "constant": self.constant, "linear": self.linear}
 
 
+def decayed(rate, decay_steps, every=1):
+    """A learning rate, or its `ConstantThenLinear`.
+
+    Args:
+        rate: learning rate.
+        decay_steps: `(constant, linear)` training steps; None keeps the rate.
+        every: training steps for each of the optimizer's own.
+    """
+    if not decay_steps:
+        return rate
+    constant, linear = (steps // every for steps in decay_steps)
+    return ConstantThenLinear(rate, constant, max(1, linear) if every > 1 else linear)
+
+
 @keras.saving.register_keras_serializable("refinezoo")
 class Poly(keras.optimizers.schedules.LearningRateSchedule):
     """The `poly` policy of Caffe, as DeepLab uses it: `rate * (1 - step / steps) ** power`.

@@ -218,7 +218,7 @@ def test_bad_batches_are_named(toy):
         model.train_on_batch(flat)
     small = batch()
     small["real"]["image"] = small["real"]["image"][:, :64]
-    with pytest.raises(RefinezooError, match=r"real images \['B', 96, 96, 3\]"):
+    with pytest.raises(RefinezooError, match=r"real images \[B, 96, 96, 3\]"):
         model.train_on_batch(small)
     for wrong, words in (
         ({"image_size": (100, 128)}, "multiples of 16"),

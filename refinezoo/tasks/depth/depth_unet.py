@@ -21,8 +21,9 @@ from refinezoo.models.images import pad_to_multiple
 from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, LEAST, STRIDE, depth_unet
 from refinezoo.tasks.depth.kind import DEPTH
-from refinezoo.training import AlternatingModel, ConstantThenLinear, Objective, Player, Turn
+from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.players import to_float
+from refinezoo.training.schedules import decayed
 from refinezoo.training.start import slow_backbone, start_backbone
 
 
@@ -161,9 +162,7 @@ class DepthUNet(DepthPredictor, AlternatingModel):
 
     def default_optimizers(self):
         """Adam, as the published code trains this network alone."""
-        rate = self.learning_rate
-        if self.decay_steps:
-            rate = ConstantThenLinear(rate, *self.decay_steps)
+        rate = decayed(self.learning_rate, self.decay_steps)
         return {"depth": slow_backbone(rate, epsilon=1e-8)}
 
     def start_from(self, source):

@@ -1,0 +1,64 @@
+"""T2Net's depth network T seen from outside: from which model it is made, and what it says."""
+
+import keras
+
+from refinezoo.errors import RefinezooError
+from refinezoo.models.arguments import bound_arguments
+from refinezoo.models.registry import model_class, task_of
+from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet, check_metres
+from refinezoo.training.start import start_backbone
+
+
+class DepthInside(DepthPredictor):
+    """Mixin, first of T2Net's bases."""
+
+    @classmethod
+    def with_task(cls, name, arguments, **settings):
+        """T2Net whose T is the network that a `DepthUNet` of these arguments would have.
+
+        Args:
+            name: of the task model's class, `"DepthUNet"`.
+            arguments: its constructor's.
+            **settings: of T2Net itself.
+        """
+        if task_of(name) != "depth":
+            raise RefinezooError(f"expected a DepthUNet, received a {name}.")
+        depth = bound_arguments(model_class(name), (), arguments)
+        same = ("width", "max_depth", "smoothness_order", "decay_steps")
+        shared = {key: depth[key] for key in same}
+        shared |= {f"depth_{key}": depth[key] for key in ("width", "backbone", "batch_norm")}
+        shared |= {"depth_learning_rate": depth["learning_rate"]}
+        return cls(**{**shared, **settings})
+
+    def predict_task(self, images):
+        """T on photos, as `predict_depth`."""
+        return self.predict_depth(images)
+
+    def depth_model(self):
+        """The depth network by itself, a `DepthUNet` with a copy of its weights."""
+        model = DepthUNet(
+            width=self.arguments["depth_width"] or self.arguments["width"],
+            backbone=self.arguments["depth_backbone"],
+            batch_norm=self.arguments["depth_batch_norm"],
+            max_depth=self.max_depth,
+        )
+        model.depth_network.set_weights(self.depth_network.get_weights())
+        return model
+
+    def start_from(self, source):
+        """Gives T a trained efficientnet_lite0; see `training.start.start_backbone`."""
+        return start_backbone(self.depth_network, source)
+
+    def more_signatures(self, max_image_pixels):
+        """`depth` and `depth_tensor`: what a depth model signs."""
+        from refinezoo.tasks.depth.signatures import depth_signatures
+
+        signed = depth_signatures(self, max_image_pixels)
+        return {"depth": signed["serving_default"], "depth_tensor": signed["tensor"]}
+
+    def check_values(self, batch):
+        """Refuses depth that is not in metres or missing altogether."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        synthetic = batch.get("synthetic") if isinstance(batch, dict) else None
+        if isinstance(synthetic, dict) and "depth_m" in synthetic:
+            check_metres(synthetic["depth_m"], self.max_depth)
