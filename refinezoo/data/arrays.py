@@ -5,10 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from refinezoo.data.epochs import EpochBatches
 from refinezoo.errors import RefinezooError
 
 
-class ArrayBatches(keras.utils.PyDataset):
+class ArrayBatches(EpochBatches):
     """Batches of any structure of arrays that belong together, row by row.
 
     The rows come in a new random order, then in another one; a batch depends on nothing but the
@@ -30,7 +31,6 @@ class ArrayBatches(keras.utils.PyDataset):
             )
         self.arrays, self.batch_size, self.steps, self.seed = arrays, batch_size, steps, seed
         self.count = lengths.pop()
-        self.epoch = 0
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class ArrayBatches(keras.utils.PyDataset):
         return int(self._order[1][place])
 
 
-class UnpairedArrays(keras.utils.PyDataset):
+class UnpairedArrays(EpochBatches):
     """Training batches of a refiner: `{"synthetic": {"image", ...}, "real": {"image", ...}}`.
 
     Args:
@@ -71,7 +71,6 @@ class UnpairedArrays(keras.utils.PyDataset):
             )
             for half, arrays in (("synthetic", synthetic), ("real", real))
         }
-        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.halves["real"])

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 
 from refinezoo.data.augmentation import Record, resize
 from refinezoo.data.depth_files import DEPTH_SUFFIXES, read_depth
+from refinezoo.data.epochs import EpochBatches
 from refinezoo.data.formats import recognise
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
@@ -80,11 +80,8 @@ def resize_depth(depth_m: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack(scaled).reshape(len(depth_m), height, width, 1)
 
 
-class AugmentedBatches(keras.utils.PyDataset):
+class AugmentedBatches(EpochBatches):
     """Augments each record of other batches; image and depth or mask stay aligned.
-
-    Keras ends an epoch before the first one of `fit`, so `epoch` is 1 there unless the callback
-    `FollowEpoch` keeps it at that of `fit`.
 
     Args:
         batches: a `PyDataset` with `epoch`, such as `UnpairedArrays`, of records (dicts with
@@ -105,7 +102,6 @@ class AugmentedBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.batches, self.augmentation, self.seed, self.pair = batches, augmentation, seed, pair
-        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -120,10 +116,6 @@ class AugmentedBatches(keras.utils.PyDataset):
         if "image" in batch:
             return self._augmented(batch, rng)
         return {half: self._augmented(records, rng) for half, records in batch.items()}
-
-    def on_epoch_end(self) -> None:
-        """The next epoch goes on in the stream of samples."""
-        self.epoch += 1
 
     def _augmented(self, records: dict[str, np.ndarray], rng: np.random.Generator) -> dict:
         rows = [

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 
 from refinezoo.data.augmentation import Augmentation, crop
 from refinezoo.data.coco import CocoDataset
+from refinezoo.data.epochs import EpochBatches
 from refinezoo.data.labels import Labels, read_labels
 from refinezoo.data.matching import MatchedCrops, Matches
 from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
@@ -178,11 +178,8 @@ class UnpairedSampler:
         )
 
 
-class UnpairedImages(keras.utils.PyDataset):
-    """Batches `{"synthetic": {"image", "foreground_mask"}, "real": {...}}`; see `unpaired`.
-
-    `epoch` counts up by itself; set it to resume, pass `initial_epoch`, or let `FollowEpoch` do it.
-    """
+class UnpairedImages(EpochBatches):
+    """Batches `{"synthetic": {"image", "foreground_mask"}, "real": {...}}`; see `unpaired`."""
 
     def __init__(
         self,
@@ -192,11 +189,10 @@ class UnpairedImages(keras.utils.PyDataset):
         initial_epoch: int = 0,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(initial_epoch, **kwargs)
         self.sampler = sampler
         self.batch_size = batch_size
         self.steps = steps or -(-max(map(len, sampler.domains)) // batch_size)
-        self.epoch = initial_epoch
 
     def __len__(self) -> int:
         return self.steps
@@ -206,26 +202,6 @@ class UnpairedImages(keras.utils.PyDataset):
             raise IndexError(f"expected a batch from 0 to {self.steps - 1}, received {index}")
         first = (self.epoch * self.steps + index) * self.batch_size
         return self.sampler.batch(first, self.batch_size)
-
-    def on_epoch_end(self) -> None:
-        """Goes on in the stream of samples."""
-        self.epoch += 1
-
-
-class FollowEpoch(keras.callbacks.Callback):
-    """Keeps a dataset's `epoch` at that of `fit`, also when `BackupAndRestore` starts it later.
-
-    Args:
-        dataset: anything whose batches depend on its `epoch`, e.g. `UnpairedImages`.
-    """
-
-    def __init__(self, dataset: Any) -> None:
-        super().__init__()
-        self.dataset = dataset
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Before the first batch of an epoch is asked for."""
-        self.dataset.epoch = epoch
 
 
 def unpaired(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from refinezoo.data.epochs import EpochBatches, FollowEpoch
 from refinezoo.errors import RefinezooError
 from refinezoo.memory import keep_freed_memory
 from refinezoo.models.answers import joined
@@ -141,12 +142,30 @@ class Model(keras.Model):
         watch.on_predict_end()
         return joined(answers)
 
-    # ---- saving
+    # ---- training
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """As `keras.Model.fit`, and says to an `EpochBatches` which epoch it is."""
+        if isinstance(x, EpochBatches) and not isinstance(callbacks, keras.callbacks.CallbackList):
+            follow = FollowEpoch(x, start=x.epoch or None)
+            callbacks = [follow, *keras.tree.flatten(callbacks or [])]
+        return super().fit(x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def make_train_function(self, force: bool = False) -> Any:
         """As Keras; from here on the weights are no longer those of the preset."""
         self.weights_sha256 = None
         return super().make_train_function(force)
+
+    # ---- saving
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, as JSON can say them."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from refinezoo.data.epochs import EpochBatches
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.tasks.study import Task
@@ -29,7 +30,7 @@ def prepare(task: Task, spec: dict[str, Any]) -> tuple[Any, keras.Model, MixedBa
     return made.model, made.fitted, MixedBatches(made.parts)
 
 
-class MixedBatches(keras.utils.PyDataset):
+class MixedBatches(EpochBatches):
     """Batches of which each set fills a fixed number of places.
 
     Args:
@@ -41,7 +42,6 @@ class MixedBatches(keras.utils.PyDataset):
     def __init__(self, parts: list[keras.utils.PyDataset]) -> None:
         super().__init__()
         self.parts = parts
-        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.parts[0])

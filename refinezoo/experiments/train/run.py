@@ -153,6 +153,7 @@ def _pictures(sources: str | list[str]) -> list[Path]:
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
     import keras
 
+    from refinezoo.data import FollowEpoch
     from refinezoo.training import SampleGrid, StopOnNaN
 
     refiner.compile()
@@ -167,9 +168,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
         write_json(out / "matched_crops.json", data.sampler.matches.report())
     log = keras.callbacks.CSVLogger(no_link(out / "log.csv"), append=True)
     # A resumed run goes on where the interrupted one was in the stream of images.
-    place = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: setattr(data, "epoch", epoch)
-    )
+    place = FollowEpoch(data)
     stop = StopOnNaN()
     trim_log(out / "log.csv", done)
     callbacks = [place, stop, log]

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 
 import cv2
-import keras
 import numpy as np
 
+from refinezoo.data.epochs import EpochBatches
 from refinezoo.data.letterbox import GREY, squared
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.tasks.detection.augmentation import Augmentation, look_through
@@ -16,7 +16,7 @@ from refinezoo.tasks.detection.mosaic import mosaic
 _LOG = logging.getLogger(__name__)
 
 
-class DetectionBatches(keras.utils.PyDataset):
+class DetectionBatches(EpochBatches):
     """(images, targets) batches for `fit`, augmented, seeded per sample.
 
     The picture a sample gets depends on `seed`, the epoch and its place only, so that a resumed
@@ -63,7 +63,7 @@ class DetectionBatches(keras.utils.PyDataset):
         sizes: Sequence[int] | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(initial_epoch, **kwargs)
         if len(dataset.records) == 0:
             raise RefinezooError(
                 "expected a dataset with one or more images to train on, received an empty one. "
@@ -82,7 +82,6 @@ class DetectionBatches(keras.utils.PyDataset):
         self.whole_batches = steps is not None
         self.seed = seed
         self.shuffle = shuffle
-        self.epoch = initial_epoch
         self.cache_side = cache_side
         self.cache_budget = cache_budget
         self.sizes = _checked_sizes(sizes, detector, self.steps)
@@ -107,10 +106,6 @@ class DetectionBatches(keras.utils.PyDataset):
         samples = [self._sample(place, size) for place in places]
         images, targets = zip(*samples, strict=True)
         return np.stack(images), np.stack(targets)
-
-    def on_epoch_end(self) -> None:
-        """The next epoch draws other pictures."""
-        self.epoch += 1
 
     def _size(self, index: int) -> int:
         # Keras learns from the first two batches which axes vary: these two have different sizes.
