@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.formats.info import model_info
 from refinezoo.export.registry import FULL
@@ -55,7 +56,7 @@ def image_sizes(model: Any, image_size: Any, *, several: bool = False) -> list[S
             f"expected one image_size for this format, received {image_size!r}. Write one file "
             "for each size, or a LiteRT file, which holds several."
         )
-    seen = (own, own) if isinstance(own, int) else own and tuple(own)
+    seen = own and height_and_width(own)
     if seen and model.kind.own_size and sizes != [seen]:
         raise RefinezooError(
             f"this {model.kind.name} sees {seen[0]} x {seen[1]} pixels (images are resized to it), "

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.images import read_image
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError, did_you_mean
@@ -47,7 +48,7 @@ def read_class_folders(
     Raises:
         RefinezooError: no folders of classes, or one of another class.
     """
-    side, images, labels = (image_size, image_size), [], []
+    side, images, labels = (side_of_square(image_size, "a classifier"),) * 2, [], []
     for name, paths in class_folders(folder).items():
         if name not in class_names:
             raise RefinezooError(

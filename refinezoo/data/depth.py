@@ -11,13 +11,14 @@ from refinezoo.data.augmentation import Record, resize
 from refinezoo.data.depth_files import DEPTH_SUFFIXES, read_depth
 from refinezoo.data.epochs import EpochBatches
 from refinezoo.data.formats import recognise
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 
 
 def read_depth_folder(
     folder: str | os.PathLike,
-    image_size: tuple[int, int] | None = None,
+    image_size: ImageSize | None = None,
     *,
     unit_m: float | None = None,
     stems: Collection[str] | None = None,
@@ -26,8 +27,8 @@ def read_depth_folder(
 
     Args:
         folder: holds `images/` and `depth/`, or is laid out as docs/datasets.md lists.
-        image_size: height and width to scale to (images by area, depth by nearest); None keeps
-            the files' size, which must then be one.
+        image_size: height and width, or one side, to scale to (images by area, depth by nearest);
+            None keeps the files' size, which must then be one.
         unit_m: metres per step of an integer depth file; None is what the layout has, mostly
             0.001.
         stems: names of the frames to read, without suffix; None is all.
@@ -65,7 +66,7 @@ def read_depth_folder(
                 f"{list(record['image'].shape[:2])} and {file} {list(record['depth_m'].shape[:2])}."
                 " Register the depth map to the colour camera first."
             )
-        records.append(resize(record, *image_size) if image_size else record)
+        records.append(resize(record, *height_and_width(image_size)) if image_size else record)
     sizes = {record["image"].shape for record in records}
     if len(sizes) > 1:
         raise RefinezooError(

@@ -10,6 +10,7 @@ import numpy as np
 from refinezoo.data.augmentation import Augmentation, crop
 from refinezoo.data.coco import CocoDataset
 from refinezoo.data.epochs import EpochBatches
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.labels import Labels, read_labels
 from refinezoo.data.matching import MatchedCrops, Matches
 from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
@@ -50,6 +51,7 @@ class UnpairedSampler:
                 f"expected crop to be one of {', '.join(CROPS)}, received {crop!r}."
                 + did_you_mean(crop, CROPS)
             )
+        image_size = side_of_square(image_size, "a crop")
         if image_size < 8:
             raise RefinezooError(f"expected image_size of 8 pixels or more, received {image_size}.")
         self.image_size = image_size

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from refinezoo.config import Strict, read_json, validate
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.images import read_image, write_image
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import write_json
@@ -56,7 +57,7 @@ def read_pose_folder(
     Raises:
         RefinezooError: no such file, another class, or a rotation that is none.
     """
-    folder, side = Path(folder), (image_size, image_size)
+    folder, side = Path(folder), (side_of_square(image_size, "a pose model"),) * 2
     found = sorted(_read(folder).poses.items())
     labels, quaternions = [], []
     for name, pose in found:

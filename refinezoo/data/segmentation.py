@@ -8,6 +8,7 @@ import numpy as np
 
 from refinezoo.data.augmentation import Record, crop, flip, photometric, resize
 from refinezoo.data.formats import recognise
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.data.images import read_image
 from refinezoo.data.mask_files import Colours, read_class_ids
 from refinezoo.errors import RefinezooError
@@ -17,7 +18,7 @@ _MEAN_RGB = (123, 117, 104)  # what lies beside a picture: DeepLab subtracts it,
 
 def read_segmentation_folder(
     folder: str | os.PathLike,
-    image_size: tuple[int, int] | None = None,
+    image_size: ImageSize | None = None,
     *,
     stems: Collection[str] | None = None,
     colours: Colours | None = None,
@@ -26,8 +27,8 @@ def read_segmentation_folder(
 
     Args:
         folder: holds `images/` and `masks/`, or is laid out as docs/datasets.md lists.
-        image_size: height and width to scale to (images by area, masks by nearest); None keeps
-            the files' size, which must then be one.
+        image_size: height and width, or one side, to scale to (images by area, masks by nearest);
+            None keeps the files' size, which must then be one.
         stems: names of the pictures to read, without suffix; None is all.
         colours: of coloured masks, the class id of each RGB colour.
 
@@ -60,7 +61,7 @@ def read_segmentation_folder(
                 f"{list(record['image'].shape[:2])} and {file} "
                 f"{list(record['class_ids'].shape[:2])}. Export both at one size."
             )
-        records.append(resize(record, *image_size) if image_size else record)
+        records.append(resize(record, *height_and_width(image_size)) if image_size else record)
     sizes = {record["image"].shape for record in records}
     if len(sizes) > 1:
         raise RefinezooError(

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.models.registry import model_class
 from refinezoo.renames import old_names
@@ -48,7 +49,9 @@ def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
     current = old_names(cls)
     given = {current.get(name, name): value for name, value in given.items()}
     for name, value in given.items():
-        if name in known:
+        if name == "image_size" and value is not None:
+            height_and_width(value)
+        elif name in known:
             _check_type(cls.__name__, known[name], value)
         elif name not in ("name", "dtype", "trainable"):  # of Keras
             raise RefinezooError(

@@ -15,6 +15,7 @@ from functools import partial
 import keras
 from keras import ops
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
@@ -37,7 +38,8 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
     Training batch: `{"synthetic": {"image"}, "real": {"image"}}`, uint8 `[B, H, W, 3]`.
 
     Args:
-        image_size: side of the training images, pixels (the history pool holds such images).
+        image_size: side of the training images, or (height, width), pixels, multiples of 4 (of 8
+            with `"affine"`); the history pool holds such images.
         generator: `"resnet"` (paper) or `"affine"` (`affine_generator`: light and colour alone).
         width: filters of the generators' first layer (64 in the paper).
         blocks: residual blocks (9 from 256 px up, 6 for 128 px).
@@ -201,7 +203,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
 
     def prepare_training(self):
         """Makes the pools of the PatchGANs and, once, the frozen features, judge and task."""
-        shape = (None, self.image_size, self.image_size, 3)
+        shape = (None, *height_and_width(self.image_size, multiple=self.stride), 3)
         self.pools = [
             ImagePool(self.pool_size, self.seed + i, name=f"pool_{half}")
             for i, half in enumerate(("refined", "unrefined") if self.patches else ())
@@ -286,7 +288,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
     def check_batch(self, data):
         """As the base class; also the size, and a seed for the draw of colours."""
         batch = super().check_batch(data)
-        check_image_size(batch, (self.image_size, self.image_size), type(self).__name__)
+        check_image_size(batch, height_and_width(self.image_size), type(self).__name__)
         if self.colour:
             count = ops.shape(batch["synthetic"]["image"])[0]
             step = ops.cast(self.optimizer.iterations, "int32") if self.optimizer else 0

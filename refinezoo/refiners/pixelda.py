@@ -14,6 +14,7 @@ Weights and schedule are those of the official code, which gives alpha two value
 import keras
 from keras import ops
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.layers import PixelNoise
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
 from refinezoo.losses.similarity import SIMILARITIES, check_similarity
@@ -118,6 +119,7 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
     ):
         check_similarity(similarity)
         super().__init__(**kwargs)
+        image_size = side_of_square(image_size, "T, the task model,")
         self.class_names, self.image_size = list(class_names), image_size
         self.quaternion, self.use_depth, self.max_depth = quaternion, use_depth, max_depth
         self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0

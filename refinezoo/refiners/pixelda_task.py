@@ -9,6 +9,7 @@ from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
 from refinezoo.training.checks import (
     check_depth,
+    check_image_size,
     check_labels,
     check_mask_polarity,
     check_quaternions,
@@ -45,14 +46,7 @@ class TaskInside:
         """As the base class; also sizes, and `x`, `y`: the images that G and D see."""
         batch = super().check_batch(data)
         synthetic, real = batch["synthetic"], batch["real"]
-        side = self.image_size
-        for half in ("synthetic", "real"):
-            shape = batch[half]["image"].shape
-            if tuple(shape[1:]) != (side, side, 3):
-                raise RefinezooError(
-                    f"expected {half} images [B, {side}, {side}, 3], received {list(shape)}. "
-                    "Set image_size of the data or of PixelDA(image_size=...)."
-                )
+        check_image_size(batch, (self.image_size, self.image_size), type(self).__name__)
         counts = synthetic["image"].shape[0], real["image"].shape[0]
         if None not in counts and counts[0] != counts[1]:
             raise RefinezooError(

@@ -11,6 +11,7 @@ the history follow public ports, lambda was not published.
 import keras
 from keras import ops
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.simgan import (
@@ -25,6 +26,7 @@ from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
 from refinezoo.refiners.judge import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
+from refinezoo.training.checks import check_image_size
 
 
 @register
@@ -35,7 +37,8 @@ class SimGAN(Judged, Refiner, AlternatingModel):
     `[B, H, W, 1]` with one channel); B a multiple of 2, `refiner_moves` and `discriminator_moves`.
 
     Args:
-        image_size: side of the training images, pixels (the history holds such images).
+        image_size: side of the training images, or (height, width), pixels; the history holds such
+            images.
         channels: 3, or 1: images are averaged to grey, refined, and come back as grey RGB.
         width: filters of the refiner (64 in the paper).
         blocks: its residual blocks (4 for gaze, 10 for hands).
@@ -179,7 +182,7 @@ class SimGAN(Judged, Refiner, AlternatingModel):
                 '"identity" or "channel_mean".'
             )
         self.history_pool = ImagePool(self.pool_size, self.seed, half_batches=True, name="history")
-        self.history_pool.build((None, self.image_size, self.image_size, self.channels))
+        self.history_pool.build((None, *height_and_width(self.image_size), self.channels))
         self.prepare_judge()
 
     def pretraining_loss(self, batch, outputs):
@@ -220,15 +223,10 @@ class SimGAN(Judged, Refiner, AlternatingModel):
     def check_batch(self, data):
         """As the base class; also the size, the channels and that both halves match."""
         batch = super().check_batch(data)
-        size, channels = self.image_size, self.channels
         for half in ("synthetic", "real"):
             images = batch[half]["image"]
-            if channels == 1 and images.shape[-1] == 3:
-                images = batch[half]["image"] = ops.mean(images, axis=-1, keepdims=True)
-            if tuple(images.shape[1:]) != (size, size, channels):
-                raise RefinezooError(
-                    f"expected {half} images [B, {size}, {size}, {channels}], received "
-                    f"{list(images.shape)}. Set image_size of the data or of "
-                    "SimGAN(image_size=...)."
-                )
+            if self.channels == 1 and images.shape[-1] == 3:
+                batch[half]["image"] = ops.mean(images, axis=-1, keepdims=True)
+        size = height_and_width(self.image_size)
+        check_image_size(batch, size, type(self).__name__, self.channels)
         return batch

@@ -12,6 +12,7 @@ photo is T(x_r); G is not used then. It refines synthetic datasets.
 import keras
 from keras import ops
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
@@ -43,7 +44,7 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
     published code as it stands; `T2Net.indoor()` and `T2Net.outdoor()` are its two configurations.
 
     Args:
-        image_size: (height, width) of training images, multiples of 16, at least 96.
+        image_size: (height, width) of training images, or one side, multiples of 16, at least 96.
         width: filters of the first layer of all networks (64 in the paper).
         depth_width: of the depth network and D_f; None is `width`.
         depth_backbone: T's encoder, `"t2net"` or `"efficientnet_lite0"`, of which the zoo has
@@ -110,17 +111,17 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        height, image_width = image_size
+        height, image_width = self.image_size = height_and_width(image_size)
         check_settings(max_depth, smoothness_order)
         self.declare_judge(discriminator, judge, backbone)
-        check_size((height, image_width))
+        check_size(self.image_size)
         if feature_discriminator not in ("free", "clipped"):
             raise RefinezooError(
                 "expected feature_discriminator 'free' or 'clipped', received "
                 f"{feature_discriminator!r}."
             )
-        self.image_size, self.max_depth = (height, image_width), max_depth
-        self.smoothness_order, self.every = smoothness_order, discriminators_every
+        self.max_depth, self.smoothness_order = max_depth, smoothness_order
+        self.every = discriminators_every
         self.clipped = feature_discriminator == "clipped"
         self.pool_size, self.seed = pool_size, seed
         self.rates, self.decay_steps = (learning_rate, depth_learning_rate), decay_steps

@@ -59,7 +59,7 @@ class Task:
             maps = self.model.depth_network(images, training=False)[1:]
             return depth_task_loss(maps, labels, self.model.max_depth)
         pixels, size = (images + 1.0) * 127.5, getattr(self.model, "image_size", None)
-        if isinstance(size, int) and size != images.shape[1]:
+        if isinstance(size, int) and (size, size) != tuple(images.shape[1:3]):
             pixels = resize_bilinear(pixels, (size, size))
         found = self.model(pixels, training=False)
         loss = self.model.compute_loss(x=pixels, y=labels, y_pred=found, training=False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.models.base import Model
 from refinezoo.models.images import resized
@@ -25,8 +26,7 @@ class SupervisedModel(Model):
     @property
     def size(self):
         """(height, width) of the images that the network sees."""
-        size = self.image_size
-        return tuple(size) if isinstance(size, tuple | list) else (size, size)
+        return height_and_width(self.image_size)
 
     mixed_sizes = True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_folder
@@ -162,6 +163,7 @@ def compose_scenes(
         RefinezooError: unreadable cut-outs, an impossible argument, or `out` holds other things.
     """
     found = LayoutStatistics.read(statistics)
+    image_size = side_of_square(image_size, "the composer")
     _check(count, image_size, layout, camera, seed, workers)
     out = Path(out)
     arguments = (products, distractors, image_size, layout, camera, seed, found, backgrounds)

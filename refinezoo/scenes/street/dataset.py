@@ -10,6 +10,7 @@ import numpy as np
 from pycocotools import mask as rle_tools
 
 from refinezoo.config import read_json
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_path, locked_folder, own_folder, remove_folder, write_json
@@ -48,7 +49,7 @@ def render_street(
     out: str | os.PathLike,
     count: int,
     *,
-    image_size: tuple[int, int] = (240, 320),
+    image_size: ImageSize = (240, 320),
     seed: int = 0,
     mode: str = "street",
     workers: int = 1,
@@ -62,7 +63,7 @@ def render_street(
     Args:
         out: the dataset's folder, new or begun with the same arguments.
         count: number of frames.
-        image_size: height and width, pixels, each at least 32.
+        image_size: height and width, or one side, pixels, each at least 32.
         seed: of everything random.
         mode: a driver's view of a "street", or "forest": trunks and walls.
         workers: processes.
@@ -196,8 +197,8 @@ def _checked(count, image_size, seed, mode, workers) -> tuple[int, int]:
             f"expected mode to be one of {', '.join(MODES)}, received {mode!r}."
             + did_you_mean(mode, MODES)
         )
-    height, width = (int(side) for side in image_size)
-    return Camera((height, width), 1.0).image_size  # refuses what is too small
+    # Camera refuses what is too small.
+    return Camera(height_and_width(image_size), 1.0).image_size
 
 
 def _finished(out: Path, parameters: dict) -> bool:

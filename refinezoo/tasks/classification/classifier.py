@@ -6,6 +6,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.errors import RefinezooError
 from refinezoo.models.images import checked_images
 from refinezoo.models.kind import Kind
@@ -69,6 +70,7 @@ class Classifier(Classifies, SupervisedModel):
                 f"expected class_names as a list of different names, received {class_names!r}."
             )
         super().__init__(**kwargs)
+        image_size = side_of_square(image_size, type(self).__name__)
         self.class_names, self.image_size = list(class_names), image_size
         self.learning_rate = learning_rate
         own = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
 from refinezoo.models.base import Model
@@ -62,7 +63,7 @@ class Detector(Detects, Model):
             )
         super().__init__(**kwargs)
         self.class_names = names
-        self.image_size = int(image_size)
+        self.image_size = side_of_square(image_size, type(self).__name__)
         self.score_threshold = float(score_threshold)
         self.nms_iou = float(nms_iou)
         self.top_k = int(top_k)

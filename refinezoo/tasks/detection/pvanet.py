@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
 from refinezoo.models.registry import register
@@ -118,11 +119,6 @@ class PVANET(TwoStageTraining, Detector):
         keep: int = 100,
         **kwargs,
     ) -> None:
-        if image_size < MULTIPLE or image_size % MULTIPLE:
-            raise RefinezooError(
-                f"expected image_size as a multiple of {MULTIPLE} pixels, received {image_size}: "
-                f"PVANET halves its input five times. Take {max(1, image_size // MULTIPLE) * 32}."
-            )
         super().__init__(
             class_names,
             image_size=image_size,
@@ -132,6 +128,7 @@ class PVANET(TwoStageTraining, Detector):
             keep=keep,
             **kwargs,
         )
+        height_and_width(self.image_size, multiple=MULTIPLE)
         self.backbone, self.batch_norm = backbone, batch_norm
         self.width_multiplier = float(width_multiplier)
         self.depth_multiplier = float(depth_multiplier)

@@ -101,7 +101,6 @@ class YOLOv3(Detector):
         keep: int = 100,
         **kwargs,
     ) -> None:
-        _check_size(image_size)
         super().__init__(
             class_names,
             image_size=image_size,
@@ -111,6 +110,7 @@ class YOLOv3(Detector):
             keep=keep,
             **kwargs,
         )
+        _check_size(self.image_size)
         self.backbone, self.batch_norm = backbone, batch_norm
         self.width_multiplier, self.depth_multiplier = (
             float(width_multiplier),

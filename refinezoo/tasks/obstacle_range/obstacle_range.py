@@ -11,6 +11,7 @@ are not published.
 import keras
 import numpy as np
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.obstacle_range import LEAST_RANGE_M, log_range_huber
 from refinezoo.metrics.obstacle_range import MeanAbsRangeError, range_metrics
@@ -99,7 +100,7 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
     metres, `predict` metres; `model(frames)` is ln of metres.
 
     Args:
-        image_size: height and width of the frames, pixels, multiples of 32.
+        image_size: height and width of the frames, or one side, pixels, multiples of 32.
         sectors: N, a multiple of the width / 32.
         r_max: metres; what is farther, or nothing, is said to be this far.
         width_multiplier: multiplies the network's filters.
@@ -129,7 +130,8 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
         if not r_max > LEAST_RANGE_M:
             raise RefinezooError(f"expected r_max above {LEAST_RANGE_M} metres, received {r_max}.")
         super().__init__(**kwargs)
-        self.image_size, self.sectors, self.r_max = tuple(image_size), sectors, float(r_max)
+        self.image_size = height_and_width(image_size)
+        self.sectors, self.r_max = sectors, float(r_max)
         self.learning_rate = learning_rate
         self.network = obstacle_range_network(
             self.image_size, sectors, width_multiplier=width_multiplier

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from refinezoo.data.depth import read_depth_folder
+from refinezoo.data.image_size import height_and_width
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.scenes.street.forest import FIELD_OF_VIEW, ForestWorld
@@ -56,7 +57,7 @@ class ObstacleRangeStudy(ArrayTask):
     def references(self, sets: dict[str, Any], test: dict[str, Any], model: Any) -> dict[str, Any]:
         """Flying straight on, on the true ranges (`oracle`), and the renders' mean (`constant`)."""
         arguments = bound_arguments(model_class(model["class"]), (), model["config"])
-        size = tuple(arguments["image_size"])
+        size = height_and_width(arguments["image_size"])
         found: dict[str, Any] = {
             "straight": self._flown(None, size),
             "oracle": self._flown(lambda frame: self._ranges(frame.depth_m, arguments), size),
@@ -70,11 +71,10 @@ class ObstacleRangeStudy(ArrayTask):
     def photo_size(self, model: dict[str, Any]) -> tuple[int, int]:
         """The model's size."""
         arguments = bound_arguments(model_class(model["class"]), (), model["config"])
-        height, width = arguments["image_size"]
-        return int(height), int(width)
+        return height_and_width(arguments["image_size"])
 
     def _frames(self, part: dict[str, Any], arguments: dict[str, Any]) -> dict[str, np.ndarray]:
-        found = read_depth_folder(folder_of(part), tuple(arguments["image_size"]))
+        found = read_depth_folder(folder_of(part), arguments["image_size"])
         return {"image": found["image"], "ranges_m": self._ranges(found["depth_m"], arguments)}
 
     def _ranges(self, depth_m: np.ndarray, arguments: dict[str, Any]) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
 from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
@@ -75,8 +76,8 @@ class DeepLabV2(Segments, Model):
         scales: of the image that the network sees, the first 1; `(1,)` is the network alone, at
             55 % of the time.
         ignore_id: id of mask pixels that do not count, K to 255.
-        image_size: height and width it is trained at, which fixed-size exports take; any size can
-            be given to it all the same.
+        image_size: height and width it is trained at, or one side, which fixed-size exports take;
+            any size can be given to it all the same.
         **kwargs: `name`, `dtype` of `keras.Model`.
 
     Example:
@@ -101,7 +102,7 @@ class DeepLabV2(Segments, Model):
         rates: Sequence[int] | None = None,
         scales: Sequence[float] = (1, 0.75, 0.5),
         ignore_id: int = 255,
-        image_size: Sequence[int] | None = None,
+        image_size: int | Sequence[int] | None = None,
         **kwargs,
     ) -> None:
         if backbone not in BACKBONES:
@@ -112,7 +113,7 @@ class DeepLabV2(Segments, Model):
         names = checked_settings(class_names, scales, ignore_id)
         super().__init__(**kwargs)
         self.class_names, self.ignore_id, self.backbone = names, int(ignore_id), backbone
-        self.image_size = None if image_size is None else tuple(image_size)
+        self.image_size = None if image_size is None else height_and_width(image_size)
         build, options, paper_rates, _ = BACKBONES[backbone]
         strides = (8, 16) if build is deeplab_lite0 else (8,)
         if output_stride not in strides:

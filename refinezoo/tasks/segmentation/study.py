@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentation_folder
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask
@@ -57,5 +58,4 @@ class SegmentationStudy(ArrayTask):
 
     def photo_size(self, model: dict[str, Any]) -> tuple[int, int]:
         """The model's size."""
-        height, width = model["config"]["image_size"]
-        return int(height), int(width)
+        return height_and_width(model["config"]["image_size"])
