@@ -54,7 +54,8 @@ def measure(asked: argparse.Namespace) -> dict:
     import cv2
     import numpy as np
 
-    from refinezoo.export.runtimes.session import SavedModelSession, SessionError
+    from refinezoo.export.runtimes.session import SavedModelSession
+    from refinezoo.export.runtimes.tensorflow_c import SessionError
 
     (count,) = asked.at_once
     flat = np.zeros((asked.side, asked.side, 3), np.uint8)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from refinezoo.export.formats.saved_model import saved_model
     from refinezoo.export.report import export_formats
     from refinezoo.export.runtimes.exported import load_exported
-    from refinezoo.export.runtimes.session import SavedModelSession, SessionError
+    from refinezoo.export.runtimes.session import SavedModelSession
+    from refinezoo.export.runtimes.tensorflow_c import SessionError
     from refinezoo.export.serving.client import ServingClient
     from refinezoo.export.serving.config import serve_config
     from refinezoo.export.serving.folder import send_folder
@@ -38,7 +39,7 @@ _HOMES = {
     "SavedModelSession": "runtimes.session",
     "ServingClient": "serving.client",
     "ServingError": "serving.transport",
-    "SessionError": "runtimes.session",
+    "SessionError": "runtimes.tensorflow_c",
     "check_saved_model": "checks.parity",
     "export_formats": "report",
     "load_exported": "runtimes.exported",

@@ -6,13 +6,11 @@ ctypes on the library inside the TensorFlow wheel; TensorFlow's Python is not im
 """
 
 import ctypes
-import importlib.util
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
-from functools import cache
+from ctypes import c_char_p, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +18,10 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.runtimes.metagraph import DTYPES, Signature, TensorSpec, read_signatures
+from refinezoo.export.runtimes.tensorflow_c import Output, Status, library
 
-CODES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
-    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
-    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-).split()
 _STRING_BYTES = 24  # sizeof(TF_TString)
 _STRING, _NUMBERS = 7, {name: number for number, name in DTYPES.items()}
-
-
-class SessionError(RefinezooError):
-    """An error of the C++ runtime: its `code` (3), `code_name` (INVALID_ARGUMENT), `message`."""
-
-    def __init__(self, code: int, message: str):
-        self.code, self.message = code, message
-        self.code_name = CODES[code] if code < len(CODES) else str(code)
-        super().__init__(f"{self.code_name}: {message}")
-
-
-class _Buffer(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("length", c_size_t), ("deallocator", c_void_p)]
-
-
-class _Output(ctypes.Structure):
-    _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
 class SavedModelSession:
@@ -70,15 +47,15 @@ class SavedModelSession:
                 f"expected a SavedModel version folder with saved_model.pb, received "
                 f"{str(folder)!r}. Name the version folder, such as servable/cyclegan/1."
             )
-        self._lib = lib = _library()
+        self._lib = lib = library()
         self._graph = lib.TF_NewGraph()
         meta_graph = lib.TF_NewBuffer()
         options = lib.TF_NewSessionOptions()
         try:
-            with _Status(lib) as status:
+            with Status(lib) as status:
                 config = _session_config(threads)
                 lib.TF_SetConfig(options, config, len(config), status)
-            with _Status(lib) as status:
+            with Status(lib) as status:
                 self._session = lib.TF_LoadSessionFromSavedModel(
                     options,
                     None,
@@ -122,7 +99,7 @@ class SavedModelSession:
                 feeds.append(self._to_tensor(inputs[name], tensor, name))
             fetches = (c_void_p * len(spec.outputs))()
             lib = self._lib
-            with _Status(lib) as status:
+            with Status(lib) as status:
                 lib.TF_SessionRun(
                     session,
                     None,
@@ -156,7 +133,7 @@ class SavedModelSession:
             self._idle.wait_for(lambda: not self._running)
         if session is not None:
             for function in (self._lib.TF_CloseSession, self._lib.TF_DeleteSession):
-                with _Status(self._lib) as status:
+                with Status(self._lib) as status:
                     function(session, status)
             self._lib.TF_DeleteGraph(self._graph)
 
@@ -198,7 +175,7 @@ class SavedModelSession:
         return spec
 
     def _outputs(self, tensors: dict[str, TensorSpec]) -> ctypes.Array:
-        outputs = (_Output * len(tensors))()
+        outputs = (Output * len(tensors))()
         for slot, spec in zip(outputs, tensors.values(), strict=True):
             operation, _, index = spec.tensor.partition(":")
             slot.operation = self._lib.TF_GraphOperationByName(self._graph, operation.encode())
@@ -246,80 +223,6 @@ class SavedModelSession:
         return array
 
 
-class _Status:
-    """A `TF_Status` that raises `SessionError` on leaving the block unless it is OK."""
-
-    def __init__(self, lib: ctypes.CDLL):
-        self._lib = lib
-
-    def __enter__(self) -> int:
-        self._status = self._lib.TF_NewStatus()
-        return self._status
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        code = self._lib.TF_GetCode(self._status)
-        message = self._lib.TF_Message(self._status).decode(errors="replace")
-        self._lib.TF_DeleteStatus(self._status)
-        if code and kind is None:
-            raise SessionError(code, message)
-
-
 def _session_config(threads: int | None) -> bytes:
     """A serialised ConfigProto: intra_op_parallelism_threads (2), inter_op (5)."""
     return b"" if threads is None else bytes([0x10, threads, 0x28, max(1, threads)])
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    found = importlib.util.find_spec("tensorflow")
-    if found is None or not found.submodule_search_locations:
-        raise RefinezooError(
-            "expected TensorFlow's C++ library, found no tensorflow package. "
-            "Install it with: pip install tensorflow"
-        )
-    folder = Path(found.submodule_search_locations[0])
-    # Never RTLD_GLOBAL: with these symbols public, importing numpy.random later crashes.
-    ctypes.CDLL(str(folder / "libtensorflow_framework.so.2"))
-    lib = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"))
-    for name, (result, arguments) in _PROTOTYPES.items():
-        function = getattr(lib, name)
-        function.restype, function.argtypes = result, arguments
-    return lib
-
-
-_P = c_void_p
-_PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
-    "TF_NewStatus": (_P, []),
-    "TF_DeleteStatus": (None, [_P]),
-    "TF_GetCode": (c_int, [_P]),
-    "TF_Message": (c_char_p, [_P]),
-    "TF_NewGraph": (_P, []),
-    "TF_DeleteGraph": (None, [_P]),
-    "TF_NewBuffer": (POINTER(_Buffer), []),
-    "TF_DeleteBuffer": (None, [POINTER(_Buffer)]),
-    "TF_NewSessionOptions": (_P, []),
-    "TF_DeleteSessionOptions": (None, [_P]),
-    "TF_SetConfig": (None, [_P, c_char_p, c_size_t, _P]),
-    "TF_LoadSessionFromSavedModel": (
-        _P,
-        [_P, _P, c_char_p, POINTER(c_char_p), c_int, _P, POINTER(_Buffer), _P],
-    ),
-    "TF_CloseSession": (None, [_P, _P]),
-    "TF_DeleteSession": (None, [_P, _P]),
-    "TF_SessionRun": (
-        None,
-        [_P, _P, POINTER(_Output), POINTER(_P), c_int, POINTER(_Output), POINTER(_P), c_int]
-        + [_P, c_int, _P, _P],
-    ),
-    "TF_GraphOperationByName": (_P, [_P, c_char_p]),
-    "TF_AllocateTensor": (_P, [c_int, POINTER(c_int64), c_int, c_size_t]),
-    "TF_DeleteTensor": (None, [_P]),
-    "TF_TensorData": (_P, [_P]),
-    "TF_TensorType": (c_int, [_P]),
-    "TF_NumDims": (c_int, [_P]),
-    "TF_Dim": (c_int64, [_P, c_int]),
-    "TF_StringInit": (None, [_P]),
-    "TF_StringCopy": (None, [_P, c_char_p, c_size_t]),
-    "TF_StringGetSize": (c_size_t, [_P]),
-    "TF_StringGetDataPointer": (_P, [_P]),
-}

@@ -4,9 +4,7 @@ What has one meaning is read (text for numbers, nulls, backslashes, a byte order
 none is a problem in words. Annotation ids are ours, 1 upwards: pycocotools takes 0 for "no match".
 """
 
-import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.config import read_json
-from refinezoo.data.boxes import FARTHEST
 from refinezoo.data.coco_masks import mask_bounds, mask_size
+from refinezoo.data.coco_values import Id, Meaningless, box_of, flag_of, id_of, number_of, side_of
 from refinezoo.errors import RefinezooError
 
-Id = int | str
 MAX_BYTES = 2 << 30  # LVIS has 1.1 GB
 _SECTIONS = ("images", "annotations", "categories")
-_TRUE, _FALSE = {"1", "true", "yes"}, {"", "0", "false", "no", "none", "null"}
 
 
 @dataclass
@@ -206,9 +202,9 @@ def _read_rows(
         where = f"row {place} of {section} (id {number!r:.40})"
         try:
             if not isinstance(row, dict):
-                raise _Meaningless(f"received {row!r:.80}")
+                raise Meaningless(f"received {row!r:.80}")
             lacks = read(coco, row)
-        except _Meaningless as error:
+        except Meaningless as error:
             lacks = str(error)
         if lacks:
             coco.problems.append(f"{where}: {lacks}. Correct or remove that row.")
@@ -216,12 +212,8 @@ def _read_rows(
                 coco.lost.append(coco.problems[-1])
 
 
-class _Meaningless(RefinezooError):  # noqa: N818
-    """A row that cannot be read; says what was expected."""
-
-
 def _category(coco: CocoFile, row: dict) -> str:
-    number, name = _id(row, "id"), row.get("name")
+    number, name = id_of(row, "id"), row.get("name")
     if not isinstance(name, (str, int, float)):
         coco.categories.setdefault(number, str(number))
         return f"expected a name, received it without name ({name!r:.40})"
@@ -232,20 +224,20 @@ def _category(coco: CocoFile, row: dict) -> str:
 
 
 def _image(coco: CocoFile, row: dict, pictures: bool) -> str:
-    number = _id(row, "id")
+    number = id_of(row, "id")
     name = row.get("file_name") if pictures else str(row.get("file_name"))
     if not isinstance(name, str) or not name.strip() or "\0" in name:
-        raise _Meaningless(f"expected a file_name, received it without file_name ({name!r:.40})")
-    width, height = (_side(row, key) for key in ("width", "height"))
+        raise Meaningless(f"expected a file_name, received it without file_name ({name!r:.40})")
+    width, height = (side_of(row, key) for key in ("width", "height"))
     regions = row.get("ignore_regions") or []
     if not isinstance(regions, list):
-        raise _Meaningless(f"expected ignore_regions [[x, y, w, h], ...], received {regions!r:.80}")
+        raise Meaningless(f"expected ignore_regions [[x, y, w, h], ...], received {regions!r:.80}")
     entry = {
         "id": number,
         "file_name": name,
         "width": width,
         "height": height,
-        "ignore_regions": [_box(region) for region in regions],
+        "ignore_regions": [box_of(region) for region in regions],
     }
     earlier = coco.images.setdefault(number, entry)
     if earlier["file_name"] != name:
@@ -259,13 +251,13 @@ def _image(coco: CocoFile, row: dict, pictures: bool) -> str:
 
 
 def _annotation(coco: CocoFile, row: dict) -> str:
-    image_id, category_id = (_id(row, key) for key in ("image_id", "category_id"))
+    image_id, category_id = (id_of(row, key) for key in ("image_id", "category_id"))
     if image_id not in coco.images:
-        raise _Meaningless(
+        raise Meaningless(
             f"belongs to image_id {row['image_id']!r}, which is not among the file's images"
         )
     segmentation = row.get("segmentation")
-    box = None if row.get("bbox") in (None, [], {}) else _box(row["bbox"])
+    box = None if row.get("bbox") in (None, [], {}) else box_of(row["bbox"])
     try:
         if isinstance(segmentation, dict) and segmentation:
             _compare_sizes(mask_size(segmentation), coco.images[image_id])
@@ -275,11 +267,11 @@ def _annotation(coco: CocoFile, row: dict) -> str:
                 coco.counts["boxes_from_segmentation"] += 1
                 box = bounds
     except ValueError as error:
-        raise _Meaningless(f"expected a run-length mask, but {error}") from None
-    box = _box(box)
+        raise Meaningless(f"expected a run-length mask, but {error}") from None
+    box = box_of(box)
     if row.get("keypoints"):
         coco.counts["keypoints"] += 1
-    area = _number(row.get("area"))
+    area = number_of(row.get("area"))
     coco.annotations.append(
         {
             "id": len(coco.annotations) + 1,
@@ -287,9 +279,9 @@ def _annotation(coco: CocoFile, row: dict) -> str:
             "category_id": category_id,
             "bbox": box,
             "area": area if area is not None and area >= 0 else abs(box[2] * box[3]),
-            "iscrowd": int(_flag(row, "iscrowd")),
-            "truncated": _flag(row, "truncated"),
-            "visibility": 1.0 if (seen := _number(row.get("visibility"))) is None else seen,
+            "iscrowd": int(flag_of(row, "iscrowd")),
+            "truncated": flag_of(row, "truncated"),
+            "visibility": 1.0 if (seen := number_of(row.get("visibility"))) is None else seen,
             "segmentation": segmentation if isinstance(segmentation, (list, dict)) else [],
         }
     )
@@ -308,68 +300,3 @@ def _compare_sizes(mask: tuple[int, int], image: dict[str, Any]) -> None:
         raise ValueError(
             f"its size is {width} x {height}, of a picture of {stated[0]} x {stated[1]}"
         )
-
-
-def _id(row: dict, key: str) -> Id:
-    """An id as int where it is a whole number, however written; else the text itself."""
-    value = row.get(key)
-    if value is None:
-        raise _Meaningless(f"expected {key}, received it without {key}")
-    return whole_or_text(value, key)
-
-
-def whole_or_text(value: Any, key: str = "id") -> Id:
-    """`7`, `7.0` and `"7"` are one id; `"img7"` is another.
-
-    Raises:
-        RefinezooError: neither a whole number nor text.
-    """
-    if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,18}\s*", value):
-        return int(value)
-    if isinstance(value, str) and value.strip():
-        return value
-    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-    if isinstance(number, (int, float)) and not isinstance(number, bool):
-        if math.isfinite(number) and number == int(number):
-            return int(number)
-    raise _Meaningless(f"expected {key} to be a whole number or text, received {value!r:.60}")
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, also of text; None where there is none."""
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _side(row: dict, key: str) -> int | None:
-    value = row.get(key)
-    if value in (None, 0, ""):  # exporters that do not know it write 0
-        return None
-    number = _number(value)
-    if number is None or number < 1 or number != int(number):
-        raise _Meaningless(f"expected {key} in pixels, received {value!r:.40}")
-    return int(number)
-
-
-def _flag(row: dict, key: str) -> bool:
-    value = row.get(key)
-    if isinstance(value, str):
-        word = value.strip().lower()
-        if word in _TRUE | _FALSE:
-            return word in _TRUE
-    elif value is None or isinstance(value, (bool, int, float)):
-        return bool(value)
-    raise _Meaningless(f"expected {key} to be 0 or 1, received {value!r:.40}")
-
-
-def _box(value: Any) -> list[float]:
-    if isinstance(value, dict):
-        keys = ("x", "y", "width", "height") if "width" in value else ("x", "y", "w", "h")
-        value = [value.get(key) for key in keys]
-    numbers = [_number(side) for side in value] if isinstance(value, (list, tuple)) else []
-    if len(numbers) != 4 or not all(n is not None and abs(n) <= FARTHEST for n in numbers):
-        raise _Meaningless(f"expected bbox [x, y, width, height] in pixels, received {value!r:.80}")
-    return [float(side) for side in numbers if side is not None]

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from refinezoo.data.coco_file import CocoFile, Id, read_coco, refuse_shared_pictures
+from refinezoo.data.coco_file import CocoFile, read_coco, refuse_shared_pictures
 from refinezoo.data.coco_names import locate, picture_folders
+from refinezoo.data.coco_values import Id
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
 

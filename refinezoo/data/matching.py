@@ -25,7 +25,7 @@ class MatchedCrops:
 
     Attributes:
         describe: uint8 `[N, S, S, 3]` to float `[N, D]`: what a crop shows
-            (`refinezoo.refiners.judge.crop_descriptor` makes one of ImageNet features).
+            (`refinezoo.refiners.judged.crop_descriptor` makes one of ImageNet features).
         window: side of a crop, as a share of its picture's shorter side.
         per_picture: crops of each picture.
         neighbours: the most alike crops of photos from which each crop of a render draws.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.coco_file import whole_or_text
+from refinezoo.data.coco_values import whole_or_text
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.detection import check_detections, read_truth, with_crowd
 

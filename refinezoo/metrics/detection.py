@@ -12,7 +12,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from refinezoo.data.coco_file import read_coco, whole_or_text
+from refinezoo.data.coco_file import read_coco
+from refinezoo.data.coco_values import whole_or_text
 from refinezoo.errors import RefinezooError
 
 

@@ -23,7 +23,7 @@ from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
-from refinezoo.refiners.judge import Judged
+from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refines_by_mean import RefinesByMean
 from refinezoo.refiners.task import Tasked
 from refinezoo.training import AlternatingModel, Objective, Player, Turn

@@ -9,7 +9,6 @@ heads win within a few hundred steps and G starves unless `balance` holds them b
 Reference: Sauer et al. 2021, arXiv 2111.01007.
 """
 
-import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.errors import RefinezooError
 from refinezoo.layers import ShiftAndCutout
 from refinezoo.layers.resizing import resize_bilinear
 from refinezoo.losses.adversarial import (
@@ -28,7 +27,6 @@ from refinezoo.losses.adversarial import (
 )
 from refinezoo.networks.projected import LEAST, projected_features, projected_heads
 
-DISCRIMINATORS = ("patch", "projected", "both")
 KERNEL = 4  # cells of a strided map under each logit of a head
 
 
@@ -223,81 +221,3 @@ def area_shares(pixels: int, cells: int) -> np.ndarray:
 
 def _coloured(images):
     return images if images.shape[-1] == 3 else ops.repeat(images, 3, axis=-1)
-
-
-class Judged:
-    """Mixin of refiners that can be judged by frozen features, beside or instead of patches.
-
-    `declare_judge` comes in the constructor, `prepare_judge` in `prepare_training`: a refiner that
-    only refines, as `refinezoo.load` makes it, has neither features nor heads.
-    """
-
-    judged: tuple[str, ...] = ("real",)  # the domains that have heads
-    regions = False  # whether goods and background have heads of their own
-    judge: Any
-    backbone: Any
-    given_backbone: Any
-    seed: int
-    optimizer: Any
-
-    def declare_judge(self, discriminator: str, judge: dict | None, backbone: Any) -> None:
-        """Keeps what the user chose; the arguments of the same name of a refiner.
-
-        Raises:
-            RefinezooError: a discriminator or a setting that there is not.
-        """
-        _check_choice(discriminator, DISCRIMINATORS, "discriminator")
-        arguments = inspect.signature(ProjectedJudge).parameters
-        known = [name for name, each in arguments.items() if each.kind is each.KEYWORD_ONLY]
-        for name in judge or {}:
-            _check_choice(name, [name for name in known if name != "regions"], "a judge setting")
-        self.patches, self.projected = discriminator != "projected", discriminator != "patch"
-        self.judge = self.backbone = None
-        self.judge_settings = dict(judge or {})
-        object.__setattr__(self, "given_backbone", backbone)  # neither trained nor saved
-
-    def prepare_judge(self, features: bool = False) -> None:
-        """Makes, once, the judge if there is one, and what `features` alone need too."""
-        if self.backbone is None and (self.projected or features):
-            self.backbone = self.given_backbone or imagenet_backbone()
-            self.backbone.trainable = False
-        if self.judge is None and self.projected:
-            settings = {"seed": self.seed, **self.judge_settings}
-            self.judge = ProjectedJudge(
-                self.backbone, self.judged, regions=self.regions, **settings
-            )
-
-    def look(self, images: Sequence[Any], outputs: dict, masks: Any = None) -> list[dict]:
-        """`ProjectedJudge.look` at the current step, augmented in training alone."""
-        step = self.optimizer.iterations
-        return self.judge.look(images, masks, step, augment=outputs["training"])
-
-
-def imagenet_backbone() -> keras.Model:
-    """EfficientNet-Lite0 of the zoo: images in [-1, 1] to maps of stride 4, 8, 16 and 32."""
-    import refinezoo
-
-    return refinezoo.load("efficientnet_lite0_imagenet").backbone(taps=(4, 8, 16, 32))
-
-
-def crop_descriptor(backbone: keras.Model | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """What `refinezoo.data.MatchedCrops` compares: the means of the third map of `backbone`.
-
-    Args:
-        backbone: None is `imagenet_backbone()`, whose map has stride 16 and 112 channels.
-
-    Returns:
-        A function, uint8 `[N, S, S, 3]` to float32 `[N, D]`.
-    """
-    backbone = backbone or imagenet_backbone()
-    means = keras.layers.GlobalAveragePooling2D()(backbone.outputs[2])
-    network = keras.Model(backbone.inputs, means)
-    return lambda crops: np.asarray(network.predict_on_batch(crops.astype("float32") / 127.5 - 1.0))
-
-
-def _check_choice(name: str, known: Sequence[str], what: str) -> None:
-    if name not in known:
-        raise RefinezooError(
-            f"expected {what} as one of {', '.join(known)}, received {name!r}."
-            + did_you_mean(name, known)
-        )

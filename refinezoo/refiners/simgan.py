@@ -23,7 +23,7 @@ from refinezoo.losses.simgan import (
 )
 from refinezoo.models.registry import register
 from refinezoo.networks.simgan import simgan_discriminator, simgan_refiner
-from refinezoo.refiners.judge import Judged
+from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.checks import check_image_size

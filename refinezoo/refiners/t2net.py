@@ -25,10 +25,11 @@ from refinezoo.networks.t2net_discriminators import (
     t2net_image_discriminator,
 )
 from refinezoo.networks.t2net_translator import t2net_translator
-from refinezoo.refiners.judge import Judged
+from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.t2net_depth import DepthInside
-from refinezoo.tasks.depth.depth_unet import check_settings, check_size, check_sizes, in_metres
+from refinezoo.tasks.depth.checks import check_settings, check_size, check_sizes
+from refinezoo.tasks.depth.depth_unet import in_metres
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.checks import check_image_size
 from refinezoo.training.schedules import decayed

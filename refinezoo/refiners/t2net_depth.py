@@ -5,7 +5,8 @@ import keras
 from refinezoo.errors import RefinezooError
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
-from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet, check_metres
+from refinezoo.tasks.depth.checks import check_metres
+from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet
 from refinezoo.training.start import start_backbone
 
 

@@ -76,6 +76,7 @@ class Tasked:
     required_keys: dict[str, tuple[str, ...]]
     task: Task | None
     task_model: Any
+    task_network: keras.Model | None
 
     def declare_task(self, task_loss: Any, train_task: bool) -> None:
         """Keeps what the user chose; the arguments of the same name of a refiner."""
@@ -88,9 +89,9 @@ class Tasked:
         if self.task_model is None or self.task is not None:
             return
         task = Task(self.task_model)
+        task.network.trainable = self.train_task
         object.__setattr__(self, "task", task)
         self.task_network = task.network
-        self.task_network.trainable = self.train_task
         keys = (*self.required_keys["synthetic"], task.key)
         self.required_keys = {**self.required_keys, "synthetic": keys}
 

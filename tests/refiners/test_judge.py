@@ -8,8 +8,7 @@ import pytest
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground, SimGAN
-from refinezoo.refiners import judge as judges
+from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground, SimGAN, judged
 from refinezoo.refiners.judge import ProjectedJudge, area_shares
 
 TINY = {"image_size": 32, "width": 4, "blocks": 1, "pool_size": 2}
@@ -150,7 +149,7 @@ def trained(shallow, toy_backbone):
         lambda_perceptual=1.0,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges, "imagenet_backbone", toy_backbone)
+        patch.setattr(judged, "imagenet_backbone", toy_backbone)
         model.compile(run_eagerly=EAGER)
     before = {
         "frozen": values(model.judge.features.variables),
@@ -181,7 +180,7 @@ def test_heads_and_generators_move_and_frozen_weights_stay(trained):
 def test_a_saved_model_goes_on_exactly(trained, toy_backbone, tmp_path, monkeypatch):
     model, *_ = trained
     model.save(tmp_path / "model.keras")
-    monkeypatch.setattr(judges, "imagenet_backbone", lambda: toy_backbone(seed=9))
+    monkeypatch.setattr(judged, "imagenet_backbone", lambda: toy_backbone(seed=9))
     revived = keras.saving.load_model(tmp_path / "model.keras")
     assert all(same(values(model.variables), values(revived.variables)))
     for each in (model, revived):
@@ -201,7 +200,7 @@ def test_presets_hold_no_judge_and_loading_makes_none(trained, tmp_path, monkeyp
     def refuse():
         raise AssertionError("loading a refiner reads no backbone")
 
-    monkeypatch.setattr(judges, "imagenet_backbone", refuse)
+    monkeypatch.setattr(judged, "imagenet_backbone", refuse)
     model.save_to_preset(tmp_path / "preset")
     config = json.loads((tmp_path / "preset" / "config.json").read_text())["config"]
     assert config["discriminator"] == "both" and config["judge"]["balance"] == "adaptive"

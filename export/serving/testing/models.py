@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.export.runtimes.session import SavedModelSession, SessionError
+from refinezoo.export.runtimes.session import SavedModelSession
+from refinezoo.export.runtimes.tensorflow_c import SessionError
 from refinezoo.export.serving.config import find_models
 
 # gRPC status codes.

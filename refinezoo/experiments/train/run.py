@@ -261,7 +261,7 @@ def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
 
         settings["masks"] = grabcut_mask
     if config.matched_crops:
-        from refinezoo.refiners.judge import crop_descriptor
+        from refinezoo.refiners.judged import crop_descriptor
 
         settings["matched_crops"] = data.MatchedCrops(crop_descriptor())
     if task := getattr(refiner, "task", None):

@@ -8,7 +8,8 @@ from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.tasks.depth import depth_unet as task
-from refinezoo.tasks.depth.depth_unet import DepthUNet, check_metres
+from refinezoo.tasks.depth.checks import check_metres
+from refinezoo.tasks.depth.depth_unet import DepthUNet
 
 SIZE = 96
 
