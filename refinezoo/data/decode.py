@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from refinezoo.data.pixel_values import values_of
 from refinezoo.errors import RefinezooError
 
 # Pillow's name of a format and its suffixes. Only these decoders run: Pillow has others that start
@@ -139,7 +139,7 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
                     f"{path}: expected one picture, received an animation or several pages. "
                     "Save the picture that you mean as a file of its own."
                 )
-            values, palette, scale, conversions = _values(image, data)
+            values, palette, scale, conversions = values_of(image, data)
     if header.format == "TIFF" and header.orientation != 1:  # its decoders turn what they read
         values = _TURNS[_BACK.get(header.orientation, header.orientation)](values)
     turned = header.turns(size)
@@ -216,58 +216,6 @@ def _too_large(path: Path, received: str, needed: int) -> str:
         f"{path}: expected at most {pixel_limit():,} pixels, received {received}. Scale it down, "
         f"or allow more: {_LIMIT_VARIABLE}={needed}."
     )
-
-
-def _values(image: Any, data: bytes) -> tuple[np.ndarray, np.ndarray | None, int, tuple[str, ...]]:
-    """The values of an open picture, its palette, what grey was multiplied by, conversions."""
-    mode, bits = image.mode, _bits(image, data)
-    if bits == 16 and mode in ("RGB", "RGBA", "LA"):  # Pillow would keep the upper eight
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is None or pixels.dtype != np.uint16:
-            raise ValueError("its 16-bit colours do not decode")
-        if pixels.ndim == 3:
-            order = [2, 1, 0, 3][: pixels.shape[2]]
-            pixels = pixels[..., order]
-        return np.ascontiguousarray(pixels), None, 1, ()
-    if mode == "P":
-        image.load()
-        return np.array(image), _palette(image), 1, ()
-    if "transparency" in image.info and mode in ("L", "RGB", "1"):
-        return np.array(image.convert("RGBA")), None, 1, ()
-    if mode in ("1", "L", "LA", "RGB", "RGBA"):
-        return np.array(image), None, {2: 85, 4: 17}.get(bits, 1) if mode == "L" else 1, ()
-    if mode.startswith("I;16"):
-        return np.array(image).astype(np.uint16), None, 1, ()
-    if mode in ("I", "F"):
-        deep = np.array(image)
-        # Pillow opens PNM of more than 8 bits as int32.
-        return (deep.astype(np.uint16) if image.format == "PPM" else deep), None, 1, ()
-    if mode in ("PA", "La", "RGBa"):
-        return np.array(image.convert("RGBA")), None, 1, ()
-    return np.array(image.convert("RGB")), None, 1, (f"{mode} to RGB",)
-
-
-def _palette(image: Any) -> np.ndarray:
-    """The colours of a palette file: uint8 [256, 4]; entries that it lacks are black."""
-    colours = np.zeros((256, 4), np.uint8)
-    colours[:, 3] = 255
-    known = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
-    colours[: len(known)] = known
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        colours[transparent, 3] = 0
-    elif isinstance(transparent, bytes):
-        colours[: len(transparent), 3] = np.frombuffer(transparent, np.uint8)
-    return colours
-
-
-def _bits(image: Any, data: bytes) -> int:
-    """Bits per channel where Pillow's mode hides them; 0 where it does not matter."""
-    if image.format == "PNG":
-        return data[24]
-    if image.format == "TIFF":
-        return max(image.tag_v2.get(258, (0,)))
-    return 0
 
 
 class _worded:  # noqa: N801

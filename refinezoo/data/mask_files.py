@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from refinezoo.data.decode import LOSSY, Decoded, decode
-from refinezoo.data.masks import as_foreground_mask
+from refinezoo.data.mask_values import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 Colours = Mapping[tuple[int, int, int], int]

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.pairing import DOMAINS, UnpairedSampler, unpaired
+from refinezoo.data.pairing import unpaired
+from refinezoo.data.sampler import DOMAINS, UnpairedSampler
 
 
 def unpaired_tf_dataset(synthetic: Any, real: Any, **arguments: Any) -> Any:

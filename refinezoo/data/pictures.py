@@ -17,7 +17,7 @@ from refinezoo.data.formats import list_images, recognise
 from refinezoo.data.formats.base import beside
 from refinezoo.data.images import read_image
 from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
-from refinezoo.data.masks import as_foreground_mask
+from refinezoo.data.mask_values import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 MaskFunction = Callable[[np.ndarray], np.ndarray]

@@ -9,14 +9,8 @@ import pytest
 
 from refinezoo.data.formats import list_images
 from refinezoo.data.images import read_image, read_rgba
-from refinezoo.data.masks import (
-    BackgroundTemplates,
-    as_foreground_mask,
-    clean_mask,
-    grabcut_mask,
-    illumination_gain,
-    looks_inverted,
-)
+from refinezoo.data.mask_values import as_foreground_mask, looks_inverted
+from refinezoo.data.masks import BackgroundTemplates, clean_mask, grabcut_mask, illumination_gain
 from refinezoo.errors import RefinezooError
 
 ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"

@@ -6,7 +6,7 @@ import pytest
 
 from refinezoo.data import CocoDataset, FollowEpoch, unpaired, unpaired_tf_dataset, write_image
 from refinezoo.data.augmentation import Augmentation
-from refinezoo.data.pairing import UnpairedSampler
+from refinezoo.data.sampler import UnpairedSampler
 from refinezoo.errors import RefinezooError
 from refinezoo.scenes import compose_scenes
 

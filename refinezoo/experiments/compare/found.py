@@ -9,7 +9,8 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.recipe import dataset_fingerprint, files_fingerprint, recipe_hash
-from refinezoo.experiments.compare.schema import DigitsSection, Study
+from refinezoo.experiments.compare.schema import Study
+from refinezoo.experiments.compare.set_schema import DigitsSection
 
 
 @dataclass(frozen=True)

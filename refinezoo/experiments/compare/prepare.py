@@ -19,7 +19,8 @@ from refinezoo.experiments.compare.recipe import (
     model_fingerprint,
     recipe_hash,
 )
-from refinezoo.experiments.compare.schema import StreetSection, Study
+from refinezoo.experiments.compare.schema import Study
+from refinezoo.experiments.compare.set_schema import StreetSection
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
 
 
