@@ -11,27 +11,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from refinezoo import __version__
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import JPEG_QUALITY, read_picture
+from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, check_apart, locked_folder, plain_name, sha256
 from refinezoo.refinement.carry import carry_over, check_names, check_space, some
-from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.fingerprint import inference_network, model_settings
+from refinezoo.refinement.finish import GATE_SHEET, finish, measure_flicker
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
-from refinezoo.refinement.page import again, ranking, worst, write_run_page
+from refinezoo.refinement.page import write_run_page
 from refinezoo.refinement.run import Job, Run, Strength, refining
-from refinezoo.refinement.sequence import Clips, measure
+from refinezoo.refinement.sequence import Clips
 from refinezoo.refinement.summary import Summary
 
-GATE_SHEET, PAGE = "gate_worst.png", "report.html"
-_WORST = 50
+PAGE = "report.html"
 _log = logging.getLogger(__name__)
 
 
@@ -132,49 +129,67 @@ def refine_dataset(
     check_space(layout, out)
     busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
     with locked_folder(out, busy):
-        return _refined(
-            layout,
-            out,
-            refiner,
-            strength=strength,
-            gate=gate,
-            batch_size=batch_size,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-            on_error=on_error,
-            overwrite=overwrite,
-            manifest_name=manifest_name,
-            resize_masks=resize_masks,
-            prune=prune,
-            max_errors=max_errors,
-            sequence=sequence,
-            report=report,
+        started = time.monotonic()
+        model = model_settings(refiner)
+        settings = _settings(model, strength, seed, gate, resize_masks, sequence)
+        manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
+        common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
+        depth = bool(getattr(refiner, "use_depth", False))
+        refine = refining(refiner, seed)
+        run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
+        if sequence:
+            run.clips = Clips(layout, lambda name: run.picture(name).rgb)
+        threads = workers or min(4, os.cpu_count() or 1)
+        show = _progress(progress, len(layout.renders))
+        with ThreadPoolExecutor(threads) as pool, show as advance:
+            carried = carry_over(layout, out)
+            errors = 0
+            for batch in run.batches(pool, batch_size, ahead=batch_size + threads):
+                rows = _refined_rows(run, batch, out, pool)
+                manifest.add(rows)
+                errors += sum(row["action"] == "failed" for row in rows)
+                if max_errors is not None and errors > max_errors:
+                    raise RefinezooError(
+                        f"more than {max_errors} images could not be refined: "
+                        f"{some(row['error'] for row in rows if 'error' in row)}. Repair them and "
+                        "run it again (finished images are kept), or allow more."
+                    )
+                advance(len(batch))
+            advance(run.resumed)
+            if run.clips is not None:
+                measure_flicker(run, manifest, out, pool)
+            page = out / PAGE if report and PAGE not in layout.carried else None
+            if page is not None:
+                rows = [manifest.rows[name] for name in layout.renders]
+                write_run_page(run, rows, out, page, pool)
+        if run.resumed and not _says_what_it_is(refiner):
+            _log.warning(
+                "%d finished images are kept, but %s has neither weights nor get_config() to tell "
+                "whether it changed; --overwrite refines them again (overwrite=True in Python)",
+                run.resumed,
+                run.common["model"],
+            )
+        orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
+        summary = finish(run, manifest, out, carried, orphans, prune, page, started)
+    if summary.failed and on_error == "raise":
+        raise RefinezooError(
+            f"{len(summary.failed)} of {summary.images} images could not be refined: "
+            f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
+            "these and run it again (finished images are kept), or leave them out: --on-error skip "
+            "(on_error='skip' in Python)."
         )
+    return summary
 
 
-def _refined(
-    layout: Layout,
-    out: Path,
-    refiner: Any,
-    *,
+def _settings(
+    model: dict[str, Any],
     strength: Strength,
-    gate: Gate | None,
-    batch_size: int,
     seed: int,
-    workers: int | None,
-    progress: bool,
-    on_error: str,
-    overwrite: bool,
-    manifest_name: str,
+    gate: Gate | None,
     resize_masks: bool,
-    prune: bool,
-    max_errors: int | None,
     sequence: bool,
-    report: bool,
-) -> Summary:
-    started = time.monotonic()
-    model = model_settings(refiner)
+) -> dict[str, Any]:
+    """What an image's refinement depends on, as a manifest keeps it."""
     settings = {
         "model": {key: value for key, value in model.items() if key != "name"},
         "strength": strength,
@@ -186,67 +201,7 @@ def _refined(
     }
     if sequence:
         settings["sequence"] = True
-    settings = json.loads(json.dumps(settings))  # as it will be read back
-    manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
-    common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
-
-    depth = bool(getattr(refiner, "use_depth", False))
-    refine = refining(refiner, seed)
-    run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
-    if sequence:
-        run.clips = Clips(layout, lambda name: run.picture(name).rgb)
-    threads = workers or min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool, _progress(progress, len(layout.renders)) as advance:
-        errors = 0
-        carried = carry_over(layout, out)
-        for batch in run.batches(pool, batch_size, ahead=batch_size + threads):
-            rows = _refined_rows(run, batch, out, pool)
-            manifest.add(rows)
-            errors += sum(row["action"] == "failed" for row in rows)
-            if max_errors is not None and errors > max_errors:
-                raise RefinezooError(
-                    f"more than {max_errors} images could not be refined: "
-                    f"{some(row['error'] for row in rows if 'error' in row)}. Repair them and run "
-                    "it again (finished images are kept), or allow more."
-                )
-            advance(len(batch))
-        advance(run.resumed)
-        if run.clips is not None:
-            _measure_flicker(run, manifest, out, pool)
-        page = out / PAGE if report and PAGE not in layout.carried else None
-        if page is not None:
-            rows = [manifest.rows[name] for name in layout.renders]
-            write_run_page(run, rows, out, page, pool)
-    if run.resumed and not _says_what_it_is(refiner):
-        _log.warning(
-            "%d finished images are kept, but %s has neither weights nor get_config() to tell "
-            "whether it changed; --overwrite refines them again (overwrite=True in Python)",
-            run.resumed,
-            model["name"],
-        )
-    orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
-    summary = _finish(run, manifest, out, carried, orphans, prune, page, started)
-    if summary.failed and on_error == "raise":
-        raise RefinezooError(
-            f"{len(summary.failed)} of {summary.images} images could not be refined: "
-            f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
-            "these and run it again (finished images are kept), or leave them out: --on-error skip "
-            "(on_error='skip' in Python)."
-        )
-    return summary
-
-
-def _measure_flicker(run: Run, manifest: Manifest, out: Path, pool: ThreadPoolExecutor) -> None:
-    """Notes the flicker of each frame in its row."""
-    rows = manifest.rows
-
-    def refined(name: str) -> np.ndarray:
-        return read_picture(out / name).rgb
-
-    if run.clips is not None:
-        done = {name for name in run.layout.renders if rows[name]["action"] != "failed"}
-        for name, found in measure(run.clips, refined, done, pool).items():
-            rows[name] = rows[name] | {"flicker": found}
+    return json.loads(json.dumps(settings))  # as it will be read back
 
 
 def _says_what_it_is(refiner: Any) -> bool:
@@ -271,98 +226,6 @@ def _refined_rows(
             temporary.write_bytes(content)
         rows.append({**row, "output_sha256": sha256(target)})
     return rows
-
-
-def _finish(
-    run: Run,
-    manifest: Manifest,
-    out: Path,
-    carried: list[dict[str, str]],
-    orphans: list[str],
-    pruned: bool,
-    page: Path | None,
-    started: float,
-) -> Summary:
-    layout = run.layout
-    rows = [manifest.rows[name] for name in layout.renders]
-    by_action: dict[str, list[str]] = {}
-    conversions: dict[str, int] = {}
-    for row in rows:
-        by_action.setdefault(row["action"], []).append(row["file"])
-        for conversion in row.get("conversions", ()):
-            conversions[conversion] = conversions.get(conversion, 0) + 1
-    failed = {row["file"]: row["error"] for row in rows if row["action"] == "failed"}
-    scores = [row["gate"]["score"] for row in rows if "gate" in row]
-    flickers = [row["flicker"] for row in rows if "flicker" in row]
-    flicker = {
-        key: float(np.mean([each[key] for each in flickers])) if flickers else None
-        for key in ("refined", "render")
-    }
-    if run.gate is not None:
-        _write_sheet(run, rows, out / GATE_SHEET)
-        refused = sum(row["gate"]["verdict"] != "keep" for row in rows if "gate" in row)
-        if run.gate.calibration is None and 2 * refused > len(rows):
-            _log.warning(
-                "%d of %d refinements did not pass the gate, whose fixed thresholds do not know "
-                "what %s does anyway. Look at them; if their labels are still true, calibrate: "
-                "refinezoo gate RENDERS gate.json --model MODEL, then refine with "
-                "--calibration gate.json --overwrite",
-                refused,
-                len(rows),
-                run.common["model"],
-            )
-    dropped = by_action.get("dropped", [])
-    for conversion, count in conversions.items():
-        _log.info("%d renders: %s", count, conversion)
-    manifest.finish(
-        layout.renders,
-        model_name=run.common["model"],
-        layout=layout.kind,
-        notes=layout.notes,
-        conversions=conversions,
-        dropped=dropped,
-        failed=list(failed),
-        missing=layout.missing,
-        carried=carried,
-        orphans=[] if pruned else orphans,
-        **({"flicker": flicker} if run.clips else {}),
-    )
-    return Summary(
-        out=out,
-        layout=layout.kind,
-        images=len(rows),
-        refined=len(by_action.get("refined", [])),
-        blended=len(by_action.get("blended", [])),
-        flagged=len(by_action.get("flagged", [])),
-        dropped=dropped,
-        failed=failed,
-        resumed=run.resumed,
-        carried=len(carried),
-        orphans=orphans,
-        pruned=pruned,
-        conversions=conversions,
-        mean_score=float(np.mean(scores)) if scores else None,
-        flicker=flicker["refined"],
-        render_flicker=flicker["render"],
-        seconds=time.monotonic() - started,
-        manifest=manifest.path,
-        page=page,
-    )
-
-
-def _write_sheet(run: Run, rows: list[dict[str, Any]], path: Path) -> None:
-    """The worst images as they were refined, before the gate."""
-    by = ranking(run)
-    pairs = [
-        (
-            f"{row['gate'][by]:.2f} {row['gate']['verdict']}  {row['file']}",
-            run.picture(row["file"]).rgb,
-            again(run, row),
-        )
-        for row in worst(run, rows)[:_WORST]
-    ]
-    if pairs:
-        write_contact_sheet(path, pairs)
 
 
 def _checked_strength(strength: Any) -> Strength:
