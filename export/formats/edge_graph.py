@@ -15,7 +15,7 @@ from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.formats.info import model_info
 from refinezoo.export.registry import FULL
-from refinezoo.models.graph_images import GREY
+from refinezoo.models.graph_sizes import GREY
 from refinezoo.quiet import without_notes
 from refinezoo.renames import old_name_used
 

@@ -9,8 +9,8 @@ from refinezoo.models.graph_images import (
     check_request,
     decode_image,
     in_turn,
-    mirror_to_stride,
 )
+from refinezoo.models.graph_sizes import mirror_to_stride
 
 if TYPE_CHECKING:
     import tensorflow as tf

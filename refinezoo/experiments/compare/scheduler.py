@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BufferedWriter
 from pathlib import Path
+from typing import Any
 
+from refinezoo.config import read_json
 from refinezoo.experiments.compare.recipe import usable_cores
 from refinezoo.files import no_link
 from refinezoo.models.elsewhere import environment, own_modules
@@ -37,6 +39,16 @@ class Training:
     def log(self) -> Path:
         """Where the process writes what it prints."""
         return self.folder / "log.txt"
+
+    def result(self) -> dict[str, Any]:
+        """What an earlier or finished process measured; nothing of it if there is none."""
+        path = self.folder / "result.json"
+        found = read_json(path, 1 << 30) if path.is_file() else {}
+        return found if isinstance(found, dict) else {}
+
+    def finished(self) -> bool:
+        """Whether the result is that of the spec which lies there."""
+        return self.result().get("hash") == read_json(self.folder / "spec.json")["hash"]
 
 
 @dataclass

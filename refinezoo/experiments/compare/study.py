@@ -8,25 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.found import PreparedSet
-from refinezoo.experiments.compare.measures import measure_sets, measured_table
-from refinezoo.experiments.compare.prepare import Preparation, described
-from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
-from refinezoo.experiments.compare.results import Scores, gains, markdown_table, rows
+from refinezoo.experiments.compare.measures import measure_sets
+from refinezoo.experiments.compare.outcome import recipe_of, references, write_results
+from refinezoo.experiments.compare.prepare import Preparation
+from refinezoo.experiments.compare.recipe import recipe_hash
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.files import (
-    atomic_path,
-    locked_folder,
-    own_folder,
-    remove_folder,
-    sha256,
-    write_json,
-)
+from refinezoo.files import locked_folder, own_folder, remove_folder, sha256, write_json
 
 if TYPE_CHECKING:
     from refinezoo.tasks.study import Task
@@ -89,7 +81,7 @@ def compare_downstream(
             for arm, section in study.arms.items()
             if seed in (section.seeds or study.seeds)
         ]
-        missing = [training for training in trainings if not _finished(training)]
+        missing = [training for training in trainings if not training.finished()]
         for training in trainings:
             if training not in missing:  # killed after its result, before it tidied up
                 for left in training.folder.glob("backup_*"):
@@ -98,17 +90,17 @@ def compare_downstream(
             say(f"{len(trainings) - len(missing)} of {len(trainings)} trainings are finished")
         failures = run_all(missing, jobs, say)
         failures += _without_result(missing, failures)
-        recipe = _recipe(
+        recipe = recipe_of(
             study, study_yaml, jobs, " --data DATA" if data else "", sets, test, trainings, failures
         )
         recipe["study_file"] = file
         recipe["metric_rule"] = task.rule
         if measures:
             recipe["sets_measured"] = measures
-        if references := _references(study, task, folder, sets, test):
-            recipe["references"] = references
+        if found := references(study, task, folder, sets, test):
+            recipe["references"] = found
         recipe["wall_seconds_of_this_call"] = round(time.monotonic() - started, 1)
-        results = _write(study, task, folder, recipe, trainings, say)
+        results = write_results(study, task, folder, recipe, trainings, say)
     if failures:
         raise RefinezooError(_worded(failures, folder))
     return results
@@ -140,12 +132,13 @@ def _training(
         "test": test.located(),
     }
     place = folder / "arms" / arm / f"seed_{seed}"
-    if _result(place).get("hash") not in (None, spec["hash"]):
+    training = Training(arm, seed, place, study.training.steps)
+    if training.result().get("hash") not in (None, spec["hash"]):
         remove_folder(place)
     if not (place / "spec.json").is_file():
         own_folder(place)
     write_json(place / "spec.json", spec)
-    return Training(arm, seed, place, study.training.steps)
+    return training
 
 
 def initial_weights(init: str | None) -> str | None:
@@ -165,121 +158,13 @@ def initial_weights(init: str | None) -> str | None:
     return info(init)["weights"]["sha256"]
 
 
-def _result(folder: Path) -> dict[str, Any]:
-    path = folder / "result.json"
-    found = read_json(path, 1 << 30) if path.is_file() else {}
-    return found if isinstance(found, dict) else {}
-
-
-def _finished(training: Training) -> bool:
-    spec = read_json(training.folder / "spec.json")
-    return _result(training.folder).get("hash") == spec["hash"]
-
-
 def _without_result(trainings: list[Training], failures: list[Failure]) -> list[Failure]:
     told = [failure.training for failure in failures]
     return [
         Failure(training, 0, log_tail(training.log))
         for training in trainings
-        if training not in told and not _finished(training)
+        if training not in told and not training.finished()
     ]
-
-
-def _recipe(
-    study: Study,
-    study_yaml: str | os.PathLike,
-    jobs: int,
-    data: str,
-    sets: dict[str, PreparedSet],
-    test: PreparedSet,
-    trainings: list[Training],
-    failures: list[Failure],
-) -> dict[str, Any]:
-    settings = study.model_dump(by_alias=True, exclude_none=True, exclude={"out", "data"})
-    finished = [training for training in trainings if _finished(training)]
-    return {
-        "command": f"refinezoo compare {_spoken(study_yaml)}{data} --jobs {jobs}",
-        "settings": settings,
-        "sets": [described(prepared) for prepared in sets.values()],
-        "test": described(test),
-        "seeds": {
-            arm: [training.seed for training in finished if training.arm == arm]
-            for arm in study.arms
-        },
-        "training_seconds": {
-            arm: [
-                _result(training.folder)["seconds"] for training in finished if training.arm == arm
-            ]
-            for arm in study.arms
-        },
-        "failed": [failure.training.title for failure in failures],
-        "hardware": hardware(),
-        "versions": versions(),
-        "backend": sorted({_result(training.folder)["backend"] for training in finished}),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def _references(
-    study: Study, task: Task, folder: Path, sets: dict[str, PreparedSet], test: PreparedSet
-) -> dict[str, Any]:
-    """What the task can be held against without training, measured once."""
-    model = study.model.model_dump(by_alias=True)
-    known = {name: prepared.fingerprint for name, prepared in sets.items()}
-    recipe = {"model": model, "settings": study.settings, "sets": known, "test": test.fingerprint}
-    wanted, path = recipe_hash(recipe), folder / "references.json"
-    found = read_json(path) if path.is_file() else {}
-    if found.get("hash") != wanted:
-        located = {name: prepared.located() for name, prepared in sets.items()}
-        values = task.references(located, test.located(), model)
-        found = {"hash": wanted, "references": values}
-        if values:
-            write_json(path, found)
-    return found["references"]
-
-
-def _spoken(path: str | os.PathLike) -> str:
-    path = Path(path)
-    return path.name if path.is_absolute() else path.as_posix()
-
-
-def _write(
-    study: Study,
-    task: Task,
-    folder: Path,
-    recipe: dict[str, Any],
-    trainings: list[Training],
-    say: Callable[[str], None],
-) -> dict[str, Any]:
-    scores: Scores = {arm: {} for arm in study.arms}
-    for training in trainings:
-        if _finished(training):
-            scores[training.arm][training.seed] = _result(training.folder)["metrics"]
-    arms, name = list(study.arms), study.model.name
-    stated = gains(study.gains, arms, study.metrics, scores, task.lower)
-    recipe["gains"] = [gain.sentence() for gain in stated]
-    results = {
-        "study": study.study,
-        "recipe": recipe,
-        "rows": rows(name, arms, study.metrics, scores),
-    }
-    write_json(folder / "results.json", results)
-    table = markdown_table(name, arms, study.metrics, scores)
-    if "sets_measured" in recipe:
-        table += "\n" + measured_table(recipe["sets_measured"])
-    with atomic_path(folder / "table.md") as path:
-        path.write_text(table, encoding="utf-8")
-    say(table)
-    for sentence in recipe["gains"]:
-        say(sentence)
-    if results["rows"]:
-        from refinezoo.experiments.compare.page import write_page
-        from refinezoo.experiments.compare.plots import write_plots
-
-        write_plots(results, folder / "plots")
-        write_page(study, results, scores, folder)
-        say(f"written: {folder}/results.json, table.md, plots/, page.html")
-    return results
 
 
 def _checked_task(study: Study) -> Task:

@@ -2,13 +2,8 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import (
-    check_count,
-    check_images,
-    decode_image,
-    in_turn,
-    resize_to_square,
-)
+from refinezoo.models.graph_images import check_count, check_images, decode_image, in_turn
+from refinezoo.models.graph_sizes import resize_to_square
 
 
 def label_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from refinezoo.models.graph_images import (
     check_request,
     decode_image,
     in_turn,
-    mirror_to_stride,
 )
+from refinezoo.models.graph_sizes import mirror_to_stride
 
 _FARTHEST_MM = 65535.0  # what 16 bits hold
 

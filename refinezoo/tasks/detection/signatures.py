@@ -9,10 +9,8 @@ from refinezoo.models.graph_images import (
     check_images,
     decode_image,
     in_turn,
-    letterbox_to_square,
-    out_of_letterbox,
-    resize_to_square,
 )
+from refinezoo.models.graph_sizes import letterbox_to_square, out_of_letterbox, resize_to_square
 
 
 def detector_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

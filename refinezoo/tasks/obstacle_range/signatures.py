@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from refinezoo.models.graph_images import check_count, check_images, decode_image, in_turn, resized
+from refinezoo.models.graph_images import check_count, check_images, decode_image, in_turn
+from refinezoo.models.graph_sizes import resized
 
 
 def range_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def test_letterbox_in_the_graph_equals_opencv(size):
 
     from refinezoo.data.letterbox import letterbox
     from refinezoo.data.letterbox import out_of_letterbox as out_in_numpy
-    from refinezoo.models.graph_images import letterbox_to_square, out_of_letterbox
+    from refinezoo.models.graph_sizes import letterbox_to_square, out_of_letterbox
 
     random = np.random.default_rng(0)
     image = cv2.resize(random.integers(0, 255, (9, 9, 3)).astype("u1"), size[::-1])
