@@ -19,7 +19,8 @@ from refinezoo.export.checks.photos import fitted, real_frames
 from refinezoo.export.formats.edge_graph import image_sizes
 from refinezoo.export.registry import FULL, Format, chosen_formats
 from refinezoo.export.runtimes.exported import open_exported
-from refinezoo.files import atomic_path, contained, of_disk, plain_name
+from refinezoo.files import atomic_path, of_disk
+from refinezoo.paths import contained, plain_name
 from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.renames import renamed
 

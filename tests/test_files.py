@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from refinezoo import files, workshop
+from refinezoo import files, paths, workshop
 from refinezoo.errors import RefinezooError
 
 # Kills a write at each of its calls to the file system; after each, reports what is there.
@@ -166,9 +166,9 @@ def test_what_is_written_in_place_follows_no_link(tmp_path, name):
     with pytest.raises(RefinezooError, match="link"), files.locked_folder(run, "busy"):
         files.own_folder(run)
     with pytest.raises(RefinezooError, match="received a link"):
-        files.no_link(run / name)
+        paths.no_link(run / name)
     assert (tmp_path / "precious").read_text() == "years of work"
-    assert files.no_link(tmp_path / "none") == tmp_path / "none"
+    assert paths.no_link(tmp_path / "none") == tmp_path / "none"
 
 
 def test_scratch_is_beside_and_goes(tmp_path):
@@ -255,18 +255,18 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "link").symlink_to(tmp_path)
     with pytest.raises(RefinezooError, match="leads out of it"):
-        files.contained(name, tmp_path / "root")
+        paths.contained(name, tmp_path / "root")
 
 
 def test_names_that_stay_inside(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "a")
     for name in ("a.png", "a/b.png", "a/../b.png", "...", "link/x.png", "caf\udce9.png"):
-        assert files.contained(name, tmp_path) == tmp_path / name
+        assert paths.contained(name, tmp_path) == tmp_path / name
 
 
 @pytest.mark.parametrize("name", ["refined", "real+synthetic", "seed 1", "v1.2", "größe", "7"])
 def test_plain_names(name):
-    assert files.plain_name(name, "arm") == name
+    assert paths.plain_name(name, "arm") == name
 
 
 @pytest.mark.parametrize(
@@ -274,4 +274,4 @@ def test_plain_names(name):
 )
 def test_names_that_are_not_plain(name):
     with pytest.raises(RefinezooError, match="arm: expected a plain name"):
-        files.plain_name(name, "arm")
+        paths.plain_name(name, "arm")

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_path, plain_name
+from refinezoo.files import atomic_path
+from refinezoo.paths import plain_name
 
 KIT = Path(__file__).parent / "deploy"
 _CONTAINER_FOLDER = "/models"  # where the containers of `deploy/` see the models

@@ -17,7 +17,8 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.png import decode_png
-from refinezoo.files import atomic_path, no_link, sha256, worded
+from refinezoo.files import atomic_path, sha256, worded
+from refinezoo.paths import no_link
 
 JOURNAL = "request.jsonl"
 _PICTURES = {"image_bytes": "RGB", "depth_mm_bytes": "16-bit grey", "mask_bytes": "8-bit grey"}

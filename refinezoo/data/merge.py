@@ -21,7 +21,8 @@ from refinezoo.data.coco_file import CocoFile
 from refinezoo.data.coco_pictures import dataset_root
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_folder, check_apart, check_room, plain_name, sha256, write_json
+from refinezoo.files import atomic_folder, check_room, sha256, write_json
+from refinezoo.paths import check_apart, plain_name
 
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 1 << 30  # of a manifest

@@ -11,8 +11,9 @@ import numpy as np
 from refinezoo.data.formats import picture_sizes
 from refinezoo.data.images import read_image, write_image
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_folder, check_apart, write_json
+from refinezoo.files import atomic_folder, write_json
 from refinezoo.models.answers import answer_to
+from refinezoo.paths import check_apart
 
 WRITTEN_BY = "refinezoo predict"
 BATCH = 8

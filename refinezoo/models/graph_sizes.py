@@ -1,4 +1,4 @@
-"""Sizes of images inside a served graph: mirrored to a stride, warped or letterboxed to a square."""
+"""Sizes of images inside a served graph: mirrored to a stride, warped, in a letterbox."""
 
 from typing import TYPE_CHECKING
 

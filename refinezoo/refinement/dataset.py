@@ -15,7 +15,8 @@ from refinezoo import __version__
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, check_apart, locked_folder, plain_name, sha256
+from refinezoo.files import atomic_path, locked_folder, sha256
+from refinezoo.paths import check_apart, plain_name
 from refinezoo.refinement.carry import carry_over, check_names, check_space, some
 from refinezoo.refinement.fingerprint import inference_network, model_settings
 from refinezoo.refinement.finish import GATE_SHEET, finish, measure_flicker

@@ -9,7 +9,8 @@ from typing import Any
 
 from refinezoo.config import parse_json, read_json
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, contained, is_filled, no_link, sha256, write_json
+from refinezoo.files import atomic_path, is_filled, sha256, write_json
+from refinezoo.paths import contained, no_link
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"

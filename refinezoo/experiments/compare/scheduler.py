@@ -15,8 +15,8 @@ from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.experiments.compare.recipe import usable_cores
-from refinezoo.files import no_link
 from refinezoo.models.elsewhere import environment, own_modules
+from refinezoo.paths import no_link
 
 PARENT_VARIABLE = "REFINEZOO_STUDY_PARENT"
 

@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
 from refinezoo.experiments.compare.set_schema import RealSection, SyntheticSection
-from refinezoo.files import plain_name
 from refinezoo.models.registry import model_class, model_names, task_of
+from refinezoo.paths import plain_name
 from refinezoo.renames import old_name_used
 
 RESERVED_SETS = ("real", "synthetic")

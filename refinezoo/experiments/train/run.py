@@ -10,9 +10,10 @@ from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run_folder import busy, claim, summary, trim_log
 from refinezoo.experiments.train.task import TaskTraining, train_task
-from refinezoo.files import locked_folder, no_link, write_json
+from refinezoo.files import locked_folder, write_json
 from refinezoo.models.limits import check_sizes, within_limits
 from refinezoo.models.registry import model_class
+from refinezoo.paths import no_link
 
 GUARDED = 8  # renders that the guards watch
 

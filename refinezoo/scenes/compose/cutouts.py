@@ -12,7 +12,7 @@ from refinezoo.config import read_json
 from refinezoo.data.images import read_rgba
 from refinezoo.data.tree import pictures_in
 from refinezoo.errors import RefinezooError
-from refinezoo.files import contained
+from refinezoo.paths import contained
 
 
 @dataclass
