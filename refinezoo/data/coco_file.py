@@ -90,13 +90,28 @@ def read_document(path: str | os.PathLike) -> Any:
 
 
 def is_coco(document: Any) -> bool:
-    """Whether a document is COCO: `images`, whose rows have a `file_name`."""
+    """Whether a document is COCO: `images`, whose rows have a `file_name`, and objects in them.
+
+    COCO's captions and panoptic segments lie beside its instances.
+    """
     images = document.get("images") if isinstance(document, dict) else None
+    if images and _of_no_objects(document.get("annotations")):
+        return False
     rows = list(images.values()) if isinstance(images, dict) else images
     return (
         isinstance(rows, list)
         and ("annotations" in document or "categories" in document)
         and any(isinstance(row, dict) and isinstance(row.get("file_name"), str) for row in rows)
+    )
+
+
+def _of_no_objects(rows: Any) -> bool:
+    """Whether annotations are there, and all of them are of whole pictures."""
+    keys = {"bbox", "segmentation", "category_id"}
+    return (
+        isinstance(rows, list)
+        and bool(rows)
+        and not any(isinstance(row, dict) and not keys.isdisjoint(row) for row in rows)
     )
 
 

@@ -1,5 +1,6 @@
 """Datasets as people have them, between the formats: nothing is left out or mistaken unsaid."""
 
+import json
 import os
 import unicodedata
 
@@ -10,6 +11,7 @@ from small_sets import H, W, coco, ids, photo, put, put_coco
 
 from refinezoo.data.check import check_dataset
 from refinezoo.data.coco import CocoDataset
+from refinezoo.data.depth import read_depth_folder
 from refinezoo.data.formats import list_images, recognise
 from refinezoo.data.formats.base import beside
 from refinezoo.data.images import read_picture
@@ -226,3 +228,58 @@ def test_a_gate_judges_by_all_annotations_or_not_at_all(pictures, rows):
     assert layout.kind == rows and len(layout.renders) == 3
     with pytest.raises(RefinezooError, match="that the gate can judge by.*--gate off"):
         check_boxes(layout)
+
+
+@pytest.mark.parametrize("with_coco", [False, True])
+@pytest.mark.parametrize(("scales", "metres"), [((0.1, 0.1), 0.1), ((1.0,), 1.0), ((), 1.0)])
+def test_depth_of_bop_is_in_the_unit_of_its_cameras(tmp_path, with_coco, scales, metres):
+    put(tmp_path / "000001/rgb/000000.png", photo())
+    put(tmp_path / "000001/depth/000000.png", np.full((H, W), 1000, np.uint16))
+    cameras = {str(number): {"depth_scale": scale} for number, scale in enumerate(scales)}
+    put(tmp_path / "000001/scene_camera.json", json.dumps(cameras))
+    if with_coco:
+        put_coco(tmp_path / "000001/scene_gt_coco.json", coco(["rgb/000000.png"]))
+    depth = read_depth_folder(tmp_path)["depth_m"]
+    np.testing.assert_allclose(depth, metres, rtol=1e-6)
+
+
+def test_depth_of_several_units_is_not_read(tmp_path):
+    for scene, scale in (("000001", 0.1), ("000002", 1.0)):
+        put(tmp_path / scene / "rgb/000000.png", photo())
+        put(tmp_path / scene / "depth/000000.png", np.full((H, W), 1000, np.uint16))
+        put(tmp_path / scene / "scene_camera.json", json.dumps({"0": {"depth_scale": scale}}))
+    layout = recognise(tmp_path)
+    assert "depth" not in layout.labels and "[0.1, 1.0]" in layout.notes[0]
+
+
+def test_captions_are_no_objects(pictures):
+    names = [f"{number}.png" for number in range(3)]
+    put_coco(pictures / "annotations/instances.json", coco(names))
+    captions = coco(names) | {"annotations": [{"id": 1, "image_id": 1, "caption": "a carton"}]}
+    put_coco(pictures / "annotations/captions.json", captions)
+    layout = recognise(pictures)
+    assert not layout.notes and layout.format.problems(layout) == []
+    assert len(CocoDataset.load(pictures).records) == 3
+
+
+@pytest.mark.parametrize("names", [("normal", "defect"), ("NORMAL",), ("with_mask", "without")])
+def test_classes_that_are_called_like_labels_are_no_secret(tmp_path, names):
+    for place, name in enumerate(names):
+        for number in range(4):
+            put(tmp_path / name / f"{number}.png", photo(10 * place + number))
+    with pytest.raises(RefinezooError, match=f"photos in folders.*: {names[0]}.*--images"):
+        find_renders(tmp_path)
+    with pytest.raises(RefinezooError, match="photos in folders"):
+        list_images(tmp_path)
+    assert len(find_renders(tmp_path, images="*/*.png").renders) == 4 * len(names)
+
+
+def test_normals_and_masks_stay_labels(tmp_path):
+    for number in range(4):
+        put(tmp_path / f"scene/{number}.png", photo(number))
+        slopes = np.random.default_rng(number).normal(0, 0.4, (H, W, 2))
+        normals = np.dstack([slopes, np.ones((H, W))])
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+        put(tmp_path / f"normal/n{number}.png", ((normals + 1) * 127.5).astype(np.uint8))
+        put(tmp_path / f"mask/m{number}.png", ids(200 + number))
+    assert len(find_renders(tmp_path).renders) == 4

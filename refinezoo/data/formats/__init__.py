@@ -20,6 +20,7 @@ from refinezoo.data.formats.base import (
     add_siblings,
     dataset_format,
 )
+from refinezoo.data.formats.bop import depth_unit_m
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import (
     ARCHIVES,
@@ -83,6 +84,8 @@ def recognise(
     tree = read_tree(source)
     kind = _named(format) if format else next(kind for kind in formats() if kind.claims(tree))
     layout = kind.read(tree)
+    if "depth" in layout.labels:
+        _scale_depth(layout)
     if images is not None:
         _choose(layout, [images] if isinstance(images, str) else list(images))
     chosen = set(layout.renders)
@@ -163,6 +166,15 @@ def _unread(tree: Tree, owned: set[str]) -> list[str]:
         if names:
             found.append(f"{len(names)} {words} ({', '.join(names[:3])})")
     return found
+
+
+def _scale_depth(layout: Layout) -> None:
+    """The unit that BOP's cameras state, also beside a COCO file."""
+    try:
+        layout.depth_unit_m = depth_unit_m(layout.tree) or layout.depth_unit_m
+    except RefinezooError as error:
+        del layout.labels["depth"]
+        layout.notes.append(f"depth is not read: {error}")
 
 
 def _unpaired(tree: Tree, owned: set[str]) -> list[str]:

@@ -24,6 +24,9 @@ LABEL_WORDS = frozenset(
     "background backgrounds distance vectors lidar visib segmentationclass segmentationobject "
     "polygons edges edge saliency foreground".split()
 )
+CLASS_WORDS = frozenset(  # which are names of classes, too: NORMAL and PNEUMONIA, with_mask
+    "normal mask edge labelled labeled background backgrounds foreground motion".split()
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDS = re.compile(r".{2,}(masks?|annots?|labels?|depth|normals?|seg|segmentations?)$")
 _SAMPLES = 8

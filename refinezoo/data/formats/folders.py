@@ -4,7 +4,13 @@ from pathlib import PurePosixPath
 
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
 from refinezoo.data.formats.doubt import look_for_labels
-from refinezoo.data.formats.evidence import in_label_folder, names_labels, words
+from refinezoo.data.formats.evidence import (
+    CLASS_WORDS,
+    Evidence,
+    in_label_folder,
+    names_labels,
+    words,
+)
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import Tree
 
@@ -40,6 +46,8 @@ class Folders(DatasetFormat):
             if not _says_label(name) or _series_key(name, drop=True) not in beside
         ]
         layout.renders = self._sorted_out(tree, layout, renders, named=bool(named))
+        if not named:
+            self._doubt_names(tree, layout)
         add_siblings(tree, layout)
         return layout
 
@@ -56,6 +64,40 @@ class Folders(DatasetFormat):
             names = [name for name in names if name not in odd]
         look_for_labels(tree, layout, names, named=named)
         return names
+
+    def _doubt_names(self, tree: Tree, layout: Layout) -> None:
+        """Of folders whose names may be of a label or of a class, pixels decide.
+
+        What is no label, and does not show what the pictures show, leaves a doubt.
+        """
+        folders: dict[str, list[str]] = {}
+        for name in tree.pictures:
+            folder = str(PurePosixPath(name).parent)
+            if in_label_folder(name) and not CLASS_WORDS.isdisjoint(words(folder)):
+                folders.setdefault(folder, []).append(name)
+        evidence = tree.__dict__.setdefault("_evidence", Evidence(tree.root))
+        photos = [key for key, names in folders.items() if _are_photos(evidence, key, names)]
+        kept: dict[str, list[str]] = {}
+        for name in layout.renders:
+            kept.setdefault(str(PurePosixPath(name).parent), []).append(name)
+        photos = [
+            key
+            for key in photos
+            if not any(evidence.same_scenes(some, folders[key]) for some in kept.values())
+        ]
+        if photos:
+            layout.mixed, layout.photos = True, []
+            layout.doubtful = (
+                f"photos in folders whose names say label: {', '.join(sorted(photos)[:3])}"
+            )
+            layout.renders = layout.renders or [n for key in photos for n in folders[key]]
+
+
+def _are_photos(evidence: Evidence, folder: str, names: list[str]) -> bool:
+    """Whether a folder's pictures are no labels; X-rays called normal have no colour."""
+    votes = evidence.seen(names)
+    coloured = "normal" in words(folder) or not evidence.grey(names)
+    return coloured and 2 * sum(votes) < len(votes)
 
 
 def _in_render_folder(name: str) -> bool:
