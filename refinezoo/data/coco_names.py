@@ -1,8 +1,9 @@
 """Which picture of a tree a COCO row names, however its exporter wrote the path."""
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from refinezoo.errors import RefinezooError
 
 _FOLDERS = ("", "images", "data", *sorted(RENDER_FOLDERS - {"images"}))
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]+://")
+_LOOKED_AT = 200
 _WHOLE = re.compile(r"([A-Za-z]:)?/|[A-Za-z][\w+.-]+://")
 
 
@@ -57,6 +59,20 @@ def locate(
             "below it."
         )
     return found
+
+
+def doubtful_names(
+    names: Iterable[str], folders: Sequence[str], find: Callable[[str], str | None]
+) -> str:
+    """Says, of the first names, whether files in several folders are called so; empty if not."""
+    for name in itertools.islice(names, _LOOKED_AT):
+        tail = name.strip().replace("\\", "/").removeprefix("./")
+        if _WHOLE.match(tail) or ".." in PurePosixPath(tail).parts:
+            continue
+        places = [os.path.normpath(os.path.join(folder, tail)) for folder in folders]
+        if (fits := list(dict.fromkeys(filter(None, map(find, places)))))[1:]:
+            return f"{name} may be {' or '.join(fits[:3])}: {fits[0]} is taken"
+    return ""
 
 
 def _found(

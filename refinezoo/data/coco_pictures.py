@@ -1,13 +1,16 @@
 """The pictures of a COCO file: where its dataset lies, and which file each row means."""
 
+import logging
 import os
 from pathlib import Path
 
 from refinezoo.data.coco_file import CocoFile, read_coco, refuse_shared_pictures
-from refinezoo.data.coco_names import locate, picture_folders
+from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
 from refinezoo.data.coco_values import Id
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError
+
+_log = logging.getLogger(__name__)
 
 
 def rows_and_pictures(
@@ -69,4 +72,7 @@ def locate_pictures(
             missing.append(row["file_name"])
         else:
             files[number] = root / found
+    names = (row["file_name"] for row in coco.images.values())
+    if doubt := doubtful_names(names, folders, tree.find):
+        _log.warning("%s: %s", path, doubt)
     return files, missing

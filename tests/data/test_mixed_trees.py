@@ -283,3 +283,34 @@ def test_normals_and_masks_stay_labels(tmp_path):
         put(tmp_path / f"normal/n{number}.png", ((normals + 1) * 127.5).astype(np.uint8))
         put(tmp_path / f"mask/m{number}.png", ids(200 + number))
     assert len(find_renders(tmp_path).renders) == 4
+
+
+FOREIGN = {
+    "images/0.json": '{"version": "5", "shapes": [{"label": "a", "points": [[1, 2]]}]}',
+    "annotations.xml": '<annotations><image name="0.png"><box xtl="1"/></image></annotations>',
+    "labels.csv": "filename,class,xmin,ymin,xmax,ymax\n0.png,a,1,2,3,4\n",
+    "images/createml.json": '[{"image": "0.png", "annotations": [{"coordinates": 1}]}]',
+}
+
+
+@pytest.mark.parametrize("file", FOREIGN)
+def test_annotations_of_formats_that_are_not_read_are_said(pictures, file):
+    put(pictures / file, FOREIGN[file])
+    assert f"that is not read: {file}" in recognise(pictures).notes[-1]
+    assert "assumed" in {finding["code"] for finding in check_dataset(pictures)["findings"]}
+
+
+def test_other_texts_are_no_annotations(pictures):
+    put(pictures / "labels.csv", "file,class\n0.png,a\n")
+    put(pictures / "settings.json", '{"seed": 1}')
+    assert not recognise(pictures).notes
+
+
+def test_names_that_two_files_have_are_said(pictures, caplog):
+    put_coco(pictures / "annotations.json", coco(["0.png"]))
+    CocoDataset.load(pictures)
+    assert not caplog.text
+    put(pictures / "0.png", photo(9))
+    CocoDataset.load(pictures)
+    assert "0.png may be 0.png or images/0.png: 0.png is taken" in caplog.text
+    assert "0.png is taken" in recognise(pictures).notes[0]

@@ -7,7 +7,9 @@ import glob
 import importlib
 import os
 import pkgutil
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from refinezoo.data.coco_pictures import rows_and_pictures
@@ -34,6 +36,12 @@ from refinezoo.data.tree import (
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _ANNOTATIONS = (".xml", ".txt")
+_TEXTS = (".json", ".xml", ".csv")
+_FOREIGN = re.compile(
+    rb"xmin|x_min|xtl=|bounding_?box|\"(bbox|shapes|regions|coordinates|points|polygon)\"|bbox,",
+    re.I,
+)
+_SAMPLES, _SNIFFED = 50, 1 << 14
 
 __all__ = [
     "DatasetFormat",
@@ -95,6 +103,8 @@ def recognise(
     others = [other for other in formats() if other.annotated and other is not kind]
     if kind.annotated and (titles := [other.title for other in others if other.claims(tree)]):
         layout.notes.append(f"annotations of {' and '.join(titles)} are there too: not read")
+    if not kind.annotated:
+        layout.notes += _foreign(tree, owned)
     if not layout.renders and not layout.missing:
         raise RefinezooError(
             f"found no renders in {str(source)!r} ({len(tree.files)} files). Expected images named "
@@ -166,6 +176,16 @@ def _unread(tree: Tree, owned: set[str]) -> list[str]:
         if names:
             found.append(f"{len(names)} {words} ({', '.join(names[:3])})")
     return found
+
+
+def _foreign(tree: Tree, owned: set[str]) -> list[str]:
+    """What looks like boxes or polygons of LabelMe, CVAT, VIA, CreateML, CSV, ..., in words."""
+    names = [name for name in tree.files if name.lower().endswith(_TEXTS) and name not in owned]
+    for name in names[:: max(1, len(names) // _SAMPLES)]:
+        with suppress(OSError), open(tree.root / name, "rb") as file:
+            if _FOREIGN.search(file.read(_SNIFFED)):
+                return [f"annotations of a format that is not read: {name}, carried as it is"]
+    return []
 
 
 def _scale_depth(layout: Layout) -> None:

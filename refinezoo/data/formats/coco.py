@@ -10,7 +10,7 @@ from refinezoo.data.coco_file import (
     read_document,
     refuse_shared_pictures,
 )
-from refinezoo.data.coco_names import locate, picture_folders
+from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.layout import Layout
@@ -64,6 +64,9 @@ class Coco(DatasetFormat):
                 if row["image_id"] in found and not row["iscrowd"]:
                     x, y, w, h = row["bbox"]
                     boxes[found[row["image_id"]]].append([x, y, x + w, y + h])
+            names = (row["file_name"] for row in coco.images.values())
+            if doubt := doubtful_names(names, folders, tree.find):
+                layout.notes.append(f"{name}: {doubt}")
             layout.lost += [f"{coco.path}: {problem}" for problem in coco.lost]
             if coco.problems:
                 layout.notes.append(
