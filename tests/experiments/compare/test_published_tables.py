@@ -1,0 +1,34 @@
+"""Tables of the README hold what the result files of the studies hold."""
+
+import json
+import re
+from pathlib import Path
+from statistics import mean, stdev
+
+ROOT = Path(__file__).parents[3]
+
+
+def published(names):
+    """Mean and spread of AP50 and AP, and AP50 of each seed, as a row of a table; by arm."""
+    rows = {}
+    for name in names:
+        results = json.loads((ROOT / "benchmarks/results" / f"{name}.json").read_text())
+        values = {(row["arm"], row["metric"]): row["values"] for row in results["rows"]}
+        for arm in dict.fromkeys(arm for arm, _ in values):
+            cells = [
+                f"{mean(found):.3f}" + (f" ± {stdev(found):.3f}" if len(found) > 1 else "")
+                for found in (values[arm, "AP50"], values[arm, "AP"])
+            ]
+            seeds = ", ".join(f"{value:.3f}" for value in values[arm, "AP50"])
+            rows[arm] = [arm, *cells, seeds]
+    return rows
+
+
+def test_the_fridge_table_is_that_of_the_results():
+    text = (ROOT / "README.md").read_text()
+    names, table = re.search(r"<!-- ([\w, ]+) -->\n(\|.*?)\n<!-- end -->", text, re.S).groups()
+    rows = published(names.split(", "))
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert lines and len({arm for arm, *_ in lines}) == len(lines)
+    for line in lines:
+        assert line == rows[line[0]]
