@@ -107,7 +107,8 @@ def _mask_values(found: Decoded, name: str) -> np.ndarray:
         used = found.palette[np.unique(values)]
         if used[:, 3].min() < used[:, 3].max():
             return colours[..., 3] > 127
-        grey = (used[:, :1] == used[:, 1:3]).all()
+        alike = len(used) > 1 and np.ptp(used[:, :3], axis=0).max() == 0  # a palette left empty
+        grey = (used[:, :1] == used[:, 1:3]).all() and not alike
         return colours[..., 0] if grey else values > 0
     if values.ndim == 2:
         return values // found.scale if found.scale > 1 else values

@@ -48,6 +48,7 @@ FOREGROUNDS = {
     "palette of VOC": (palette([[0, 0, 0], [128, 0, 0]]), MASK),
     "palette, green object": (palette([[0, 0, 0], [0, 128, 0]]), MASK),
     "palette, white background": (palette([[255, 255, 255], [200, 0, 0]]), MASK),
+    "palette left black": (palette([[0, 0, 0], [0, 0, 0]]), MASK),
     "palette of greys, swapped": (palette([[255, 255, 255], [0, 0, 0]]), ~MASK),
     "alpha": (grey(np.dstack([MASK * 0 + 255] * 3 + [MASK * 255])), MASK),
     "colour under constant alpha": (
