@@ -183,7 +183,8 @@ def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
 def of_disk(error: Exception) -> bool:
     """Whether an error says that the disk takes nothing or no more, in whoever's words."""
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-    return any(os.strerror(number) in str(error) for number in numbers)
+    words = [*map(os.strerror, numbers), "iostream error"]  # the last is all that C++ says of it
+    return any(each in str(error) for each in words)
 
 
 def small_file(path: str | os.PathLike, most: int) -> bytes:

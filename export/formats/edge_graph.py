@@ -15,6 +15,7 @@ from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.formats.info import model_info
 from refinezoo.export.registry import FULL
+from refinezoo.files import of_disk
 from refinezoo.models.graph_sizes import GREY
 from refinezoo.quiet import without_notes
 from refinezoo.renames import old_name_used
@@ -134,9 +135,11 @@ def converting(what: str) -> Iterator[None]:
             raise
         except Exception as error:
             last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            remedy = "Nothing was written; the SavedModel format takes every model."
+            if of_disk(error):
+                remedy = "Make room, or write to another disk; then run it again."
             raise RefinezooError(
-                f"{what} could not convert this model: {last[0][:300]}. Nothing was written; "
-                "the SavedModel format takes every model."
+                f"{what} could not convert this model: {last[0][:300]}. {remedy}"
             ) from error
 
 

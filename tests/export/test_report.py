@@ -8,6 +8,7 @@ import pytest
 
 import refinezoo
 from refinezoo import RefinezooError, export
+from refinezoo.export.formats.edge_graph import converting
 from refinezoo.export.registry import FULL, format_table, formats
 
 DOCS = Path(__file__).parents[2] / "docs/export.md"
@@ -23,20 +24,22 @@ def test_every_format_has_a_function():
         assert row.precisions[0] == FULL and bool(row.suffix) != bool(row.marker)
 
 
-def test_a_full_disk_ends_an_export_of_several_formats(monkeypatch, tmp_path):
+@pytest.mark.parametrize("words", ["x.tmp; No space left on device", "clear: iostream error"])
+def test_a_full_disk_ends_an_export_of_several_formats(monkeypatch, tmp_path, words):
     written = []
 
     def write(model, path, **options):
         written.append(path.name)
         if path.name == "b":
-            raise RefinezooError("cannot convert this model: x.tmp; No space left on device.")
+            with converting("OpenVINO"):
+                raise RuntimeError(words)
 
     def fake(name):
         given = {"precisions": [FULL], "marker": "", "write": write, "options": lambda given: {}}
         return SimpleNamespace(name=name, path=lambda folder, *_: folder / name, **given)
 
     monkeypatch.setattr("refinezoo.export.report.chosen_formats", lambda _: [*map(fake, "abc")])
-    with pytest.raises(RefinezooError, match="No space left"):
+    with pytest.raises(RefinezooError, match=f"OpenVINO.*{words}. Make room"):
         export.export_formats(None, "r", tmp_path, overwrite=True)
     assert written == ["a", "b"] and not (tmp_path / "r/EXPORT.md").exists()
 
