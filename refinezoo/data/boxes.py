@@ -52,8 +52,11 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
 
 
 def in_first_pixel(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """bool [N], of corners [N, 2] in pixels: boxes that must be shares of their pictures."""
-    return np.asarray(((low >= 0) & (high <= 1) & (high > low)).all(axis=1))
+    """bool [N], of corners [N, 2] in pixels: boxes that must be shares of their pictures.
+
+    Not those that touch the corner: what is left of an object there may be as small as a pixel.
+    """
+    return np.asarray(((low > 0) & (high <= 1) & (high > low)).all(axis=1))
 
 
 def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:

@@ -219,6 +219,13 @@ def test_has_no_meaning(make, change, words):
         CocoDataset.load(make(change))
 
 
+@pytest.mark.parametrize("box", [[0, 0, 1, 1], [0, 0, 0.6, 0.4]])
+def test_what_is_left_of_an_object_in_the_corner_is_no_normalised_box(make, box):
+    dataset = CocoDataset.load(make(lambda d: d["annotations"][1].update(bbox=box)))
+    boxes = [record.boxes_xywh for record in dataset.records if len(record.boxes_xywh)]
+    np.testing.assert_allclose(boxes[1], [box], atol=1e-6)
+
+
 def test_several_files_need_a_choice(make, tmp_path):
     make()
     put_coco(tmp_path / "test.json", coco(["b.png"]))
