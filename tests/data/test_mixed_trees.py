@@ -19,7 +19,7 @@ from refinezoo.data.mask_files import read_class_ids
 from refinezoo.data.pictures import Pictures
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
-from refinezoo.refinement.labels import check_boxes
+from refinezoo.refinement.labels import check_boxes, read_render_depth
 
 VOC = "<annotation><object><name>a</name><bndbox>{}</bndbox></object></annotation>"
 
@@ -167,6 +167,15 @@ def test_gta5(tmp_path, part):
     assert layout.kind == "gta5" and layout.renders == [f"{part}images/00001.png"]
     mask = read_class_ids(layout.label("class_ids", layout.renders[0]))
     np.testing.assert_array_equal(mask, ids(7))
+
+
+def test_depth_beside_a_format_of_class_ids_is_seen_too(tmp_path):
+    put(tmp_path / "images/0.png", photo())
+    put(tmp_path / "labels/0.png", ids(7))
+    put(tmp_path / "depth/0.png", np.full((H, W), 1500, np.uint16))
+    layout = find_renders(tmp_path)
+    assert layout.kind == "gta5" and set(layout.labels) == {"class_ids", "depth"}
+    np.testing.assert_allclose(read_render_depth(layout, "images/0.png", W, H), 1.5)
 
 
 VOC_BOX = "<xmin>2</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax>"

@@ -103,7 +103,7 @@ class Paired(DatasetFormat):
         return any(any(self._labels(tree, match)) for match in self._matches(tree))
 
     def read(self, tree: Tree) -> Layout:
-        """The pictures that match, with their labels."""
+        """The pictures that match, with their labels, and those of folders beside them."""
         layout = Layout(tree, self, depth_unit_m=self.depth_unit_m)
         for match in self._matches(tree):
             name, found = match.string, dict(self._labels(tree, match))
@@ -111,6 +111,7 @@ class Paired(DatasetFormat):
                 layout.renders.append(name)
             for kind, file in found.items():
                 layout.labels.setdefault(kind, {})[name] = file
+        add_siblings(tree, layout)
         return layout
 
     def _matches(self, tree: Tree) -> Iterator[re.Match[str]]:
