@@ -56,7 +56,8 @@ def in_first_pixel(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
     Not those that touch the corner: what is left of an object there may be as small as a pixel.
     """
-    return np.asarray(((low > 0) & (high <= 1) & (high > low)).all(axis=1))
+    within = ((low >= 0) & (high <= 1) & (high > low)).all(axis=1)
+    return np.asarray(within & (low > 0).any(axis=1))
 
 
 def as_boxes(rows: list[list[float]], width: int, height: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The page of an evaluation: each picture with what is true and what the model says of it."""
 
 import heapq
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,18 +28,17 @@ def write_evaluation_page(
         found: `metrics`, `rule` and `images`, as `evaluate` gives them.
     """
     by = task.kind.agreement_by
+    judged = _pairs(task, model, data)
     name = getattr(model, "preset_name", None) or type(model).__name__
     page = Page(f"{name} on {found['images']} labelled pictures", f"By {found['rule']}.")
     page.table(["metric", "value"], list(found["metrics"].items()))
-    judged = _pairs(task, model, data)
     if by:
         pairs = heapq.nsmallest(MOST, judged, key=lambda pair: pair.score or 0.0)
         page.text(f"The worst first, {len(pairs)} of {found['images']}; the number is the {by}.")
     else:
-        pairs = [pair for _, pair in zip(range(MOST), judged, strict=False)]
+        pairs = list(itertools.islice(judged, MOST))
     page.before_after(pairs, ("truth", "answer"), side=SIDE)
-    facts = {key: getattr(model, key, None) for key in ("preset_name", "weights_sha256")}
-    page.facts({"model": name, **{key: value for key, value in facts.items() if value}})
+    page.facts({"model": name, "weights_sha256": getattr(model, "weights_sha256", None) or "-"})
     page.write(path)
 
 

@@ -202,6 +202,7 @@ def test_annotations_null(make):
         (lambda d: _corners(d, area=80), "as the area or polygon of 2 of 2 says"),
         (lambda d: _corners(d, segmentation=[[3, 4, 13, 4, 13, 12]]), "polygon of 2 of 2 says"),
         (lambda d: d["annotations"][1].update(bbox=[0.1, 0.2, 0.3, 0.4]), "the first pixel"),
+        (lambda d: d["annotations"][1].update(bbox=[0, 0.2, 0.3, 0.4]), "the first pixel"),
         (_two_cartons, "categories 1 and 2 are both called 'carton'"),
         (lambda d: _rle(d, lambda counts: counts + "1"), "do not fill 32 x 24"),
         (lambda d: _rle(d, lambda counts: "garbage\x01"), "no run lengths"),
