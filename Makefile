@@ -15,13 +15,14 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reor
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
 	tests/tasks tests/metrics tests/models tests/zoo)
 
-.PHONY: help venv demo serve-smoke docs test test-tensorflow test-jax test-zoo lint format wheel \
-	lock clean
+.PHONY: help venv demo serve-smoke docs test test-tensorflow test-jax test-zoo test-browser lint \
+	format wheel lock clean
 
 help:
 	@echo "make demo    install, then run the demo: renders in, refined dataset and report out"
 	@echo "make test    install, then lint, type-check and test on TensorFlow and JAX"
 	@echo "make test-zoo   every entry of the zoo in every format against Keras (long)"
+	@echo "make test-browser   the pages in a real browser, which npm brings if you name none"
 	@echo "make docs    the guides, the reference and a card of each model as pages in runs/site"
 	@echo "make serve-smoke   Docker: a real TensorFlow Serving answers as the exported graphs do"
 	@echo "make lint | format | wheel | lock | clean"
@@ -60,6 +61,12 @@ test-jax: $(STAMP)
 test-zoo: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export tests/training
 	$(TEST_ENV) KERAS_BACKEND=jax $(BIN)/python -m pytest -m zoo tests/training
+
+# A report and the site in Chromium: yours (REFINEZOO_CHROMIUM=/usr/bin/chromium), else npm's.
+test-browser: docs
+	cd tests/browser && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	REFINEZOO_CHROMIUM=$${REFINEZOO_CHROMIUM:-$$(node tests/browser/chromium.mjs)} $(TEST_ENV) \
+		$(BIN)/python -m pytest tests/browser
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

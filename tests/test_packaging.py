@@ -66,7 +66,20 @@ def test_the_wheel_holds_no_stray_file(wheel):
     source = {name: name.replace("refinezoo/export/", "export/") for name in names}
     source = {n: s.replace("refinezoo/zoo_configs/", "zoo_configs/") for n, s in source.items()}
     assert all(name.startswith("refinezoo/") for name in names)
-    known = {".py", ".typed", ".yaml", ".json", ".html", ".h5", ".png", ".jpg", ".txt", ".config"}
+    known = {
+        ".py",
+        ".typed",
+        ".yaml",
+        ".json",
+        ".html",
+        ".css",
+        ".js",
+        ".h5",
+        ".png",
+        ".jpg",
+        ".txt",
+        ".config",
+    }
     assert {Path(name).suffix for name in names} <= known | {".sh"}
     parts = {part for name in names for part in Path(name).parts}
     assert not any(part.startswith(".") or part in ("__pycache__", "tests") for part in parts)

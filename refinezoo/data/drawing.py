@@ -14,6 +14,11 @@ def shown_at(image: np.ndarray, side: int = SIDE) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA)
 
 
+def at_most(image: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """The same, but an image whose longer side is no longer than `side` stays as it is."""
+    return shown_at(image, side) if max(image.shape[:2]) > side else image
+
+
 def tag(canvas: np.ndarray, x: int, y: int, words: str, colour: tuple[int, int, int]) -> None:
     """Writes words on a ground of a colour, the left end of their base line at x, y, in place."""
     # Only ASCII is in OpenCV's font.

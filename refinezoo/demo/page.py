@@ -77,8 +77,7 @@ def write_page(
     examples = task.examples(photos, 8)
     columns = [truth_panels(task, detectors[0], examples)]
     columns += [answer_panels(task, detector, examples) for detector in detectors]
-    for number, row in enumerate(zip(*columns, strict=True)):
-        page.panels(row, () if number else ["truth", *scores])
+    page.panels(list(zip(*columns, strict=True)), ["truth", *scores])
     page.heading("The servable")
     page.text(
         f"{results['export']['folder']} was run in TensorFlow's C++ session loader, the one "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from refinezoo.data.drawing import shown_at
+from refinezoo.data.drawing import at_most
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError
@@ -82,7 +82,7 @@ def calibrate_gate(
 
 def _small(image: np.ndarray) -> bytes:
     """As the page will show it; pictures of a few thousand renders fit no memory."""
-    return encode_image(shown_at(image, SIDE), ".jpg")
+    return encode_image(at_most(image, SIDE), ".jpg")
 
 
 def _decoded(content: bytes) -> np.ndarray:

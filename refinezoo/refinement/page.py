@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.drawing import shown_at
+from refinezoo.data.drawing import at_most
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import read_picture
 from refinezoo.errors import RefinezooError
@@ -16,8 +16,8 @@ from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
 from refinezoo.refinement.run import Job, Run
 from refinezoo.report import Page, Pair
 
-# Pictures of a page with a gate, of one without; the longer side of each, pixels.
-MOST, SAMPLE, SIDE = 1000, 100, 240
+# Pictures of a page with a gate, of one without; the longest side of each, of few, pixels.
+MOST, SAMPLE, SIDE, LARGE, FEW = 1000, 100, 240, 480, 200
 _AT_ONCE = 32
 
 
@@ -36,16 +36,18 @@ def write_run_page(
     made = [row for row in rows if row["action"] != "failed"]
     chosen = worst(run, made)[:MOST] if run.gate else made[:: -(-len(made) // SAMPLE) or 1]
     by, names = ranking(run), class_names(run.layout)
+    side = LARGE if len(chosen) <= FEW else SIDE
 
     def pair(row: dict[str, Any]) -> Pair:
         name = row["file"]
         dropped = row["action"] == "dropped"
         after = again(run, row) if dropped else read_picture(out / name).rgb
         if "gate" not in row:
-            return _pair(run.picture(name).rgb, after, name, names.get(name))
+            return _pair(run.picture(name).rgb, after, side, name, names.get(name))
         said = "dropped; this was refused" if dropped else row["action"]
         caption = f"{name}: {said}"
-        return _pair(run.picture(name).rgb, after, caption, names.get(name), row["gate"][by])
+        score = row["gate"][by]
+        return _pair(run.picture(name).rgb, after, side, caption, names.get(name), score)
 
     counts = Counter(row["action"] for row in rows)
     page = Page(
@@ -60,7 +62,7 @@ def write_run_page(
         )
     else:
         page.text(f"{len(chosen)} of them, evenly drawn; no gate has judged them.")
-    page.before_after(_in_turn(pool, pair, chosen), side=SIDE)
+    page.before_after(_in_turn(pool, pair, chosen), side=side)
     page.facts({"renders": run.layout.root, "refined": out, **run.common})
     page.write(path)
 
@@ -80,7 +82,7 @@ def write_gate_page(
     )
     page.before_after(
         (
-            _pair(before, after, name, names.get(name), rarity)
+            _pair(before, after, SIDE, name, names.get(name), rarity)
             for rarity, name, before, after in pairs
         ),
         side=SIDE,
@@ -138,8 +140,9 @@ def _in_turn(
 def _pair(
     before: np.ndarray,
     after: np.ndarray,
+    side: int,
     caption: str,
     classes: tuple[str, ...] | None,
     score: float | None = None,
 ) -> Pair:
-    return Pair(shown_at(before, SIDE), shown_at(after, SIDE), caption, classes or (), score)
+    return Pair(at_most(before, side), at_most(after, side), caption, classes or (), score)

@@ -7,39 +7,19 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from math import ceil, floor
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import numpy as np
 
-from refinezoo.data.drawing import shown_at
-from refinezoo.errors import RefinezooError
+from refinezoo.data.drawing import at_most
 from refinezoo.files import atomic_path
 from refinezoo.report.chart import dot_plot
-from refinezoo.report.pictures import data_uri
+from refinezoo.report.comparison import Pair, comparison
+from refinezoo.report.pictures import enlarging, img
 
-TEMPLATE = Path(__file__).with_name("page.html")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two images of the same size, the one before and the one after, and what they show.
-
-    Attributes:
-        before: uint8 [H, W, 3] RGB.
-        after: the same, refined.
-        caption: in words.
-        classes: names of what is in it, to filter by.
-        score: of the gate, 1 is good; to filter by, and to show the worst first.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    caption: str
-    classes: tuple[str, ...] = ()
-    score: float | None = None
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -83,9 +63,7 @@ class Page:
             for place, name in enumerate(columns)
         )
         body = "".join(
-            "<tr>"
-            + "".join(f"<td{_number_class([value])}>{escape(_shown(value))}</td>" for value in row)
-            + "</tr>"
+            "<tr>" + "".join(_cell(value, place) for place, value in enumerate(row)) + "</tr>"
             for row in rows
         )
         self.parts.append(
@@ -105,62 +83,29 @@ class Page:
     ) -> None:
         """Adds sliders that wipe from the image before to the image after.
 
-        Where pairs have classes or scores, controls above them filter by these. Pairs may be made
-        one by one: none is kept.
+        Controls above them filter by words, and by classes and scores where the pairs have some;
+        those with scores stand the worst first. Pairs may be made one by one: none is kept.
 
         Raises:
             RefinezooError: the two images of a pair differ in size.
         """
-        figures, classes, scores = [], set[str](), list[float | None]()
-        for pair in pairs:
-            classes.update(pair.classes)
-            scores.append(pair.score)
-            if pair.before.shape != pair.after.shape:
-                raise RefinezooError(
-                    f"expected two images of one size, received {pair.before.shape} and "
-                    f"{pair.after.shape} for {pair.caption!r}."
-                )
-            caption, (first, second) = escape(pair.caption), (escape(name) for name in names)
-            before, after = (data_uri(shown_at(image, side)) for image in (pair.before, pair.after))
-            lazy = 'loading="lazy" decoding="async"'
-            shown = caption if pair.score is None else f"{caption} ({pair.score:.2f})"
-            about = escape(json.dumps(pair.classes), quote=True)
-            score = "" if pair.score is None else f"{pair.score:.4f}"
-            figures.append(
-                f'<figure class="compare" data-classes="{about}" data-score="{score}">'
-                f'<div class="frame">'
-                f'<img {lazy} src="{before}" alt="{first}: {caption}">'
-                f'<img {lazy} class="after" src="{after}" alt="{second}: {caption}">'
-                f'<span class="bar"></span><span class="tag left">{first}</span>'
-                f'<span class="tag right">{second}</span>'
-                f'<input type="range" min="0" max="100" value="50" '
-                f'aria-label="{first} to the left, {second} to the right: {caption}">'
-                f"</div><figcaption>{shown}</figcaption></figure>"
-            )
-        grid = f'<div class="grid">{"".join(figures)}</div>'
-        self.parts.append(f"<section>{_controls(classes, scores)}{grid}</section>")
+        self.parts.append(comparison(pairs, names, side))
 
-    def panels(self, panels: Sequence[Panel], heads: Sequence[str] = (), side: int = 320) -> None:
-        """Adds pictures side by side, such as one photo with what each model says of it.
+    def panels(
+        self, rows: Sequence[Sequence[Panel]], heads: Sequence[str], side: int = 320
+    ) -> None:
+        """Adds rows of pictures, such as a photo each with what several models say of it.
 
         Args:
-            panels: a row of them.
-            heads: the words over the columns, where this is their first row.
-            side: longer side of the embedded pictures, pixels.
+            rows: as many panels in each as there are heads.
+            heads: the words over the columns.
+            side: longest side of the embedded pictures, pixels.
         """
-        grid = f'<div class="grid fixed" style="--columns:{len(panels)}">'
-        if heads:
-            names = "".join(f"<div>{escape(head)}</div>" for head in heads)
-            self.parts.append(
-                grid.replace("grid fixed", "grid fixed columnheads") + names + "</div>"
-            )
-        figures = "".join(
-            f'<figure><div class="frame"><img src="{data_uri(shown_at(panel.image, side))}" '
-            f'alt="{escape(panel.caption)}"></div><figcaption>{escape(panel.caption)}</figcaption>'
-            "</figure>"
-            for panel in panels
+        names = "".join(f'<div class="head">{escape(head)}</div>' for head in heads)
+        figures = "".join(_panel(panel, side) for row in rows for panel in row)
+        self.parts.append(
+            f'<div class="grid fixed" style="--columns:{len(heads)}">{names}{figures}</div>'
         )
-        self.parts.append(grid + figures + "</div>")
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """Adds names with their values."""
@@ -179,9 +124,15 @@ class Page:
 
     def html(self) -> str:
         """The whole page."""
-        template = Template(TEMPLATE.read_text(encoding="utf-8"))
-        return template.substitute(
-            title=escape(self.title), lead=escape(self.lead), body="\n".join(self.parts)
+        template, style, script = (
+            (HERE / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+        )
+        return Template(template).substitute(
+            title=escape(self.title),
+            lead=escape(self.lead),
+            body="\n".join(self.parts),
+            style=style,
+            script=script,
         )
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -191,26 +142,19 @@ class Page:
         return Path(path)
 
 
-def _controls(classes: Iterable[str], scores: Sequence[float | None]) -> str:
-    """Choices of a class and a score, where the pairs have some."""
-    known = [score for score in scores if score is not None]
-    parts = []
-    if classes:
-        options = "".join(f"<option>{escape(name)}</option>" for name in sorted(classes))
-        parts.append(
-            f'<label>class <select><option value="">all</option>{options}</select></label>'
-        )
-    if known:
-        low, high = floor(min(0.0, *known)), ceil(max(1.0, *known))
-        parts.append(
-            f'<label>score at most <input type="range" name="most" min="{low}" max="{high}" '
-            f'step="0.01" value="{high}"></label>'
-            '<label><input type="checkbox" name="worst"> worst first</label>'
-        )
-    if not parts:
-        return ""
-    count = f'<output aria-live="polite">{len(scores)} of {len(scores)}</output>'
-    return f'<form class="controls">{"".join(parts)}{count}</form>'
+def _panel(panel: Panel, side: int) -> str:
+    picture = img(at_most(panel.image, side), panel.caption)
+    return (
+        f'<figure><div class="frame">{picture}</div>'
+        f"<figcaption>{enlarging(panel.caption)}{escape(panel.caption)}</figcaption></figure>"
+    )
+
+
+def _cell(value: Any, place: int) -> str:
+    """A cell of a table; words in the first column are the name of their row."""
+    if place == 0 and isinstance(value, str):
+        return f'<th scope="row">{escape(value)}</th>'
+    return f"<td{_number_class([value])}>{escape(_shown(value))}</td>"
 
 
 def _column(rows: Sequence[Sequence[Any]], place: int) -> list[Any]:

@@ -1,8 +1,9 @@
-"""Images as they are shown: enlarged, encoded, in a page without files beside it."""
+"""Images as they are shown: encoded, in a page without files beside it."""
 
 from __future__ import annotations
 
 import base64
+from html import escape
 
 import cv2
 import numpy as np
@@ -35,3 +36,17 @@ def data_uri(image: np.ndarray, quality: int = 85) -> str:
     bgr = cv2.cvtColor(checked_image(image), cv2.COLOR_RGB2BGR)
     encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def img(image: np.ndarray, words: str, after: bool = False) -> str:
+    """The `img` element of a uint8 [H, W, 3] RGB image and the words that stand for it."""
+    height, width = image.shape[:2]
+    return (
+        f'<img{" class=after" if after else ""} loading="lazy" decoding="async" width="{width}" '
+        f'height="{height}" src="{data_uri(image)}" alt="{escape(words)}">'
+    )
+
+
+def enlarging(caption: str) -> str:
+    """The button that shows a figure large."""
+    return f'<button type="button" class="zoom" aria-label="enlarge {escape(caption)}"></button>'

@@ -13,7 +13,7 @@ def figures(path):
     text = path.read_text(encoding="utf-8")
     found = re.findall(
         r'<figure class="compare" data-classes="(.*?)" data-score="(.*?)">.*?'
-        r"<figcaption>(.*?)</figcaption>",
+        r"<figcaption><button.*?</button>(.*?)</figcaption>",
         text,
         re.DOTALL,
     )

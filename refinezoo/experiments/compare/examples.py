@@ -77,10 +77,12 @@ def show_examples(page: Page, arms: Mapping[str, Path]) -> None:
         "arm. The first column is the truth."
     )
     first, captions = next(iter(drawn.values()))
+    rows = []
     for number, (truth, _) in enumerate(captions):
-        panels = [Panel(read_image(first / f"{number}_truth.jpg"), truth)]
-        panels += [
-            Panel(read_image(folder / f"{number}.jpg"), rows[number][1])
-            for folder, rows in drawn.values()
+        row = [Panel(read_image(first / f"{number}_truth.jpg"), truth)]
+        row += [
+            Panel(read_image(folder / f"{number}.jpg"), said[number][1])
+            for folder, said in drawn.values()
         ]
-        page.panels(panels, ["truth", *drawn] if number == 0 else ())
+        rows.append(row)
+    page.panels(rows, ["truth", *drawn])
