@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from refinezoo.renames import old_names
 # Of a default: its type, what may be given in its place, in words.
 _TYPES: tuple[tuple[type, Any, str], ...] = (
     (bool, (bool, np.bool_), "True or False"),
+    (int, Integral, "a whole number"),
     (Real, Real, "a number"),
     (str, str, "text"),
 )

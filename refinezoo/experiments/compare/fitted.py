@@ -9,7 +9,7 @@ from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.models.registry import model_class, model_names
+from refinezoo.models.registry import build, model_class, model_names
 
 
 def preset(name: str, root: Path) -> Any:
@@ -29,7 +29,7 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
     from refinezoo.data import list_images, read_image
 
     settings = dict(section.adapt or {})
-    refiner = adaptable(name, settings.pop("class"))(**settings)
+    refiner = build(settings.pop("class"), settings, f"refiners.{name}.adapt")
     side = int((found.study.synthetic.compose or {}).get("image_size", 128))
     task = task_named(found.study.model.task, found.study.settings)
     height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or (side, side)
@@ -45,8 +45,8 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
     return refiner
 
 
-def adaptable(name: str, class_name: str) -> Any:
-    """The class of a refiner that learns nothing, which a study can adapt by itself.
+def check_adaptable(name: str, class_name: str) -> None:
+    """Checks that a class is a refiner that learns nothing, which a study can adapt by itself.
 
     Raises:
         RefinezooError: there is none of that name, or it has to be trained.
@@ -67,4 +67,3 @@ def adaptable(name: str, class_name: str) -> Any:
             f"{class_name!r}. A refiner that is trained alone comes as a preset: run refinezoo "
             f"train first.{did_you_mean(class_name, [*known, *inside])}"
         )
-    return known[class_name]

@@ -11,7 +11,7 @@ from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.experiments.compare.fitted import adaptable, fitted, preset
+from refinezoo.experiments.compare.fitted import check_adaptable, fitted, preset
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.recipe import (
     dataset_fingerprint,
@@ -215,7 +215,7 @@ def check_nested(study: Study) -> None:
         if section.adapt is not None:
             own = dict(section.adapt)
             if not section.trains:
-                adaptable(name, own["class"])
+                check_adaptable(name, own["class"])
             check_arguments(own.pop("class"), own, f"refiners.{name}.adapt")
 
 

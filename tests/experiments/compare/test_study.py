@@ -208,6 +208,10 @@ def test_two_runs_in_one_folder_are_refused(world):
             r"refiners.refined.adapt: FDA takes no argument 'photo'. Did you mean 'photos'\?",
         ),
         (
+            {"refiners": {"refined": {"adapt": {"class": "FDA", "photos": 1e2}}}},
+            "refiners.refined.adapt: FDA: expected photos as a whole number.*received 100.0",
+        ),
+        (
             {"refiners": {"adapted": {"adapt": {"class": "PixelDA", "widht": 3}}}},
             r"refiners.adapted.adapt: PixelDA takes no argument 'widht'. Did you mean 'width'\?",
         ),
