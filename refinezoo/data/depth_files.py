@@ -23,7 +23,8 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
         unit_m: metres per step of an integer file; 0.001 for millimetres, 0.01 for Virtual KITTI.
 
     Returns:
-        float32 [H, W, 1], metres, 0 = missing (NaN and infinite values become 0).
+        float32 [H, W, 1], metres, 0 = missing. NaN and infinite values become 0, and so does the
+        largest whole number of the file (65535 of 16 bits): sky, no measurement, or too far.
 
     Raises:
         RefinezooError: the file is unreadable, no depth map, colour-coded, or has 8 bits.
@@ -57,7 +58,10 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
             f"{path}: expected depth above 0, received negative numbers only (z of a camera that "
             "looks along -z). Save their opposite."
         )
-    scale = unit_m if depth.dtype.kind in "iu" else 1.0
+    scale = 1.0
+    if depth.dtype.kind in "iu":
+        scale = unit_m
+        depth = np.where(depth == np.iinfo(depth.dtype).max, 0, depth)
     metres = depth.astype(np.float32) * np.float32(scale)
     return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
 

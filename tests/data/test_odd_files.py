@@ -177,6 +177,17 @@ def test_depth_of_every_kind(tmp_path, name):
     np.testing.assert_allclose(depth[..., 0], METRES, atol=1.1e-3)
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32])
+def test_the_largest_number_of_a_depth_file_is_no_measurement(tmp_path, kind):
+    values = (METRES * 1000).astype(kind)
+    values[:3], values[3] = np.iinfo(kind).max, 0
+    values[4] = np.iinfo(np.uint16).max - 1
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    depth = read_depth(tmp_path / "a.tif")[..., 0]
+    assert not depth[:4].any() and np.allclose(depth[4], 65.534)
+    np.testing.assert_allclose(depth[5:], METRES[5:], atol=1.1e-3)
+
+
 def test_depth_that_is_none(tmp_path):
     put(tmp_path / "carla.png", photo())
     deep = (METRES * 1000).astype(np.uint16)

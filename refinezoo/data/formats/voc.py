@@ -16,7 +16,7 @@ from refinezoo.data.formats.base import (
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
-from refinezoo.data.tree import Tree
+from refinezoo.data.tree import Tree, is_picture
 from refinezoo.errors import RefinezooError
 from refinezoo.files import small_file
 
@@ -28,8 +28,10 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 class Voc(DatasetFormat):
     """`JPEGImages/NAME.jpg` with `Annotations/NAME.xml`, or both in one folder (Roboflow).
 
-    Corners are taken as written, from 0; files that count from 1 are half a pixel off. Difficult
-    objects are ignored in training and measuring, as VOC's own evaluation does.
+    An XML file belongs to the picture of its own name; one that no picture is called like, to the
+    picture that its `<filename>` says. Corners are taken as written, from 0; files that count from
+    1 are half a pixel off. Difficult objects are ignored in training and measuring, as VOC's own
+    evaluation does.
     """
 
     name = "voc"
@@ -56,6 +58,8 @@ class Voc(DatasetFormat):
         ]
         layout.labels["annotations"] = annotations
         sizes: dict[str, tuple[int, int]] = {}
+        stems = {_stem(name) for name in tree.pictures}
+        elsewhere = []
         for name, file in annotations.items():
             try:
                 root = _parsed(tree.root / file)
@@ -65,6 +69,13 @@ class Voc(DatasetFormat):
             size = [_whole(root.findtext(f"size/{side}", "0")) for side in ("width", "height")]
             if all(size):
                 sizes[name] = size[0], size[1]
+            if (said := _stem(root.findtext("filename", ""))) != _stem(name) and said in stems:
+                elsewhere.append(f"{file} of {name}: {said}")
+        if elsewhere:
+            layout.notes.append(
+                f"{len(elsewhere)} annotations say another picture in <filename> than the one they "
+                f"are called like, which they are taken for ({elsewhere[0]})"
+            )
         layout.details["sizes"] = sizes
         look_among_annotated(tree, layout)
         add_siblings(tree, layout)
@@ -106,15 +117,37 @@ class Voc(DatasetFormat):
 
     def _annotated(self, tree: Tree) -> dict[str, str]:
         found = {}
-        for name in tree.pictures:
-            if in_label_folder(name):
-                continue
+        pictures = [name for name in tree.pictures if not in_label_folder(name)]
+        for name in pictures:
             file = sibling(tree, name, ("annotations",), (".xml",)) or tree.with_stem(
                 name.rsplit(".", 1)[0], (".xml",)
             )
             if file:
                 found[name] = file
+        lone: dict[str, list[str]] = {}
+        for name in pictures:
+            lone.setdefault(_stem(name), []).extend([name] if name not in found else [])
+        taken = set(found.values())
+        for file in tree.files:
+            if file.lower().endswith(".xml") and file not in taken:
+                names = lone.get(_said(tree.root / file), [])
+                if len(names) == 1:
+                    found.setdefault(names[0], file)
         return found
+
+
+def _said(path: Path) -> str:
+    """The stem of the picture that an XML file names; nothing where it names none."""
+    try:
+        return _stem(_parsed(path).findtext("filename", ""))
+    except RefinezooError:
+        return ""
+
+
+def _stem(name: str) -> str:
+    """The name of a picture's file, also of a path of another machine, without its suffix."""
+    name = PurePosixPath(name.strip().replace("\\", "/")).name.casefold()
+    return name.rsplit(".", 1)[0] if is_picture(name) else name
 
 
 def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:
