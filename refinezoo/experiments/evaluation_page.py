@@ -3,7 +3,7 @@
 import heapq
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from refinezoo.data.drawing import shown_at
@@ -25,10 +25,11 @@ def write_evaluation_page(
         task: of the model's kind.
         model: or an exported file.
         data: the set, as `task.read_test` gives it.
-        found: `metrics`, `rule` and `images`, as `evaluate` gives them.
+        found: `metrics`, `rule`, `images` and `predictions`, as `evaluate` gives them.
     """
     by = task.kind.agreement_by
-    judged = _pairs(task, model, data)
+    kept = task.kept_answers(model, data, found["predictions"])
+    judged = _pairs(task, model, data, kept)
     name = getattr(model, "preset_name", None) or type(model).__name__
     page = Page(f"{name} on {found['images']} labelled pictures", f"By {found['rule']}.")
     page.table(["metric", "value"], list(found["metrics"].items()))
@@ -42,12 +43,13 @@ def write_evaluation_page(
     page.write(path)
 
 
-def _pairs(task: Task, model: Any, data: Any) -> Iterator[Pair]:
+def _pairs(task: Task, model: Any, data: Any, kept: Sequence[Any] | None) -> Iterator[Pair]:
+    """Truth and answer of each image; what the metrics did not keep is predicted again."""
     kind, count = task.kind, task.count(data)
     for start in range(0, count, BATCH):
         examples = [task.example(data, row) for row in range(start, min(start + BATCH, count))]
-        answers = task.answers(model, [example.image for example in examples])
-        for row, example in enumerate(examples):
+        answers = kept or task.answers(model, [example.image for example in examples])
+        for row, example in enumerate(examples, start if kept else 0):
             answer, truth = answer_to(answers, row), example.truth
             true = shown_at(kind.draw(model, example.image, None, truth), SIDE)
             said = shown_at(kind.draw(model, example.image, answer, truth), SIDE)

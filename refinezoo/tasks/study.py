@@ -107,6 +107,10 @@ class Task(Strict):
         """The metrics on the test set, and the predictions as JSON or None."""
         raise NotImplementedError(f"{type(self).__name__} measures nothing.")
 
+    def kept_answers(self, model: Any, data: Any, predictions: Any) -> Sequence[Any] | None:
+        """What `predictions`, as `evaluate` gives them, say of each image; None if they do not."""
+        return None
+
     def count(self, data: Any) -> int:
         """How many images a set has."""
         return len(data)

@@ -6,6 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+from small_sets import coco, put, put_coco
 from typer.testing import CliRunner
 
 from refinezoo import RefinezooError, refiners
@@ -14,6 +15,8 @@ from refinezoo.experiments.evaluate import evaluate
 from refinezoo.experiments.predict import predict_folder
 from refinezoo.models.answers import answer_to
 from refinezoo.models.registry import model_class
+from refinezoo.tasks.detection.coco import Detects
+from refinezoo.tasks.detection.kind import DETECTOR
 
 NAMES = ["milk", "juice"]
 MAKE = {
@@ -111,6 +114,32 @@ def test_evaluation_is_the_studies_metric(tmp_path):
     assert found["images"] == 2 and set(found["metrics"]) >= {"mean_iou", "pixel_accuracy"}
     seen = model.predict([np.stack([ids * 200] * 3, -1)], verbose=0)[0]
     assert found["metrics"]["pixel_accuracy"] == pytest.approx((seen == ids).mean())
+
+
+class Seer(Detects):
+    """Says one juice of every picture, and counts the passes."""
+
+    kind, class_names, passes = DETECTOR, ["cheese", "juice"], 0
+
+    def predict(self, images, *arguments, **settings):
+        self.passes += 1
+        one = {"boxes": [[[4, 4, 20, 30]]], "scores": [[0.875]], "classes": [[1]], "count": [1]}
+        return {name: np.repeat(np.array(row), len(images), 0) for name, row in one.items()}
+
+
+def test_detectors_predict_once_for_metrics_and_page(tmp_path):
+    document = coco(["a.png", "b.png"], width=40, height=40, box=(4, 4, 16, 26))
+    document["categories"][0]["name"] = "juice"
+    document["annotations"][1]["bbox"][0] = 20
+    put_coco(tmp_path / "coco.json", document)
+    for name in "ab":
+        put(tmp_path / f"{name}.png", np.full((40, 40, 3), 90, np.uint8))
+    seer = Seer()
+    found = evaluate(seer, tmp_path / "coco.json", page=tmp_path / "page.html")
+    assert seer.passes == 1 and found["images"] == len(found["predictions"]) == 2
+    page = (tmp_path / "page.html").read_text()
+    assert re.findall(r'data-score="([0-9.]+)"', page) == ["0.0000", "1.0000"]
+    assert page.count("juice 0.88 (") == 2
 
 
 def test_a_refiner_is_sent_to_compare_and_a_missing_dataset_is_named(tmp_path):

@@ -117,6 +117,14 @@ def test_a_detector_shows_its_best_box_where_none_is_sure():
     assert kinds()["detector"].words(MODEL, nothing) == "nothing"
 
 
+def test_a_true_box_has_no_score_to_say():
+    truth = {**ANSWERS["detector"][0], "names": ["cheese", "milk", "milk"], "count": np.array(3)}
+    truth["scores"] = np.ones(3, "float32")
+    assert kinds()["detector"].words(MODEL, truth) == "cheese; milk; milk"
+    empty = {**truth, "names": [], "count": np.array(0)}
+    assert kinds()["detector"].words(MODEL, empty) == "nothing"
+
+
 def test_colours_of_classes_differ_and_missing_depth_is_black():
     assert len({tuple(colour) for colour in class_colours(20).tolist()}) == 20
     depth = np.array([[[0.0], [np.nan], [1.0], [7.0]]], "float32")

@@ -66,10 +66,12 @@ class DetectorKind(Kind):
         )
 
     def words(self, model, answer):
-        """Classes and scores of the boxes that `shown` takes."""
+        """Classes and scores of the boxes that `shown` takes; a truth has no scores to say."""
         _, names, scores = shown(model, answer)
-        said = [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
-        return "; ".join([*said[:3], *([f"{len(said) - 3} more"] if said[3:] else [])]) or "nothing"
+        if "names" not in answer:
+            names = [f"{name} {score:.2f}" for name, score in zip(names, scores, strict=True)]
+        more = [f"{len(names) - 3} more"] if names[3:] else []
+        return "; ".join([*names[:3], *more]) or "nothing"
 
     def agreement(self, model, answer, truth):
         """F1 of the boxes that `shown` takes; 1 where there is nothing and nothing was found."""

@@ -72,6 +72,23 @@ class DetectionStudy(Task):
         scores = coco_average_precision(data.truth(), detections)
         return {name: float(scores[name]) for name in self.metrics}, detections
 
+    def kept_answers(self, model: Any, data: Any, predictions: Any) -> list[dict[str, Any]]:
+        """The detections of each photo, of the classes that the photos' labels know."""
+        names = dict(zip(data.category_ids, data.class_names, strict=True))
+        label = {name: k for k, name in enumerate(model.class_names)}
+        found: dict[Any, list[dict[str, Any]]] = {record.id: [] for record in data.records}
+        for row in predictions:
+            found[row["image_id"]].append(row)
+        return [
+            {
+                "boxes": xywh_to_xyxy(np.reshape([row["bbox"] for row in rows], (-1, 4))),
+                "scores": np.array([row["score"] for row in rows]),
+                "classes": [label[names[row["category_id"]]] for row in rows],
+                "count": len(rows),
+            }
+            for rows in found.values()
+        ]
+
     def example(self, data: Any, row: int) -> Example:
         """A photo with its true boxes, those of crowds left out."""
         record = data.records[row]
