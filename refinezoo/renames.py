@@ -48,8 +48,14 @@ def old_names(cls: type) -> dict[str, str]:
 
 def old_name_used(old: str, new: str, stacklevel: int = 3) -> None:
     """Warns the caller's caller that `old` is called `new` now."""
-    warnings.warn(
-        f"{old} is called {new} now; the old name goes with the next version.",
-        FutureWarning,
-        stacklevel=stacklevel,
-    )
+    _warn(f"{old} is called {new} now", stacklevel)
+
+
+def replaced_name_used(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warns the caller's caller that the better `new` stands in the place of `old`."""
+    _warn(f"{old} is replaced by the better {new}", stacklevel)
+
+
+def _warn(what: str, stacklevel: int) -> None:
+    warning = f"{what}; the old name goes with the next version."
+    warnings.warn(warning, FutureWarning, stacklevel=stacklevel + 1)

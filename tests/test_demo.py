@@ -110,10 +110,10 @@ def test_missing_detectors_are_named(monkeypatch):
     monkeypatch.setattr(
         refinezoo,
         "list_models",
-        lambda pattern: [{"name": "ssd300_fridge_synthetic"}],
+        lambda pattern: [{"name": "pvanet_fridge_synthetic"}],
         raising=False,
     )
-    with pytest.raises(RefinezooError, match="ssd300_fridge_refined"):
+    with pytest.raises(RefinezooError, match="pvanet_fridge_refined"):
         demo._zoo_detectors()
 
 
@@ -126,16 +126,16 @@ def test_the_zoo_s_detectors_come_by_what_they_were_trained_on(monkeypatch):
         lambda pattern: [
             {"name": name}
             for name in (
-                "ssd300_fridge",
-                "ssd300_fridge_refined",
-                "ssd300_fridge_synthetic",
-                "ssd300_fridge_other",
+                "pvanet_fridge",
+                "pvanet_fridge_refined",
+                "pvanet_fridge_synthetic",
+                "pvanet_fridge_other",
             )
         ],
         raising=False,
     )
     assert demo._zoo_detectors() == {
-        "synthetic": "ssd300_fridge_synthetic",
-        "refined": "ssd300_fridge_refined",
-        "real+refined": "ssd300_fridge",
+        "synthetic": "pvanet_fridge_synthetic",
+        "refined": "pvanet_fridge_refined",
+        "real+refined": "pvanet_fridge",
     }

@@ -19,12 +19,12 @@ from refinezoo.files import ASSETS, own_folder, remove_folder, sha256, write_jso
 REFINER = "cyclegan_fgbg"
 # Zoo name -> what the detector was trained on. The first two are the point of the demo.
 DETECTORS = {
-    "ssd300_fridge_synthetic": "synthetic",
-    "ssd300_fridge_refined": "refined",
-    "ssd300_fridge_reinhard": "reinhard",
-    "ssd300_fridge_real": "real",
-    "ssd300_fridge_real_synthetic": "real+synthetic",
-    "ssd300_fridge": "real+refined",
+    "pvanet_fridge_synthetic": "synthetic",
+    "pvanet_fridge_refined": "refined",
+    "pvanet_fridge_transport": "transport",
+    "pvanet_fridge_refined_pseudo": "refined+pseudo",
+    "pvanet_fridge_real": "real",
+    "pvanet_fridge": "real+refined",
 }
 NEEDED = 2
 MARK = ".refinezoo-demo"
@@ -185,7 +185,7 @@ def _zoo_detectors() -> dict[str, str]:
     """The fridge detectors of the zoo by what they were trained on; the first two must be there."""
     from refinezoo import list_models
 
-    there = {entry["name"] for entry in list_models("ssd300_fridge*")}
+    there = {entry["name"] for entry in list_models("pvanet_fridge*")}
     missing = [name for name in list(DETECTORS)[:NEEDED] if name not in there]
     if missing:
         raise RefinezooError(

@@ -12,11 +12,20 @@ from refinezoo.files import atomic_path
 from refinezoo.models.presets import read_preset
 from refinezoo.models.registry import checked_kind_name
 from refinezoo.models.weights import check_weights
+from refinezoo.renames import replaced_name_used
 from refinezoo.zoo.entry import ZooEntry
 from refinezoo.zoo.remote import fetched, is_remote
 
 # The heaviest, 16.2 MB, is YOLOv3 on ImageNet features: 8.1 million weights at half precision.
 MAX_WEIGHTS_BYTES = 20_000_000
+# Old names, which work for one version with a warning, and the better models in their place.
+REPLACED = {
+    "ssd300_lite0_fridge": "ssd300_fridge",
+    "ssd300_fridge_real": "pvanet_fridge_real",
+    "ssd300_fridge_refined": "pvanet_fridge_refined",
+    "ssd300_fridge_reinhard": "pvanet_fridge_transport",
+    "ssd300_fridge_synthetic": "pvanet_fridge_synthetic",
+}
 
 
 def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooEntry | Path:
@@ -37,8 +46,8 @@ def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooE
 
 
 def is_entry(name: str | os.PathLike, root: Path | None = None) -> bool:
-    """Whether the zoo has an entry of that name."""
-    return isinstance(name, str) and name in _names(root)
+    """Whether the zoo has, or had one version ago, an entry of that name."""
+    return isinstance(name, str) and (name in _names(root) or name in REPLACED)
 
 
 def list_models(
@@ -149,6 +158,9 @@ def _names(root: Path | None) -> list[str]:
 
 
 def _entry(name: str, root: Path | None) -> ZooEntry:
+    if name in REPLACED and name not in _names(root):
+        replaced_name_used(name, REPLACED[name], stacklevel=5)
+        name = REPLACED[name]
     path = _root(root) / f"{name}.yaml"
     entry = validate(ZooEntry, read_yaml(path), str(path))
     if entry.name != name:

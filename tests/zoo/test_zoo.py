@@ -128,6 +128,14 @@ def test_too_heavy_weights_are_refused(tiny_class, tmp_path, monkeypatch):
         zoo.add_entry(folder, VALUES, root=tmp_path / "z")
 
 
+@pytest.mark.once
+def test_an_old_name_gives_the_better_model_and_says_so():
+    for old, new in catalogue.REPLACED.items():
+        assert old not in NAMES
+        with pytest.warns(FutureWarning, match=f"{old} is replaced by the better {new};"):
+            assert zoo.info(old)["name"] == new
+
+
 NAMES = [row["name"] for row in zoo.list_models()]
 loaded = functools.cache(refinezoo.load)  # each entry once, for what only looks at it
 
