@@ -9,6 +9,7 @@ photos (7-Scenes) are for non-commercial research.
 
 import argparse
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from refinezoo.config import read_json
@@ -27,19 +28,21 @@ def main() -> None:
     if meta["depth_unit_m"] != 0.001:
         raise RefinezooError(f"expected depth in millimetres, received {meta['depth_unit_m']} m.")
     measured = meta["real_train"][-40:] if options.validation else meta["real_test"]
-    for source, target, stems in (
-        ("synthetic", "synthetic", None),
-        ("real", "real/train", meta["real_train"]),
-        ("real", "real/test", measured),
-    ):
-        layout = recognise(options.source / source)
-        for picture in layout.pictures():
-            if stems is not None and picture.stem not in stems:
-                continue
-            depth = layout.label("depth", picture.relative_to(layout.root).as_posix())
-            for folder, file in (("images", picture), ("depth", depth)):
-                (options.out / target / folder).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, options.out / target / folder / file.name)
+    copy_frames(options.source / "synthetic", None, options.out / "synthetic")
+    copy_frames(options.source / "real", meta["real_train"], options.out / "real/train")
+    copy_frames(options.source / "real", measured, options.out / "real/test")
+
+
+def copy_frames(source: Path, stems: Iterable[str] | None, out: Path) -> None:
+    """Copies pictures of these names (None: all) and their depth to `images/` and `depth/`."""
+    layout, wanted = recognise(source), None if stems is None else set(stems)
+    for picture in layout.pictures():
+        if wanted is not None and picture.stem not in wanted:
+            continue
+        depth = layout.label("depth", picture.relative_to(layout.root).as_posix())
+        for folder, file in (("images", picture), ("depth", depth)):
+            (out / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, out / folder / file.name)
 
 
 if __name__ == "__main__":

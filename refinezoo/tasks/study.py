@@ -171,6 +171,13 @@ class Task(Strict):
             )
         except (RefinezooError, TypeError, ValueError) as error:
             raise RefinezooError(f"refiners: adapt: {name} does not take these: {error}") from None
+        if init := spec["model"].get("init"):
+            if not hasattr(model, "start_from"):
+                raise RefinezooError(
+                    f"model.init: every arm starts from {init!r}, which {name} cannot. Leave init "
+                    f"out, or take {name} out of the refiners."
+                )
+            model.start_from(init)
         model.compile()
         data, photos = self.read(part, model), self.read(part["unlabelled"], model)
         return Prepared(model, model, [self.unpaired(data, photos, spec, model, **stream)])
