@@ -1,6 +1,7 @@
 """Streams of batches: a plain fit, one that goes on and one that is resumed see the same."""
 
 import keras
+import pytest
 
 from refinezoo.data import AugmentedBatches, FollowEpoch, UnpairedArrays
 from refinezoo.data.augmentation import Augmentation
@@ -22,7 +23,15 @@ class Recorder(Model):
         return keras.ops.mean(y_pred)
 
 
-def test_each_fit_sees_its_part_of_the_stream(rng):
+class Stop(keras.callbacks.Callback):
+    """Interrupts a training when its third epoch begins."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_each_fit_sees_its_part_of_the_stream(rng, tmp_path):
     images = {"image": rng.integers(0, 256, (9, 8, 8, 3), "uint8")}
     model = Recorder()
     model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
@@ -41,3 +50,8 @@ def test_each_fit_sees_its_part_of_the_stream(rng):
     assert losses(data, 1) + losses(data, 4, initial_epoch=1) == whole
     data, resumed = stream(), stream()
     assert losses(data, 2) == losses(resumed, 2, callbacks=FollowEpoch(resumed)) == whole[:2]
+
+    backup = str(tmp_path / "backup")
+    with pytest.raises(KeyboardInterrupt):
+        losses(stream(), 4, callbacks=[keras.callbacks.BackupAndRestore(backup), Stop()])
+    assert losses(stream(), 4, callbacks=keras.callbacks.BackupAndRestore(backup)) == whole[2:]
