@@ -87,6 +87,23 @@ def list_models(
     return rows
 
 
+def zoo_table() -> str:
+    """The entries as a Markdown table, refiners first; the README shows it."""
+    rows = ["| name | kind | what it is | measured | MB |", "|---|---|---|---|---|"]
+    for entry in sorted(list_models(), key=lambda row: (row["kind"] != "refiner", row["kind"])):
+        results = entry["results"][:1]
+        measured = "".join(f"{row['metric']} {row['value']:.3g}" for row in results)
+        cells = (
+            f"`{entry['name']}`",
+            entry["kind"],
+            entry["summary"],
+            measured,
+            f"{entry['weights_bytes'] / 1e6:.1f}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def info(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> dict[str, Any]:
     """Everything known of one model, without loading it.
 
