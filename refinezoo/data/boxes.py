@@ -6,6 +6,7 @@ import numpy as np
 
 FARTHEST = 1e8  # pixels: no corner of a picture lies beyond
 _FEW = 5  # boxes; of so few, most may really leave their pictures
+_SOME = 4  # boxes that leave their pictures are more than a slip
 
 
 def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
@@ -48,6 +49,30 @@ def misfit(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
             f"{out.sum()} of {len(boxes)} leave their pictures: they seem to be of another size, "
             "or not x, y, width, height. Correct them."
         )
+    return ""
+
+
+def other_reading(boxes: Sequence[tuple[Sequence[float], tuple[int, int]]]) -> str:
+    """What the numbers of a whole dataset's boxes may mean instead, in words; empty if nothing.
+
+    Some of the boxes leave their pictures, and none would if they meant that. No proof: an object
+    may reach beyond its picture.
+
+    Args:
+        boxes: x, y, width, height, and the width and height of the picture.
+    """
+    if not boxes:
+        return ""
+    low, extent = np.split(np.array([box for box, _ in boxes], np.float64), 2, axis=1)
+    limits = np.array([size for _, size in boxes], np.float64)
+    if (low + extent > limits + 1).any(axis=1).sum() < _SOME:
+        return ""
+    for words, first, last in (
+        ("centre x, centre y, width, height", low - extent / 2, low + extent / 2),
+        ("y, x, height, width", low[:, ::-1], (low + extent)[:, ::-1]),
+    ):
+        if (first >= -1).all() and (last <= limits + 1).all():
+            return f"the boxes leave their pictures, but would fit as {words}"
     return ""
 
 

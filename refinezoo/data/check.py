@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.boxes import in_first_pixel, misfit
+from refinezoo.data.boxes import in_first_pixel, misfit, other_reading
 from refinezoo.data.coco_masks import mask_bounds
 from refinezoo.data.decode import decode
 from refinezoo.data.depth_files import read_depth
@@ -32,6 +32,8 @@ _ADVICE = {
     "outside": "are the boxes of another picture, or of another size of it?",
     "normalised": "multiply the boxes by the picture's width and height",
     "corners": "these boxes seem to be x1, y1, x2, y2; COCO has x, y, width, height",
+    "reading": "look at some boxes in their pictures; COCO has x, y, width, height",
+    "doubled box": "the same box stands twice in a picture; remove one",
     "boxes": "training and measuring refuse these annotations",
     "polygon": "correct or remove these polygons: segmentation learns from them",
     "no area": "remove these boxes",
@@ -93,6 +95,8 @@ def check_dataset(
                 found[level, code].append(file)
     if words := misfit(boxes):
         found["error", "boxes"].append(words)
+    elif layout.format.name == "coco" and (words := other_reading(boxes)):
+        found["error", "reading"].append(words)
     splits = _splits(layout)
     for digest, names in contents.items():
         if digest and len({split for name in names for split in splits[name]}) > 1:
@@ -217,6 +221,9 @@ def _of_boxes(layout: Layout, name: str, width: int, height: int) -> Iterator[tu
     for box in boxes[out]:
         level = "error" if (box[:2] >= limits).any() or (box[2:] <= 0).any() else "warning"
         yield level, "outside", f"{name}: {np.round(box, 1).tolist()}"
+    of_one_file = len(layout.details.get("files", ())) < 2
+    if of_one_file and len(np.unique(boxes, axis=0)) < len(boxes):
+        yield "warning", "doubled box", name
     for box in boxes[(high <= low).any(axis=1)]:
         yield "error", "no area", f"{name}: {np.round(box, 1).tolist()}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.boxes import misfit
+from refinezoo.data.boxes import misfit, other_reading
 from refinezoo.data.coco_file import CocoFile, read_coco
 from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.coco_values import Id
@@ -217,8 +217,11 @@ def _loaded(coco: CocoFile, files: dict[Id, Path], path: Path) -> CocoDataset:
     counts: Counter[str] = Counter(coco.counts)
     sizes = {number: _size(files[number], row) for number, row in coco.images.items()}
     found: dict[Id, list[tuple]] = {}
-    if words := misfit([(row["bbox"], sizes[row["image_id"]]) for row in coco.annotations]):
+    boxes = [(row["bbox"], sizes[row["image_id"]]) for row in coco.annotations]
+    if words := misfit(boxes):
         raise RefinezooError(f"{path}: expected boxes in pixels of their pictures, but {words}")
+    if words := other_reading(boxes):
+        _log.warning("%s: %s. Look at some of them; COCO has x, y, width, height.", path, words)
     for row in coco.annotations:
         limits = sizes[row["image_id"]]
         box = np.asarray(row["bbox"], np.float64)

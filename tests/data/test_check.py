@@ -9,6 +9,8 @@ from small_sets import H, W, coco, ids, photo, put, put_coco
 from typer.testing import CliRunner
 
 from refinezoo.cli.app import app
+from refinezoo.data import CocoDataset
+from refinezoo.data.boxes import other_reading
 from refinezoo.data.check import as_text, check_dataset
 
 
@@ -73,6 +75,9 @@ DEFECTS = {
     ("error", "outside"): _box(W + 5, 3, 9, 9),
     ("warning", "outside"): _box(-9, 3, 20, 9),
     ("error", "no area"): _box(5, 5, 0, 5),
+    ("warning", "doubled box"): lambda root: _edit(
+        root, lambda d: d["annotations"].append({**d["annotations"][0], "id": 9})
+    ),
     ("note", "empty"): lambda root: _edit(root, lambda d: d["annotations"].pop()),
     ("note", "no object"): lambda root: put(root / "foreground_masks/0.png", ids(0)),
     ("note", "all object"): lambda root: put(
@@ -160,3 +165,41 @@ def test_polygons_that_do_not_fit(whole, polygon):
     assert codes(whole) == set()
     _edit(whole, lambda d: d["annotations"][0].update(segmentation=polygon))
     assert codes(whole) == {("warning", "polygon")}
+
+
+def _scattered(count, seed=0):
+    """Boxes anywhere in a picture of 640 x 480: x, y, width, height."""
+    draw = np.random.default_rng(seed)
+    limits = np.array([640, 480])
+    sizes = draw.uniform(0.1, 0.4, (count, 2)) * limits
+    return np.hstack([draw.uniform(0, 1, (count, 2)) * (limits - sizes), sizes])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda b: b, ""),
+        (lambda b: b + b[:, [2, 3, 0, 1]] * [0.5, 0.5, 0, 0], "centre x, centre y"),
+        (lambda b: b[:, [1, 0, 3, 2]], "y, x, height, width"),
+        (lambda b: b - b[:, [2, 3, 0, 1]] * [0.5, 0.5, 0, 0], ""),  # objects that are cut off
+        (lambda b: np.vstack([b, [[600, 400, 99, 20]]]), ""),  # a slip
+    ],
+)
+def test_boxes_that_would_fit_if_their_numbers_meant_something_else(change, words):
+    boxes = [(box, (640, 480)) for box in change(_scattered(100)).tolist()]
+    found = other_reading(boxes)
+    assert words in found and bool(words) == bool(found)
+
+
+def test_boxes_by_their_centres_are_said(whole, caplog):
+    def by_centres(document):
+        row = document["annotations"][0]
+        boxes = [(W - w / 2, 4 + h / 2, w, h) for w, h in ((9, 5), (7, 6), (8, 3), (5, 5))]
+        document["annotations"] = [
+            {**row, "id": k, "image_id": 1 + k % 2, "bbox": box} for k, box in enumerate(boxes)
+        ]
+
+    _edit(whole, by_centres)
+    assert ("error", "reading") in codes(whole)
+    CocoDataset.load(whole)
+    assert "would fit as centre x, centre y" in caplog.text

@@ -323,3 +323,31 @@ def test_names_that_two_files_have_are_said(pictures, caplog):
     CocoDataset.load(pictures)
     assert "0.png may be 0.png or images/0.png: 0.png is taken" in caplog.text
     assert "0.png is taken" in recognise(pictures).notes[0]
+
+
+def test_labels_called_after_the_whole_file_name_of_their_picture(tmp_path):
+    box = "<xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax>"
+    row = f"<object><name>can</name><bndbox>{box}</bndbox></object>"
+    for name in ("a.png", "b.png"):
+        put(tmp_path / "voc/JPEGImages" / name, photo())
+        put(tmp_path / f"voc/Annotations/{name}.xml", f"<annotation>{row}</annotation>")
+        put(tmp_path / "yolo/images" / name, photo())
+        put(tmp_path / f"yolo/labels/{name}.txt", f"0 {8 / W} {8 / H} {10 / W} {8 / H}\n")
+        put(tmp_path / f"yolo/foreground_masks/{name}.png", ids(255))
+    put(tmp_path / "yolo/data.yaml", "names: [can]")
+    for kind, folder in (("voc", "JPEGImages"), ("yolo", "images")):
+        layout = recognise(tmp_path / kind)
+        assert layout.kind == kind and not layout.notes
+        np.testing.assert_allclose(
+            layout.boxes(f"{folder}/a.png", W, H), [[3, 4, 13, 12]], atol=1e-4
+        )
+    assert layout.labels["foreground_mask"]["images/b.png"] == "foreground_masks/b.png.png"
+    assert check_dataset(tmp_path / "yolo")["ok"]
+
+
+def test_voc_annotations_in_folders_of_splits(tmp_path):
+    for split in ("train", "test"):
+        put(tmp_path / f"JPEGImages/{split}_0.png", photo())
+        text = f"<annotation><filename>{split}_0.png</filename></annotation>"
+        put(tmp_path / f"Annotations/{split}/{split}_0.xml", text)
+    assert len(recognise(tmp_path).labels["annotations"]) == 2

@@ -162,8 +162,9 @@ def sibling(
         if renders:
             head, tail = parents[: renders[-1]], parents[renders[-1] + 1 :]
             places = [[*head, folder, *tail], [*head, folder], *places]
-        for place, form in itertools.product(places, _FORMS):
-            found = tree.with_stem("/".join([*place, form.format(stem)]), suffixes)
+        stems = [*(form.format(stem) for form in _FORMS), file]  # also a.jpg.png of a.jpg
+        for place, label in itertools.product(places, stems):
+            found = tree.with_stem("/".join([*place, label]), suffixes)
             if found and found != name:
                 return found
     return None
