@@ -70,7 +70,7 @@ def _named(link: re.Match) -> str:
 def model_card(entry: dict) -> str:
     """A zoo entry as a page: what it is, how it was trained, what it measured, its limits."""
     weights = entry.get("weights") or {}
-    recipe = entry.get("recipe") or {}
+    recipe, told = entry.get("recipe") or {}, entry.get("reference") or ""
     lines = [f"# {entry['name']}", entry["summary"], "", "| | |", "|---|---|"]
     facts = {
         "kind": entry["kind"],
@@ -79,7 +79,7 @@ def model_card(entry: dict) -> str:
         "weights": f"{weights['bytes'] / 1e6:.1f} MB, sha256 `{weights['sha256']}`"
         if weights
         else "none",
-        "reference": entry.get("reference"),
+        "reference": "; ".join([told] if isinstance(told, str) else told),
     }
     lines += [f"| {name} | {value} |" for name, value in facts.items() if value]
     lines += ["", "```python", "import refinezoo", "", f'model = refinezoo.load("{entry["name"]}")']

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from browsing import in_browser, needs_browser
 
 pytest.importorskip("mkdocs")
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,7 @@ def test_every_entry_has_a_card_and_every_reference_page_its_classes(site):
 
     for row in zoo.list_models():
         card = (site / "models" / f"{row['name']}.html").read_text(encoding="utf-8")
-        assert "Limits" in card and row["name"] in card
+        assert "Limits" in card and row["name"] in card and "['" not in card
     pages = [site / f"reference/{room}.html" for room in ("refiners", "tasks")]
     reference = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert not [name for name in model_names() if f'.{name}"' not in reference]
@@ -42,3 +43,12 @@ def test_no_page_asks_another_host(site):
     )
     for page in site.rglob("*.html"):
         assert not asked.search(page.read_text(encoding="utf-8")), page.name
+
+
+@needs_browser
+def test_pages_from_disk_show_and_search_in_a_browser(site):
+    pages = ("index", "studies", "errors", "reference/refiners", "models/pvanet_fridge")
+    told = in_browser("site.mjs", site, *pages)
+    assert told["faults"] == told["broken"] == told["wide"] == []
+    assert told["schemes"] == ["slate", "default"]
+    assert {"cyclegan", "cyclegan_fgbg"} <= set(told["found"])

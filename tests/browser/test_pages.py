@@ -1,36 +1,13 @@
-"""A report in a real browser: `make test-browser` brings one; yours by REFINEZOO_CHROMIUM."""
-
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
+"""A report in a real browser."""
 
 import numpy as np
 import pytest
+from browsing import in_browser, needs_browser
 
 from refinezoo.report import Page, Pair, Panel
 
-HERE = Path(__file__).parent
-BROWSER = os.environ.get("REFINEZOO_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.once,
-    pytest.mark.skipif(
-        not (BROWSER and shutil.which("node") and (HERE / "node_modules/puppeteer-core").is_dir()),
-        reason="no browser, or not what drives it: make test-browser",
-    ),
-]
+pytestmark = [pytest.mark.once, needs_browser]
 NAMES = ["scene 0", "scene 1", "scene 2", "scene 10"]
-
-
-def in_browser(script, *arguments):
-    """What a script of this folder tells."""
-    command = ["node", HERE / script, BROWSER, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
