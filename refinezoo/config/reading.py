@@ -126,13 +126,12 @@ def _text(path: str | os.PathLike, kind: str, max_bytes: int) -> str:
         what = "something that is no file" if path.exists() else "no file there"
         raise RefinezooError(f"expected a {kind} file at {path}, received {what}.")
     try:
-        with open(path, "rb") as file:
-            content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
+        if (size := path.stat().st_size) > max_bytes:
             raise RefinezooError(
                 f"expected a {kind} file of at most {max_bytes / 1e6:,.0f} MB at {path}, received "
-                f"{path.stat().st_size / 1e6:,.0f} MB."
+                f"{size / 1e6:,.0f} MB."
             )
+        content = path.read_bytes()  # `read(max_bytes)` would ask for that much memory
         encoding = json.detect_encoding(content) if kind == "JSON" else "utf-8-sig"
         return content.decode(encoding)
     except (OSError, UnicodeDecodeError) as error:

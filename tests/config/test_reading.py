@@ -1,5 +1,6 @@
 import json
 import time
+import tracemalloc
 
 import pytest
 import yaml
@@ -142,6 +143,16 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with pytest.raises(RefinezooError, match="at most 0 MB"):
         read_json(tmp_path / "list.json", max_bytes=1000)
     assert MAX_JSON_BYTES > 1000
+
+
+def test_a_small_file_takes_little_memory(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    tracemalloc.start()
+    try:
+        assert read_json(tmp_path / "a.json", max_bytes=1 << 31) == [1]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("text", ["2e-4", "2E-4", "2.e-4", ".5e1", "+1e5", "-1e5", "1e+5"])

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -173,3 +174,15 @@ def test_a_broken_manifest_or_journal_is_worded_or_ignored(coco, tmp_path, brigh
         except RefinezooError:
             continue
         assert len(json.loads((out / "manifest.json").read_text())["images"]) == 5
+
+
+def test_a_large_file_that_is_carried_is_not_read_whole(coco, tmp_path, brighter):
+    with open(coco / "scene.blend", "wb") as file:
+        file.truncate(64 << 20)  # takes no room
+    tracemalloc.start()
+    try:
+        refine(coco, tmp_path / "out", brighter)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "out/scene.blend").stat().st_size == 64 << 20 and peak < 16 << 20
