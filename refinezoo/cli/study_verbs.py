@@ -1,5 +1,6 @@
 """`suggest`, `train` and `compare`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -63,9 +64,10 @@ def train(
         rows = [f"{arm:12} {score['mean']:.3f}" for arm, score in chosen["scores"].items()]
         answer(chosen, "\n".join([chosen["metric"], *rows, f"selected: {chosen['selected']}"]))
         return
-    use = f"predict {preset} PHOTOS --out OUT"
+    typed = shlex.quote(str(preset))
+    use = f"predict {typed} PHOTOS --out OUT"
     if isinstance(checked, TrainingConfig):
-        use = f"refine SOURCE OUT --model {preset}"
+        use = f"refine SOURCE OUT --model {typed}"
     told = {"preset": preset, **read_json(preset.parent / "summary.json")}
     answer(told, f"preset: {preset}   (refinezoo {use})")
 

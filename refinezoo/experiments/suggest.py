@@ -1,6 +1,7 @@
 """Which refiner to start with for two folders, from what the doctor measured and studies found."""
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,7 +161,7 @@ def as_text(told: dict[str, Any]) -> str:
             cost += f", {row['memory_mb']} MB of memory"
         lines += [f"{place}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
         lines += [f"   measured: {row['evidence']}", f"   cost: {cost}"]
-        lines += [f"   refinezoo train {row['config']}", ""]
+        lines += [f"   refinezoo train {shlex.quote(str(row['config']))}", ""]
     for found in told["findings"]:
         lines.append(f"{found['level'].upper()} {found['code']}: {found['message']}")
         lines.append(f"  -> {found['advice']}")

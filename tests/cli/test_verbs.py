@@ -76,6 +76,16 @@ def test_demo_calls_the_package(calls, monkeypatch, tmp_path):
     ]
 
 
+def test_train_says_a_command_that_can_be_typed(monkeypatch, tmp_path):
+    preset = tmp_path / "my run [1]" / "preset"
+    put(preset.parent / "summary.json", "{}")
+    monkeypatch.setattr("refinezoo.experiments.train.train", lambda config: preset)
+    monkeypatch.setattr("refinezoo.cli.study_verbs.start", lambda: None)  # Keras is not needed
+    put(tmp_path / "train.yaml", "refiner: Reinhard\nsynthetic: a\nreal: b\nout: c\n")
+    ended = run("train", tmp_path / "train.yaml")
+    assert f"refinezoo refine SOURCE OUT --model '{preset}')" in ended.stdout, ended.output
+
+
 def test_compare_calls_the_package(calls, tmp_path):
     recorded = calls("refinezoo.experiments.compare", "compare_downstream")
     result = run("compare", "study.yaml", "--jobs", 2, "--data", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,7 +77,7 @@ def references(
 
 def _spoken(path: str | os.PathLike) -> str:
     path = Path(path)
-    return path.name if path.is_absolute() else path.as_posix()
+    return shlex.quote(path.name if path.is_absolute() else path.as_posix())
 
 
 def write_results(
