@@ -256,7 +256,9 @@ def worded(path: Path) -> Iterator[None]:
         )
         if (remedy := _REMEDIES.get(number)) is None:
             raise
-        where = f" ({name})" if (name := getattr(error, "filename", None)) else ""
+        # Of two names, as of a copy, the second is the one that is written.
+        name = getattr(error, "filename2", None) or getattr(error, "filename", None)
+        where = f" ({name})" if name else ""
         raise RefinezooError(
             f"cannot write {str(path)!r}: {os.strerror(number)}{where}. {remedy}"
         ) from error

@@ -197,6 +197,12 @@ def test_what_the_file_system_refuses_is_worded(tmp_path, code):
             raise OSError(code, os.strerror(code))
 
 
+def test_a_copy_onto_a_full_disk_names_what_is_written(tmp_path):
+    with pytest.raises(RefinezooError, match=r"No space left on device \(copy\.png\)"):
+        with files.atomic_path(tmp_path / "it"):
+            raise OSError(errno.ENOSPC, "No space left on device", "source.png", None, "copy.png")
+
+
 def test_what_a_library_calls_by_another_name_is_worded(tmp_path):
     """TensorFlow's full disk is no OSError."""
     with pytest.raises(RefinezooError, match="No space left on device. Make room"):

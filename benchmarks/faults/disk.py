@@ -11,8 +11,9 @@ with room, it must leave what an undisturbed one leaves, and nothing else. Write
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,22 +115,26 @@ class Bench:
 
 
 def study(verb: str, world: Path, place: Path, results: Path, sizes: int) -> bool:
-    """All trials of one verb; whether they held."""
+    """All trials of one verb, written after each; whether they held."""
     place.mkdir(parents=True)
     runs = Bench(verb, world, place)
     shares = [0.05 + 0.9 * k / (sizes - 1) for k in range(sizes)] if sizes > 1 else [0.5]
     temporary = [0, 4 << 10, 64 << 10, 256 << 10, 1 << 20][:sizes]
-    trials = {
-        "full_disk": [runs.full(int(share * runs.needed)) for share in shares[:sizes]],
-        "full_temporary_folder": [runs.full_temporary(size) for size in temporary],
-        "read_only_output": [runs.read_only()],
+    full = [int(share * runs.needed) for share in shares[:sizes]]
+    trials: dict[str, list[Callable[[], dict[str, Any]]]] = {
+        "full_disk": [partial(runs.full, size) for size in full],
+        "full_temporary_folder": [partial(runs.full_temporary, size) for size in temporary],
+        "read_only_output": [runs.read_only],
     }
     found: dict[str, Any] = {}
-    for kind, rows in trials.items():
-        held = sum(row["worded"] and row["equal"] for row in rows)
-        found[kind] = {"held": held, "of": len(rows), "trials": rows}
+    for kind, tried in trials.items():
+        rows = []
+        for trial in tried:
+            rows.append(trial())
+            held = sum(row["worded"] and row["equal"] for row in rows)
+            found[kind] = {"held": held, "of": len(rows), "trials": rows}
+            write_results(results, {verb: found})
         print(f"{verb}, {kind}: {held} of {len(rows)}", flush=True)
-    write_results(results, {verb: found})
     return all(kind["held"] == kind["of"] for kind in found.values())
 
 

@@ -42,7 +42,7 @@ def pair(line: list[str], out: Path, later: float, wanted: dict[str, str]) -> di
 
 
 def study(verb: str, world: Path, place: Path, results: Path, times: int, seed: int) -> bool:
-    """All pairs of one verb; whether they held."""
+    """All pairs of one verb, written after each; whether they held."""
     place.mkdir(parents=True)
     out = place / "out"
     line = command(verb, world, out)
@@ -54,9 +54,10 @@ def study(verb: str, world: Path, place: Path, results: Path, times: int, seed: 
     for number in range(times):
         later = 0.0 if number % 2 else round(draw.uniform(0, 0.8 * seconds), 2)
         rows.append(pair(line, out, later, wanted))
-    held = sum(row["held"] for row in rows)
+        held = sum(row["held"] for row in rows)
+        found = {"held": held, "of": len(rows), "trials": rows}
+        write_results(results, {verb: {"two_at_once": found}})
     print(f"{verb}: {held} of {times}", flush=True)
-    write_results(results, {verb: {"two_at_once": {"held": held, "of": times, "trials": rows}}})
     return held == times
 
 
