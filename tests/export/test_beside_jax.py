@@ -114,8 +114,13 @@ def jax(tmp_path_factory):
 
 
 def test_both_have_the_same_losses(jax):
-    for ours, theirs in zip(losses_of_three_steps(), jax["losses"], strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
+    # Over four draws of weights and batches: at most 1e-5 in two steps, 2e-3 in the third, where a
+    # unit at the kink of its activation has gone to the other side. Ten and five times that.
+    tolerances = (1e-4, 1e-4, 1e-2)
+    for ours, theirs, relative in zip(
+        losses_of_three_steps(), jax["losses"], tolerances, strict=True
+    ):
+        assert ours == pytest.approx(theirs, rel=relative, abs=1e-5)
 
 
 def test_jax_models_are_saved_models_of_equal_outputs(jax):
