@@ -7,10 +7,12 @@ one error is put, in one labelled object: erased (inpainted), moved (by half its
 recoloured (hue turned by 90 to 180 degrees), flipped (mirrored), or hallucinated (an object of
 another scene where nothing is labelled). Thresholds are set on half of the scenes, where 5 % of the
 untouched refined images fall below them, and measured on the other half; the mean over 20 such
-halvings. Of each set, refiner and kind the share of errors that fall below, for two statistics:
+halvings. Of each set, refiner and kind the share of errors that fall below, for four statistics:
 
 - `score`: what `Gate` decides by without a calibration;
-- `rarity`: what it decides by with one (`refinezoo gate`): the rarest of all parts of the score.
+- `rarity`: what it decides by with one (`refinezoo gate`): the rarest of all parts of the score;
+- `teacher`: how much of its answer a task model of the zoo gives again (`Teacher`);
+- `both`: rarity and teacher, each at half of the false alarms.
 
 The rarity was chosen among about eight statistics on the scenes of seed 0: measure with another.
 Writes benchmarks/results/gate_injection.json.
@@ -28,7 +30,7 @@ from pycocotools import mask as rle_tools
 from refinezoo import load
 from refinezoo.data import read_image
 from refinezoo.files import ASSETS, write_json
-from refinezoo.refinement import Calibration, Gate, GateScore
+from refinezoo.refinement import Calibration, Gate, GateScore, Teacher
 from refinezoo.refinement.score import Scorer
 from refinezoo.scenes.compose import compose_scenes
 from refinezoo.scenes.street import render_street
@@ -38,6 +40,7 @@ REFINERS = {
     "fridge": ["reinhard", "colour_transport", "fda", "cyclegan_fgbg"],
     "street": ["reinhard", "fda"],
 }
+TEACHERS = {"fridge": "pvanet_fridge", "street": "deeplab_v2_street"}
 KINDS = ["erased", "moved", "recoloured", "flipped", "hallucinated"]
 FALSE_ALARMS = 0.05
 HALVINGS = 20
@@ -158,27 +161,67 @@ def injected(
     return {"moved": moved, "recoloured": recoloured}[kind](image, mask, draw)
 
 
-def detection(clean: list[GateScore], errors: dict[str, dict[int, GateScore]]) -> dict:
+Judged = tuple[GateScore, float]  # the score, and how much the teacher sees again
+
+
+def judges(clean: list[Judged]) -> dict[str, Callable[[Judged], bool]]:
+    """What passes, by each statistic, thresholds set on untouched images."""
+    scores, kept = [score for score, _ in clean], [share for _, share in clean]
+
+    def lowest(values: list[float], false_alarms: float = FALSE_ALARMS) -> float:
+        return float(np.quantile(values, false_alarms, method="weibull"))
+
+    plain = Gate(keep=lowest([score.score for score in scores]), drop=0.0)
+    rare, half = (
+        Gate(calibration=Calibration.of(scores, alarms))
+        for alarms in (FALSE_ALARMS, FALSE_ALARMS / 2)
+    )
+    least, less = lowest(kept), lowest(kept, FALSE_ALARMS / 2)
+    return {
+        "score": lambda judged: plain.passes(judged[0]),
+        "rarity": lambda judged: rare.passes(judged[0]),
+        "teacher": lambda judged: judged[1] >= least,
+        "both": lambda judged: half.passes(judged[0]) and judged[1] >= less,
+    }
+
+
+def detection(clean: list[Judged], errors: dict[str, dict[int, Judged]]) -> dict:
     """Detection rates on one half of the scenes at thresholds of the other, mean of `HALVINGS`."""
-    found: dict[str, dict[str, list[float]]] = {"score": {}, "rarity": {}}
+    found: dict[str, dict[str, list[float]]] = {}
     for seed in range(HALVINGS):
         order = np.random.default_rng(seed).permutation(len(clean))
         known, others = order[: len(clean) // 2], order[len(clean) // 2 :]
-        calibration = Calibration.of([clean[k] for k in known], FALSE_ALARMS)
-        lowest = np.quantile([clean[k].score for k in known], FALSE_ALARMS, method="weibull")
-        gates = {"score": Gate(keep=lowest, drop=0.0), "rarity": Gate(calibration=calibration)}
-        for name, gate in gates.items():
-            row = {"false_alarms": 1 - float(np.mean([gate.passes(clean[k]) for k in others]))}
-            for kind, scores in errors.items():
-                passed = [gate.passes(scores[k]) for k in others if k in scores]
-                row[kind] = 1 - float(np.mean(passed))
+        for name, passes in judges([clean[k] for k in known]).items():
+            row = {"false_alarms": 1 - float(np.mean([passes(clean[k]) for k in others]))}
+            for kind, judged in errors.items():
+                row[kind] = 1 - float(np.mean([passes(judged[k]) for k in others if k in judged]))
             row["all"] = float(np.mean([row[kind] for kind in errors]))
             for key, value in row.items():
-                found[name].setdefault(key, []).append(value)
+                found.setdefault(name, {}).setdefault(key, []).append(value)
     return {
         name: {key: round(float(np.mean(values)), 3) for key, values in row.items()}
         for name, row in found.items()
     }
+
+
+def judged(
+    images: dict[int, np.ndarray], known: list[Scene], teacher: Teacher
+) -> dict[int, Judged]:
+    """Both judgements of refined images by the place of their scene."""
+    places = list(images)
+    found: dict[int, Judged] = {}
+    for start in range(0, len(places), 8):
+        batch = places[start : start + 8]
+        kept = teacher.kept(
+            [known[k].image for k in batch],
+            [images[k] for k in batch],
+            [known[k].boxes for k in batch],
+        )
+        for k, share in zip(batch, kept, strict=True):
+            scene = known[k]
+            scorer = Scorer(scene.image, scene.boxes, scene.foreground)
+            found[k] = scorer.score(images[k]), share
+    return found
 
 
 def main() -> None:
@@ -197,22 +240,24 @@ def main() -> None:
     for name, refiners in REFINERS.items():
         folder = options.out / f"{name}_{options.seed}"
         known = scenes(name, options.count, folder, options.seed)
-        report["sets"][name] = {"scenes": len(known), "refiners": {}}
+        teacher = Teacher(load(TEACHERS[name]))
+        report["sets"][name] = {"scenes": len(known), "teacher": TEACHERS[name], "refiners": {}}
         for refiner in refiners:
             model = load(refiner)
             refined = []
             for start in range(0, len(known), 8):
                 batch = np.stack([scene.image for scene in known[start : start + 8]])
                 refined += list(np.asarray(model.refine(batch, seed=options.seed)))
-            scorers = [Scorer(scene.image, scene.boxes, scene.foreground) for scene in known]
-            clean = [scorer.score(image) for scorer, image in zip(scorers, refined, strict=True)]
-            errors: dict[str, dict[int, GateScore]] = {kind: {} for kind in KINDS}
+            clean = judged(dict(enumerate(refined)), known, teacher)
+            errors: dict[str, dict[int, Judged]] = {}
             for kind in KINDS:
-                for place in range(len(known)):
-                    image = injected(kind, refined, known, place, options.seed)
-                    if image is not None:
-                        errors[kind][place] = scorers[place].score(image)
-            row = detection(clean, errors)
+                made = {
+                    place: injected(kind, refined, known, place, options.seed)
+                    for place in range(len(known))
+                }
+                there = {place: image for place, image in made.items() if image is not None}
+                errors[kind] = judged(there, known, teacher)
+            row = detection(list(clean.values()), errors)
             counts = {kind: len(scores) for kind, scores in errors.items()}
             report["sets"][name]["refiners"][refiner] = {"errors": counts, **row}
             print(name, refiner, {key: value["all"] for key, value in row.items()}, flush=True)

@@ -119,14 +119,15 @@ def refine(
         typer.Option(min=0.0, max=1.0, help="Of objects (foreground_masks/); --strength the rest."),
     ] = None,
     gate: Annotated[
-        Literal["off", "keep", "blend", "drop"],
-        typer.Option(help="What to do with images whose labels may no longer be true."),
+        Literal["off", "keep", "blend", "drop"], typer.Option(help="Where labels may be wrong.")
     ] = "off",
     calibration: Annotated[
         Path | None, typer.Option(help="Thresholds that `refinezoo gate` wrote.")
     ] = None,
+    teacher: Annotated[str, typer.Option(help="Own detector, ... that must see the same.")] = "",
+    agreement: Annotated[float, typer.Option(min=0.01, max=1.0, help="The teacher's least.")] = 0.5,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of what the refiner draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the refiner's draws.")] = 0,
     images: Annotated[
         list[str] | None,
         typer.Option(help="Pattern below SOURCE of what to repaint: 'rgb/**/*.png'; repeatable."),
@@ -151,10 +152,9 @@ def refine(
         bool, typer.Option("--resize-masks", help="Bring masks of another size to the image's.")
     ] = False,
     sequence: Annotated[
-        bool,
-        typer.Option("--sequence", help="Frames of clips: shared statistics, flicker measured."),
+        bool, typer.Option("--sequence", help="Clips: shared statistics, flicker measured.")
     ] = False,
-    manifest_name: Annotated[str, typer.Option(help="File of what was done.")] = "manifest.json",
+    manifest_name: Annotated[str, typer.Option(help="What was done.")] = "manifest.json",
 ) -> None:
     """Refine a labelled dataset; annotations are carried over byte for byte.
 
@@ -174,18 +174,20 @@ def refine(
         answer({"layout": layout.describe(), "images": len(layout.renders)})
         return
     import refinezoo
-    from refinezoo.refinement import Calibration, Gate
+    from refinezoo.refinement import Calibration, Gate, Teacher
 
     known = None if calibration is None else Calibration.load(calibration)
-    if known is not None and gate == "off":
-        raise RefinezooError("expected --gate keep, blend or drop beside --calibration.")
+    for option, given in (("--calibration", known), ("--teacher", teacher)):
+        if given and gate == "off":
+            raise RefinezooError(f"expected --gate keep, blend or drop beside {option}.")
     refiner = load(model)
+    judge = Teacher(load(teacher), agreement) if teacher else None
     summary = refinezoo.refine_dataset(
         layout,
         out,
         refiner,
         strength=strength if foreground_strength is None else (foreground_strength, strength),
-        gate=None if gate == "off" else Gate(action=gate, calibration=known),
+        gate=None if gate == "off" else Gate(action=gate, calibration=known, teacher=judge),
         batch_size=batch_size,
         seed=seed,
         on_error="skip" if on_error == "skip" else "raise",

@@ -170,6 +170,13 @@ class Kind:
         """How right the answer to one image is, from 0 to 1: it tells the worst from the best."""
         raise NotImplementedError(f"kind {self.name} is not held against a truth.")
 
+    def kept(self, model: Any, before: Any, after: Any, boxes_xyxy: Any = None) -> float:
+        """How much of an answer to a render is answered to its refinement, too, from 0 to 1.
+
+        `boxes_xyxy`, `[N, 4]` in pixels or None, are labelled: an object found there is not new.
+        """
+        return self.agreement(model, after, before)
+
     def classes_in(self, model: Any, truth: Any) -> tuple[str, ...]:
         """Names of the classes that are in an image; none where the kind has no classes."""
         return ()

@@ -9,6 +9,7 @@ from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.summary import Summary
+from refinezoo.refinement.teacher import Teacher
 
 __all__ = [
     "Calibration",
@@ -16,6 +17,7 @@ __all__ = [
     "GateScore",
     "Layout",
     "Summary",
+    "Teacher",
     "calibrate_gate",
     "find_renders",
     "refine_dataset",

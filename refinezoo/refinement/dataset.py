@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -195,7 +194,7 @@ def _settings(
         "model": {key: value for key, value in model.items() if key != "name"},
         "strength": strength,
         "seed": seed,
-        "gate": None if gate is None else asdict(gate),
+        "gate": None if gate is None else gate.settings(),
         "jpeg_quality": JPEG_QUALITY,
         "resize_masks": resize_masks,
         "version": __version__,
@@ -217,7 +216,9 @@ def _refined_rows(
     run: Run, batch: list[Job], out: Path, pool: ThreadPoolExecutor
 ) -> list[dict[str, Any]]:
     rows = []
-    for content, row in pool.map(run.judge, batch, run.refine_each(batch)):
+    refined = run.refine_each(batch)
+    run.ask_teacher(batch, refined)
+    for content, row in pool.map(run.judge, batch, refined):
         target = out / row["file"]
         if content is None:
             target.unlink(missing_ok=True)

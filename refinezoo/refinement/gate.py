@@ -1,13 +1,14 @@
 """The label-preservation gate: keep, blend or drop a refined image by its score (`score.py`)."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement.calibration import Calibration
 from refinezoo.refinement.score import GateScore, Scorer
+from refinezoo.refinement.teacher import Teacher
 
 ACTIONS = ("keep", "blend", "drop")
 _BLENDS = (0.8, 0.6, 0.45, 0.3, 0.2, 0.1)  # shares of the asked strength, tried in this order
@@ -26,12 +27,15 @@ class Gate:
             `"drop"` drops.
         calibration: of the refiner (`calibrate_gate`, or `refinezoo gate`). It decides instead of
             `keep` and `drop`: an image is good whose rarest part is no rarer than the threshold.
+        teacher: has the last word in `refine_dataset`: a refinement that it does not agree to is
+            dropped (`"keep"` notes it, `"blend"` tries no lower strength).
     """
 
     keep: float = 0.4
     drop: float = 0.2
     action: Literal["keep", "blend", "drop"] = "blend"
     calibration: Calibration | None = None
+    teacher: Teacher | None = None
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
@@ -73,6 +77,12 @@ class Gate:
             if self.passes(scorer.score(blend(source, refined, share))):
                 return "blend", share, score
         return "drop", 0.0, score
+
+    def settings(self) -> dict[str, Any]:
+        """What an image's verdict depends on, as a manifest keeps it."""
+        known = asdict(replace(self, teacher=None))
+        known.pop("teacher")
+        return known if self.teacher is None else {**known, "teacher": self.teacher.settings()}
 
     def passes(self, score: GateScore) -> bool:
         """Whether an image of that score is taken as it is."""

@@ -46,6 +46,8 @@ def write_run_page(
             return _pair(run.picture(name).rgb, after, side, name, names.get(name))
         said = "dropped; this was refused" if dropped else row["action"]
         caption = f"{name}: {said}"
+        if "teacher" in row["gate"]:
+            caption += f"; the teacher sees {row['gate']['teacher']:.0%} again"
         score = row["gate"][by]
         return _pair(run.picture(name).rgb, after, side, caption, names.get(name), score)
 
@@ -60,6 +62,9 @@ def write_run_page(
             f"{len(chosen)} of them, the lowest {by} first. The gate takes labels for true from "
             f"{least:.2f} on."
         )
+        if asked := least_agreement(run):
+            few = sum(row["gate"].get("teacher", 1.0) < asked for row in rows if "gate" in row)
+            page.text(f"The teacher refused {few}, which come first; it asks for {asked:.0%}.")
     else:
         page.text(f"{len(chosen)} of them, evenly drawn; no gate has judged them.")
     page.before_after(_in_turn(pool, pair, chosen), side=side)
@@ -92,8 +97,18 @@ def write_gate_page(
 
 def worst(run: Run, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that the gate has judged, the worst first."""
-    by = ranking(run)
-    return sorted((row for row in rows if "gate" in row), key=lambda row: row["gate"][by])
+    by, least = ranking(run), least_agreement(run)
+
+    def rank(row: dict[str, Any]) -> tuple[bool, float]:
+        return row["gate"].get("teacher", 1.0) >= least, row["gate"][by]
+
+    return sorted((row for row in rows if "gate" in row), key=rank)
+
+
+def least_agreement(run: Run) -> float:
+    """What the gate's teacher asks for; 0 without one."""
+    teacher = run.gate.teacher if run.gate else None
+    return teacher.agreement if teacher else 0.0
 
 
 def ranking(run: Run) -> str:

@@ -50,6 +50,7 @@ class Job:
     depth_m: np.ndarray | None = None
     error: str = ""
     done: bool = False
+    kept: float | None = None  # as the gate's teacher says
 
     @property
     def rgb(self) -> np.ndarray:
@@ -175,13 +176,37 @@ class Run:
             for job, image in zip(jobs, refined, strict=True)
         ]
 
+    def ask_teacher(self, jobs: Sequence[Job], refined: Sequence[np.ndarray | None]) -> None:
+        """Notes in each job how much of the labels the gate's teacher finds again."""
+        if self.gate is None or self.gate.teacher is None:
+            return
+        asked = [
+            (job, image) for job, image in zip(jobs, refined, strict=True) if image is not None
+        ]
+        try:
+            boxes = [
+                read_boxes(self.layout, job.name, image.shape[1], image.shape[0])
+                for job, image in asked
+            ]
+            sources, images = [job.rgb for job, _ in asked], [image for _, image in asked]
+            found = self.gate.teacher.kept(sources, images, boxes) if asked else []
+        except Exception as error:  # a network raises whatever its backend does
+            if len(asked) == 1:
+                asked[0][0].error = _worded(asked[0][0].name, error)
+                return
+            for job, image in asked:
+                self.ask_teacher([job], [image])
+            return
+        for (job, _), kept in zip(asked, found, strict=True):
+            job.kept = kept
+
     def judge(self, job: Job, refined: np.ndarray | None) -> tuple[bytes | None, dict[str, Any]]:
         """The file to write for a refined image, and its row but for the file's hash.
 
         No file for an image that failed before, or fails here, as where its labels are odd.
         """
         try:
-            if refined is not None:
+            if refined is not None and not job.error:
                 return self._judged(job, refined)
         except Exception as error:
             job.error = _worded(job.name, error)
@@ -193,10 +218,15 @@ class Run:
         if self.gate is not None:
             boxes = read_boxes(self.layout, job.name, width, height)
             verdict, share, score = self.gate.judge(job.rgb, refined, boxes, job.mask)
+            teacher = self.gate.teacher
+            if teacher is not None and job.kept is not None and job.kept < teacher.agreement:
+                verdict, share = ("flag", 1.0) if self.gate.action == "keep" else ("drop", 0.0)
             action = {"blend": "blended", "drop": "dropped", "flag": "flagged"}.get(verdict, action)
             row["gate"] = {"verdict": verdict, **score.row()}
             if self.gate.calibration is not None:
                 row["gate"]["rarity"] = round(self.gate.calibration.rarity(score), 4)
+            if job.kept is not None:
+                row["gate"]["teacher"] = round(job.kept, 4)
         row |= {"action": action, "size": [width, height], "strength": self._scaled(share)}
         if action == "dropped":
             return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}

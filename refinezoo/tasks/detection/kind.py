@@ -29,6 +29,17 @@ def shown(model, answer, least_score=0.3):
     return answer["boxes"][kept], [names[row] for row in kept], scores[kept]
 
 
+def _rows(answer, chosen):
+    kept = {name: np.asarray(answer[name])[chosen] for name in ("boxes", "scores", "classes")}
+    return {**kept, "count": len(kept["scores"])}
+
+
+def _sure(answer, least_score=0.3):
+    """The boxes of an answer of at least a score; there may be none."""
+    there = _rows(answer, slice(int(answer["count"])))
+    return _rows(there, there["scores"] >= least_score)
+
+
 class DetectorKind(Kind):
     """uint8 images to boxes in their pixels."""
 
@@ -89,6 +100,22 @@ class DetectorKind(Kind):
                 fits[:, row.argmax()] = False
                 right += 1
         return 2 * right / (len(names) + len(true_names))
+
+    def kept(self, model, before, after, boxes_xyxy=None):
+        """As `agreement`, of boxes that are sure; found anew on a labelled object none is wrong."""
+        from refinezoo.tasks.detection.boxes import pairwise_iou
+
+        before, after = (_sure(answer) for answer in (before, after))
+        if boxes_xyxy is not None and len(boxes_xyxy) and len(after["boxes"]):
+            explained = (
+                pairwise_iou(after["boxes"], np.asarray(boxes_xyxy, "float32")).max(1) >= 0.5
+            )
+            again = np.zeros(len(explained), bool)
+            if len(before["boxes"]):
+                same = after["classes"][:, None] == before["classes"]
+                again = ((pairwise_iou(after["boxes"], before["boxes"]) >= 0.5) & same).any(1)
+            after = _rows(after, again | ~explained)
+        return self.agreement(model, after, before)
 
     def classes_in(self, model, truth):
         """Those of the true boxes."""
