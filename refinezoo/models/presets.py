@@ -178,4 +178,15 @@ def read_preset(folder: str | os.PathLike) -> Preset:
             f"expected a preset folder with {CONFIG_FILE}, received {Path(folder)} without one. "
             "Write one with model.save_to_preset(folder)."
         )
-    return validate(Preset, read_json(path), str(path))
+    return checked_preset(read_json(path), str(path))
+
+
+def checked_preset(values: Any, where: str) -> Preset:
+    """What a `config.json` says, which may be that of another tool: many write one."""
+    if isinstance(values, dict) and not {"format", "class"} & set(values):
+        told = ", ".join(list(values)[:4]) or "nothing"
+        raise RefinezooError(
+            f"{where}: expected the {CONFIG_FILE} of a refinezoo preset (format, class, config), "
+            f"received that of another tool ({told}). model.save_to_preset(folder) writes one."
+        )
+    return validate(Preset, values, where)

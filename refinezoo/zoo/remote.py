@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from refinezoo.config import parse_json, validate
+from refinezoo.config import parse_json
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, check_room, sha256
-from refinezoo.models.presets import CONFIG_FILE, Preset
+from refinezoo.models.presets import CONFIG_FILE, Preset, checked_preset
 from refinezoo.models.weights import Weights, check_weights
 
 MAX_CONFIG_BYTES = 1 << 20
@@ -52,7 +52,6 @@ def fetched(address: str) -> Path:
     folder = cache_folder() / "presets" / hashlib.sha256(pinned.encode()).hexdigest()[:24]
     if (folder / CONFIG_FILE).is_file() and pin in (None, sha256(folder / CONFIG_FILE)):
         return folder
-    _check_online(address, folder)
     with atomic_folder(folder) as temporary:
         config = _config(temporary, get, pin, address)
         files = [config.weights] if config.weights else []
@@ -73,7 +72,7 @@ def _config(folder: Path, get: Get, pin: str | None, address: str) -> Preset:
             f"{address}: expected a {CONFIG_FILE} of sha256 {pin}, received sha256 "
             f"{sha256(path)}. The preset there has changed since; ask its author which is right."
         )
-    return validate(Preset, parse_json(path.read_bytes(), address), address)
+    return checked_preset(parse_json(path.read_bytes(), address), address)
 
 
 def _check_size(weights: Weights, address: str) -> None:
@@ -84,12 +83,12 @@ def _check_size(weights: Weights, address: str) -> None:
         )
 
 
-def _check_online(address: str, folder: Path) -> None:
+def _check_online(address: str) -> None:
     for variable in ("HF_HUB_OFFLINE", "REFINEZOO_OFFLINE"):
         if os.environ.get(variable, "0").lower() not in ("", "0", "false", "no"):
             raise RefinezooError(
-                f"{variable} is set, and {address} is not in the cache ({folder}). Load it once "
-                f"with the network, or unset {variable}."
+                f"{variable} is set, and {address} is not in the cache ({cache_folder()}). Load "
+                f"it once with the network, or unset {variable}."
             )
 
 
@@ -108,6 +107,7 @@ def _web(address: str) -> tuple[str, str | None, Get]:
     place = place.removesuffix("/").removesuffix(f"/{CONFIG_FILE}")
 
     def get(name: str, most: int, path: Path) -> None:
+        _check_online(address)
         _download(f"{place}/{name}", most, path)
 
     pin = re.fullmatch(r"sha256=([0-9a-f]{64})", fragment)
@@ -118,7 +118,6 @@ def _web(address: str) -> tuple[str, str | None, Get]:
 
 def _unpinned(place: str, get: Get) -> str:
     """What to type instead of an address without a checksum."""
-    _check_online(place, cache_folder())
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / CONFIG_FILE
         get(CONFIG_FILE, MAX_CONFIG_BYTES, path)
@@ -175,7 +174,7 @@ def _hub(address: str) -> tuple[str, str | None, Get]:
         )
     repo, revision = named.groups()
     if re.fullmatch(r"[0-9a-f]{40}", revision or "") is None:
-        _check_online(address, cache_folder())
+        _check_online(address)
         with _on_the_hub(address):
             commit = hub.HfApi().model_info(repo, revision=revision).sha
         raise RefinezooError(
@@ -184,7 +183,12 @@ def _hub(address: str) -> tuple[str, str | None, Get]:
         )
 
     def get(name: str, most: int, path: Path) -> None:
-        with _on_the_hub(address):
+        kept = hub.try_to_load_from_cache(repo, name, revision=revision)  # of `hf download`
+        if isinstance(kept, str) and os.path.getsize(kept) <= most:
+            shutil.copyfile(kept, path)
+            return
+        _check_online(address)
+        with _on_the_hub(address, name):
             size = hub.get_hf_file_metadata(hub.hf_hub_url(repo, name, revision=revision)).size
             if size is None or size > most:
                 raise RefinezooError(
@@ -197,15 +201,28 @@ def _hub(address: str) -> tuple[str, str | None, Get]:
 
 
 @contextmanager
-def _on_the_hub(address: str) -> Iterator[None]:
-    """Words what the hub's client raises."""
+def _on_the_hub(address: str, name: str = CONFIG_FILE) -> Iterator[None]:
+    """Words what the hub's client raises when it is asked for a file."""
+    from huggingface_hub import errors
+
     try:
         yield
     except RefinezooError:
         raise
+    except errors.GatedRepoError:
+        told = "its owner decides who has it. Ask on its page, then run `hf auth login`."
+    except errors.RepositoryNotFoundError:
+        told = "no such repository, or a private one. Check its name, or run `hf auth login`."
+    except errors.RevisionNotFoundError:
+        told = "no such commit there. Without what follows @ the message names today's."
+    except errors.EntryNotFoundError:
+        told = f"expected a preset of refinezoo, received a repository without {name}."
     except Exception as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RefinezooError(
-            f"{address}: {told} Check its name and commit, the network, and for a private "
-            "repository `hf auth login`."
-        ) from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        told = (
+            f"cannot be reached ({reason}). Check the network; a copy of the preset's folder on "
+            "this machine loads without."
+        )
+    else:
+        return
+    raise RefinezooError(f"{address}: {told}")

@@ -108,6 +108,12 @@ def test_edited_config_is_a_worded_error(tiny_class, tmp_path, key, value, messa
         presets.load_preset(folder)
 
 
+def test_the_config_of_another_tool_is_named_as_such(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit", "hidden_size": 768}))
+    with pytest.raises(RefinezooError, match=r"that of another tool \(model_type, hidden_size\)"):
+        presets.read_preset(tmp_path)
+
+
 def test_folder_that_is_no_preset_is_not_replaced(tiny_class, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

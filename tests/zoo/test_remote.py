@@ -128,6 +128,16 @@ def test_addresses_that_do_not_serve_are_worded(served, address, words):
     assert "user:secret" not in str(told.value)
 
 
+class Refused(OSError):
+    """The hub's client says no, in its own way."""
+
+
+NO = {
+    name: type(name, (Refused,), {})
+    for name in ("GatedRepo", "RepositoryNotFound", "RevisionNotFound", "EntryNotFound")
+}
+
+
 def test_the_hub_is_asked_for_the_config_and_what_it_names(served, monkeypatch, tmp_path):
     commit, asked = "a" * 40, []
 
@@ -137,11 +147,16 @@ def test_the_hub_is_asked_for_the_config_and_what_it_names(served, monkeypatch, 
         shutil.copy(served.folder / name, local_dir / name)
 
     def size(url):
-        if "missing" in url:
-            raise OSError("404: Repository Not Found\nsecond line")
+        for name, error in NO.items():
+            if name in url:
+                raise error("404 Client Error")
+        if "unreachable" in url:
+            raise OSError("Connection refused\nsecond line")
         return SimpleNamespace(size=(served.folder / url.split("/")[-1]).stat().st_size)
 
     hub = SimpleNamespace(
+        errors=SimpleNamespace(**{f"{name}Error": error for name, error in NO.items()}),
+        try_to_load_from_cache=lambda repo, name, revision: None,
         hf_hub_download=download,
         hf_hub_url=lambda repo, name, revision: f"{repo}/{revision}/{name}",
         get_hf_file_metadata=size,
@@ -156,8 +171,15 @@ def test_the_hub_is_asked_for_the_config_and_what_it_names(served, monkeypatch, 
     assert not list((tmp_path / "cache").rglob(".cache"))
     with pytest.raises(RefinezooError, match=f"take hf://me/tiny@{commit}"):
         refinezoo.load("hf://me/tiny@main")
-    with pytest.raises(RefinezooError, match="Repository Not Found Check its name"):
-        refinezoo.load(f"hf://me/missing@{commit}")
+    for name, words in {
+        "GatedRepo": "Ask on its page",
+        "RepositoryNotFound": "no such repository, or a private one",
+        "RevisionNotFound": "no such commit",
+        "EntryNotFound": "without config.json",
+        "unreachable": r"cannot be reached \(Connection refused\)",
+    }.items():
+        with pytest.raises(RefinezooError, match=words):
+            refinezoo.load(f"hf://me/{name}@{commit}")
     with pytest.raises(RefinezooError, match="hf://organisation/name@COMMIT"):
         refinezoo.load("hf://tiny")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
