@@ -52,10 +52,13 @@ def test_each_verb_stays_on_the_machine(tmp_path):
         ["street", f"{out}/street", "--count", "1", "--size", "48x64"],
         ["check", scenes],
         ["doctor", scenes, scenes],
+        ["suggest", scenes, scenes, "--no-measure", "--out", f"{out}/suggested"],
         ["merge", f"{out}/merged", f"a={scenes}", f"b={scenes}"],
+        ["convert", scenes, f"{out}/yolo", "--to", "yolo"],
         ["serve-config", f"{out}/servable", "--out", f"{out}/deploy"],
         ["refine", scenes, f"{out}/refined", "--model", "reinhard"],
         ["predict", model, scenes, "--out", f"{out}/found"],
+        ["label", model, scenes, "--out", f"{out}/label.json"],
         ["evaluate", model, scenes],
         ["train", f"{out}/train.yaml"],
     ]
