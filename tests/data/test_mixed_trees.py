@@ -351,3 +351,13 @@ def test_voc_annotations_in_folders_of_splits(tmp_path):
         text = f"<annotation><filename>{split}_0.png</filename></annotation>"
         put(tmp_path / f"Annotations/{split}/{split}_0.xml", text)
     assert len(recognise(tmp_path).labels["annotations"]) == 2
+
+
+@pytest.mark.parametrize("label", ["a.png", "a_mask.png", "a.png.png"])
+def test_masks_are_found_of_a_folder_and_of_its_coco_file(tmp_path, label):
+    put(tmp_path / "images/a.png", photo())
+    put(tmp_path / f"foreground_masks/{label}", ids(255))
+    put_coco(tmp_path / "annotations.json", coco(["a.png"]))
+    for source in (tmp_path, tmp_path / "annotations.json", tmp_path / "images/*.png"):
+        read = Pictures(str(source), None, 1 << 20, 1 << 30, False, "synthetic")[0]
+        np.testing.assert_array_equal(read["foreground_mask"], ids(1), err_msg=str(source))

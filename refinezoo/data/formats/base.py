@@ -151,7 +151,6 @@ def sibling(
 ) -> str | None:
     """The file of a picture's name in a folder beside that of the pictures, or inside it."""
     *parents, file = name.split("/")
-    stem = file.rsplit(".", 1)[0]
     renders = [i for i, part in enumerate(parents) if part.lower() in RENDER_FOLDERS]
     for folder in folders:
         if folder not in tree.folder_names:
@@ -162,12 +161,16 @@ def sibling(
         if renders:
             head, tail = parents[: renders[-1]], parents[renders[-1] + 1 :]
             places = [[*head, folder, *tail], [*head, folder], *places]
-        stems = [*(form.format(stem) for form in _FORMS), file]  # also a.jpg.png of a.jpg
-        for place, label in itertools.product(places, stems):
+        for place, label in itertools.product(places, _label_stems(file)):
             found = tree.with_stem("/".join([*place, label]), suffixes)
             if found and found != name:
                 return found
     return None
+
+
+def _label_stems(file: str) -> list[str]:
+    """How the label of a picture's file may be called; `a.jpg.png` too is one of `a.jpg`."""
+    return [*(form.format(file.rsplit(".", 1)[0]) for form in _FORMS), file]
 
 
 def shared(files: Mapping[Name, Any]) -> dict[Any, list[Name]]:
@@ -204,9 +207,10 @@ def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
                 if where not in trees:
                     trees[where] = read_tree(where) if where.is_dir() else None
                 tree = trees[where]
-                file = tree and tree.with_stem(name.with_suffix("").as_posix(), suffixes)
-                if tree and file:
-                    found[kind].setdefault(path, tree.root / file)
+                for label in _label_stems(name.name) if tree else ():
+                    file = tree and tree.with_stem(name.with_name(label).as_posix(), suffixes)
+                    if tree and file:
+                        found[kind].setdefault(path, tree.root / file)
     for files in found.values():
         for file, names in shared(files).items():
             _log.warning("%s It is not used.", belongs_to_several(file, names))
