@@ -62,11 +62,12 @@ test-zoo: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export tests/training
 	$(TEST_ENV) KERAS_BACKEND=jax $(BIN)/python -m pytest -m zoo tests/training
 
-# A report and the site in Chromium: yours (REFINEZOO_CHROMIUM=/usr/bin/chromium), else npm's.
+# A report and the site in Chromium: the one that REFINEZOO_CHROMIUM names, yours, or npm's.
 test-browser: $(STAMP)
 	cd tests/browser && npm install --no-package-lock --no-audit --no-fund --loglevel=error
-	REFINEZOO_CHROMIUM=$${REFINEZOO_CHROMIUM:-$$(node tests/browser/chromium.mjs)} $(TEST_ENV) \
-		KERAS_BACKEND=tensorflow $(BIN)/python -m pytest tests/browser tests/test_site.py
+	REFINEZOO_CHROMIUM=$${REFINEZOO_CHROMIUM:-$$(command -v chromium || command -v google-chrome || \
+		node tests/browser/chromium.mjs)} $(TEST_ENV) KERAS_BACKEND=tensorflow \
+		$(BIN)/python -m pytest tests/browser tests/test_site.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
