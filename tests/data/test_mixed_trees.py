@@ -299,6 +299,9 @@ FOREIGN = {
     "annotations.xml": '<annotations><image name="0.png"><box xtl="1"/></image></annotations>',
     "labels.csv": "filename,class,xmin,ymin,xmax,ymax\n0.png,a,1,2,3,4\n",
     "images/createml.json": '[{"image": "0.png", "annotations": [{"coordinates": 1}]}]',
+    "label_2/0.txt": "Car 0.00 0 -1.58 587.0 173.3 614.1 200.1 1.6 1.6 3.2 -1.6 1.2 46.7 -1.59\n",
+    "labelTxt/0.txt": "imagesource:x\ngsd:1\n1.0 2 13 2 13 9 1.0 9 small-vehicle 0\n",
+    "train.txt": "data/0.jpg 3,4,13,12,0 5,6,9,9,1\n",
 }
 
 
@@ -312,6 +315,10 @@ def test_annotations_of_formats_that_are_not_read_are_said(pictures, file):
 def test_other_texts_are_no_annotations(pictures):
     put(pictures / "labels.csv", "file,class\n0.png,a\n")
     put(pictures / "settings.json", '{"seed": 1}')
+    put(pictures / "calib/0.txt", f"P0: {'7.2e2 0.0 ' * 6}\n")
+    put(pictures / "poses.txt", f"{'1.0 0.0 0.5 ' * 4}\n")
+    put(pictures / "images.txt", "1 0.8 0.1 0.2 0.3 1.0 2.0 3.0 1 0.png\n")
+    put(pictures / "train.txt", "images/0.png\nimages/1.png\n")
     assert not recognise(pictures).notes
 
 

@@ -36,10 +36,13 @@ from refinezoo.data.tree import (
 from refinezoo.errors import RefinezooError, did_you_mean
 
 _ANNOTATIONS = (".xml", ".txt")
-_TEXTS = (".json", ".xml", ".csv")
+_TEXTS = (".json", ".xml", ".csv", ".txt")
 _FOREIGN = re.compile(
-    rb"xmin|x_min|xtl=|bounding_?box|\"(bbox|shapes|regions|coordinates|points|polygon)\"|bbox,",
-    re.I,
+    rb"xmin|x_min|xtl=|bounding_?box|\"(bbox|shapes|regions|coordinates|points|polygon)\"|bbox,"
+    rb"|^[a-z_]\w*( -?[\d.]+){14}"  # KITTI
+    rb"|^(-?[\d.]+ ){8}[a-z]"  # DOTA
+    rb"|\.(jpe?g|png) \d+,\d+,\d+,\d+",  # a list of pictures with their boxes
+    re.I | re.M,
 )
 _SAMPLES, _SNIFFED = 50, 1 << 14
 
