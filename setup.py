@@ -81,7 +81,7 @@ setup(
             "**/*.sh",
             "**/Dockerfile*",
         ],
-        "refinezoo.zoo_configs": ["*.yaml", "weights/*.h5"],
+        "refinezoo.zoo_configs": ["*.yaml", "weights/*.h5", "gates/*.json"],
     },
     install_requires=[
         "keras==3.15.*",

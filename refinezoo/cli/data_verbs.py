@@ -175,9 +175,14 @@ def refine(
         return
     import refinezoo
     from refinezoo.refinement import Calibration, Gate, Teacher
+    from refinezoo.zoo.catalogue import gate_file
 
-    known = None if calibration is None else Calibration.load(calibration)
-    for option, given in (("--calibration", known), ("--teacher", teacher)):
+    shipped = gate_file(model) if gate != "off" else None
+    if shipped is not None and calibration is None:
+        say(f"gate: as calibrated for {model}; for other renders: refinezoo gate, --calibration")
+    thresholds = calibration or shipped
+    known = None if thresholds is None else Calibration.load(thresholds)
+    for option, given in (("--calibration", calibration), ("--teacher", teacher)):
         if given and gate == "off":
             raise RefinezooError(f"expected --gate keep, blend or drop beside {option}.")
     refiner = load(model)

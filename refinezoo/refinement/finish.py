@@ -74,10 +74,10 @@ def finish(
     if run.gate is not None:
         _write_sheet(run, rows, out / GATE_SHEET)
         refused = sum(row["gate"]["verdict"] != "keep" for row in rows if "gate" in row)
-        if run.gate.calibration is None and 2 * refused > len(rows):
+        if 2 * refused > len(rows):
             _log.warning(
-                "%d of %d refinements did not pass the gate, whose fixed thresholds do not know "
-                "what %s does anyway. Look at them; if their labels are still true, calibrate: "
+                "%d of %d refinements did not pass the gate, whose thresholds do not know what %s "
+                "does to renders like these. Look at them; if their labels are still true: "
                 "refinezoo gate RENDERS gate.json --model MODEL, then refine with "
                 "--calibration gate.json --overwrite",
                 refused,

@@ -138,6 +138,7 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
     assert "3 images refined" in result.stdout
     assert seen["gate"].action == "drop" and seen["strength"] == 0.5 and seen["seed"] == 4
     assert seen["refiner"] == "model reinhard"
+    assert seen["gate"].calibration.model == "reinhard" and "as calibrated for" in result.output
     assert run(*arguments).exit_code == 0 and seen["gate"] is None
 
 

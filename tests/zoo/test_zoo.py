@@ -174,3 +174,22 @@ def test_every_refiner_keeps_the_size_and_changes_the_picture(name, rng):
     assert not np.array_equal(refined, renders)
     np.testing.assert_array_equal(refiner.refine(renders, strength=0.0, seed=0), renders)
     np.testing.assert_array_equal(refiner.refine(renders, seed=0), refined)
+
+
+GATES = sorted(path.stem for path in catalogue._root(None).glob("gates/*.json"))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_is_of_the_weights_that_are_shipped(name):
+    from refinezoo.refinement import Calibration
+
+    calibration = Calibration.load(catalogue.gate_file(name))
+    calibration.check_model(loaded(name))
+    assert name in REFINERS and calibration.images >= 200
+
+
+@pytest.mark.once
+def test_fridge_refiners_bring_a_gate():
+    assert {"cyclegan_fgbg", "colour_transport", "reinhard"} <= set(GATES)
+    assert catalogue.gate_file("pixelda_pose") is None
