@@ -20,11 +20,12 @@ from refinezoo.refinement.carry import carry_over, check_names, check_space, som
 from refinezoo.refinement.fingerprint import inference_network, model_settings
 from refinezoo.refinement.finish import GATE_SHEET, finish, measure_flicker
 from refinezoo.refinement.gate import Gate
+from refinezoo.refinement.job import Job
 from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
 from refinezoo.refinement.page import write_run_page
-from refinezoo.refinement.run import Job, Run, Strength, refining
+from refinezoo.refinement.run import Run, Strength, refining
 from refinezoo.refinement.sequence import Clips
 from refinezoo.refinement.summary import Summary
 

@@ -12,8 +12,9 @@ from refinezoo.data.drawing import at_most
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import read_picture
 from refinezoo.errors import RefinezooError
+from refinezoo.refinement.job import Job
 from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
-from refinezoo.refinement.run import Job, Run
+from refinezoo.refinement.run import Run
 from refinezoo.report import Page, Pair
 
 # Pictures of a page with a gate, of one without; the longest side of each, of few, pixels.

@@ -16,6 +16,7 @@ from refinezoo.data.images import Picture, check_writable, encode_image, read_pi
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
+from refinezoo.refinement.job import Job, worded
 from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.manifest import Manifest
 from refinezoo.refinement.sequence import Clips, clip_of
@@ -36,28 +37,6 @@ def refining(refiner: Any, seed: int) -> Callable[..., np.ndarray]:
         return refiner.refine(images, strength=1.0, seed=seed)
 
     return refine
-
-
-@dataclass
-class Job:
-    """One render on its way; `render` is None where reading failed or was not needed."""
-
-    name: str
-    source_sha256: str
-    labels_sha256: str | None = None
-    render: Picture | None = None
-    mask: np.ndarray | None = None
-    depth_m: np.ndarray | None = None
-    error: str = ""
-    done: bool = False
-    kept: float | None = None  # as the gate's teacher says
-
-    @property
-    def rgb(self) -> np.ndarray:
-        """The render's pixels, uint8 `[H, W, 3]`."""
-        if self.render is None:
-            raise RuntimeError(f"{self.name} was not read")
-        return self.render.rgb
 
 
 @dataclass
@@ -142,7 +121,7 @@ class Run:
                     "Expected foreground_masks/ beside images/; or give one strength."
                 )
         except Exception as error:  # decoders pass on whatever a broken file leads them to
-            job.error = _worded(name, error)
+            job.error = worded(name, error)
         return job
 
     def refine_each(self, jobs: Sequence[Job]) -> list[np.ndarray | None]:
@@ -156,7 +135,7 @@ class Run:
             return [*self.refine_batch(jobs)]
         except Exception as error:  # a network raises whatever its backend does
             if len(jobs) == 1:
-                jobs[0].error = _worded(jobs[0].name, error)
+                jobs[0].error = worded(jobs[0].name, error)
                 return [None]
             return [self.refine_each([job])[0] for job in jobs]
 
@@ -192,7 +171,7 @@ class Run:
             found = self.gate.teacher.kept(sources, images, boxes) if asked else []
         except Exception as error:  # a network raises whatever its backend does
             if len(asked) == 1:
-                asked[0][0].error = _worded(asked[0][0].name, error)
+                asked[0][0].error = worded(asked[0][0].name, error)
                 return
             for job, image in asked:
                 self.ask_teacher([job], [image])
@@ -209,7 +188,7 @@ class Run:
             if refined is not None and not job.error:
                 return self._judged(job, refined)
         except Exception as error:
-            job.error = _worded(job.name, error)
+            job.error = worded(job.name, error)
         return None, self.failure(job)
 
     def _judged(self, job: Job, refined: np.ndarray) -> tuple[bytes, dict[str, Any]]:
@@ -294,10 +273,3 @@ class Run:
         if isinstance(self.strength, float):
             return round(self.strength * share, 6)
         return [round(part * share, 6) for part in self.strength]
-
-
-def _worded(name: str, error: Exception) -> str:
-    if isinstance(error, RefinezooError):
-        return str(error)
-    what = f"{type(error).__name__}: {error}"
-    return f"{name}: expected a picture that can be refined, received {what}"
