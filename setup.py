@@ -38,6 +38,8 @@ extras["dev"] = [
     *extras["onnx"],
     *extras["openvino"],
     *extras["serving"],
+    *extras["exr"],
+    *extras["hub"],
     *extras["docs"],
     "mypy>=1.15",
     "pre-commit>=4",
