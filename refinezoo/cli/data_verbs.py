@@ -1,7 +1,7 @@
 """`demo`, `doctor`, `compose`, `street` and `refine`: pictures in and out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -174,18 +174,13 @@ def refine(
         answer({"layout": layout.describe(), "images": len(layout.renders)})
         return
     import refinezoo
-    from refinezoo.refinement import Calibration, Gate, Teacher
-    from refinezoo.zoo.catalogue import gate_file
+    from refinezoo.refinement import Gate, Teacher
 
-    shipped = gate_file(model) if gate != "off" else None
-    if shipped is not None and calibration is None:
-        say(f"gate: as calibrated for {model}; for other renders: refinezoo gate, --calibration")
-    thresholds = calibration or shipped
-    known = None if thresholds is None else Calibration.load(thresholds)
     for option, given in (("--calibration", calibration), ("--teacher", teacher)):
         if given and gate == "off":
             raise RefinezooError(f"expected --gate keep, blend or drop beside {option}.")
     refiner = load(model)
+    known = _calibration(calibration, model, refiner) if gate != "off" else None
     judge = Teacher(load(teacher), agreement) if teacher else None
     summary = refinezoo.refine_dataset(
         layout,
@@ -209,3 +204,18 @@ def refine(
         say(f"refinezoo: {reason}", error=True)
     if summary.failed or layout.missing:
         raise typer.Exit(PARTLY)
+
+
+def _calibration(given: Path | None, model: str, refiner: Any) -> Any:
+    """What the gate judges by: the file given, what the zoo's entry brings, or nothing."""
+    from refinezoo.refinement import Calibration, weights_sha256
+    from refinezoo.zoo.catalogue import gate_file
+
+    if given is not None:
+        return Calibration.load(given)
+    shipped = gate_file(model)
+    known = None if shipped is None else Calibration.load(shipped)
+    if known is None or known.weights_sha256 != weights_sha256(refiner):
+        return None
+    say(f"gate: as calibrated for {model}; for other renders: refinezoo gate, --calibration")
+    return known

@@ -190,7 +190,7 @@ def _entry(name: str, root: Path | None) -> ZooEntry:
 def gate_file(name: str, root: Path | None = None) -> Path | None:
     """The calibration of the label gate that an entry brings, of renders like its own, if any."""
     path = _root(root) / "gates" / f"{name}.json"
-    return path if path.is_file() else None
+    return path if name in _names(root) and path.is_file() else None
 
 
 def weights_folder(root: Path | None) -> Path:

@@ -138,8 +138,19 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
     assert "3 images refined" in result.stdout
     assert seen["gate"].action == "drop" and seen["strength"] == 0.5 and seen["seed"] == 4
     assert seen["refiner"] == "model reinhard"
-    assert seen["gate"].calibration.model == "reinhard" and "as calibrated for" in result.output
     assert run(*arguments).exit_code == 0 and seen["gate"] is None
+
+
+def test_the_zoo_s_calibration_is_taken_for_its_own_weights_alone():
+    from refinezoo.refinement import Calibration
+    from refinezoo.zoo.catalogue import gate_file
+
+    shipped = Calibration.load(gate_file("reinhard"))
+    ours = types.SimpleNamespace(weights_sha256=shipped.weights_sha256)
+    assert cli.data_verbs._calibration(None, "reinhard", ours) == shipped
+    others = types.SimpleNamespace(weights_sha256="0" * 64)
+    assert cli.data_verbs._calibration(None, "reinhard", others) is None
+    assert cli.data_verbs._calibration(None, "my_refiner/", ours) is None
 
 
 def test_gate_writes_what_refine_reads(monkeypatch, tmp_path):
