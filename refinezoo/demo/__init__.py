@@ -22,7 +22,7 @@ DETECTORS = {
     "pvanet_fridge_synthetic": "synthetic",
     "pvanet_fridge_refined": "refined",
     "pvanet_fridge_transport": "transport",
-    "pvanet_fridge_refined_pseudo": "refined+pseudo",
+    "pvanet_fridge_pseudo": "refined+pseudo",
     "pvanet_fridge_real": "real",
     "pvanet_fridge": "real+refined",
 }
