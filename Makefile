@@ -57,9 +57,11 @@ test-jax: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $(JAX_TESTS)
 
 # Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
-# exports; entries share models, so one process does it. Then every refiner on two devices.
+# exports; entries share models, so one process does it. Then every refiner on two devices, and that
+# demo and compare ask for no connection.
 test-zoo: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export tests/training
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export tests/training \
+		tests/test_network.py
 	$(TEST_ENV) KERAS_BACKEND=jax $(BIN)/python -m pytest -m zoo tests/training
 
 # A report and the site in Chromium: the one that REFINEZOO_CHROMIUM names, yours, or npm's.

@@ -8,9 +8,11 @@ connections of every test besides, in Python.
 import json
 import socket
 
+import numpy as np
 import offline
 import pytest
 import yaml
+from small_sets import photo, put
 
 pytestmark = pytest.mark.tensorflow
 
@@ -61,7 +63,42 @@ def test_each_verb_stays_on_the_machine(tmp_path):
         ["label", model, scenes, "--out", f"{out}/label.json"],
         ["evaluate", model, scenes],
         ["train", f"{out}/train.yaml"],
+        ["compose", f"{out}/many", "--count", "20", "--image-size", "32"],
+        ["gate", f"{out}/many", f"{out}/gate.json", "--model", "reinhard"],
     ]
+    all_stay(tmp_path, lines)
+
+
+STUDY = {
+    "study": "tiny",
+    "data": {"root": "ROOT"},
+    "synthetic": {"folder": "renders"},
+    "real": {"folders": {"train": "renders", "test": "renders"}},
+    "model": {"name": "depth", "class": "DepthUNet", "config": {"width": 4, "max_depth": 5.0}},
+    "settings": {"image_size": [96, 96]},
+    "training": {"steps": 1, "batch_size": 1, "optimizer": "own", "augmentation": False},
+    "arms": {"synthetic": ["synthetic"]},
+    "seeds": [0],
+    "metrics": ["abs_rel"],
+}
+
+
+@pytest.mark.zoo
+def test_so_do_the_long_ones(tmp_path):
+    out = tmp_path / "out"
+    for number in range(2):
+        put(out / f"renders/images/{number}.png", photo(number, 96, 96))
+        put(out / f"renders/depth/{number}.png", np.full((96, 96), 2000, np.uint16))
+    study = {**STUDY, "data": {"root": str(out)}, "out": str(out / "study")}
+    (out / "study.yaml").write_text(yaml.safe_dump(study))
+    all_stay(
+        tmp_path,
+        [["demo", "--out", f"{out}/demo", "--count", "2"], ["compare", f"{out}/study.yaml"]],
+    )
+
+
+def all_stay(tmp_path, lines):
+    """Runs the verbs under the filter: each ends well, and leaves nothing but its output."""
     done = offline.python(tmp_path, "-c", VERBS, json.dumps(lines))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split() == [line[0] for line in lines]
