@@ -78,7 +78,7 @@ def test_servable_and_report_are_there(done):
     out, results = done
     assert (out / results["export"]["folder"] / "saved_model.pb").is_file()
     text = (out / "report.html").read_text()
-    assert text.count('type="range"') == 4
+    assert text.count('type="range"') == 4 + 1  # a slider each, and one for all
     assert text.count("<figure>") == 8 * 3
     assert "stub_a" in text and "refinezoo demo --count 4 --seed 3" in text
 
