@@ -65,7 +65,7 @@ def write_run_page(
         )
         if asked := least_agreement(run):
             few = sum(row["gate"].get("teacher", 1.0) < asked for row in rows if "gate" in row)
-            page.text(f"The teacher refused {few}, which come first; it asks for {asked:.0%}.")
+            page.text(f"The teacher refused {few}: it asks for {asked:.0%}. Search for: refused.")
     else:
         page.text(f"{len(chosen)} of them, evenly drawn; no gate has judged them.")
     page.before_after(_in_turn(pool, pair, chosen), side=side)
