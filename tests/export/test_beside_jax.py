@@ -114,9 +114,9 @@ def jax(tmp_path_factory):
 
 
 def test_both_have_the_same_losses(jax):
-    # Over four draws of weights and batches: at most 1e-5 in two steps, 2e-3 in the third, where a
-    # unit at the kink of its activation has gone to the other side. Ten and five times that.
-    tolerances = (1e-4, 1e-4, 1e-2)
+    # Over four draws of weights and batches 4e-6 before any update, then up to 2e-3: a unit at
+    # the kink of its activation has gone to the other side, as it may in either update elsewhere.
+    tolerances = (1e-4, 1e-2, 1e-2)
     for ours, theirs, relative in zip(
         losses_of_three_steps(), jax["losses"], tolerances, strict=True
     ):
