@@ -54,6 +54,7 @@ def calibrate_gate(
     check_boxes(layout)
     depth = bool(getattr(refiner, "use_depth", False))
     run = Run(layout, refining(refiner, seed), strength, Gate(), None, {}, depth)
+    run.needs_mask = bool(getattr(refiner, "use_mask", False))
     scores, seen = [], []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for batch in run.batches(pool, batch_size, ahead=2 * batch_size):

@@ -66,7 +66,8 @@ def refine_dataset(
         out: a new folder, or that of an interrupted run with the same settings.
         refiner: a model of refinezoo, or anything with `refine(images, strength=, seed=)` on uint8
             `[B, H, W, 3]` whose draws depend on the image and the seed alone. One with `use_depth`
-            sees the renders' `depth/` too, which is carried over as it is.
+            sees the renders' `depth/` too, which is carried over as it is; one with `use_mask`
+            takes `foreground_mask=`, float32 `[B, H, W, 1]`, from their `foreground_masks/`.
         strength: 0 keeps the render, 1 takes the refined image; or `(foreground, background)`, for
             which each render needs a mask in `foreground_masks/`.
         gate: checks that the labels are still true; see `Gate`. None checks nothing.
@@ -138,6 +139,7 @@ def refine_dataset(
         depth = bool(getattr(refiner, "use_depth", False))
         refine = refining(refiner, seed)
         run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
+        run.needs_mask = bool(getattr(refiner, "use_mask", False))
         if sequence:
             run.clips = Clips(layout, lambda name: run.picture(name).rgb)
         threads = workers or min(4, os.cpu_count() or 1)

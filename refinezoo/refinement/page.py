@@ -121,7 +121,7 @@ def again(run: Run, row: dict[str, Any]) -> np.ndarray:
     """A render refined once more, before the gate: a dropped one left no refined file."""
     job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
     height, width = job.rgb.shape[:2]
-    if isinstance(run.strength, tuple):
+    if isinstance(run.strength, tuple) or run.needs_mask:
         job.mask = read_foreground_mask(
             run.layout, job.name, width, height, resize=run.resize_masks
         )

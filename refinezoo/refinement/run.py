@@ -25,11 +25,16 @@ Strength = float | tuple[float, float]
 
 
 def refining(refiner: Any, seed: int) -> Callable[..., np.ndarray]:
-    """A refiner as `Run.refine`: at full strength, with depth where it sees depth."""
+    """A refiner as `Run.refine`: at full strength, with the depth or mask that it sees."""
 
     def refine(
-        images: np.ndarray, depth_m: np.ndarray | None = None, clip: np.ndarray | None = None
+        images: np.ndarray,
+        depth_m: np.ndarray | None = None,
+        clip: np.ndarray | None = None,
+        foreground_mask: np.ndarray | None = None,
     ) -> np.ndarray:
+        if getattr(refiner, "use_mask", False):
+            return refiner.refine(images, seed=seed, foreground_mask=foreground_mask)
         if clip is not None and hasattr(refiner, "refine_frames"):
             return refiner.refine_frames(images, clip, seed=seed)
         if getattr(refiner, "use_depth", False):
@@ -46,7 +51,7 @@ class Run:
     Attributes:
         layout: the source.
         refine: uint8 `[B, H, W, 3]` to the same, at full strength; with `needs_depth` it is
-            also given float32 `[B, H, W, 1]`, metres.
+            also given float32 `[B, H, W, 1]`, metres; with `needs_mask` the same, 1 = object.
         strength: one, or (foreground, background).
         gate: or None.
         manifest: knows what an earlier run finished; or None.
@@ -55,6 +60,7 @@ class Run:
         resize_masks: bring masks of another size to their render's.
         resumed: images found finished so far.
         clips: that the renders are frames of; None where they are no sequences.
+        needs_mask: the refiner sees the foreground mask.
     """
 
     layout: Layout
@@ -67,6 +73,7 @@ class Run:
     resize_masks: bool = False
     resumed: int = field(default=0)
     clips: Clips | None = None
+    needs_mask: bool = False
 
     def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
         """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone."""
@@ -109,7 +116,7 @@ class Run:
         try:
             job.render = self.picture(name)
             height, width = job.rgb.shape[:2]
-            if self.gate or split:
+            if self.gate or split or self.needs_mask:
                 job.mask = read_foreground_mask(
                     self.layout, name, width, height, resize=self.resize_masks
                 )
@@ -119,6 +126,12 @@ class Run:
                 raise RefinezooError(
                     f"strength=(foreground, background) needs a foreground mask, {name} has none. "
                     "Expected foreground_masks/ beside images/; or give one strength."
+                )
+            if self.needs_mask and job.mask is None:
+                raise RefinezooError(
+                    f"expected a foreground mask beside {name} for a refiner that takes them, "
+                    "received none. Put foreground_masks/NAME.png (white on the objects) beside "
+                    "images/."
                 )
         except Exception as error:  # decoders pass on whatever a broken file leads them to
             job.error = worded(name, error)
@@ -143,8 +156,11 @@ class Run:
         """The refined images of jobs of one size, at the strength asked for."""
         images = np.stack([job.rgb for job in jobs])
         depths = [job.depth_m for job in jobs if job.depth_m is not None]
-        clip = {"clip": self.clips.reference(clip_of(jobs[0].name))} if self.clips else {}
-        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ()), **clip))
+        more = {"clip": self.clips.reference(clip_of(jobs[0].name))} if self.clips else {}
+        if self.needs_mask:
+            masks = [job.mask for job in jobs if job.mask is not None]
+            more["foreground_mask"] = np.stack(masks)[..., None]
+        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ()), **more))
         if refined.shape != images.shape or refined.dtype != np.uint8:
             raise RefinezooError(
                 f"expected the refiner to return uint8 {images.shape} for {jobs[0].name}, received "
@@ -257,7 +273,7 @@ class Run:
             used["clip"] = self.clips.fingerprint(clip_of(name))
         if self.gate:
             used["boxes"] = self.layout.format.boxes(self.layout, name, 1, 1)
-        kinds = MASKS if self.gate or split else ()
+        kinds = MASKS if self.gate or split or self.needs_mask else ()
         for kind in (*kinds, *(["depth"] if self.needs_depth else [])):
             if (file := self.layout.label(kind, name)) is not None:
                 used[kind] = sha256(file)

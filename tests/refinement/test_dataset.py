@@ -325,6 +325,36 @@ def test_a_refiner_of_rgb_and_depth_sees_the_depth_beside_the_renders(coco, tmp_
     assert failed == {"images/scene_2.png", "images/scene_4.png"}
 
 
+class SeesMasks:
+    """Darkens what is no object."""
+
+    use_mask = True
+
+    def refine(self, images, strength=1.0, seed=None, *, foreground_mask):
+        return np.where(foreground_mask > 0.5, images, images // 2)
+
+    def get_config(self):
+        return {}
+
+
+def test_a_refiner_that_takes_masks_gets_those_beside_the_renders(coco, tmp_path, read):
+    out = tmp_path / "out"
+    summary = refine(coco, out, SeesMasks(), batch_size=2, gate=Gate(action="keep"), report=True)
+    assert summary.refined == 5
+    mask = read(coco / "foreground_masks/scene_3.png") > 127
+    before, after = (read(root / "images/scene_3.png") for root in (coco, out))
+    np.testing.assert_array_equal(after, np.where(mask, before, before // 2))
+    assert refine(coco, out, SeesMasks(), gate=Gate(action="keep"), report=True).resumed == 5
+    cv2.imwrite(str(coco / "foreground_masks/scene_3.png"), 255 - mask[..., 0] * np.uint8(255))
+    assert refine(coco, out, SeesMasks(), gate=Gate(action="keep"), report=True).resumed == 4
+    np.testing.assert_array_equal(
+        read(out / "images/scene_3.png"), np.where(mask, before // 2, before)
+    )
+    (coco / "foreground_masks/scene_2.png").unlink()
+    with pytest.raises(RefinezooError, match="1 of 5 .*expected a foreground mask beside"):
+        refine(coco, tmp_path / "again", SeesMasks())
+
+
 def test_boxes_that_are_not_in_pixels_stop_the_gate(coco, tmp_path, brighter):
     document = json.loads((coco / "annotations.json").read_text())
     for row in document["annotations"]:
