@@ -36,6 +36,7 @@ SMALL = {
     },
     "FDA": {"photos": 3},
     "PopulationTransport": {},
+    "RegionTransport": {},
     "Reinhard": {"photos": 3},
     "SimGAN": {"image_size": 32, "width": 4, "blocks": 1, "discriminator_width": 6},
     "PixelDA": {"image_size": 32, "width": 4, "blocks": 1, "tower_width_multiplier": 0.1},
@@ -311,6 +312,8 @@ def small_model():
     Further arguments are the constructor's; `photos` and `renders` are what `adapt` takes;
     without renders, the photos' negatives are.
     """
+    from small_sets import left_half
+
     from refinezoo.models.registry import model_class
 
     def make(name, photos=None, renders=None, **changes):
@@ -318,7 +321,10 @@ def small_model():
         if photos is not None and getattr(model, "colour", model) is not None:
             if hasattr(model, "adapt"):
                 negatives = [255 - image for image in photos]
-                model.adapt(photos, renders=negatives if renders is None else renders)
+                parts = [photos, negatives if renders is None else renders]
+                if getattr(model, "use_mask", False):
+                    parts = [[(image, left_half(image)) for image in part] for part in parts]
+                model.adapt(parts[0], renders=parts[1])
         return model
 
     return make

@@ -58,3 +58,10 @@ def put_coco(path, document, encoding="utf-8"):
     """Writes a document as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(json.dumps(document).encode(encoding))
+
+
+def left_half(image):
+    """A mask of an image, or of a stack of them, whose left half is an object."""
+    mask = np.zeros((*image.shape[:-1], 1), "float32")
+    mask[..., : image.shape[-2] // 2, :] = 1.0
+    return mask

@@ -13,7 +13,7 @@ from typing import Any
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.export.formats.info import model_info
+from refinezoo.export.formats.info import checked_kind, model_info
 from refinezoo.export.registry import FULL
 from refinezoo.files import of_disk
 from refinezoo.models.graph_sizes import GREY
@@ -74,7 +74,7 @@ def edge_function(model: Any, size: Size) -> Any:
     """
     import tensorflow as tf
 
-    if model.kind.saved_model_only:
+    if checked_kind(model).saved_model_only:
         raise RefinezooError(
             f"expected a model of RGB images, received {model.kind.saved_model_only}, which is "
             "exported as a SavedModel alone. Use format saved_model."

@@ -12,13 +12,18 @@ def checked_kind(model: Any) -> Kind:
     """A model's kind.
 
     Raises:
-        RefinezooError: not a model of refinezoo.
+        RefinezooError: not a model of refinezoo, or one that no format can hold.
     """
     kind = getattr(model, "kind", None)
     if not isinstance(kind, Kind):
         raise RefinezooError(
             "expected a model of refinezoo (a refiner or one of refinezoo.tasks, with a kind), "
             f"received {type(model).__name__}."
+        )
+    if kind.not_exported:
+        raise RefinezooError(
+            f"expected a model of pictures alone, received {kind.not_exported}. Refine renders "
+            "with the Keras model: refinezoo refine, or model.refine(images, foreground_mask=...)."
         )
     return kind
 

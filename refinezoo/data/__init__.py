@@ -23,6 +23,7 @@ _HOMES = {
     "unpaired_tf_dataset": ".pairing_tf",
     "MatchedCrops": ".matching",
     "load_digits": ".digits",
+    "images_and_masks": ".masked",
     "list_images": ".formats",
     "recognise": ".formats",
     "read_image": ".images",

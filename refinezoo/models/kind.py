@@ -80,6 +80,7 @@ class Kind:
         error_unit: what `difference`'s `max_abs_error` is measured in.
         own_size: whether the network sees images of the model's `image_size` alone.
         saved_model_only: why no edge format can hold it, or nothing.
+        not_exported: what it is that no format can hold, or nothing.
         loops: whether its graph has loops, which not every converter takes.
         told: attributes of a model that its exported file says too, for who measures it.
         label_score: the metric that labelled images give, or nothing.
@@ -98,6 +99,7 @@ class Kind:
     error_unit: ClassVar[str]
     own_size: ClassVar[bool] = False
     saved_model_only: ClassVar[str] = ""
+    not_exported: ClassVar[str] = ""
     loops: ClassVar[bool] = False
     told: ClassVar[tuple[str, ...]] = ()
     label_score: ClassVar[str] = ""

@@ -10,6 +10,7 @@ _HOMES = {
     "PixelDA": ".pixelda",
     "PopulationTransport": ".population_transport",
     "Refiner": ".refiner",
+    "RegionTransport": ".region_transport",
     "Reinhard": ".reinhard",
     "SimGAN": ".simgan",
     "T2Net": ".t2net",

@@ -34,16 +34,21 @@ class Refines:
         Raises:
             RefinezooError: for another dtype, shape or strength.
         """
-        if not 0.0 <= strength <= 1.0:
-            raise RefinezooError(f"expected strength in [0, 1], received {strength}.")
+        check_strength(strength)
         refined = self.predict(images, batch_size, verbose=0, seed=seed or 0)
         if isinstance(refined, list):
-            return [_blended(*pair, strength) for pair in zip(images, refined, strict=True)]
-        refined = _blended(images, refined, strength)
+            return [blended(*pair, strength) for pair in zip(images, refined, strict=True)]
+        refined = blended(images, refined, strength)
         return refined[0] if np.ndim(images) == 3 else refined
 
 
-def _blended(images: Any, refined: np.ndarray, strength: float) -> np.ndarray:
+def check_strength(strength: float) -> None:
+    """Raises a RefinezooError for a strength beyond 0 and 1."""
+    if not 0.0 <= strength <= 1.0:
+        raise RefinezooError(f"expected strength in [0, 1], received {strength}.")
+
+
+def blended(images: Any, refined: np.ndarray, strength: float) -> np.ndarray:
     """uint8 images between the input (strength 0) and the refined ones (1)."""
     if strength == 1.0:
         return refined
@@ -134,5 +139,13 @@ class RgbdRefinerKind(RefinerKind):
         return super().difference(wanted["refined"], given["refined"])
 
 
+class MaskedRefinerKind(RefinerKind):
+    """uint8 images and foreground masks to uint8 images."""
+
+    name = "masked"
+    not_exported = "a refiner that takes masks, which photos in service have none of"
+
+
 REFINER = register_kind(RefinerKind())
+MASKED_REFINER = register_kind(MaskedRefinerKind())
 RGBD_REFINER = register_kind(RgbdRefinerKind())

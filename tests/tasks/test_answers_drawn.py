@@ -24,6 +24,7 @@ ANSWERS = {
         },
         "juice 0.90",
     ),
+    "masked": (np.full((H, W, 3), 9, "uint8"), "before and after"),
     "pose": (
         {"probability": np.array([0.9, 0.1], "float32"), "quaternion": np.float32([1, 0, 0, 0])},
         "milk 0.90",

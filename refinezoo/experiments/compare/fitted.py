@@ -9,6 +9,7 @@ from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.models.registry import build, model_class, model_names
 
 
@@ -26,23 +27,39 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
     """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
     import cv2
 
-    from refinezoo.data import list_images, read_image
+    from refinezoo.data import images_and_masks, list_images, read_image
 
     settings = dict(section.adapt or {})
     refiner = build(settings.pop("class"), settings, f"refiners.{name}.adapt")
     side = int((found.study.synthetic.compose or {}).get("image_size", 128))
     task = task_named(found.study.model.task, found.study.settings)
     height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or (side, side)
+    of_file = synthetic.annotations.suffix.lower() == ".json"
+    renders = list_images(synthetic.annotations if of_file else synthetic.images)
+    if takes_masks(refiner):
+        make = mask_function(section.masks, found.root)
+        photos = images_and_masks(found.unlabelled(), make, size=(height, width))
+        return refiner.adapt(photos, renders=images_and_masks(renders))
     photos = (
         cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
         for path in found.unlabelled()
     )
-    if synthetic.annotations.suffix.lower() == ".json":
-        renders = list_images(synthetic.annotations)
-    else:
-        renders = list_images(synthetic.images)
-    refiner.adapt(photos, renders=map(read_image, renders))
-    return refiner
+    return refiner.adapt(photos, renders=map(read_image, renders))
+
+
+def takes_masks(refiner: Any) -> bool:
+    """Whether a refiner, or a class of such, takes foreground masks."""
+    return bool(getattr(refiner, "use_mask", False))
+
+
+def mask_files(paths: list[Path]) -> list[Path]:
+    """The mask files that lie beside pictures."""
+    from refinezoo.data.formats.base import beside
+
+    known = beside(paths)
+    return sorted(
+        {file for kind in ("foreground_mask", "class_ids") for file in known[kind].values()}
+    )
 
 
 def check_adaptable(name: str, class_name: str) -> None:

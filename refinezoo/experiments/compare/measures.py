@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from refinezoo.config import read_json
+from refinezoo.experiments.compare.fitted import takes_masks
 from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.recipe import files_fingerprint, recipe_hash
+from refinezoo.experiments.compare.schema import RefinerSection
+from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.files import write_json
 
 KID_SIZE = 224
@@ -60,7 +63,8 @@ def measure_sets(
                     preparation.refiner(name, sets["synthetic"]),
                     photos,
                     _files(sets["synthetic"], 1)[0],
-                    section.strength,
+                    section,
+                    preparation.found.root,
                 )
             kept = {"hash": wanted, "measures": measured}
             write_json(path, kept)
@@ -156,18 +160,32 @@ def _records(prepared: PreparedSet) -> dict[Path, Any]:
     return {record.path.resolve(): record for record in dataset.records}
 
 
-def _identity(refiner: Any, photos: list[Path], render: Path, strength: float) -> dict[str, Any]:
-    """What the refiner changes in photos of the size of the renders."""
+def _identity(
+    refiner: Any, photos: list[Path], render: Path, section: RefinerSection, root: Path
+) -> dict[str, Any]:
+    """What the refiner changes in photos of the size of the renders; nothing if it sees more."""
     import cv2
 
-    from refinezoo.data import read_image
+    from refinezoo.data import images_and_masks, read_image
 
+    height, width = read_image(render).shape[:2]
+    more: dict[str, Any] = {}
     if getattr(refiner, "use_depth", False):
         return {}
-    size = read_image(render).shape[1::-1]
-    pictures = np.stack(
-        [cv2.resize(read_image(path), size, interpolation=cv2.INTER_AREA) for path in photos]
-    )
-    refined = refiner.refine(pictures, strength=strength)
+    if takes_masks(refiner):
+        if section.adapt is None and section.masks is None:
+            return {}
+        pairs = [
+            *images_and_masks(photos, mask_function(section.masks, root), size=(height, width))
+        ]
+        pictures, more["foreground_mask"] = map(np.stack, zip(*pairs, strict=True))
+    else:
+        pictures = np.stack(
+            [
+                cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
+                for path in photos
+            ]
+        )
+    refined = refiner.refine(pictures, strength=section.strength, **more)
     change = np.abs(refined.astype("float32") - pictures).mean()
     return {"real_identity_levels": float(change)}

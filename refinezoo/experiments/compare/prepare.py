@@ -11,7 +11,13 @@ from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.experiments.compare.fitted import check_adaptable, fitted, preset
+from refinezoo.experiments.compare.fitted import (
+    check_adaptable,
+    fitted,
+    mask_files,
+    preset,
+    takes_masks,
+)
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.recipe import (
     dataset_fingerprint,
@@ -19,9 +25,10 @@ from refinezoo.experiments.compare.recipe import (
     model_fingerprint,
     recipe_hash,
 )
-from refinezoo.experiments.compare.schema import Study
+from refinezoo.experiments.compare.schema import RefinerSection, Study
 from refinezoo.experiments.compare.set_schema import StreetSection
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
+from refinezoo.models.registry import model_class, model_names
 
 
 class Preparation:
@@ -115,6 +122,8 @@ class Preparation:
             recipe["model"] = model_fingerprint(refiner)
         else:
             recipe["unlabelled"] = files_fingerprint(self.found.unlabelled())
+            if takes_masks(model_class(section.adapt["class"])):
+                recipe["masks"] = self.masks_fingerprint(section, synthetic)
 
         def make(folder: Path) -> None:
             from refinezoo.refinement import refine_dataset
@@ -136,6 +145,18 @@ class Preparation:
             images=os.path.relpath(synthetic.images, root),
             resumes=True,
         )
+
+    def masks_fingerprint(self, section: RefinerSection, synthetic: PreparedSet) -> list[Any]:
+        """Of the mask files beside photos and renders, and of the model that makes others."""
+        from refinezoo.data import list_images
+
+        of_file = synthetic.annotations.suffix.lower() == ".json"
+        renders = list_images(synthetic.annotations if of_file else synthetic.images)
+        files = [mask_files(paths) for paths in (self.found.unlabelled(), renders)]
+        made_by: Any = section.masks
+        if made_by not in (None, "grabcut"):
+            made_by = model_fingerprint(preset(made_by, self.found.root))
+        return [*map(files_fingerprint, files), made_by]
 
     def adapting(self, name: str, synthetic: PreparedSet) -> PreparedSet:
         """The synthetic set with the unlabelled real one and the method that brings them near."""
@@ -214,6 +235,12 @@ def check_nested(study: Study) -> None:
     for name, section in study.refiners.items():
         if section.adapt is not None:
             own = dict(section.adapt)
+            if section.masks and own["class"] in model_names():
+                if not takes_masks(model_class(own["class"])):
+                    raise RefinezooError(
+                        f"refiners.{name}.masks: expected a class that takes masks with it, "
+                        f"received {own['class']}. Leave masks out."
+                    )
             if not section.trains:
                 check_adaptable(name, own["class"])
             check_arguments(own.pop("class"), own, f"refiners.{name}.adapt")

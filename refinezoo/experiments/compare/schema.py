@@ -29,12 +29,15 @@ class RefinerSection(Strict):
     """One refiner: a zoo name or preset folder, or `adapt`, a class that adapts to real photos.
 
     A class that learns nothing, as Reinhard, keeps their statistics. One with a task model inside,
-    as PixelDA, trains both: such an arm trains it anew with each seed.
+    as PixelDA, trains both: such an arm trains it anew with each seed. `masks` says where the
+    photos' foreground masks come from, for a class that takes them, when no folder holds them:
+    `grabcut`, or a detector or segmenter (zoo name or preset folder).
     """
 
     preset: str | None = None
     adapt: dict[str, Any] | None = None
     strength: float = Field(1.0, ge=0.0, le=1.0)
+    masks: str | None = None
 
     @model_validator(mode="before")
     @classmethod

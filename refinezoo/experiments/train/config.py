@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from refinezoo.config import Strict, parse_yaml, read_yaml, validate
 from refinezoo.errors import RefinezooError
+from refinezoo.experiments.photo_masks import checked_source
 from refinezoo.experiments.train.task import TaskTraining
 
 
@@ -42,8 +43,10 @@ class TrainingConfig(Strict):
         description="CSV file of the renders' classes and rotations, for PixelDA "
         "(file,class or file,class,qw,qx,qy,qz)",
     )
-    masks: Literal["grabcut"] | None = Field(
-        default=None, description="where foreground masks come from when no folder holds them"
+    masks: str | None = Field(
+        default=None,
+        description="where foreground masks come from when no folder holds them: grabcut, or the "
+        "zoo name or preset folder of a detector or segmenter",
     )
     resize_masks: bool = Field(
         default=False, description="bring masks of another size to their render's (nearest)"
@@ -82,6 +85,11 @@ class TrainingConfig(Strict):
         description="folder of the run; an unfinished run there is resumed, and a finished one "
         "extended by more `steps`"
     )
+
+    @field_validator("masks")
+    @classmethod
+    def _masks_are_there(cls, value: str | None) -> str | None:
+        return checked_source(value)
 
     @model_validator(mode="after")
     def _names_a_refiner(self) -> "TrainingConfig":

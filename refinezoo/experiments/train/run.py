@@ -7,6 +7,7 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
+from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run_folder import busy, claim, summary, trim_log
 from refinezoo.experiments.train.task import TaskTraining, train_task
@@ -136,10 +137,16 @@ def _adapt(refiner: Any, config: TrainingConfig) -> None:
     """Gives statistics of the real photos, and of the renders, to refiners that keep some."""
     if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
         return
-    from refinezoo.data import read_image
+    from refinezoo.data import images_and_masks, read_image
 
-    photos = map(read_image, _pictures(config.colours or config.real))
-    renders = map(read_image, _pictures(config.synthetic))
+    photos: Any = _pictures(config.colours or config.real)
+    renders: Any = _pictures(config.synthetic)
+    if getattr(refiner, "use_mask", False):
+        make, resize = mask_function(config.masks), config.resize_masks
+        photos = images_and_masks(photos, make, resize_masks=resize)
+        renders = images_and_masks(renders, resize_masks=resize)
+    else:
+        photos, renders = map(read_image, photos), map(read_image, renders)
     refiner.adapt(photos, seed=config.seed, renders=renders)
 
 
@@ -257,10 +264,8 @@ def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
     from refinezoo import data
 
     settings: dict[str, Any] = {}
-    if config.masks == "grabcut":
-        from refinezoo.data.masks import grabcut_mask
-
-        settings["masks"] = grabcut_mask
+    if config.masks is not None:
+        settings["masks"] = mask_function(config.masks)
     if config.matched_crops:
         from refinezoo.refiners.judged import crop_descriptor
 

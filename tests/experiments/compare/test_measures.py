@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare import measures
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
@@ -58,6 +59,41 @@ def test_what_is_measured_is_kept(prepared, said):
     assert not said
     measures.measure_sets(prepared, sets, 5)
     assert said == ["synthetic: distance to 5 photos", "transport: distance to 5 photos"]
+
+
+def test_a_refiner_that_takes_masks_adapts_refines_and_is_measured(toy, tmp_path, prepared):
+    """Those of the renders lie beside them; those of the photos are made."""
+    from small_sets import put
+
+    from refinezoo.data import read_image
+
+    settings = prepared.study.model_dump(by_alias=True)
+    for path in (tmp_path / "synthetic" / "images").iterdir():
+        image = read_image(path).astype(int)
+        goods = np.ptp(image, axis=-1) > 60
+        put(tmp_path / f"synthetic/foreground_masks/{path.name}", goods.astype(np.uint8) * 255)
+    region = {"adapt": {"class": "RegionTransport"}, "masks": "grabcut"}
+
+    def preparation(**changes):
+        file = toy.write_study(
+            tmp_path / "regions.yaml",
+            real=settings["real"],
+            refiners={"region": {**region, **changes}},
+            arms={"region": ["region"]},
+        )
+        return Preparation(read_study(file), tmp_path / "regions", tmp_path, lambda _: None)
+
+    sets = preparation().sets()
+    found = measures.measure_sets(preparation(), sets, 6)["region"]
+    assert found["change_levels"] > 10 and found["real_identity_levels"] > 0
+    assert preparation().sets()["region"].fingerprint == sets["region"].fingerprint
+    mask = tmp_path / "synthetic/foreground_masks/000.png"
+    put(mask, 255 - read_image(mask)[..., 0])  # a mask is a part of the recipe
+    assert preparation().sets()["region"].fingerprint != sets["region"].fingerprint
+    with pytest.raises(RefinezooError, match="a foreground mask beside .*masks: grabcut"):
+        preparation(masks=None).sets()
+    with pytest.raises(RefinezooError, match="masks: expected a class that takes masks"):
+        preparation(adapt={"class": "Reinhard"})
 
 
 def test_zero_pictures_measure_nothing(prepared):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from small_sets import put
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train import config as training_config
@@ -374,6 +375,32 @@ def test_mistakes_are_worded(noise, tmp_path, changes, message):
         trainer.train(config(tmp_path, **changes), progress=False)
 
 
+def test_a_refiner_that_takes_masks_adapts_to_pairs(tmp_path):
+    for domain, goods, rest in (("renders", 150, 150), ("photos", 60, 220)):
+        for number in range(3):
+            image = np.full((24, 32, 3), rest + 4 * number, np.uint8)
+            image[6:18, 8:24] = goods + 8 * number
+            put(tmp_path / f"{domain}/images/{number}.png", image)
+            mask = np.uint8(255) * (np.arange(24)[:, None] // 6 % 3 > 0)
+            mask = mask * (np.arange(32) // 8 % 3 > 0).astype(np.uint8)
+            put(tmp_path / f"{domain}/foreground_masks/{number}.png", mask)
+    values = {"refiner": "RegionTransport", "arguments": {}, "steps": None}
+    values |= {
+        half: str(tmp_path / name) for half, name in (("synthetic", "renders"), ("real", "photos"))
+    }
+    refiner = load_preset(trainer.train(config(tmp_path / "run", **values), progress=False))
+    flat, mask = np.full((24, 32, 3), 158, np.uint8), np.zeros((24, 32, 1))
+    mask[6:18, 8:24] = 1
+    refined = refiner.refine(flat, foreground_mask=mask)
+    assert refined[0, 0, 0] > 200 and refined[12, 16, 0] < 90
+    shutil.rmtree(tmp_path / "photos/foreground_masks")
+    with pytest.raises(RefinezooError, match="a foreground mask beside .*masks: grabcut"):
+        trainer.train(config(tmp_path / "none", **values), progress=False)
+    values["masks"] = "grabcut"
+    made = load_preset(trainer.train(config(tmp_path / "cut", **values), progress=False))
+    assert np.ptp(made.refine(flat, foreground_mask=mask)[..., 0].astype(int)) > 60
+
+
 def test_missing_steps_are_told_before_colours_are_fitted(noise, monkeypatch, tmp_path):
     monkeypatch.setattr(trainer, "_adapt", lambda *_: pytest.fail("told too late"))
     with pytest.raises(RefinezooError, match="expected the number of training steps of PixelGAN"):
@@ -389,7 +416,7 @@ def test_config_file_and_overrides(tmp_path):
     for override, message in {
         "steps=many": "steps: expected a whole number, received 'many'",
         "stps=3": "stps: unknown key. Did you mean 'steps'",
-        "masks=sam": "masks: expected one of 'grabcut'",
+        "masks=sam": "masks: expected grabcut, or a detector or segmenter: ",
         "steps": "expected overrides as key=value",
         "steps.more=1": "to hold keys",
         "steps=[1": "the value after steps=",

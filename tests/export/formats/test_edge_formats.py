@@ -14,11 +14,13 @@ import refinezoo
 from refinezoo import RefinezooError, export
 from refinezoo.export.registry import formats
 from refinezoo.export.runtimes import exported as opened
-from refinezoo.models.registry import model_names
+from refinezoo.models.registry import model_class, model_names
 
 pytestmark = pytest.mark.tensorflow
 EDGE = [name for name, format_ in formats().items() if format_.suffix]
 SIDE = 32
+REFUSED = [name for name in model_names() if getattr(model_class(name).kind, "not_exported", "")]
+EXPORTED = [name for name in model_names() if name not in REFUSED]
 
 
 def image_for(model, frames):
@@ -31,7 +33,7 @@ def image_for(model, frames):
 @pytest.mark.parametrize(
     "name",
     # `make test-zoo` does the long one, as it does the zoo's.
-    [pytest.param(name, marks=[pytest.mark.zoo] * (name == "PVANET")) for name in model_names()],
+    [pytest.param(name, marks=[pytest.mark.zoo] * (name == "PVANET")) for name in EXPORTED],
 )
 def test_litert_equals_keras_without_flex(needed, name, models, litert_file, frames):
     needed("litert")
@@ -46,6 +48,17 @@ def test_litert_equals_keras_without_flex(needed, name, models, litert_file, fra
     wanted = answers(model, image)
     assert all(len(np.unique(rows)) > 1 for key, rows in wanted.items() if key == "class_ids")
     assert_same(wanted, answers(exported, image))
+
+
+@pytest.mark.parametrize("format_name", formats())
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_format_can_hold_is_refused_in_words(needed, format_name, name, models, tmp_path):
+    needed(format_name)
+    format_ = formats()[format_name]
+    size = {} if format_name == "saved_model" else {"image_size": SIDE}
+    with pytest.raises(RefinezooError, match="a refiner that takes masks.*refinezoo refine"):
+        format_.write(models(name), tmp_path / f"1{format_.suffix}", **size)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("format_name", [name for name in EDGE if name != "litert"])
