@@ -23,7 +23,7 @@ import pytest  # noqa: E402
 
 # Arguments of a small model of each registered class; one without any fails the contracts.
 SMALL = {
-    "CameraModel": {"photos": 3},
+    "CameraModel": {"photos": 3, "vignetting": True, "jpeg": True},
     "CycleGAN": {"image_size": 32, "width": 4, "blocks": 1},
     "CycleGANForegroundBackground": {
         "image_size": 32,

@@ -1,10 +1,15 @@
-"""The camera of real photos, kept as weights and given to other images: sharpness and noise."""
+"""The camera of real photos, kept as weights and given to other images.
+
+Sharpness and noise; where they are asked for also the light lost in the corners, and JPEG.
+"""
 
 import keras
 import numpy as np
 from keras import ops
 
 from refinezoo.layers.colour import choose, draw_photo, image_hash
+from refinezoo.layers.jpeg import OFF, jpeg, jpeg_quality
+from refinezoo.layers.vignetting import MOST, vignetted, vignetting_of
 
 _RADIUS = 4  # pixels of the blur to each side: 2 deviations of the widest
 _WIDEST = 2.0
@@ -17,30 +22,63 @@ _BLOCK = 8
 class Camera(keras.layers.Layer):
     """Gives each image the sharpness and the noise of a real photo.
 
-        y = x + a (x - G_s x) + n e
+        y = J_q(V_v(x + a (x - G_s x)) + n e)
 
     G_s is a Gaussian of s pixels: a = -1 blurs, a > 0 sharpens; e is unit noise, independent per
-    pixel and channel. No edge moves.
+    pixel and channel; V_v takes the share v r^2 of the light, r = 1 in the corners; J_q is JPEG of
+    quality q. No edge moves.
 
     Args:
-        photos: number of photos whose sharpness and noise are kept.
+        photos: number of photos whose sharpness, noise and quality are kept.
+        vignetting: with V, one v for all images: that of all photos.
+        jpeg: with J, each image at the quality of its photo.
     """
 
-    def __init__(self, photos, **kwargs):
+    def __init__(self, photos, vignetting=False, jpeg=False, **kwargs):
         super().__init__(trainable=False, dtype="float32", **kwargs)
-        self.photos = photos
+        self.photos, self.vignetting, self.jpeg = photos, vignetting, jpeg
 
     def build(self, *shapes):
         # Rows: s in pixels, a, n in [-1, 1]. Unadapted, it changes nothing.
         self.cameras = self.add_weight(
             name="cameras", shape=(self.photos, 3), initializer="zeros", trainable=False
         )
+        if self.vignetting:
+            self.falloff = self.add_weight(
+                name="falloff", shape=(), initializer="zeros", trainable=False
+            )
+        if self.jpeg:
+            self.qualities = self.add_weight(
+                name="qualities",
+                shape=(self.photos,),
+                initializer=keras.initializers.Constant(OFF),
+                trainable=False,
+            )
         self.built = True
 
+    def measured(self, image):
+        """What `adapt` takes of a uint8 image `[H, W, 3]`: blur, noise, v and quality."""
+        falloff = vignetting_of(image) if self.vignetting else 0.0
+        quality = jpeg_quality(image) if self.jpeg else OFF
+        return np.array([*camera_of(image), falloff, quality], "float32")
+
     def adapt(self, photos, renders, seed=0):
-        """Takes what photos have beyond the median render: `camera_of` of each of both."""
-        own, clean = np.median(np.stack(list(renders)), axis=0)
-        wanted, noise = choose(photos, self.photos, seed).T
+        """Takes what photos have beyond the median render: `measured` of each of both.
+
+        Light lost in the corners counts where the medians differ by more than they may by chance
+        (two standard errors).
+        """
+        photos, renders = np.stack(list(photos)), np.stack(list(renders))
+        own, clean, _, saved = np.median(renders, axis=0)
+        wanted, noise, _, quality = choose(photos, self.photos, seed).T
+        if self.vignetting:
+            by_chance = 2.0 * np.hypot(
+                *(_error_of_median(part[:, 2]) for part in (photos, renders))
+            )
+            lost = np.median(photos[:, 2]) - np.median(renders[:, 2])
+            self.falloff.assign(min(lost, MOST) if lost > by_chance else 0.0)
+        if self.jpeg:
+            self.qualities.assign(np.where(quality < saved, quality, OFF))
         softer = wanted >= own
         scale = np.where(softer, np.sqrt(np.maximum(wanted**2 - own**2, 0.0)), 1.0)
         # A step blurred by s has slope 1 / s; x - G_1 x adds 1 - s / sqrt(s^2 + 1) of it.
@@ -58,21 +96,33 @@ class Camera(keras.layers.Layer):
         Frames of a video have the camera of their `clip`, float `[K, H, W, 3]`, and their own
         noise.
         """
-        drawn = ops.take(self.cameras, draw_photo(seen, seed, self.photos, clip), axis=0)
+        photo = draw_photo(seen, seed, self.photos, clip)
+        drawn = ops.take(self.cameras, photo, axis=0)
         scale = drawn[:, :1]
         amount, noise = (drawn[:, None, None, k : k + 1] for k in (1, 2))
         offsets = ops.arange(-_RADIUS, _RADIUS + 1, dtype="float32")
         weights = ops.exp(-ops.square(offsets / ops.maximum(scale, 0.05)) / 2.0)
         weights = weights / ops.sum(weights, axis=1, keepdims=True)
         blurred = _along(_along(images, weights, 1), weights, 2)
-        seen = images + amount * (images - blurred) + noise * gaussian_noise(seen, seed)
-        return ops.clip(seen, -1.0, 1.0)
+        light = images + amount * (images - blurred)
+        if self.vignetting:
+            light = vignetted(light, self.falloff)
+        light = ops.clip(light + noise * gaussian_noise(seen, seed), -1.0, 1.0)
+        if self.jpeg:
+            light = ops.clip(jpeg(light, ops.take(self.qualities, photo, axis=0)), -1.0, 1.0)
+        return light
 
     def compute_output_shape(self, images_shape, *_):
         return images_shape
 
     def get_config(self):
-        return {**super().get_config(), "photos": self.photos}
+        own = {"photos": self.photos, "vignetting": self.vignetting, "jpeg": self.jpeg}
+        return {**super().get_config(), **own}
+
+
+def _error_of_median(values):
+    """The standard error of the median of values that are spread normally."""
+    return 1.2533 * np.std(values) / np.sqrt(len(values))
 
 
 def _along(images, weights, axis):

@@ -1,4 +1,4 @@
-"""The photos' light and camera: colours, sharpness and noise; it learns nothing."""
+"""The photos' light and camera: colours, sharpness, noise, lens and JPEG; it learns nothing."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from refinezoo.layers.camera import Camera, camera_of
+from refinezoo.layers.camera import Camera
 from refinezoo.layers.colour import ColourTransport
 from refinezoo.models.registry import register
 from refinezoo.refiners.refiner import Refiner, no_seed, unpack
@@ -21,13 +21,18 @@ class CameraModel(Refiner):
 
     Args:
         photos: number of real photos whose camera is kept; `adapt` fills them.
+        vignetting: also the light that the photos lose towards their corners, the same for all.
+        jpeg: also the artefacts of JPEG at the quality of the photo that is drawn. Only photos that
+            were neither resized nor cropped since they were saved show it; others add none.
     """
 
-    def __init__(self, *, photos: int = 256, **kwargs: Any) -> None:
+    def __init__(
+        self, *, photos: int = 256, vignetting: bool = False, jpeg: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.photos = photos
         self.colour = ColourTransport(name="colour")
-        self.camera = Camera(photos, name="camera")
+        self.camera = Camera(photos, vignetting, jpeg, name="camera")
         images = keras.Input((None, None, 3), name="images")
         outputs = self.clip_layer(images, no_seed(images))
         self.inference_network = keras.Model(images, outputs, name="camera_model")
@@ -52,7 +57,8 @@ class CameraModel(Refiner):
         of_photos: list[np.ndarray] = []
         of_renders: list[np.ndarray] = []
         self.colour.adapt(
-            _seen(real_images, of_photos), _seen(() if renders is None else renders, of_renders)
+            self._seen(real_images, of_photos),
+            self._seen(() if renders is None else renders, of_renders),
         )
         self.camera.adapt(of_photos, of_renders, seed)
         return self
@@ -65,9 +71,10 @@ class CameraModel(Refiner):
         """Float `[B, H, W, 3]` in [-1, 1] to the same."""
         return self.clip_layer(*unpack(inputs))
 
-
-def _seen(images: Iterable[np.ndarray], cameras: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """The images, and the camera of each put into the list: both in one pass."""
-    for image in images:
-        cameras.append(camera_of(image))
-        yield image
+    def _seen(
+        self, images: Iterable[np.ndarray], cameras: list[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """The images, and what is measured of each put into the list: both in one pass."""
+        for image in images:
+            cameras.append(self.camera.measured(image))
+            yield image

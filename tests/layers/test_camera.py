@@ -1,12 +1,17 @@
 """The camera of photos: what is measured, what is added, and that it is the same everywhere."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from keras import ops
 
+import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.layers.camera import Camera, camera_of, gaussian_noise
+from refinezoo.layers.jpeg import jpeg, jpeg_quality
+from refinezoo.layers.vignetting import vignetted, vignetting_of
 from refinezoo.refiners import CameraModel
 
 
@@ -96,3 +101,93 @@ def test_rounding_of_the_colours_draws_nothing_anew():
         ops.convert_to_numpy(model.camera(each, images, seed)) for each in (moved, moved + 1e-4)
     )
     np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def shelf(seed, size=(96, 128)):
+    """Blurred blobs of all sizes: light that changes slowly, either way."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((*size, 3))
+    for cells in (3, 6, 12, 24, 48):
+        layer = rng.normal(0, 1.0 / cells**0.5, (cells, cells, 3))
+        image += cv2.resize(layer, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.rint(130 + 45 * image), 0, 255).astype("uint8")
+
+
+def with_lens(image, amount):
+    lost = ops.convert_to_numpy(vignetted(image[None] / np.float32(127.5) - 1.0, amount))[0]
+    return np.clip(np.rint((lost + 1.0) * 127.5), 0, 255).astype("uint8")
+
+
+def saved(image, quality):
+    content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def test_the_light_of_the_corners_is_lost_as_written():
+    white = np.ones((2, 9, 13, 3), "float32")
+    seen = ops.convert_to_numpy(vignetted(white, 0.4))
+    y, x = np.mgrid[-4:5, -6:7]
+    wanted = 2.0 * (1.0 - 0.4 * (y**2 + x**2) / ((9**2 + 13**2) / 4)) - 1.0
+    np.testing.assert_allclose(seen[1, ..., 2], wanted, atol=1e-5)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("amount", [0.0, 0.3, 0.6])
+def test_lost_light_is_measured_in_many_photos(amount):
+    found = [vignetting_of(with_lens(shelf(seed), amount)) for seed in range(60)]
+    assert np.median(found) == pytest.approx(amount, abs=0.09)
+
+
+@pytest.mark.parametrize("quality", [25, 60, 90])
+@pytest.mark.parametrize("size", [(96, 128), (37, 21)])
+def test_jpeg_is_what_an_encoder_makes(quality, size):
+    images = np.stack([shelf(seed, size) for seed in range(2)])
+    inputs = images.astype("float32") / 127.5 - 1.0
+    computed = ops.convert_to_numpy(jpeg(inputs, np.array([quality, 100.0], "float32")))
+    np.testing.assert_array_equal(computed[1], inputs[1])  # 100 is none
+    encoded = saved(images[0], quality).astype(float)
+    levels = np.clip((computed[0] + 1.0) * 127.5, 0, 255)
+    assert np.abs(levels - encoded).mean() < 0.5 * np.abs(encoded - images[0]).mean()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("quality", [30, 55, 75, 90])
+def test_the_quality_of_a_photo_is_read_from_its_pixels(quality):
+    rng = np.random.default_rng(0)
+    photo = np.clip(shelf(1) + rng.normal(0, 6, (96, 128, 3)), 0, 255).astype("uint8")
+    assert jpeg_quality(photo) == 100
+    stored = saved(photo, quality)
+    assert abs(jpeg_quality(stored) - quality) <= 3
+    smaller = cv2.resize(stored, (80, 60), interpolation=cv2.INTER_AREA)
+    assert jpeg_quality(smaller) == jpeg_quality(np.full((5, 9, 3), 7, "uint8")) == 100
+
+
+@pytest.mark.once
+def test_lens_and_jpeg_are_those_of_the_photos(tmp_path):
+    renders = [shelf(seed) for seed in range(30)]
+    noisy = [
+        np.clip(shelf(s) + np.random.default_rng(s).normal(0, 5, (96, 128, 3)), 0, 255)
+        for s in range(40, 70)
+    ]
+    photos = [saved(with_lens(image.astype("uint8"), 0.4), 40) for image in noisy]
+    model = CameraModel(photos=8, vignetting=True, jpeg=True).adapt(photos, renders=renders)
+    refined = model.refine(np.stack(renders))
+    assert np.median([vignetting_of(image) for image in refined]) > 0.2
+    assert np.median([jpeg_quality(image) for image in refined]) < 50
+    loaded = refinezoo.load(model.save_to_preset(tmp_path / "preset"))
+    assert np.abs(loaded.refine(renders[0]).astype(int) - model.refine(renders[0])).mean() < 1
+    same = CameraModel(photos=8, vignetting=True, jpeg=True).adapt(renders, renders=renders)
+    assert float(same.camera.falloff) == 0 and np.all(np.asarray(same.camera.qualities) == 100)
+
+
+@pytest.mark.once
+def test_a_preset_from_before_lens_and_jpeg_loads(tmp_path):
+    photos, renders = [picture(0, 1.0, 4.0)], [picture(1)]
+    model = CameraModel(photos=2).adapt(photos, renders=renders)
+    folder = model.save_to_preset(tmp_path / "preset")
+    config = json.loads((folder / "config.json").read_text())
+    for name in ("vignetting", "jpeg"):
+        del config["config"][name]  # as it was written then
+    (folder / "config.json").write_text(json.dumps(config))
+    refined = refinezoo.load(folder).refine(renders[0]).astype(int)
+    assert np.abs(refined - model.refine(renders[0])).max() <= 1

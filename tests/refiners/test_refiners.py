@@ -18,6 +18,7 @@ REFINERS = {name: (name, {}) for name in model_names() if issubclass(model_class
 REFINERS |= {
     "CycleGAN-resize": ("CycleGAN", {"upsampling": "resize", "residual": True}),
     "CycleGAN-affine": ("CycleGAN", {"generator": "affine"}),
+    "CameraModel-plain": ("CameraModel", {"vignetting": False, "jpeg": False}),
 }
 
 
