@@ -9,7 +9,8 @@ PACKAGE := refinezoo export zoo_configs
 # One thread a worker: two workers of two threads each run slower on two cores.
 TEST_ENV := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
 	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+JAX_JOBS ?= $(JOBS)
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
 # What is written with keras.ops alone, and so must pass on JAX too.
 JAX_TESTS := $(wildcard tests/layers tests/losses tests/networks tests/training tests/refiners \
@@ -47,14 +48,18 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open runs/site/index.html"
 
-test: lint test-tensorflow test-jax
+# At once, so that one fills the cores while another starts or ends.
+test: $(STAMP)
+	@echo "lint, TensorFlow and JAX at once; each is told when it is done"
+	@$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tensorflow test-jax JAX_JOBS=1
 
 test-tensorflow: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=tensorflow $(PYTEST) tests
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(PYTEST) -n $(JOBS) tests
 
 # XLA compiles each tiny network once and runs it once: its optimisations cost a third of the time.
 test-jax: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $(JAX_TESTS)
+	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) -n $(JAX_JOBS) \
+		$(JAX_TESTS)
 
 # Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
 # exports; entries share models, so one process does it. Then every refiner on two devices, and that

@@ -118,13 +118,18 @@ for _name in ("connect", "connect_ex"):
 
 
 # What takes minutes, and begins first: workers that go through short files last end together.
-LONG = ("export", "refiners", "tasks", "training", "experiments", "models", "zoo")
+LONG = ("export", "refiners", "tasks", "training", "experiments", "models", "zoo", "")
+
+
+def _room(item):
+    """The folder of tests/ that a test lies in; "" is tests/ itself."""
+    parts = item.path.relative_to(Path(__file__).parent).parts
+    return parts[0] if len(parts) > 1 else ""
 
 
 def pytest_collection_modifyitems(items):
     """Long files first; on another backend, skips the tests marked `tensorflow` or `once`."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG)
+    items.sort(key=lambda item: _room(item) not in LONG)
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend == "tensorflow":
         return
@@ -189,6 +194,29 @@ def weights_drawn_by_numpy():
     drawn = SimpleNamespace(**{**vars(random_initializers.random), **draws})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(random_initializers, "random", drawn)
+        yield
+
+
+@contextmanager
+def untraced():
+    """For TensorFlow, which traces what `fit` and `predict` run: more than a few calls cost.
+
+    Nothing is changed for JAX, which is slow without tracing.
+    """
+    import keras
+    from keras.src.trainers.trainer import Trainer
+
+    with pytest.MonkeyPatch.context() as patch:
+        if keras.backend.backend() == "tensorflow":
+            asked = Trainer.run_eagerly
+            patch.setattr(Trainer, "run_eagerly", property(lambda model: True, asked.fset))
+        yield
+
+
+@pytest.fixture
+def eager():
+    """What `fit` and `predict` run is not traced: for tests of what surrounds a few steps."""
+    with untraced():
         yield
 
 

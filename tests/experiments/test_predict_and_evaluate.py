@@ -18,6 +18,7 @@ from refinezoo.models.registry import model_class
 from refinezoo.tasks.detection.coco import Detects
 from refinezoo.tasks.detection.kind import DETECTOR
 
+pytestmark = pytest.mark.usefixtures("eager")
 NAMES = ["milk", "juice"]
 MAKE = {
     "refiner": lambda: refiners.FDA(photos=1).adapt([np.full((32, 32, 3), 90, np.uint8)]),

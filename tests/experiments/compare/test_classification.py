@@ -63,6 +63,7 @@ def training_of(tmp_path, read, arm, seed=0):
     return study._training(read, tmp_path / "out", arm, seed, sets, test)
 
 
+@pytest.mark.usefixtures("eager")
 def test_each_arm_leaves_an_accuracy_and_a_preset_that_loads(world):
     tmp_path, read = world
     kinds = {}

@@ -11,6 +11,8 @@ from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.compare.training import prepare
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture
 def spec_folder(toy, tmp_path):

@@ -12,6 +12,8 @@ from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def write_masks(folder, sky, count=6):
     """Sky of a brightness over a dark road, of 24 x 32; the top row is void."""

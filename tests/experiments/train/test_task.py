@@ -11,6 +11,7 @@ from refinezoo.data import write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train import TaskTraining, TrainingConfig, read_config, train
 
+pytestmark = pytest.mark.usefixtures("eager")
 CONFIG = {
     "model": {
         "class": "Classifier",

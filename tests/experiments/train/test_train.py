@@ -21,6 +21,7 @@ from refinezoo.models.presets import load_preset
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 
+pytestmark = pytest.mark.usefixtures("eager")
 VALUES = {
     "refiner": "PixelGAN",
     "arguments": {"width": 2},
