@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,14 +20,15 @@ from refinezoo.errors import RefinezooError
 from refinezoo.paths import no_link
 from refinezoo.workshop import (
     LOCK,
-    MARKS,
     NAME,
     REPLACED,
     STAMP,
     clear,
     exchanged,
     hold,
+    is_mark,
     leave,
+    release,
     workshop,
 )
 
@@ -144,27 +146,47 @@ def sweep(folder: str | os.PathLike) -> int:
 
 
 @contextmanager
-def locked_folder(folder: str | os.PathLike, busy: str) -> Iterator[None]:
+def locked_folder(folder: str | os.PathLike, busy: str, *, part: str = "") -> Iterator[None]:
     """Holds a folder for this process and sweeps it; the lock ends with the process.
 
+    Args:
+        folder: made if need be.
+        busy: what to say where another process holds it.
+        part: holds only this part of it, beside processes that hold others.
+
     Raises:
-        RefinezooError: with the words `busy`, another process holds it; or it cannot be written.
+        RefinezooError: another process holds it, or it cannot be written.
     """
     folder = Path(folder)
     made = not folder.exists()
-    with worded(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = hold(folder / LOCK)
-    if lock is None:
-        raise RefinezooError(busy)
+    own = folder / (f"{LOCK}-{part}" if part else LOCK)
+    locks: dict[Path, int] = {}
     try:
+        with worded(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in dict.fromkeys((folder / LOCK, own)):
+                if (lock := _hold_a_moment(path, shared=path != own)) is None:
+                    raise RefinezooError(busy)
+                locks[path] = lock
+        if not part:  # nobody holds one
+            for left in folder.glob(f"{LOCK}-*"):
+                left.unlink()
         sweep(folder)
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        os.close(lock)
-        if made and not any(folder.iterdir()):  # a call that failed early leaves nothing
+        for path, lock in reversed(locks.items()):
+            release(path, lock)
+        if made and locks and not any(folder.iterdir()):  # a call that failed early leaves nothing
             folder.rmdir()
+
+
+def _hold_a_moment(path: Path, *, shared: bool) -> int | None:
+    """As `hold`; asks again for a shared lock, which a part that ends has alone for a moment."""
+    for _ in range(20 if shared else 1):
+        if (lock := hold(path, shared=shared)) is not None:
+            return lock
+        time.sleep(0.05 * shared)
+    return None
 
 
 def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
@@ -220,8 +242,8 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def is_filled(folder: Path) -> bool:
-    """Whether a folder holds more than our stamp and lock."""
-    return any(path.name not in MARKS for path in folder.iterdir())
+    """Whether a folder holds more than our stamp, locks and workshops."""
+    return not all(is_mark(path.name) for path in folder.iterdir())
 
 
 def _check_ours(path: Path) -> None:

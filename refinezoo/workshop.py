@@ -13,10 +13,14 @@ from pathlib import Path
 
 STAMP = ".refinezoo"  # marks what refinezoo made; in a workshop the file that is locked
 LOCK = ".lock"
-MARKS = (STAMP, LOCK)  # what a folder may hold and still count as empty
 REPLACED = ".refinezoo.old"  # in a workshop: a folder on its way out
 PREFIX = ".refinezoo-"
 NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{12}-\d+")
+
+
+def is_mark(name: str) -> bool:
+    """Whether a folder that holds a file of this name may still count as empty."""
+    return name in (STAMP, LOCK) or name.startswith(f"{LOCK}-") or bool(NAME.fullmatch(name))
 
 
 @contextmanager
@@ -62,12 +66,16 @@ def leave(place: Path, lock: int) -> None:
     os.close(lock)
 
 
-def hold(path: Path) -> int | None:
-    """A lock on a file, made if need be, as a descriptor; None if another process has it."""
+def hold(path: Path, *, shared: bool = False) -> int | None:
+    """A lock on a file, made if need be, as a descriptor; None if another process has it.
+
+    A shared one can be had beside other shared ones.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             return None
@@ -79,6 +87,14 @@ def hold(path: Path) -> int | None:
             if os.path.samestat(os.fstat(lock), os.stat(path)):
                 return lock
         os.close(lock)  # its last owner deleted it between our two calls
+
+
+def release(path: Path, lock: int) -> None:
+    """Lets go of a file that `hold` locked, and deletes it unless others share it."""
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    os.close(lock)
 
 
 def exchanged(first: Path, second: Path) -> bool:

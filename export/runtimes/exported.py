@@ -137,5 +137,8 @@ class Exported:
         chosen = ("format", "quantize", "precision", "class", "sizes")
         return {key: self.info[key] for key in chosen if key in self.info}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_exported, (self.path,)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"

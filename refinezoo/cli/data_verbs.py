@@ -154,7 +154,19 @@ def refine(
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Clips: shared statistics, flicker measured.")
     ] = False,
-    manifest_name: Annotated[str, typer.Option(help="What was done.")] = "manifest.json",
+    manifest_name: Annotated[
+        str, typer.Option(help="What was done; NAME.jsonl is written as JSON lines.")
+    ] = "manifest.json",
+    shard: Annotated[str, typer.Option(help="3/8: the third of eight runs into OUT.")] = "",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="ray: by workers of a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that read; with ray, processes that refine.")
+    ] = None,
+    gpus_per_worker: Annotated[
+        float, typer.Option(min=0.0, help="With ray; 0.5: two workers a GPU.")
+    ] = 0.0,
 ) -> None:
     """Refine a labelled dataset; annotations are carried over byte for byte.
 
@@ -163,7 +175,9 @@ def refine(
     """
     from refinezoo.errors import RefinezooError
     from refinezoo.refinement.layout import find_renders
+    from refinezoo.refinement.shard import Shard
 
+    part = Shard.parse(shard) if shard else None
     if not dry_run:
         if not model:
             raise RefinezooError("expected --model, a zoo name or preset folder, received none.")
@@ -198,6 +212,10 @@ def refine(
         manifest_name=manifest_name,
         sequence=sequence,
         report=True,
+        engine=engine,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        shard=part,
     )
     answer(vars(summary), str(summary))
     for reason in list(summary.failed.values())[:20]:

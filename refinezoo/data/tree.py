@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.errors import RefinezooError
-from refinezoo.workshop import MARKS
+from refinezoo.workshop import is_mark
 
 LABEL_SUFFIXES = tuple(".json .xml .txt .csv .yaml .yml .npy .npz .exr .pfm .gif".split())
 ARCHIVES = tuple(".zip .tar .tgz .gz .bz2 .xz .zst .7z .rar".split())
@@ -112,7 +112,7 @@ def read_tree(root: str | os.PathLike) -> Tree:
             raise RefinezooError(f"cannot list {folder!r}: {error.strerror}.") from None
         for entry in entries:
             name = PurePosixPath(os.path.relpath(entry.path, root)).as_posix()
-            if entry.name in MARKS:
+            if is_mark(entry.name):
                 continue
             if entry.name.startswith(".") or entry.name.lower() in _LEFT_BEHIND:
                 left_out.setdefault("hidden files and folders are left out", []).append(name)

@@ -8,6 +8,7 @@ from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.score import GateScore, score_image
+from refinezoo.refinement.shard import Shard
 from refinezoo.refinement.summary import Summary
 from refinezoo.refinement.teacher import Teacher
 
@@ -16,6 +17,7 @@ __all__ = [
     "Gate",
     "GateScore",
     "Layout",
+    "Shard",
     "Summary",
     "Teacher",
     "calibrate_gate",

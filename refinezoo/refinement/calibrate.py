@@ -20,7 +20,7 @@ from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import check_boxes, read_boxes
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.page import MOST, SIDE, write_gate_page
-from refinezoo.refinement.run import Run, Strength, refining
+from refinezoo.refinement.run import Run, Strength
 from refinezoo.refinement.score import Scorer
 
 
@@ -52,12 +52,10 @@ def calibrate_gate(
     """
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
     check_boxes(layout)
-    depth = bool(getattr(refiner, "use_depth", False))
-    run = Run(layout, refining(refiner, seed), strength, Gate(), None, {}, depth)
-    run.needs_mask = bool(getattr(refiner, "use_mask", False))
+    run = Run(layout, refiner, strength, seed, Gate())
     scores, seen = [], []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for batch in run.batches(pool, batch_size, ahead=2 * batch_size):
+        for batch in run.batches(layout.renders, pool, batch_size, ahead=2 * batch_size):
             for job, refined in zip(batch, run.refine_each(batch), strict=True):
                 if refined is None:
                     raise RefinezooError(job.error)

@@ -7,16 +7,17 @@ from pathlib import Path
 from refinezoo.data.formats import Layout
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, check_room, sha256
+from refinezoo.refinement.shard import Shard
 
 
-def carry_over(layout: Layout, out: Path) -> list[dict[str, str]]:
-    """Copies the files that are no renders, and makes all folders, empty ones too.
+def carry_over(layout: Layout, out: Path, shard: Shard | None = None) -> list[dict[str, str]]:
+    """Copies the files that are no renders, or a part of them, and makes all folders.
 
     Returns:
         A row `{"file", "sha256"}` per file.
     """
     rows = []
-    for name in layout.carried:
+    for name in shard.take(layout.carried) if shard else layout.carried:
         source, target = layout.root / name, out / name
         digest = sha256(source)
         if not (target.is_file() and sha256(target) == digest):
@@ -39,13 +40,10 @@ def check_names(layout: Layout, own: Iterable[str]) -> None:
             )
 
 
-def check_space(layout: Layout, out: Path) -> None:
-    """Refuses a disk that could not even take the dataset as it is."""
-    needed = 0
-    for name in (*layout.renders, *layout.carried):
-        if not (out / name).exists():
-            needed += (layout.root / name).stat().st_size
-    check_room(out, needed, "the refined dataset")
+def check_space(root: Path, out: Path, names: Iterable[str]) -> None:
+    """Refuses a disk that could not even take these files of the dataset as they are."""
+    missing = (name for name in names if not (out / name).exists())
+    check_room(out, sum((root / name).stat().st_size for name in missing), "the refined dataset")
 
 
 def some(things: Iterable[str], limit: int = 5) -> str:

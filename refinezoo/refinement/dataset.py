@@ -5,8 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,20 +13,19 @@ from refinezoo import __version__
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, locked_folder, sha256
+from refinezoo.files import locked_folder
 from refinezoo.paths import check_apart, plain_name
 from refinezoo.refinement.carry import carry_over, check_names, check_space, some
+from refinezoo.refinement.engines import refine_here, refine_on_ray
 from refinezoo.refinement.fingerprint import inference_network, model_settings
-from refinezoo.refinement.finish import GATE_SHEET, finish, measure_flicker
+from refinezoo.refinement.finish import GATE_SHEET, finish
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.job import Job
 from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import JOURNAL, Manifest
-from refinezoo.refinement.page import write_run_page
-from refinezoo.refinement.run import Run, Strength, refining
-from refinezoo.refinement.sequence import Clips
-from refinezoo.refinement.summary import Summary
+from refinezoo.refinement.run import Run, Strength
+from refinezoo.refinement.shard import Shard
+from refinezoo.refinement.summary import Summary, tally
 
 PAGE = "report.html"
 _log = logging.getLogger(__name__)
@@ -53,6 +51,9 @@ def refine_dataset(
     max_errors: int | None = None,
     sequence: bool = False,
     report: bool = False,
+    engine: Literal["local", "ray"] = "local",
+    gpus_per_worker: float = 0.0,
+    shard: Shard | None = None,
 ) -> Summary:
     """Refines the renders of a dataset (COCO, VOC, YOLO, masks, depth); carries the rest over.
 
@@ -73,11 +74,13 @@ def refine_dataset(
         gate: checks that the labels are still true; see `Gate`. None checks nothing.
         batch_size: images of equal size refined at once.
         seed: of refiners that draw.
-        workers: threads that read; the number of processors, at most 4, by default.
+        workers: threads that read, the number of processors, at most 4, by default; with Ray the
+            processes that refine, by default one a processor of this machine.
         progress: show a progress bar.
         on_error: `"raise"` finishes all other images, then raises; `"skip"` only lists what failed.
         overwrite: refine again where `out` holds a run with other settings.
-        manifest_name: for datasets that have a `manifest.json` of their own.
+        manifest_name: for datasets that have a `manifest.json` of their own; one that ends in
+            `.jsonl` is written as JSON lines, the run first, then an image a line.
         images: patterns that decide which files are renders; see `find_renders`.
         resize_masks: bring masks of another size to their render's (nearest).
         prune: delete outputs of earlier runs whose source is gone; else they are only reported.
@@ -85,6 +88,12 @@ def refine_dataset(
         sequence: renders of one folder whose names differ in their numbers only are frames of a
             clip, in that order: refiners that take statistics of an image take those of the clip,
             and the flicker of each frame is measured (`refinement.sequence`).
+        engine: `"local"` refines in this process, `"ray"` by `workers` of the cluster that
+            RAY_ADDRESS names, or of one started here; needs `pip install 'refinezoo[ray]'`.
+        gpus_per_worker: with Ray, GPUs or the share of one that each worker has to itself.
+        shard: refine only this part of the files, beside other runs with other parts of them into
+            the same `out`. When all have ended, the same call without `shard` looks everything
+            over, refines what is not there, and writes the manifest.
         report: write `report.html`, a page of the renders beside what became of them: the worst
             judged 1,000, or 100 without a gate. Left out where the dataset has one of its own.
 
@@ -99,15 +108,118 @@ def refine_dataset(
     strength = _checked_strength(strength)
     if on_error not in ("raise", "skip"):
         raise RefinezooError(f"expected on_error 'raise' or 'skip', received {on_error!r}.")
-    if batch_size < 1:
-        raise RefinezooError(f"expected batch_size >= 1, received {batch_size}.")
+    if engine not in ("local", "ray"):
+        raise RefinezooError(f"expected engine 'local' or 'ray', received {engine!r}.")
+    for option, number in (
+        ("batch_size", batch_size),
+        ("workers", 1 if workers is None else workers),
+    ):
+        if number < 1:
+            raise RefinezooError(f"expected {option} >= 1, received {number}.")
     if not callable(getattr(refiner, "refine", None)):
         raise RefinezooError(
             f"expected a refiner with refine(images), received {type(refiner).__name__}. "
             "refinezoo.list_models(kind='refiner') names some."
         )
-    out = Path(out)
+    out, part = Path(out), shard.name if shard else ""
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
+    _check(layout, out, manifest_name, gate, refiner, on_error)
+    names = shard.take(layout.renders) if shard else layout.renders
+    check_space(
+        layout.root, out, [*names, *(shard.take(layout.carried) if shard else layout.carried)]
+    )
+    busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
+    with locked_folder(out, busy, part=part):
+        started = time.monotonic()
+        model = model_settings(refiner)
+        settings = _settings(model, strength, seed, gate, resize_masks, sequence)
+        manifest = Manifest(
+            out,
+            manifest_name,
+            settings,
+            overwrite=overwrite,
+            part=part,
+            names=names if part else None,
+        )
+        common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
+        run = Run(
+            layout,
+            refiner,
+            strength,
+            seed,
+            gate,
+            out,
+            manifest.rows,
+            common,
+            resize_masks,
+            sequence,
+        )
+        processors = os.cpu_count() or 1
+        threads = min(4, processors) if workers is None else workers
+        if engine == "ray":
+            batches = refine_on_ray(
+                run,
+                names,
+                batch_size=batch_size,
+                workers=workers or processors,
+                gpus_per_worker=gpus_per_worker,
+            )
+        else:
+            batches = refine_here(run, names, batch_size=batch_size, threads=threads)
+        carried = carry_over(layout, out, shard)
+        resumed = len(names)
+        with _progress(progress, len(names)) as advance, closing(batches):
+            failures: list[str] = []
+            for rows in batches:
+                manifest.add(rows)
+                failures += [row["error"] for row in rows if row["action"] == "failed"]
+                if max_errors is not None and len(failures) > max_errors:
+                    raise RefinezooError(
+                        f"more than {max_errors} images could not be refined: {some(failures)}. "
+                        "Repair them and run it again (finished images are kept), or allow more."
+                    )
+                advance(len(rows))
+                resumed -= len(rows)
+            advance(resumed)
+        if resumed and not _says_what_it_is(refiner):
+            _log.warning(
+                "%d finished images are kept, but %s has neither weights nor get_config() to tell "
+                "whether it changed; --overwrite refines them again (overwrite=True in Python)",
+                resumed,
+                run.common["model"],
+            )
+        orphans, page = [], None
+        if not part:
+            page = out / PAGE if report and PAGE not in layout.carried else None
+            orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
+            finish(run, manifest, carried, [] if prune else orphans, page, threads)
+        summary = Summary(
+            out=out,
+            layout=layout.kind,
+            part=part,
+            resumed=resumed,
+            carried=len(carried),
+            orphans=orphans,
+            pruned=prune,
+            seconds=time.monotonic() - started,
+            manifest=manifest.journal if part else manifest.path,
+            page=page,
+            **vars(tally(manifest.rows[name] for name in names)),
+        )
+    if summary.failed and on_error == "raise":
+        raise RefinezooError(
+            f"{len(summary.failed)} of {summary.images} images could not be refined: "
+            f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
+            "these and run it again (finished images are kept), or leave them out: --on-error skip "
+            "(on_error='skip' in Python)."
+        )
+    return summary
+
+
+def _check(
+    layout: Layout, out: Path, manifest_name: str, gate: Gate | None, refiner: Any, on_error: str
+) -> None:
+    """Refuses what would go wrong later, and says what was assumed of the dataset."""
     check_apart(layout.root, out)
     plain_name(manifest_name, "manifest_name")
     check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
@@ -128,60 +240,6 @@ def refine_dataset(
         check_boxes(layout)
         if gate.calibration is not None:
             gate.calibration.check_model(refiner)
-    check_space(layout, out)
-    busy = f"another run is refining into {str(out)!r}. Wait for it, or name another folder."
-    with locked_folder(out, busy):
-        started = time.monotonic()
-        model = model_settings(refiner)
-        settings = _settings(model, strength, seed, gate, resize_masks, sequence)
-        manifest = Manifest(out, manifest_name, settings, overwrite=overwrite)
-        common = {"model": model["name"], "weights_sha256": model["weights_sha256"], "seed": seed}
-        depth = bool(getattr(refiner, "use_depth", False))
-        refine = refining(refiner, seed)
-        run = Run(layout, refine, strength, gate, manifest, common, depth, resize_masks)
-        run.needs_mask = bool(getattr(refiner, "use_mask", False))
-        if sequence:
-            run.clips = Clips(layout, lambda name: run.picture(name).rgb)
-        threads = workers or min(4, os.cpu_count() or 1)
-        show = _progress(progress, len(layout.renders))
-        with ThreadPoolExecutor(threads) as pool, show as advance:
-            carried = carry_over(layout, out)
-            errors = 0
-            for batch in run.batches(pool, batch_size, ahead=batch_size + threads):
-                rows = _refined_rows(run, batch, out, pool)
-                manifest.add(rows)
-                errors += sum(row["action"] == "failed" for row in rows)
-                if max_errors is not None and errors > max_errors:
-                    raise RefinezooError(
-                        f"more than {max_errors} images could not be refined: "
-                        f"{some(row['error'] for row in rows if 'error' in row)}. Repair them and "
-                        "run it again (finished images are kept), or allow more."
-                    )
-                advance(len(batch))
-            advance(run.resumed)
-            if run.clips is not None:
-                measure_flicker(run, manifest, out, pool)
-            page = out / PAGE if report and PAGE not in layout.carried else None
-            if page is not None:
-                rows = [manifest.rows[name] for name in layout.renders]
-                write_run_page(run, rows, out, page, pool)
-        if run.resumed and not _says_what_it_is(refiner):
-            _log.warning(
-                "%d finished images are kept, but %s has neither weights nor get_config() to tell "
-                "whether it changed; --overwrite refines them again (overwrite=True in Python)",
-                run.resumed,
-                run.common["model"],
-            )
-        orphans = manifest.orphans([*layout.renders, *layout.carried], prune=prune)
-        summary = finish(run, manifest, out, carried, orphans, prune, page, started)
-    if summary.failed and on_error == "raise":
-        raise RefinezooError(
-            f"{len(summary.failed)} of {summary.images} images could not be refined: "
-            f"{some(summary.failed.values())}. The others are in {str(out)!r}; repair or remove "
-            "these and run it again (finished images are kept), or leave them out: --on-error skip "
-            "(on_error='skip' in Python)."
-        )
-    return summary
 
 
 def _settings(
@@ -213,24 +271,6 @@ def _says_what_it_is(refiner: Any) -> bool:
         getattr(inference_network(refiner), "weights", ())
         or isinstance(getattr(refiner, "weights_sha256", None), str)
     )
-
-
-def _refined_rows(
-    run: Run, batch: list[Job], out: Path, pool: ThreadPoolExecutor
-) -> list[dict[str, Any]]:
-    rows = []
-    refined = run.refine_each(batch)
-    run.ask_teacher(batch, refined)
-    for content, row in pool.map(run.judge, batch, refined):
-        target = out / row["file"]
-        if content is None:
-            target.unlink(missing_ok=True)
-            rows.append(row)
-            continue
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(content)
-        rows.append({**row, "output_sha256": sha256(target)})
-    return rows
 
 
 def _checked_strength(strength: Any) -> Strength:

@@ -2,19 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from refinezoo.config import parse_json, read_json
+from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, is_filled, sha256, write_json
 from refinezoo.paths import contained, no_link
+from refinezoo.refinement.rows import Rows, checked, read_lines
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
-_MAX_BYTES = 1 << 30  # of a manifest; a row has some 500
+LINES = ".jsonl"  # a manifest of that name has a line for itself, then one per image
+_MAX_BYTES = 1 << 30  # of a manifest that is one JSON; a row has some 500
 
 
 class Manifest:
@@ -22,99 +24,96 @@ class Manifest:
 
     Args:
         out: the refined dataset's folder.
-        name: file name of the manifest in it.
+        name: file name of the manifest in it; one that ends in `.jsonl` is written as JSON lines.
         settings: what decides the outputs; a run with other settings is another run.
         overwrite: start again where `out` holds a run with other settings, or other files.
+        part: of several runs into this folder: the name of this one; its journal stays when it
+            ends, for the run that finishes the manifest.
+        names: the images of that part.
 
     Raises:
         RefinezooError: `out` holds such a run or files, and `overwrite` is False.
     """
 
-    def __init__(self, out: Path, name: str, settings: dict[str, Any], *, overwrite: bool = False):
+    def __init__(
+        self,
+        out: Path,
+        name: str,
+        settings: dict[str, Any],
+        *,
+        overwrite: bool = False,
+        part: str = "",
+        names: Collection[str] | None = None,
+    ):
         self.out, self.path, self.settings = out, out / name, settings
-        self.journal = no_link(out / JOURNAL)
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.journal = no_link(
+            out / (JOURNAL.replace(LINES, f"-{part}{LINES}") if part else JOURNAL)
+        )
+        self.rows = Rows()
         self.written: set[str] = set()  # by earlier runs with these settings
-        earlier, rows = self._read()
-        if earlier is None and not overwrite and out.is_dir() and is_filled(out):
+        # Looked at first: other parts may be about to write, each its journal before all else.
+        filled = out.is_dir() and is_filled(out)
+        found = list(self._read())
+        others = [(file, earlier, rows) for file, earlier, rows in found if earlier != settings]
+        if filled and not found and not overwrite:
             raise RefinezooError(
                 f"expected a new or empty folder for the refined dataset, {str(out)!r} holds files "
                 "that no earlier run put there. Name another folder, or give --overwrite "
                 "(overwrite=True in Python)."
             )
-        if earlier is not None and earlier != settings:
-            if not overwrite:
-                raise RefinezooError(
-                    f"{str(out)!r} was refined with other settings: "
-                    f"{_difference(earlier, settings)}. Name another folder, or give "
-                    "--overwrite (overwrite=True in Python) to refine it again."
-                )
-            self._remove_outputs(rows)
-        elif earlier is not None:
-            self.rows = rows
+        if others and not overwrite:
+            raise RefinezooError(
+                f"{str(out)!r} was refined with other settings: "
+                f"{_difference(others[0][1], settings)}. Name another folder, or give "
+                "--overwrite (overwrite=True in Python) to refine it again."
+            )
+        for file, earlier, rows in found:
+            if earlier == settings:
+                self.rows.update(rows)
+            else:
+                self._remove_outputs(rows)
+                file.unlink(missing_ok=True)
+        self.written |= set(self.rows)
+        if names is not None:
+            own = set(names)
+            self.rows = Rows(self.rows[name] for name in self.rows if name in own)
         self._start_journal()
-
-    def done(self, name: str, source_sha256: str, labels_sha256: str | None = None) -> bool:
-        """Whether an earlier run with these settings left this very image refined.
-
-        `labels_sha256` is of the labels that the output depends on.
-        """
-        row = self.rows.get(name)
-        if row is None or row["action"] == "failed" or row["source_sha256"] != source_sha256:
-            return False
-        if row.get("labels_sha256") != labels_sha256:
-            return False
-        output = self.out / name
-        return output.is_file() and sha256(output) == row.get("output_sha256")
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Notes finished images."""
         with open(self.journal, "a", encoding="utf-8") as file:
             for row in rows:
                 self.rows[row["file"]] = row
-                file.write(json.dumps(row) + "\n")
+                file.write(self.rows.line(row["file"]) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def finish(self, names: list[str], **sections: Any) -> None:
-        """Writes the manifest, rows in the order of `names`, and removes the journal."""
-        rows = [self.rows[name] for name in names if name in self.rows]
-        document = {"format": FORMAT, **self.settings, **sections, "images": rows}
-        write_json(self.path, document)
-        self.journal.unlink(missing_ok=True)
+        """Writes the manifest, rows in the order of `names`, and removes the journals.
 
-    def _read(self) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
-        """Settings and rows of an earlier run: its manifest, then its journal on top."""
-        settings: dict[str, Any] | None = None
-        rows: dict[str, dict[str, Any]] = {}
-        document: Any = None
-        if self.path.is_file():
-            with suppress(RefinezooError):  # another program's manifest
-                document = read_json(self.path, _MAX_BYTES)
-        if isinstance(document, dict) and document.get("format") == FORMAT:
-            settings = {key: document.get(key) for key in self.settings}
-            rows = {row["file"]: row for row in _rows(document.get("images"))}
-            carried = [row["file"] for row in _rows(document.get("carried"), "sha256")]
-            self.written = {*rows, *carried, *map(str, document.get("orphans") or ())}
-        for entry in self._entries():
-            if "settings" in entry:
-                if settings != entry["settings"]:
-                    settings, rows = entry["settings"], {}
-            else:
-                rows |= {row["file"]: row for row in _rows([entry])}
-        self.written |= set(rows)
-        return (settings if isinstance(settings, dict) else None), rows
-
-    def _entries(self) -> Iterator[dict[str, Any]]:
-        if not self.journal.is_file():
-            return
-        with open(self.journal, encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                # A line that was being written when the run was killed is none.
-                with suppress(RefinezooError):
-                    entry = parse_json(line, JOURNAL)
-                    if isinstance(entry, dict):
-                        yield entry
+        Raises:
+            RefinezooError: it would be too large to be read again as one JSON.
+        """
+        head = {"format": FORMAT, **self.settings, **sections}
+        names = [name for name in names if name in self.rows]
+        if self.path.suffix == LINES:
+            with (
+                atomic_path(self.path) as temporary,
+                open(temporary, "w", encoding="utf-8") as file,
+            ):
+                file.write(json.dumps(head) + "\n")
+                file.writelines(self.rows.line(name) + "\n" for name in names)
+        else:
+            size = sum(len(self.rows.line(name)) for name in names)
+            if 2 * size > _MAX_BYTES:
+                raise RefinezooError(
+                    f"expected a manifest of {len(names)} images as JSON lines. Give "
+                    "--manifest-name manifest.jsonl (manifest_name= in Python); run it again, "
+                    "finished images are kept."
+                )
+            write_json(self.path, {**head, "images": [self.rows[name] for name in names]})
+        for journal in self._journals():
+            journal.unlink()
 
     def orphans(self, names: Iterable[str], *, prune: bool) -> list[str]:
         """Files of earlier runs whose source is gone; `prune` deletes them.
@@ -133,26 +132,70 @@ class Manifest:
                 (self.out / name).unlink()
         return gone
 
-    def _start_journal(self) -> None:
-        lines = [{"settings": self.settings}, *self.rows.values()]
-        with atomic_path(self.journal) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    def _read(self) -> Iterator[tuple[Path, dict[str, Any], Rows]]:
+        """File, settings and rows of earlier runs: of the manifest, then of the journals."""
+        if self.path.is_file() and (document := self._document()) is not None:
+            settings = {key: document.get(key) for key in self.settings}
+            rows = Rows(checked(document.get("images")))
+            if settings == self.settings:
+                carried = [row["file"] for row in checked(document.get("carried"), "sha256")]
+                self.written |= {*rows, *carried, *map(str, document.get("orphans") or ())}
+            yield self.path, settings, rows
+        for journal in self._journals():
+            settings, rows = {}, Rows()
+            for entry in read_lines(journal):
+                if isinstance(entry.get("settings"), dict):
+                    settings = entry["settings"]
+                elif found := checked([entry]):
+                    rows[found[0]["file"]] = found[0]
+            if settings:
+                yield journal, settings, rows
 
-    def _remove_outputs(self, rows: dict[str, dict[str, Any]]) -> None:
-        """Deletes what an earlier run wrote and nobody has changed since."""
+    def _document(self) -> dict[str, Any] | None:
+        """The manifest that is there; None where it is another program's."""
+        document: Any = None
+        if self.path.suffix == LINES:
+            lines = read_lines(self.path)
+            document = next(lines, {})
+            document["images"] = list(lines) if document.get("format") == FORMAT else []
+        else:
+            with suppress(RefinezooError):
+                document = read_json(self.path, _MAX_BYTES)
+        ours = isinstance(document, dict) and document.get("format") == FORMAT
+        return document if ours else None
+
+    def _journals(self) -> list[Path]:
+        return sorted(self.out.glob(JOURNAL.replace(LINES, f"*{LINES}")))
+
+    def _start_journal(self) -> None:
+        with atomic_path(self.journal) as temporary, open(temporary, "w") as file:
+            file.write(json.dumps({"settings": self.settings}) + "\n")
+            file.writelines(self.rows.line(name) + "\n" for name in self.rows)
+
+    def _remove_outputs(self, rows: Rows) -> None:
+        """Deletes what another run wrote and nobody has changed since."""
         outputs = {contained(name, self.out): row for name, row in rows.items()}
         for output, row in outputs.items():
             if output.is_file() and sha256(output) == row.get("output_sha256"):
                 output.unlink()
-        self.path.unlink(missing_ok=True)
 
 
-def _rows(found: Any, *needed: str) -> list[dict[str, Any]]:
-    """Those of some rows that have what the run looks at: a manifest may be anyone's."""
-    needed = needed or ("action", "source_sha256")
-    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    rows = [row for row in rows if isinstance(row.get("gate", {}), dict)]
-    return [row for row in rows if all(isinstance(row.get(key), str) for key in ("file", *needed))]
+def is_done(
+    row: dict[str, Any] | None, output: Path, source_sha256: str, labels_sha256: str | None = None
+) -> bool:
+    """Whether an earlier run with the same settings left this very image refined.
+
+    Args:
+        row: that it wrote, or None.
+        output: the refined file.
+        source_sha256: of the render as it is now.
+        labels_sha256: of the labels that the output depends on.
+    """
+    if row is None or row["action"] == "failed" or row["source_sha256"] != source_sha256:
+        return False
+    if row.get("labels_sha256") != labels_sha256:
+        return False
+    return output.is_file() and sha256(output) == row.get("output_sha256")
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The page of refined renders: each beside its render, the worst judged first."""
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -14,6 +15,7 @@ from refinezoo.data.images import read_picture
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
+from refinezoo.refinement.rows import Rows
 from refinezoo.refinement.run import Run
 from refinezoo.report import Page, Pair
 
@@ -22,9 +24,7 @@ MOST, SAMPLE, SIDE, LARGE, FEW = 1000, 100, 240, 480, 200
 _AT_ONCE = 32
 
 
-def write_run_page(
-    run: Run, rows: list[dict[str, Any]], out: Path, path: Path, pool: Executor
-) -> None:
+def write_run_page(run: Run, rows: Rows, out: Path, path: Path, pool: Executor) -> None:
     """Writes what a run made of the renders: the worst `MOST`, without a gate an even `SAMPLE`.
 
     Args:
@@ -34,8 +34,16 @@ def write_run_page(
         path: of the page.
         pool: reads the pictures.
     """
-    made = [row for row in rows if row["action"] != "failed"]
-    chosen = worst(run, made)[:MOST] if run.gate else made[:: -(-len(made) // SAMPLE) or 1]
+    counts, made, refused, asked = Counter[str](), [], 0, least_agreement(run)
+    for name in run.layout.renders:
+        row = rows[name]
+        counts[row["action"]] += 1
+        refused += row.get("gate", {}).get("teacher", 1.0) < asked
+        if row["action"] != "failed":
+            made.append(name)
+    step = 1 if run.gate else -(-len(made) // SAMPLE) or 1
+    sample = (rows[name] for name in made[::step])
+    chosen = worst(run, sample, MOST) if run.gate else list(sample)
     by, names = ranking(run), class_names(run.layout)
     side = LARGE if len(chosen) <= FEW else SIDE
 
@@ -52,9 +60,8 @@ def write_run_page(
         score = row["gate"][by]
         return _pair(run.picture(name).rgb, after, side, caption, names.get(name), score)
 
-    counts = Counter(row["action"] for row in rows)
     page = Page(
-        f"{len(rows)} renders refined by {run.common['model']}",
+        f"{counts.total()} renders refined by {run.common['model']}",
         ", ".join(f"{count} {what}" for what, count in counts.items()) + ".",
     )
     if run.gate:
@@ -63,9 +70,10 @@ def write_run_page(
             f"{len(chosen)} of them, the lowest {by} first. The gate takes labels for true from "
             f"{least:.2f} on."
         )
-        if asked := least_agreement(run):
-            few = sum(row["gate"].get("teacher", 1.0) < asked for row in rows if "gate" in row)
-            page.text(f"The teacher refused {few}: it asks for {asked:.0%}. Search for: refused.")
+        if asked:
+            page.text(
+                f"The teacher refused {refused}: it asks for {asked:.0%}. Search for: refused."
+            )
     else:
         page.text(f"{len(chosen)} of them, evenly drawn; no gate has judged them.")
     page.before_after(_in_turn(pool, pair, chosen), side=side)
@@ -96,14 +104,14 @@ def write_gate_page(
     page.write(path)
 
 
-def worst(run: Run, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that the gate has judged, the worst first."""
+def worst(run: Run, rows: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Of the rows that the gate has judged the worst `most`, the worst first."""
     by, least = ranking(run), least_agreement(run)
 
     def rank(row: dict[str, Any]) -> tuple[bool, float]:
         return row["gate"].get("teacher", 1.0) >= least, row["gate"][by]
 
-    return sorted((row for row in rows if "gate" in row), key=rank)
+    return heapq.nsmallest(most, (row for row in rows if "gate" in row), key=rank)
 
 
 def least_agreement(run: Run) -> float:

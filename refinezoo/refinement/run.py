@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,70 +19,70 @@ from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
 from refinezoo.refinement.job import Job, worded
 from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
-from refinezoo.refinement.manifest import Manifest
+from refinezoo.refinement.manifest import is_done
 from refinezoo.refinement.sequence import Clips, clip_of
 
 Strength = float | tuple[float, float]
 
 
-def refining(refiner: Any, seed: int) -> Callable[..., np.ndarray]:
-    """A refiner as `Run.refine`: at full strength, with the depth or mask that it sees."""
-
-    def refine(
-        images: np.ndarray,
-        depth_m: np.ndarray | None = None,
-        clip: np.ndarray | None = None,
-        foreground_mask: np.ndarray | None = None,
-    ) -> np.ndarray:
-        if getattr(refiner, "use_mask", False):
-            return refiner.refine(images, seed=seed, foreground_mask=foreground_mask)
-        if clip is not None and hasattr(refiner, "refine_frames"):
-            return refiner.refine_frames(images, clip, seed=seed)
-        if getattr(refiner, "use_depth", False):
-            return refiner.refine_rgbd(images, depth_m, seed=seed)[0]
-        return refiner.refine(images, strength=1.0, seed=seed)
-
-    return refine
-
-
 @dataclass
 class Run:
-    """What stays the same over the images of one `refine_dataset`.
+    """What stays the same over the images of one `refine_dataset`; workers get it pickled.
 
     Attributes:
         layout: the source.
-        refine: uint8 `[B, H, W, 3]` to the same, at full strength; with `needs_depth` it is
-            also given float32 `[B, H, W, 1]`, metres; with `needs_mask` the same, 1 = object.
+        refiner: as `refine_dataset` takes it.
         strength: one, or (foreground, background).
+        seed: of refiners that draw.
         gate: or None.
-        manifest: knows what an earlier run finished; or None.
+        out: folder of the refined images; None where none are written.
+        known: rows that earlier runs with the same settings left.
         common: columns that every row has.
-        needs_depth: the refiner sees depth.
         resize_masks: bring masks of another size to their render's.
-        resumed: images found finished so far.
-        clips: that the renders are frames of; None where they are no sequences.
-        needs_mask: the refiner sees the foreground mask.
+        sequence: the renders are frames of clips.
     """
 
     layout: Layout
-    refine: Callable[..., np.ndarray]
-    strength: Strength
-    gate: Gate | None
-    manifest: Manifest | None
-    common: dict[str, Any]
-    needs_depth: bool = False
+    refiner: Any
+    strength: Strength = 1.0
+    seed: int = 0
+    gate: Gate | None = None
+    out: Path | None = None
+    known: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    common: dict[str, Any] = field(default_factory=dict)
     resize_masks: bool = False
-    resumed: int = field(default=0)
-    clips: Clips | None = None
-    needs_mask: bool = False
+    sequence: bool = False
 
-    def batches(self, pool: Executor, batch_size: int, ahead: int) -> Iterator[list[Job]]:
-        """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone."""
+    @property
+    def needs_depth(self) -> bool:
+        """The refiner sees depth."""
+        return bool(getattr(self.refiner, "use_depth", False))
+
+    @property
+    def needs_mask(self) -> bool:
+        """The refiner sees the foreground mask."""
+        return bool(getattr(self.refiner, "use_mask", False))
+
+    @cached_property
+    def clips(self) -> Clips | None:
+        """That the renders are frames of; None where they are no sequences."""
+        return Clips(self.layout, lambda name: self.picture(name).rgb) if self.sequence else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "clips"}
+
+    def batches(
+        self, names: Iterable[str], pool: Executor, batch_size: int, ahead: int
+    ) -> Iterator[list[Job]]:
+        """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone.
+
+        Images that an earlier run finished are left out.
+        """
         waiting: dict[tuple[Any, ...], list[Job]] = {}
-        for job in self._read_ahead(pool, ahead):
+        for job in self._read_ahead(names, pool, ahead):
             if job.done:
-                self.resumed += 1
-            elif job.error:
+                continue
+            if job.error:
                 yield [job]
             else:
                 key = job.rgb.shape, self.clips and clip_of(job.name)
@@ -93,9 +94,9 @@ class Run:
                     yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
         yield from waiting.values()
 
-    def _read_ahead(self, pool: Executor, ahead: int) -> Iterator[Job]:
+    def _read_ahead(self, names: Iterable[str], pool: Executor, ahead: int) -> Iterator[Job]:
         pending: deque[Future[Job]] = deque()
-        for name in self.layout.renders:
+        for name in names:
             pending.append(pool.submit(self.read, name))
             if len(pending) > ahead:
                 yield pending.popleft().result()
@@ -110,9 +111,11 @@ class Run:
             job = Job(name, sha256(path), self._labels_sha256(name))
         except OSError as error:
             return Job(name, "", error=f"{name} cannot be read: {error.strerror}")
-        if self.manifest and self.manifest.done(name, job.source_sha256, job.labels_sha256):
-            job.done = True
-            return job
+        if self.out is not None:
+            found = self.known.get(name)
+            job.done = is_done(found, self.out / name, job.source_sha256, job.labels_sha256)
+            if job.done:
+                return job
         try:
             job.render = self.picture(name)
             height, width = job.rgb.shape[:2]
@@ -155,12 +158,7 @@ class Run:
     def refine_batch(self, jobs: Sequence[Job]) -> list[np.ndarray]:
         """The refined images of jobs of one size, at the strength asked for."""
         images = np.stack([job.rgb for job in jobs])
-        depths = [job.depth_m for job in jobs if job.depth_m is not None]
-        more = {"clip": self.clips.reference(clip_of(jobs[0].name))} if self.clips else {}
-        if self.needs_mask:
-            masks = [job.mask for job in jobs if job.mask is not None]
-            more["foreground_mask"] = np.stack(masks)[..., None]
-        refined = np.asarray(self.refine(images, *([np.stack(depths)] if depths else ()), **more))
+        refined = np.asarray(self._refined(images, jobs))
         if refined.shape != images.shape or refined.dtype != np.uint8:
             raise RefinezooError(
                 f"expected the refiner to return uint8 {images.shape} for {jobs[0].name}, received "
@@ -170,6 +168,19 @@ class Run:
             blend(job.rgb, image, self._strength_map(job))
             for job, image in zip(jobs, refined, strict=True)
         ]
+
+    def _refined(self, images: np.ndarray, jobs: Sequence[Job]) -> np.ndarray:
+        """At full strength, with the depth, mask or clip that the refiner sees."""
+        if self.needs_mask:
+            masks = np.stack([job.mask for job in jobs if job.mask is not None])[..., None]
+            return self.refiner.refine(images, seed=self.seed, foreground_mask=masks)
+        if self.clips and hasattr(self.refiner, "refine_frames"):
+            clip = self.clips.reference(clip_of(jobs[0].name))
+            return self.refiner.refine_frames(images, clip, seed=self.seed)
+        if self.needs_depth:
+            depth_m = np.stack([job.depth_m for job in jobs if job.depth_m is not None])
+            return self.refiner.refine_rgbd(images, depth_m, seed=self.seed)[0]
+        return self.refiner.refine(images, strength=1.0, seed=self.seed)
 
     def ask_teacher(self, jobs: Sequence[Job], refined: Sequence[np.ndarray | None]) -> None:
         """Notes in each job how much of the labels the gate's teacher finds again."""

@@ -1,7 +1,51 @@
 """What a run of `refine_dataset` reports."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Tally:
+    """Counts over the rows of a manifest; what they are: `Summary`."""
+
+    images: int = 0
+    refined: int = 0
+    blended: int = 0
+    flagged: int = 0
+    dropped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    conversions: dict[str, int] = field(default_factory=dict)
+    mean_score: float | None = None
+    flicker: float | None = None
+    render_flicker: float | None = None
+
+
+def tally(rows: Iterable[dict[str, Any]]) -> Tally:
+    """Counts rows, one at a time."""
+    found, actions, conversions = Tally(), Counter[str](), Counter[str]()
+    sums, counts = Counter[str](), Counter[str]()
+    for row in rows:
+        actions[row["action"]] += 1
+        conversions.update(row.get("conversions", ()))
+        if row["action"] == "dropped":
+            found.dropped.append(row["file"])
+        if row["action"] == "failed":
+            found.failed[row["file"]] = row["error"]
+        measured = {"score": row["gate"]["score"]} if "gate" in row else {}
+        for key, value in (measured | row.get("flicker", {})).items():
+            sums[key] += value
+            counts[key] += 1
+    means = {key: sums[key] / counts[key] for key in counts}
+    found.images, found.conversions = actions.total(), dict(conversions)
+    found.refined, found.blended, found.flagged = (
+        actions[name] for name in ("refined", "blended", "flagged")
+    )
+    found.mean_score = means.get("score")
+    found.flicker, found.render_flicker = means.get("refined"), means.get("render")
+    return found
 
 
 @dataclass(frozen=True)
@@ -24,7 +68,8 @@ class Summary:
         mean_score: of the gate; None without one.
         flicker, render_flicker: mean over the frames of sequences, grey levels; None without.
         seconds: of this run.
-        manifest: path of the manifest.
+        manifest: path of the manifest; of a part's journal, where the run was one of several.
+        part: `"3-of-8"` where it was; else empty.
         page: of the renders beside what became of them; None where none was asked for.
     """
 
@@ -47,6 +92,7 @@ class Summary:
     flicker: float | None = None
     render_flicker: float | None = None
     page: Path | None = None
+    part: str = ""
 
     def __str__(self) -> str:
         parts = [f"{self.refined} of {self.images} images refined"]
@@ -61,4 +107,9 @@ class Summary:
         if self.flicker is not None:
             score += f", flicker {self.flicker:.1f} levels (renders {self.render_flicker:.1f})"
         shown = "" if self.page is None else f", shown in {self.page}"
+        if self.part:
+            shown = (
+                f"\npart {self.part.replace('-of-', ' of ')} is done. When all are, run the same "
+                "command without --shard: it writes the manifest"
+            )
         return f"{', '.join(parts)}{score} -> {self.out} ({self.seconds:.0f} s){shown}"

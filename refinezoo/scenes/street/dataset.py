@@ -20,7 +20,7 @@ from refinezoo.scenes.street.forest import ForestWorld
 from refinezoo.scenes.street.scene import Frame
 from refinezoo.scenes.street.streets import StreetScene
 from refinezoo.scenes.workers import over_processes
-from refinezoo.workshop import MARKS
+from refinezoo.workshop import is_mark
 
 WRITTEN_BY = "frames rendered by refinezoo"
 FARTHEST_M = 65.535  # what 16 bits of millimetres can say
@@ -213,7 +213,7 @@ def _finished(out: Path, parameters: dict) -> bool:
             found = info["parameters"] if info["description"] == WRITTEN_BY else None
         elif begun.is_file():
             found = read_json(begun)
-        elif not any(p.is_file() and p.name not in MARKS for p in out.rglob("*")):
+        elif not any(p.is_file() and not is_mark(p.name) for p in out.rglob("*")):
             return False
     except (KeyError, TypeError, ValueError):
         pass

@@ -1,0 +1,194 @@
+"""What refines the images of a run: this process, or the workers of a Ray cluster."""
+
+import json
+import logging
+import os
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_path, sha256
+from refinezoo.refinement.job import Job
+from refinezoo.refinement.run import Run
+
+_CHUNKS = 2000  # of a run on Ray, at most: each costs the scheduler some milliseconds
+_TRIES = 4  # of a chunk whose worker dies
+
+
+def refine_here(
+    run: Run, names: Sequence[str], *, batch_size: int, threads: int
+) -> Generator[list[dict[str, Any]]]:
+    """Refines renders in this process and writes them; yields the rows of each batch.
+
+    Those that an earlier run finished have none.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        for batch in run.batches(names, pool, batch_size, ahead=batch_size + threads):
+            yield _written(run, batch, pool)
+
+
+def refine_on_ray(
+    run: Run, names: Sequence[str], *, batch_size: int, workers: int, gpus_per_worker: float
+) -> Generator[list[dict[str, Any]]]:
+    """As `refine_here`, by actors of Ray Data, each with a model of its own.
+
+    The cluster is the one of `RAY_ADDRESS`, or one that is started for this run on this machine.
+    What a dying worker had not finished is given to another; an image may so be refined twice, into
+    the same bytes.
+
+    Args:
+        run: of which each worker gets a copy; all must see its folders under their names.
+        names: renders.
+        batch_size: images refined at once by a worker.
+        workers: actors.
+        gpus_per_worker: whole GPUs, or the share of one.
+
+    Raises:
+        RefinezooError: no Ray, no room in the cluster, a worker that does not see the folders, or
+            images over which workers die.
+    """
+    chunk = max(batch_size, min(4 * batch_size, -(-len(names) // workers)), len(names) // _CHUNKS)
+    tasks = [
+        json.dumps([part, [run.known[name] for name in part if name in run.known]])
+        for part in (names[start : start + chunk] for start in range(0, len(names), chunk))
+    ]
+    with _cluster(workers, gpus_per_worker) as ray:
+        shared = ray.put(run)  # held here: a worker that is started again asks for it
+        data = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
+            _Worker,
+            fn_constructor_args=([shared], batch_size),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
+            num_cpus=1,
+            num_gpus=gpus_per_worker or None,
+            # By default Ray tries for ever, also what kills each worker.
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _TRIES - 1},
+        )
+        for answer in data.iter_rows():
+            found = json.loads(answer["rows"])
+            if isinstance(found, str):
+                raise RefinezooError(found)
+            yield found
+
+
+class _Worker:
+    """An actor: refines the chunks that it is handed."""
+
+    def __init__(self, shared: list[Any], batch_size: int) -> None:
+        self.shared, self.batch_size = shared, batch_size
+
+    @cached_property
+    def run(self) -> Run:
+        """This worker's own; a failure to get it is told as that of a chunk, not of the actor."""
+        import ray
+
+        run: Run = ray.get(self.shared[0])
+        return run
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        try:
+            return {"rows": [json.dumps(self.rows(*json.loads(batch["item"][0])))]}
+        except Exception as error:  # which Ray would wrap into a page of its own
+            said = str(error)
+            if not isinstance(error, RefinezooError):
+                last = said.strip().splitlines()[-1:] or [""]
+                said = (
+                    f"expected workers of Ray that refine, received {type(error).__name__}: "
+                    f"{last[0]}. They import what this process does: install it on all machines, "
+                    "or name its folder in PYTHONPATH."
+                )
+            return {"rows": [json.dumps(said)]}
+
+    def rows(self, names: list[str], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for folder in (self.run.layout.root, self.run.out):
+            if folder is not None and not folder.is_dir():
+                raise RefinezooError(
+                    f"expected the folder {str(folder)!r} on all machines of the cluster, a worker "
+                    f"on {os.uname().nodename} does not see it. Mount it there under this name."
+                )
+        self.run.known = {row["file"]: row for row in known}
+        batches = refine_here(self.run, names, batch_size=self.batch_size, threads=2)
+        return [row for rows in batches for row in rows]
+
+
+@contextmanager
+def _cluster(workers: int, gpus_per_worker: float) -> Iterator[Any]:
+    """Ray, with room for the workers; one that was started here is stopped at the end."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ notes on its own restarts
+    try:
+        import ray
+        import ray.data
+        from ray.exceptions import RayError
+    except ImportError:
+        raise RefinezooError(
+            "expected Ray for --engine ray (engine='ray'), which is not installed. Install it "
+            "with: pip install 'refinezoo[ray]'"
+        ) from None
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    joined = ray.is_initialized()
+    if not joined:
+        _connect(ray, workers)
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        room = ray.cluster_resources()
+        for resource, needed in (("CPU", workers), ("GPU", workers * gpus_per_worker)):
+            if room.get(resource, 0) < needed:
+                raise RefinezooError(
+                    f"expected {needed:g} {resource}s in the Ray cluster for {workers} workers, it "
+                    f"has {room.get(resource, 0):g}. Give fewer --workers or --gpus-per-worker."
+                )
+        yield ray
+    except RayError as error:
+        raise RefinezooError(
+            f"workers of Ray died {_TRIES} times over the same images: "
+            f"{str(error).strip().splitlines()[0]} What is refined is kept; give them more memory "
+            "(fewer --workers), or run it again without --engine ray to see which image it is."
+        ) from error
+    finally:
+        if not joined:
+            ray.shutdown()
+
+
+def _connect(ray: Any, workers: int) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        backend = os.environ.get("KERAS_BACKEND")
+        options["runtime_env"] = {"env_vars": {"KERAS_BACKEND": backend}} if backend else {}
+    else:
+        options |= {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
+        options |= {"object_store_memory": 256 << 20}
+    try:
+        ray.init(address or "local", **options)
+    except Exception as error:  # whatever keeps a cluster from being reached or started
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise RefinezooError(
+            f"expected a Ray cluster at {address or 'this machine'}, received: {said[0]}. "
+            "RAY_ADDRESS names a running one; without it one is started here."
+        ) from error
+
+
+def _written(run: Run, batch: list[Job], pool: Executor) -> list[dict[str, Any]]:
+    """Refines a batch and writes its files; their rows."""
+    if run.out is None:
+        raise RuntimeError("a run without a folder writes nothing")
+    rows = []
+    refined = run.refine_each(batch)
+    run.ask_teacher(batch, refined)
+    for content, row in pool.map(run.judge, batch, refined):
+        target: Path = run.out / row["file"]
+        if content is None:
+            target.unlink(missing_ok=True)
+            rows.append(row)
+            continue
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(content)
+        rows.append({**row, "output_sha256": sha256(target)})
+    return rows

@@ -1,0 +1,59 @@
+"""The rows of a manifest, a line of JSON each: a million take half a gigabyte, not two."""
+
+import json
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from refinezoo.config import parse_json
+from refinezoo.errors import RefinezooError
+
+
+class Rows(MutableMapping[str, dict[str, Any]]):
+    """Rows by their `file`; what is read from one is a copy, so assign it again to change it."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = ()) -> None:
+        self._lines: dict[str, bytes] = {}
+        for row in rows:
+            self[row["file"]] = row
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return json.loads(self._lines[name])
+
+    def __setitem__(self, name: str, row: dict[str, Any]) -> None:
+        self._lines[name] = json.dumps(row).encode()
+
+    def __delitem__(self, name: str) -> None:
+        del self._lines[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lines
+
+    def line(self, name: str) -> str:
+        """A row as JSON holds it."""
+        return self._lines[name].decode()
+
+
+def checked(found: Any, *needed: str) -> list[dict[str, Any]]:
+    """Those of some rows that have what a run looks at: a manifest may be anyone's."""
+    needed = needed or ("action", "source_sha256")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    rows = [row for row in rows if isinstance(row.get("gate", {}), dict)]
+    return [row for row in rows if all(isinstance(row.get(key), str) for key in ("file", *needed))]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines; a line that a kill has cut off is none."""
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            with suppress(RefinezooError):
+                entry = parse_json(line, path.name)
+                if isinstance(entry, dict):
+                    yield entry
