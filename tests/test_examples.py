@@ -166,3 +166,11 @@ def test_the_notebook_of_the_first_hour(monkeypatch, small_model):
     assert shown == [8, 16, 4]
     outputs = [each for cell in notebook["cells"] for each in cell.get("outputs", [])]
     assert sum("image/jpeg" in each.get("data", {}) for each in outputs) == len(shown)
+
+
+def test_refine_with_ray(world, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    refined, dropped = example("refine_with_ray")(world / "renders", "refined", "reinhard", "1")
+    assert refined + dropped == 4
+    assert len(list(Path("refined/images").glob("*.png"))) == 4

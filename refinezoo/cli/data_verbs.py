@@ -113,10 +113,10 @@ def refine(
     source: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
     out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
     model: Annotated[str, typer.Option(help="Zoo name or preset folder.")] = "",
-    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 changes nothing.")] = 1.0,
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: no change.")] = 1.0,
     foreground_strength: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Of objects (foreground_masks/); --strength the rest."),
+        typer.Option(metavar="<0..1>", min=0.0, max=1.0, help="Objects; --strength the rest."),
     ] = None,
     gate: Annotated[
         Literal["off", "keep", "blend", "drop"], typer.Option(help="Where labels may be wrong.")
@@ -125,22 +125,20 @@ def refine(
         Path | None, typer.Option(help="Thresholds that `refinezoo gate` wrote.")
     ] = None,
     teacher: Annotated[str, typer.Option(help="Own detector, ... that must see the same.")] = "",
-    agreement: Annotated[float, typer.Option(min=0.01, max=1.0, help="The teacher's least.")] = 0.5,
+    agreement: Annotated[float, typer.Option(min=0.01, max=1.0, help="Its least.")] = 0.5,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per pass.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of the refiner's draws.")] = 0,
     images: Annotated[
-        list[str] | None,
-        typer.Option(help="Pattern below SOURCE of what to repaint: 'rgb/**/*.png'; repeatable."),
+        list[str] | None, typer.Option(help="What to repaint: 'rgb/**/*.png'; repeatable.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
     ] = False,
     on_error: Annotated[
-        Literal["stop", "skip"],
-        typer.Option(help="Both finish all other images; stop then ends with 2, skip with 3."),
+        Literal["stop", "skip"], typer.Option(help="stop: end with 2; skip: 3.")
     ] = "stop",
     max_errors: Annotated[
-        int | None, typer.Option(min=0, help="End at once when more images than this fail.")
+        int | None, typer.Option(min=0, help="End at once if more images fail.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Refine again over a run with other settings.")
@@ -154,18 +152,14 @@ def refine(
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Clips: shared statistics, flicker measured.")
     ] = False,
-    manifest_name: Annotated[
-        str, typer.Option(help="What was done; NAME.jsonl is written as JSON lines.")
-    ] = "manifest.json",
+    manifest_name: Annotated[str, typer.Option(help="NAME or NAME.jsonl.")] = "manifest.json",
     shard: Annotated[str, typer.Option(help="3/8: the third of eight runs into OUT.")] = "",
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="ray: by workers of a Ray cluster.")
-    ] = "local",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: by a cluster.")] = "local",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads that read; with ray, processes that refine.")
+        int | None, typer.Option(min=1, help="That read; with ray, that refine.")
     ] = None,
     gpus_per_worker: Annotated[
-        float, typer.Option(min=0.0, help="With ray; 0.5: two workers a GPU.")
+        float, typer.Option(metavar="<float>", min=0.0, help="0.5: two share one.")
     ] = 0.0,
 ) -> None:
     """Refine a labelled dataset; annotations are carried over byte for byte.

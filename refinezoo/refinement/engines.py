@@ -1,6 +1,6 @@
 """What refines the images of a run: this process, or the workers of a Ray cluster."""
 
-import json
+import itertools
 import logging
 import os
 from collections.abc import Generator, Iterator, Sequence
@@ -15,7 +15,6 @@ from refinezoo.files import atomic_path, sha256
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.run import Run
 
-_CHUNKS = 2000  # of a run on Ray, at most: each costs the scheduler some milliseconds
 _TRIES = 4  # of a chunk whose worker dies
 
 
@@ -34,11 +33,11 @@ def refine_here(
 def refine_on_ray(
     run: Run, names: Sequence[str], *, batch_size: int, workers: int, gpus_per_worker: float
 ) -> Generator[list[dict[str, Any]]]:
-    """As `refine_here`, by actors of Ray Data, each with a model of its own.
+    """As `refine_here`, by actors of Ray, each with a model of its own.
 
     The cluster is the one of `RAY_ADDRESS`, or one that is started for this run on this machine.
-    What a dying worker had not finished is given to another; an image may so be refined twice, into
-    the same bytes.
+    What a dying worker had not finished it gets again once Ray has started it anew; an image may so
+    be refined twice, into the same bytes.
 
     Args:
         run: of which each worker gets a copy; all must see its folders under their names.
@@ -51,28 +50,28 @@ def refine_on_ray(
         RefinezooError: no Ray, no room in the cluster, a worker that does not see the folders, or
             images over which workers die.
     """
-    chunk = max(batch_size, min(4 * batch_size, -(-len(names) // workers)), len(names) // _CHUNKS)
-    tasks = [
-        json.dumps([part, [run.known[name] for name in part if name in run.known]])
-        for part in (names[start : start + chunk] for start in range(0, len(names), chunk))
-    ]
+    size = max(1, min(4 * batch_size, -(-len(names) // workers)))
+    chunks = (names[start : start + size] for start in range(0, len(names), size))
     with _cluster(workers, gpus_per_worker) as ray:
-        shared = ray.put(run)  # held here: a worker that is started again asks for it
-        data = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
-            _Worker,
-            fn_constructor_args=([shared], batch_size),
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
-            num_cpus=1,
-            num_gpus=gpus_per_worker or None,
-            # By default Ray tries for ever, also what kills each worker.
-            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _TRIES - 1},
+        actor = ray.remote(_Worker).options(
+            num_cpus=1, num_gpus=gpus_per_worker, max_restarts=-1, max_task_retries=_TRIES - 1
         )
-        for answer in data.iter_rows():
-            found = json.loads(answer["rows"])
-            if isinstance(found, str):
-                raise RefinezooError(found)
-            yield found
+        shared = ray.put(run)  # held here: a worker that is started again asks for it
+        idle = [actor.remote([shared], batch_size) for _ in range(min(workers, len(names)))]
+        busy: dict[Any, Any] = {}
+        while True:
+            for chunk in itertools.islice(chunks, len(idle)):
+                worker = idle.pop()
+                known = [run.known[name] for name in chunk if name in run.known]
+                busy[worker.refine.remote(chunk, known)] = worker
+            if not busy:
+                return
+            [done], _ = ray.wait([*busy], num_returns=1)
+            idle.append(busy.pop(done))
+            rows = ray.get(done)
+            if isinstance(rows, str):
+                raise RefinezooError(rows)
+            yield rows
 
 
 class _Worker:
@@ -89,21 +88,21 @@ class _Worker:
         run: Run = ray.get(self.shared[0])
         return run
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+    def refine(self, names: list[str], known: list[dict[str, Any]]) -> list[dict[str, Any]] | str:
+        """The rows of a chunk, or in words what kept it from being refined."""
         try:
-            return {"rows": [json.dumps(self.rows(*json.loads(batch["item"][0])))]}
+            return self._rows(names, known)
+        except RefinezooError as error:
+            return str(error)
         except Exception as error:  # which Ray would wrap into a page of its own
-            said = str(error)
-            if not isinstance(error, RefinezooError):
-                last = said.strip().splitlines()[-1:] or [""]
-                said = (
-                    f"expected workers of Ray that refine, received {type(error).__name__}: "
-                    f"{last[0]}. They import what this process does: install it on all machines, "
-                    "or name its folder in PYTHONPATH."
-                )
-            return {"rows": [json.dumps(said)]}
+            last = str(error).strip().splitlines()[-1:] or [""]
+            return (
+                f"expected workers of Ray that refine, received {type(error).__name__}: {last[0]}. "
+                "They import what this process does: install it on all machines, or name its "
+                "folder in PYTHONPATH."
+            )
 
-    def rows(self, names: list[str], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _rows(self, names: list[str], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for folder in (self.run.layout.root, self.run.out):
             if folder is not None and not folder.is_dir():
                 raise RefinezooError(
@@ -122,21 +121,16 @@ def _cluster(workers: int, gpus_per_worker: float) -> Iterator[Any]:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ notes on its own restarts
     try:
         import ray
-        import ray.data
         from ray.exceptions import RayError
     except ImportError:
         raise RefinezooError(
             "expected Ray for --engine ray (engine='ray'), which is not installed. Install it "
             "with: pip install 'refinezoo[ray]'"
         ) from None
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     joined = ray.is_initialized()
     if not joined:
         _connect(ray, workers)
     try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
         room = ray.cluster_resources()
         for resource, needed in (("CPU", workers), ("GPU", workers * gpus_per_worker)):
             if room.get(resource, 0) < needed:
