@@ -51,7 +51,8 @@ docs: $(STAMP)
 # At once, so that one fills the cores while another starts or ends.
 test: $(STAMP)
 	@echo "lint, TensorFlow and JAX at once; each is told when it is done"
-	@$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tensorflow test-jax JAX_JOBS=1
+	@$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tensorflow test-jax \
+		JAX_JOBS=$$((($(JOBS) + 1) / 2))
 
 test-tensorflow: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=tensorflow $(PYTEST) -n $(JOBS) tests

@@ -27,10 +27,30 @@ def scenes():
     ]
 
 
-def test_depth_in_metres_and_millimetres(scenes, tmp_path):
+@pytest.fixture
+def toys(monkeypatch, toy_depth_unet):
+    """T2Net and DepthUNet of few layers: what is tested is what stands around their networks.
+
+    The networks themselves are exported in tests/export/formats/test_edge_formats.py.
+    """
+    from refinezoo.refiners import t2net
+    from refinezoo.tasks.depth import depth_unet
+
+    def translator(**settings):
+        images = keras.Input((None, None, 3))
+        refined = keras.layers.Conv2D(3, 3, padding="same", activation="tanh")(images)
+        return keras.Model(images, refined, name="translator")
+
+    monkeypatch.setattr(t2net, "t2net_translator", translator)
+    for module in (t2net, depth_unet):
+        monkeypatch.setattr(module, "depth_unet", toy_depth_unet)
+
+
+def test_depth_in_metres_and_millimetres(scenes, toys, tmp_path):
     from refinezoo.tasks.depth.depth_unet import DepthUNet
 
-    model = DepthUNet(width=2, max_depth=131.07)  # untrained: around 65.535 m, the PNG's last
+    keras.utils.set_random_seed(0)
+    model = DepthUNet(max_depth=131.07)  # untrained: around 65.535 m, the PNG's last
     folder = export.saved_model(model, tmp_path / "depth/1", warmup_images=())
     wanted = [model.predict_depth(scene) for scene in scenes]
     assert wanted[0].min() < 65.5 and wanted[0].max() > 65.54
@@ -48,10 +68,11 @@ def test_depth_in_metres_and_millimetres(scenes, tmp_path):
         np.testing.assert_allclose(millimetres / 1000, given, atol=1.5e-3)
 
 
-def test_t2net_refines_and_predicts_depth(scenes, tmp_path):
+def test_t2net_refines_and_predicts_depth(scenes, toys, tmp_path):
     from refinezoo.refiners import T2Net
 
-    model = T2Net(width=2, depth_width=2, blocks=1, image_size=(96, 96))
+    keras.utils.set_random_seed(0)
+    model = T2Net(image_size=(96, 96))
     folder = export.saved_model(model, tmp_path / "t2net/1", warmup_images=())
     with export.SavedModelSession(folder, threads=1) as session:
         refined = session.run("tensor", images=scenes[1][None])["images"]
