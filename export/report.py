@@ -17,6 +17,7 @@ from refinezoo.export.checks.measure import Measured, measure
 from refinezoo.export.checks.parity import PARITY_FRAMES, parity
 from refinezoo.export.checks.photos import fitted, real_frames
 from refinezoo.export.formats.edge_graph import image_sizes
+from refinezoo.export.formats.through_tensorflow import one_process
 from refinezoo.export.registry import FULL, Format, chosen_formats
 from refinezoo.export.runtimes.exported import open_exported
 from refinezoo.files import atomic_path, of_disk
@@ -122,16 +123,17 @@ def export_formats(
     }
     if max_image_pixels is not None:
         given["max_image_pixels"] = max_image_pixels
-    for row in rows:
-        if row.format.marker and not overwrite and row.path.exists():
-            continue  # a version that may be served already, of the same weights
-        options = row.format.options({**given, "precision": row.precision})
-        try:
-            row.format.write(model, row.path, **options)
-        except RefinezooError as error:
-            if of_disk(error):  # the others would end so too
-                raise
-            row.refused = str(error)
+    with one_process():
+        for row in rows:
+            if row.format.marker and not overwrite and row.path.exists():
+                continue  # a version that may be served already, of the same weights
+            options = row.format.options({**given, "precision": row.precision})
+            try:
+                row.format.write(model, row.path, **options)
+            except RefinezooError as error:
+                if of_disk(error):  # the others would end so too
+                    raise
+                row.refused = str(error)
     if all(row.refused for row in rows):
         raise RefinezooError(rows[0].refused)
     frames = real_frames(calibration)

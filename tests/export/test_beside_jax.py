@@ -16,6 +16,7 @@ import pytest
 
 import refinezoo
 from refinezoo import export
+from refinezoo.export.formats.through_tensorflow import one_process
 from refinezoo.export.registry import formats
 from refinezoo.refiners import CycleGAN, CycleGANForegroundBackground, Reinhard
 
@@ -83,7 +84,7 @@ def of_jax(folder):
     """What runs in the process of JAX."""
     from conftest import weights_drawn_by_numpy
 
-    with weights_drawn_by_numpy():
+    with weights_drawn_by_numpy(), one_process():
         said = {
             "losses": losses_of_three_steps(),
             "saved_model": largest_error_of_a_saved_model(folder),
