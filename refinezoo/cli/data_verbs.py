@@ -152,6 +152,7 @@ def refine(
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Clips: shared statistics, flicker measured.")
     ] = False,
+    variants: Annotated[int, typer.Option(min=1, help="Of each image: OUT/variant_0, ...")] = 1,
     manifest_name: Annotated[str, typer.Option(help="NAME or NAME.jsonl.")] = "manifest.json",
     shard: Annotated[str, typer.Option(help="3/8: the third of eight runs into OUT.")] = "",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: by a cluster.")] = "local",
@@ -182,7 +183,7 @@ def refine(
         answer({"layout": layout.describe(), "images": len(layout.renders)})
         return
     import refinezoo
-    from refinezoo.refinement import Gate, Teacher
+    from refinezoo.refinement import Gate, Teacher, refine_variants
 
     for option, given in (("--calibration", calibration), ("--teacher", teacher)):
         if given and gate == "off":
@@ -190,10 +191,7 @@ def refine(
     refiner = load(model)
     known = _calibration(calibration, model, refiner) if gate != "off" else None
     judge = Teacher(load(teacher), agreement) if teacher else None
-    summary = refinezoo.refine_dataset(
-        layout,
-        out,
-        refiner,
+    options: dict[str, Any] = dict(
         strength=strength if foreground_strength is None else (foreground_strength, strength),
         gate=None if gate == "off" else Gate(action=gate, calibration=known, teacher=judge),
         batch_size=batch_size,
@@ -211,10 +209,17 @@ def refine(
         gpus_per_worker=gpus_per_worker,
         shard=part,
     )
-    answer(vars(summary), str(summary))
-    for reason in list(summary.failed.values())[:20]:
+    if variants == 1:
+        summaries = [refinezoo.refine_dataset(layout, out, refiner, **options)]
+        answer(vars(summaries[0]), str(summaries[0]))
+    else:
+        summaries = refine_variants(layout, out, refiner, variants, **options)
+        told = "\n".join(f"variant_{k}: {summary}" for k, summary in enumerate(summaries))
+        answer({"variants": [vars(summary) for summary in summaries]}, told)
+    reasons = [reason for summary in summaries for reason in summary.failed.values()]
+    for reason in reasons[:20]:
         say(f"refinezoo: {reason}", error=True)
-    if summary.failed or layout.missing:
+    if reasons or layout.missing:
         raise typer.Exit(PARTLY)
 
 

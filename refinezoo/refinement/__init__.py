@@ -11,6 +11,7 @@ from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.shard import Shard
 from refinezoo.refinement.summary import Summary
 from refinezoo.refinement.teacher import Teacher
+from refinezoo.refinement.variants import refine_variants
 
 __all__ = [
     "Calibration",
@@ -23,6 +24,7 @@ __all__ = [
     "calibrate_gate",
     "find_renders",
     "refine_dataset",
+    "refine_variants",
     "score_image",
     "weights_sha256",
 ]

@@ -21,13 +21,19 @@ class ArrayTask(Task):
         found = {name: data[name] for name in self.targets}
         return found if len(found) > 1 else found[self.targets[0]]
 
-    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: Any) -> Any:
         """Pairs of images and targets, in a new order each turn."""
         from refinezoo.data.arrays import ArrayBatches
 
+        online = stream.pop("online", None)
         pair = (data["image"], self.target(data))
         model.check_values(pair)
-        return self.augmented(ArrayBatches(pair, **stream), spec, model)
+        batches: Any = ArrayBatches(pair, **stream)
+        if online is not None:
+            from refinezoo.tasks.online import RefinedBatches
+
+            batches = RefinedBatches(batches, online)
+        return self.augmented(batches, spec, model)
 
     def unpaired(
         self, data: Any, photos: Any, spec: dict[str, Any], model: Any, **stream: int

@@ -93,8 +93,12 @@ class Task(Strict):
         """The labelled set to measure on."""
         return self.read(part, model)
 
-    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: int) -> Any:
-        """Batches of a set; `stream` is batch_size, steps an epoch and seed."""
+    def batches(self, data: Any, spec: dict[str, Any], model: Any, **stream: Any) -> Any:
+        """Batches of a set; `stream` is batch_size, steps an epoch and seed.
+
+        Of a set that is refined online also `online`, a `refinezoo.tasks.online.OnlineRefiner` that
+        is asked for each render before it is augmented.
+        """
         raise NotImplementedError(f"{type(self).__name__} makes no batches.")
 
     def unpaired(
@@ -148,10 +152,22 @@ class Task(Strict):
             model.start_from(spec["model"]["init"])
         model.compile(optimizer())
         parts = [
-            self.batches(self.read(part, model), spec, model, batch_size=size, **stream)
+            self.batches_of(part, spec, model, batch_size=size, **stream)
             for part, size in zip(spec["sets"], sizes, strict=True)
         ]
         return Prepared(model, model, parts)
+
+    def batches_of(
+        self, part: dict[str, Any], spec: dict[str, Any], model: Any, **stream: Any
+    ) -> Any:
+        """Batches of one set: of its stored `variants` in turn, or refined `online`."""
+        from refinezoo.tasks.online import OnlineRefiner, TurnsBatches
+
+        if "online" in part:
+            stream["online"] = OnlineRefiner.of(part["online"], spec["seed"])
+        places = [part, *({**part, **more} for more in part.get("variants", ()))]
+        sources = [self.batches(self.read(place, model), spec, model, **stream) for place in places]
+        return TurnsBatches(sources) if len(sources) > 1 else sources[0]
 
     def _adapting(self, spec: dict[str, Any], **stream: int) -> Prepared:
         """The method of `refiners.NAME.adapt`, which trains a model of the study's `model`."""

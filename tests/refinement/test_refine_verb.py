@@ -50,6 +50,30 @@ def test_shows_what_it_will_do_and_dry_run_does_nothing(root, tmp_path, refine):
     assert code == 0 and "COCO: 2 pictures" in said and "2 of 2 images refined" in said
 
 
+def test_variants_are_datasets_of_their_own(root, tmp_path, refine, monkeypatch):
+    class Draws:
+        def refine(self, images, strength=1.0, seed=None):
+            return np.full_like(images, 10 * seed)
+
+        def get_config(self):
+            return {}
+
+    monkeypatch.setattr(data_verbs, "load", lambda name: Draws())
+    coco_set(root)
+    code, said = refine("--variants", "3", "--seed", "4")
+    assert code == 0 and said.count("2 of 2 images refined") == 3
+    for k in range(3):
+        folder = tmp_path / f"out/variant_{k}"
+        assert (read_image(folder / "images/1.png") == 10 * (4 + k)).all()
+        assert json.loads((folder / "manifest.json").read_text())["seed"] == 4 + k
+        assert (folder / "annotations.json").read_bytes() == (
+            root / "annotations.json"
+        ).read_bytes()
+    code, said = refine("--variants", "3", "--seed", "4", "--json")
+    told = json.loads(said[said.index("{") :])
+    assert code == 0 and [row["resumed"] for row in told["variants"]] == [2, 2, 2]
+
+
 def test_refuses_what_may_be_labels(root, tmp_path, refine):
     for number in range(2):
         put(root / f"a/{number}.png", photo(number))

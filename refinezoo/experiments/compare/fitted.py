@@ -7,10 +7,12 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
-from refinezoo.experiments.compare.schema import RefinerSection
+from refinezoo.experiments.compare.set_schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.models.registry import build, model_class, model_names
+
+_DRAWS = 8  # seeds that tell a refiner that draws from one that does not
 
 
 def preset(name: str, root: Path) -> Any:
@@ -27,15 +29,14 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
     """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
     import cv2
 
-    from refinezoo.data import images_and_masks, list_images, read_image
+    from refinezoo.data import images_and_masks, read_image
 
     settings = dict(section.adapt or {})
     refiner = build(settings.pop("class"), settings, f"refiners.{name}.adapt")
     side = int((found.study.synthetic.compose or {}).get("image_size", 128))
     task = task_named(found.study.model.task, found.study.settings)
     height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or (side, side)
-    of_file = synthetic.annotations.suffix.lower() == ".json"
-    renders = list_images(synthetic.annotations if of_file else synthetic.images)
+    renders = renders_of(synthetic)
     if takes_masks(refiner):
         make = mask_function(section.masks, found.root)
         photos = images_and_masks(found.unlabelled(), make, size=(height, width))
@@ -45,6 +46,41 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
         for path in found.unlabelled()
     )
     return refiner.adapt(photos, renders=map(read_image, renders))
+
+
+def check_online(name: str, section: RefinerSection, refiner: Any, synthetic: PreparedSet) -> None:
+    """Checks that a refiner refines pictures alone, and not always alike.
+
+    Raises:
+        RefinezooError: it does not.
+    """
+    import numpy as np
+
+    from refinezoo.data import read_image
+
+    if takes_masks(refiner) or getattr(refiner, "use_depth", False):
+        raise RefinezooError(
+            f"refiners.{name}.online: expected a refiner of pictures alone, received one that "
+            "takes a mask or depth beside them. Leave online out."
+        )
+    if section.least_strength is not None or synthetic.annotations.suffix.lower() == ".npz":
+        return
+    render = read_image(renders_of(synthetic)[0])
+    first, *more = (refiner.refine(render, seed=seed) for seed in range(_DRAWS))
+    if all(np.array_equal(first, other) for other in more):
+        raise RefinezooError(
+            f"refiners.{name}.online: expected a refiner that draws, received one that gives the "
+            f"same for {_DRAWS} seeds. Draw its strength (least_strength: 0.0), or leave online "
+            "out."
+        )
+
+
+def renders_of(synthetic: PreparedSet) -> list[Path]:
+    """The pictures of a set."""
+    from refinezoo.data import list_images
+
+    of_file = synthetic.annotations.suffix.lower() == ".json"
+    return list_images(synthetic.annotations if of_file else synthetic.images)
 
 
 def takes_masks(refiner: Any) -> bool:

@@ -6,7 +6,7 @@ None of it chooses a refiner: looks are no gain (docs/research.md). It says what
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from refinezoo.experiments.compare.fitted import takes_masks
 from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.recipe import files_fingerprint, recipe_hash
-from refinezoo.experiments.compare.schema import RefinerSection
+from refinezoo.experiments.compare.set_schema import RefinerSection
 from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.files import write_json
 
@@ -36,11 +36,13 @@ def measure_sets(
         Of refined sets also `change_levels`, the mean absolute difference to the render (0 to
         255), `gate_passed`, the share that the gate's usual thresholds keep, and
         `real_identity_levels`, what the refiner changes in a photo, which needs no change.
-        Nothing where the study has digits, or where a method refines as it trains.
+        Nothing where the study has digits, or where a method refines as it trains. Of a set that
+        is refined online, one refinement of each render is measured, of stored variants the first.
     """
     study = preparation.study
     if not count or study.synthetic.digits is not None or "synthetic" not in sets:
         return {}
+    from refinezoo.data import read_image
     from refinezoo.metrics.kid import kid
 
     photos, real = _spread(_photos(preparation, sets), count), None
@@ -54,8 +56,9 @@ def measure_sets(
         kept = read_json(path) if path.is_file() else {}
         if kept.get("hash") != wanted:
             preparation.say(f"{name}: distance to {len(photos)} photos")
-            real = _pooled(photos) if real is None else real
-            measured = kid(_pooled(_files(prepared, count)), real)
+            real = _pooled(map(read_image, photos)) if real is None else real
+            pictures = _pictures(prepared, _files(prepared, count))
+            measured = kid(_pooled(pictures), real)
             measured = {"kid": measured["kid"], "kid_n": measured["n"]}
             if section is not None:
                 measured |= _change(sets["synthetic"], prepared, count)
@@ -118,11 +121,24 @@ def _files(prepared: PreparedSet, count: int) -> list[Path]:
     return _spread(list_images(prepared.annotations if of_file else prepared.images), count)
 
 
-def _pooled(files: list[Path]) -> np.ndarray:
+def _pictures(
+    prepared: PreparedSet, files: list[Path], sizes: Sequence[Any] | None = None
+) -> Iterator[np.ndarray]:
+    """The pictures of a set's files; where they are refined online, one refinement of each."""
     from refinezoo.data import read_image
+    from refinezoo.tasks.online import OnlineRefiner
+
+    said = prepared.details.get("online")
+    online = OnlineRefiner.of(said, seed=0) if said else None
+    for number, file in enumerate(files):
+        picture = read_image(file, sizes[number] if sizes else None)
+        yield picture if online is None else online(picture, number)
+
+
+def _pooled(pictures: Iterable[np.ndarray]) -> np.ndarray:
     from refinezoo.metrics.kid import pooled_features
 
-    return pooled_features(_features(), map(read_image, files), size=KID_SIZE)
+    return pooled_features(_features(), pictures, size=KID_SIZE)
 
 
 @functools.cache
@@ -133,17 +149,16 @@ def _features() -> Any:
 
 
 def _change(synthetic: PreparedSet, refined: PreparedSet, count: int) -> dict[str, Any]:
-    from refinezoo.data import read_image
     from refinezoo.refinement import Gate
     from refinezoo.refinement.score import score_image
     from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 
     records = _records(synthetic)
     changes, passed = [], []
-    for before, after in zip(_files(synthetic, count), _files(refined, count), strict=True):
-        record = records.get(before.resolve())
-        size = record and (record.width, record.height)
-        render, picture = read_image(before, size), read_image(after, size)
+    known = [records.get(file.resolve()) for file in _files(synthetic, count)]
+    sizes = [record and (record.width, record.height) for record in known]
+    pairs = (_pictures(part, _files(part, count), sizes) for part in (synthetic, refined))
+    for record, render, picture in zip(known, *pairs, strict=True):
         changes.append(np.abs(picture.astype("float32") - render).mean())
         boxes = record and xywh_to_xyxy(record.boxes_xywh)
         passed.append(Gate().passes(score_image(render, picture, boxes)))

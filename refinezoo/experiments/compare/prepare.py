@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,30 +10,21 @@ from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.experiments.compare.fitted import (
-    check_adaptable,
-    fitted,
-    mask_files,
-    preset,
-    takes_masks,
-)
+from refinezoo.experiments.compare.fitted import check_adaptable, takes_masks
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
-from refinezoo.experiments.compare.recipe import (
-    dataset_fingerprint,
-    files_fingerprint,
-    model_fingerprint,
-    recipe_hash,
-)
-from refinezoo.experiments.compare.schema import RefinerSection, Study
+from refinezoo.experiments.compare.recipe import dataset_fingerprint, files_fingerprint, recipe_hash
+from refinezoo.experiments.compare.refined import RefinedSets
+from refinezoo.experiments.compare.schema import Study
 from refinezoo.experiments.compare.set_schema import StreetSection
 from refinezoo.files import ASSETS, own_folder, remove_folder, write_json
 from refinezoo.models.registry import model_class, model_names
 
 
-class Preparation:
+class Preparation(RefinedSets):
     """Composes, refines and checks the sets of one study, in one folder."""
 
     def __init__(self, study: Study, out: Path, root: Path, say: Callable[[str], None]) -> None:
+        super().__init__()
         check_nested(study)
         self.study, self.folder, self.say = study, out / "data", say
         self.found = FoundSets(study, root)
@@ -47,8 +37,7 @@ class Preparation:
             prepared["synthetic"] = self.synthetic()
         for name in self.study.refiners:
             if name in wanted:
-                make = self.adapting if self.study.refiners[name].trains else self.refined
-                prepared[name] = make(name, prepared["synthetic"])
+                prepared[name] = self.refined_set(name, prepared["synthetic"])
         if "real" in wanted:
             prepared["real"] = self.found.real("train")
         return prepared
@@ -105,80 +94,6 @@ class Preparation:
             render_street(folder, **section.model_dump(), progress=False)
 
         return self.stamped("synthetic", recipe, make, annotations="masks", resumes=True)
-
-    def refined(self, name: str, synthetic: PreparedSet) -> PreparedSet:
-        """The synthetic scenes through one refiner, annotations carried over."""
-        section = self.study.refiners[name]
-        beside = synthetic.annotations
-        beside = beside if beside == synthetic.images else beside.parent
-        root = Path(os.path.commonpath([beside.absolute(), synthetic.images.absolute()]))
-        recipe: dict[str, Any] = {
-            "source": synthetic.fingerprint,
-            "settings": section.model_dump(exclude_none=True),
-        }
-        refiner = None
-        if section.adapt is None:
-            refiner = preset(str(section.preset), self.found.root)
-            recipe["model"] = model_fingerprint(refiner)
-        else:
-            recipe["unlabelled"] = files_fingerprint(self.found.unlabelled())
-            if takes_masks(model_class(section.adapt["class"])):
-                recipe["masks"] = self.masks_fingerprint(section, synthetic)
-
-        def make(folder: Path) -> None:
-            from refinezoo.refinement import refine_dataset
-
-            self.say(f"{name}: refining {synthetic.name}")
-            refine_dataset(
-                root,
-                folder,
-                refiner or fitted(name, section, self.found, synthetic),
-                strength=section.strength,
-                progress=False,
-            )
-
-        return self.stamped(
-            name,
-            recipe,
-            make,
-            annotations=os.path.relpath(synthetic.annotations, root),
-            images=os.path.relpath(synthetic.images, root),
-            resumes=True,
-        )
-
-    def masks_fingerprint(self, section: RefinerSection, synthetic: PreparedSet) -> list[Any]:
-        """Of the mask files beside photos and renders, and of the model that makes others."""
-        from refinezoo.data import list_images
-
-        of_file = synthetic.annotations.suffix.lower() == ".json"
-        renders = list_images(synthetic.annotations if of_file else synthetic.images)
-        files = [mask_files(paths) for paths in (self.found.unlabelled(), renders)]
-        made_by: Any = section.masks
-        if made_by not in (None, "grabcut"):
-            made_by = model_fingerprint(preset(made_by, self.found.root))
-        return [*map(files_fingerprint, files), made_by]
-
-    def adapting(self, name: str, synthetic: PreparedSet) -> PreparedSet:
-        """The synthetic set with the unlabelled real one and the method that brings them near."""
-        adapt = self.study.refiners[name].adapt
-        real = self.found.real("train")
-        made_from = {"adapt": adapt, "source": synthetic.fingerprint, "target": real.fingerprint}
-        details = {**synthetic.details, "adapt": adapt, "unlabelled": real.located()}
-        return PreparedSet(
-            name,
-            synthetic.annotations,
-            synthetic.images,
-            recipe_hash(made_from),
-            made_from,
-            details,
-        )
-
-    def refiner(self, name: str, synthetic: PreparedSet) -> Any:
-        """The refiner that made, or would make, the set of that name."""
-        section = self.study.refiners[name]
-        if section.adapt is None:
-            return preset(str(section.preset), self.found.root)
-        return fitted(name, section, self.found, synthetic)
 
     def stamped(
         self,

@@ -9,10 +9,9 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
-from refinezoo.experiments.compare.set_schema import RealSection, SyntheticSection
-from refinezoo.models.registry import model_class, model_names, task_of
+from refinezoo.experiments.compare.set_schema import RealSection, RefinerSection, SyntheticSection
+from refinezoo.models.registry import task_of
 from refinezoo.paths import plain_name
-from refinezoo.renames import old_name_used
 
 RESERVED_SETS = ("real", "synthetic")
 OPTIMIZERS = ("adam", "adamw", "sgd", "own")
@@ -23,43 +22,6 @@ class DataSection(Strict):
     """Where relative paths of the file start: `root`, or the `data` argument of the run."""
 
     root: str | None = None
-
-
-class RefinerSection(Strict):
-    """One refiner: a zoo name or preset folder, or `adapt`, a class that adapts to real photos.
-
-    A class that learns nothing, as Reinhard, keeps their statistics. One with a task model inside,
-    as PixelDA, trains both: such an arm trains it anew with each seed. `masks` says where the
-    photos' foreground masks come from, for a class that takes them, when no folder holds them:
-    `grabcut`, or a detector or segmenter (zoo name or preset folder).
-    """
-
-    preset: str | None = None
-    adapt: dict[str, Any] | None = None
-    strength: float = Field(1.0, ge=0.0, le=1.0)
-    masks: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _old_names(cls, content: Any) -> Any:
-        if isinstance(content, dict) and "fit" in content and "adapt" not in content:
-            old_name_used("refiners: fit", "adapt")
-            content = {"adapt" if key == "fit" else key: value for key, value in content.items()}
-        return content
-
-    @model_validator(mode="after")
-    def _one_of(self) -> RefinerSection:
-        if (self.preset is None) == (self.adapt is None):
-            raise ValueError("expected exactly one of preset and adapt")
-        if self.adapt is not None and "class" not in self.adapt:
-            raise ValueError("expected adapt to name a class, as in adapt: {class: Name}")
-        return self
-
-    @property
-    def trains(self) -> bool:
-        """Whether adapting trains the refiner and a task model, together."""
-        name = (self.adapt or {}).get("class")
-        return name in model_names() and hasattr(model_class(name), "with_task")
 
 
 class ModelSection(Strict):

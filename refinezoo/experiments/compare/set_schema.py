@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from refinezoo.config import Strict
+from refinezoo.models.registry import model_class, model_names
+from refinezoo.renames import old_name_used
 
 
 class DigitsSection(Strict):
@@ -86,3 +88,66 @@ class RealSection(Strict):
     def has_train(self) -> bool:
         """Whether there are labelled photos to train on."""
         return bool(self.train or self.digits or "train" in (self.masks or self.folders or {}))
+
+
+class RefinerSection(Strict):
+    """One refiner: a zoo name or preset folder, or `adapt`, a class that adapts to real photos.
+
+    A class that learns nothing, as Reinhard, keeps their statistics. One with a task model inside,
+    as PixelDA, trains both: such an arm trains it anew with each seed. `masks` says where the
+    photos' foreground masks come from, for a class that takes them, when no folder holds them:
+    `grabcut`, or a detector or segmenter (zoo name or preset folder).
+
+    Many refinements of each render, of a refiner that draws: `variants: K` stores K, drawn with the
+    seeds 0 to K - 1; `online: true` stores none and refines each render anew whenever a training
+    shows it, with a strength between `least_strength` and `strength`, if that is said.
+    """
+
+    preset: str | None = None
+    adapt: dict[str, Any] | None = None
+    strength: float = Field(1.0, ge=0.0, le=1.0)
+    masks: str | None = None
+    variants: int | None = Field(None, ge=1, le=64)
+    online: bool | None = None
+    least_strength: float | None = Field(None, ge=0.0, le=1.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "fit" in content and "adapt" not in content:
+            old_name_used("refiners: fit", "adapt")
+            content = {"adapt" if key == "fit" else key: value for key, value in content.items()}
+        return content
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RefinerSection:
+        if (self.preset is None) == (self.adapt is None):
+            raise ValueError("expected exactly one of preset and adapt")
+        if self.adapt is not None and "class" not in self.adapt:
+            raise ValueError("expected adapt to name a class, as in adapt: {class: Name}")
+        return self
+
+    @model_validator(mode="after")
+    def _many_fit(self) -> RefinerSection:
+        if self.online and self.variants is not None:
+            raise ValueError("expected variants or online, received both: online stores none")
+        if self.least_strength is not None:
+            if not self.online:
+                raise ValueError("expected online: true beside least_strength, received none")
+            if self.least_strength >= self.strength:
+                raise ValueError(
+                    f"expected least_strength below strength={self.strength}, received "
+                    f"{self.least_strength}"
+                )
+        if self.trains and (self.online or self.variants is not None):
+            name = (self.adapt or {})["class"]
+            raise ValueError(
+                f"expected {name} without variants and online: it refines as it trains"
+            )
+        return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether adapting trains the refiner and a task model, together."""
+        name = (self.adapt or {}).get("class")
+        return name in model_names() and hasattr(model_class(name), "with_task")

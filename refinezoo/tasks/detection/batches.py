@@ -1,7 +1,7 @@
 """Training batches of a detector from a COCO dataset."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 from refinezoo.tasks.detection.mosaic import mosaic
 
 _LOG = logging.getLogger(__name__)
+_MOSAIC = 4  # pictures
 
 
 class DetectionBatches(EpochBatches):
@@ -37,6 +38,8 @@ class DetectionBatches(EpochBatches):
         cache_side: pictures are decoded once and kept in memory with at most this many times the
             detector's side, so that crops stay sharp; a 128 pixel detector takes 0.1 MB a picture.
         cache_budget: bytes of memory for that; what does not fit is read anew.
+        online: refines each picture anew when it is drawn, `(image, number) -> image` of the same
+            size; the number counts what was drawn before. See `refinezoo.tasks.online`.
         sizes: train on pictures of these sides in turn, for a detector with a `size_step`: each
             batch has one of them, and all come equally often. None gives the detector's own size.
         **kwargs: `workers`, `max_queue_size` of `keras.utils.PyDataset`.
@@ -61,6 +64,7 @@ class DetectionBatches(EpochBatches):
         cache_side: float = 1.5,
         cache_budget: int = 2 << 30,
         sizes: Sequence[int] | None = None,
+        online: Callable[[np.ndarray, int], np.ndarray] | None = None,
         **kwargs,
     ) -> None:
         super().__init__(initial_epoch, **kwargs)
@@ -84,6 +88,7 @@ class DetectionBatches(EpochBatches):
         self.shuffle = shuffle
         self.cache_side = cache_side
         self.cache_budget = cache_budget
+        self.online = online
         self.sizes = _checked_sizes(sizes, detector, self.steps)
         self._cache: dict[int, np.ndarray] = {}
         self._orders: dict[int, np.ndarray] = {}
@@ -115,19 +120,23 @@ class DetectionBatches(EpochBatches):
 
     def _sample(self, place: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng([self.seed, place])
-        image, boxes, labels, crowd = self._augmented(self._item(place), size, random)
+        first = place * _MOSAIC
+        image, boxes, labels, crowd = self._augmented(self._item(place), size, random, first)
         # Drawn last: without a mosaic the other draws are what they were.
         if self.augmentation is not None and random.random() < self.augmentation.mosaic:
             tiles = [(image, boxes, labels, crowd)]
-            for item in random.integers(0, len(self.dataset.records), 3):
-                tiles.append(self._augmented(int(item), size, random))
+            more = random.integers(0, len(self.dataset.records), _MOSAIC - 1)
+            for number, item in enumerate(more, start=first + 1):
+                tiles.append(self._augmented(int(item), size, random, number))
             image, boxes, labels, crowd = mosaic(tiles, size, random)
         shape = {} if self.detector.size_step is None else {"image_size": size}
         return image, self.detector.encode(boxes / np.float32(size), labels, crowd, **shape)
 
-    def _augmented(self, item: int, size: int, random: np.random.Generator):
+    def _augmented(self, item: int, size: int, random: np.random.Generator, number: int):
         """One picture with its boxes in pixels, labels and crowd, in a square of that side."""
         image = self._image(item)
+        if self.online is not None:
+            image = self._sharp_enough(self.online(image, number))
         fractions, labels, crowd = self._targets[item]
         height, width = image.shape[:2]
         boxes = fractions * np.array([width, height, width, height], "float32")
@@ -157,14 +166,20 @@ class DetectionBatches(EpochBatches):
         image = self._cache.get(item)
         if image is None:
             image = self.dataset.read(item)
-            longest, most = max(image.shape[:2]), int(self.cache_side * max(self.sizes))
-            if longest > most:
-                height, width = (max(1, round(side * most / longest)) for side in image.shape[:2])
-                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            if self.online is None:  # which refines renders at the size they have
+                image = self._sharp_enough(image)
             if self.cache_budget >= image.nbytes:
                 self.cache_budget -= image.nbytes
                 self._cache[item] = image
         return image
+
+    def _sharp_enough(self, image: np.ndarray) -> np.ndarray:
+        """A picture no larger than `cache_side` asks for."""
+        longest, most = max(image.shape[:2]), int(self.cache_side * max(self.sizes))
+        if longest <= most:
+            return image
+        height, width = (max(1, round(side * most / longest)) for side in image.shape[:2])
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _checked_sizes(sizes, detector, steps: int) -> list[int]:

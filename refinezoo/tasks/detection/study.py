@@ -60,7 +60,7 @@ class DetectionStudy(Task):
         seed, parts = spec["seed"], []
         for part, size in zip(spec["sets"], sizes, strict=True):
             stream = {"batch_size": 16, "steps": -(-training["pictures"] // 16), "seed": seed}
-            pictures = self.batches(self.read(part, detector), spec, detector, **stream)
+            pictures = self.batches_of(part, spec, detector, **stream)
             parts.append(FeatureBatches(pictures, trunk, size, steps=steps, seed=seed))
         return Prepared(detector, upper, parts)
 
