@@ -109,7 +109,8 @@ class Measured:
         renders, photos = pair
         refined, left = refine(renders), (refine_photos or refine)(photos)
         known, before, after = (
-            pooled_features(self.backbone, images, size=SIZE) for images in (photos, renders, refined)
+            pooled_features(self.backbone, images, size=SIZE)
+            for images in (photos, renders, refined)
         )
         row: dict[str, Any] = {"entry" if entry else "refiner": name, "sets": sets}
         row |= {"kid": kid(after, known)["kid"], "kid_of_renders": kid(before, known)["kid"]}
@@ -185,7 +186,7 @@ def pose() -> Pair:
     first, second = order[: len(order) // 2], order[len(order) // 2 :]
     parts = {key: value[second] for key, value in views.items()}
     photos = list_images(HERE / "data/fridge/unlabelled")
-    return views["image"][first], photographed(parts, photos, seed=1)["image"]
+    return views["image"][first], photographed(parts, photos, copies=1, seed=1)["image"]
 
 
 def rooms(folder: Path) -> Pair:
@@ -219,8 +220,8 @@ def write_into_entry(row: dict[str, Any]) -> None:
         "n": 1,
         "baseline": "the renders as they are",
         "baseline_value": row["kid_of_renders"],
-        "notes": f"Mean change of a render {row['change_levels']:.1f} levels of 255, of a photo, which "
-        f"needs none, {row['photos_levels']:.1f}. {date.today().isoformat()}.",
+        "notes": f"Mean change of a render {row['change_levels']:.1f} levels of 255, of a photo, "
+        f"which needs none, {row['photos_levels']:.1f}. {date.today().isoformat()}.",
     }
     kept = [each for each in content["results"] if not each["rule"].endswith("zoo_kid.py")]
     content["results"] = [*kept, result]
