@@ -30,6 +30,8 @@ extras = {
     "exr": ["openexr>=3.3"],
     "ray": ["ray>=2.50"],
     "hub": ["huggingface-hub>=0.30"],
+    # Object stores want their own library beside it: s3fs, gcsfs, adlfs.
+    "remote": ["fsspec>=2025.3"],
     "docs": ["mkdocs-material>=9.6", "mkdocstrings[python]>=0.29"],
 }
 extras["dev"] = [
@@ -41,6 +43,7 @@ extras["dev"] = [
     *extras["serving"],
     *extras["exr"],
     *extras["hub"],
+    *extras["remote"],
     *extras["ray"],
     *extras["docs"],
     "mypy>=1.15",

@@ -110,8 +110,8 @@ def street(
 
 @verb(after_interrupt="Run the same command again to resume; finished images are kept.")
 def refine(
-    source: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
-    out: Annotated[Path, typer.Argument(help="Folder of the refined dataset.")],
+    source: Annotated[str, typer.Argument(help="Dataset folder or URL; docs/datasets.md.")],
+    out: Annotated[str, typer.Argument(help="Folder or URL of the refined dataset.")],
     model: Annotated[str, typer.Option(help="Zoo name or preset folder.")] = "",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: no change.")] = 1.0,
     foreground_strength: Annotated[
@@ -159,6 +159,7 @@ def refine(
     workers: Annotated[
         int | None, typer.Option(min=1, help="That read; with ray, that refine.")
     ] = None,
+    stage: Annotated[Path | None, typer.Option(help="Local folder for s3://, gs://, ...")] = None,
     gpus_per_worker: Annotated[
         float, typer.Option(metavar="<float>", min=0.0, help="0.5: two share one.")
     ] = 0.0,
@@ -171,49 +172,55 @@ def refine(
     from refinezoo.errors import RefinezooError
     from refinezoo.refinement.layout import find_renders
     from refinezoo.refinement.shard import Shard
+    from refinezoo.refinement.staging import is_url, staged
 
     part = Shard.parse(shard) if shard else None
     if not dry_run:
         if not model:
             raise RefinezooError("expected --model, a zoo name or preset folder, received none.")
         check_model(model)
-    layout = find_renders(source, images=images)
-    say(layout.describe())
-    if dry_run:
-        answer({"layout": layout.describe(), "images": len(layout.renders)})
-        return
-    import refinezoo
-    from refinezoo.refinement import Gate, Teacher, refine_variants
-
     for option, given in (("--calibration", calibration), ("--teacher", teacher)):
         if given and gate == "off":
             raise RefinezooError(f"expected --gate keep, blend or drop beside {option}.")
-    refiner = load(model)
-    known = _calibration(calibration, model, refiner) if gate != "off" else None
-    judge = Teacher(load(teacher), agreement) if teacher else None
-    options: dict[str, Any] = dict(
-        strength=strength if foreground_strength is None else (foreground_strength, strength),
-        gate=None if gate == "off" else Gate(action=gate, calibration=known, teacher=judge),
-        batch_size=batch_size,
-        seed=seed,
-        on_error="skip" if on_error == "skip" else "raise",
-        max_errors=max_errors,
-        overwrite=overwrite,
-        prune=prune,
-        resize_masks=resize_masks,
-        manifest_name=manifest_name,
-        sequence=sequence,
-        report=True,
-        engine=engine,
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        shard=part,
-    )
+    with staged(source, out, stage) as (renders, refined):
+        layout = find_renders(renders, images=images)
+        say(layout.describe())
+        if dry_run:
+            answer({"layout": layout.describe(), "images": len(layout.renders)})
+            return
+        import refinezoo
+        from refinezoo.refinement import Gate, Teacher, refine_variants
+
+        refiner = load(model)
+        known = _calibration(calibration, model, refiner) if gate != "off" else None
+        judge = Teacher(load(teacher), agreement) if teacher else None
+        options: dict[str, Any] = dict(
+            strength=strength if foreground_strength is None else (foreground_strength, strength),
+            gate=None if gate == "off" else Gate(action=gate, calibration=known, teacher=judge),
+            batch_size=batch_size,
+            seed=seed,
+            on_error="skip" if on_error == "skip" else "raise",
+            max_errors=max_errors,
+            overwrite=overwrite,
+            prune=prune,
+            resize_masks=resize_masks,
+            manifest_name=manifest_name,
+            sequence=sequence,
+            report=True,
+            engine=engine,
+            workers=workers,
+            gpus_per_worker=gpus_per_worker,
+            shard=part,
+        )
+        if variants == 1:
+            summaries = [refinezoo.refine_dataset(layout, refined, refiner, **options)]
+        else:
+            summaries = refine_variants(layout, refined, refiner, variants, **options)
+    if is_url(out):
+        summaries = [summary.moved(refined, out) for summary in summaries]
     if variants == 1:
-        summaries = [refinezoo.refine_dataset(layout, out, refiner, **options)]
         answer(vars(summaries[0]), str(summaries[0]))
     else:
-        summaries = refine_variants(layout, out, refiner, variants, **options)
         told = "\n".join(f"variant_{k}: {summary}" for k, summary in enumerate(summaries))
         answer({"variants": [vars(summary) for summary in summaries]}, told)
     reasons = [reason for summary in summaries for reason in summary.failed.values()]

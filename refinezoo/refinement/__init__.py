@@ -9,6 +9,7 @@ from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.score import GateScore, score_image
 from refinezoo.refinement.shard import Shard
+from refinezoo.refinement.staging import staged
 from refinezoo.refinement.summary import Summary
 from refinezoo.refinement.teacher import Teacher
 from refinezoo.refinement.variants import refine_variants
@@ -26,5 +27,6 @@ __all__ = [
     "refine_dataset",
     "refine_variants",
     "score_image",
+    "staged",
     "weights_sha256",
 ]

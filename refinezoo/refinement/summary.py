@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Summary:
     """What a run did.
 
     Attributes:
-        out: the refined dataset.
+        out: the refined dataset; folder or URL.
         layout: how the dataset was recognised, e.g. `"coco"`.
         images: renders found.
         refined, blended, flagged: taken as refined; taken at lower strength; taken in spite of a
@@ -73,7 +73,7 @@ class Summary:
         page: of the renders beside what became of them; None where none was asked for.
     """
 
-    out: Path
+    out: Path | str
     layout: str
     images: int
     refined: int
@@ -88,11 +88,20 @@ class Summary:
     conversions: dict[str, int]
     mean_score: float | None
     seconds: float
-    manifest: Path
+    manifest: Path | str
     flicker: float | None = None
     render_flicker: float | None = None
-    page: Path | None = None
+    page: Path | str | None = None
     part: str = ""
+
+    def moved(self, here: Path, url: str) -> "Summary":
+        """As it is to be read once what was staged `here` lies at a URL."""
+
+        def there(path: Path | str) -> str:
+            return f"{url.rstrip('/')}/{Path(path).relative_to(here).as_posix()}".removesuffix("/.")
+
+        page = None if self.page is None else there(self.page)
+        return replace(self, out=there(self.out), manifest=there(self.manifest), page=page)
 
     def __str__(self) -> str:
         parts = [f"{self.refined} of {self.images} images refined"]
