@@ -7,12 +7,13 @@ that writes there, or by `sweep`. Folders that may be replaced or deleted as a w
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,32 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     with worded(path), workshop(path) as place:
         yield place / path.name
         os.replace(place / path.name, path)
+
+
+@contextmanager
+def atomic_paths(
+    folder: str | os.PathLike,
+) -> Iterator[Callable[[Path], AbstractContextManager[Path]]]:
+    """Yields what does as `atomic_path`, for many files below a folder, in one workshop.
+
+    Making, locking and deleting a workshop takes longer than writing a picture.
+    """
+    folder, number = Path(folder), itertools.count()
+
+    @contextmanager
+    def path_of(path: Path) -> Iterator[Path]:
+        with worded(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = place / f"{next(number)}{path.suffix}"
+            try:
+                yield temporary
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+
+    with workshop(folder / "files") as place:
+        yield path_of
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from refinezoo.data.formats import Layout
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, check_room, sha256
+from refinezoo.files import atomic_paths, check_room, sha256
 from refinezoo.refinement.shard import Shard
 
 
@@ -17,13 +17,14 @@ def carry_over(layout: Layout, out: Path, shard: Shard | None = None) -> list[di
         A row `{"file", "sha256"}` per file.
     """
     rows = []
-    for name in shard.take(layout.carried) if shard else layout.carried:
-        source, target = layout.root / name, out / name
-        digest = sha256(source)
-        if not (target.is_file() and sha256(target) == digest):
-            with atomic_path(target) as temporary:
-                shutil.copyfile(source, temporary)
-        rows.append({"file": name, "sha256": digest})
+    with atomic_paths(out) as path_of:
+        for name in shard.take(layout.carried) if shard else layout.carried:
+            source, target = layout.root / name, out / name
+            digest = sha256(source)
+            if not (target.is_file() and sha256(target) == digest):
+                with path_of(target) as temporary:
+                    shutil.copyfile(source, temporary)
+            rows.append({"file": name, "sha256": digest})
     for folder in layout.tree.folders:
         (out / folder).mkdir(parents=True, exist_ok=True)
     return rows

@@ -1,17 +1,19 @@
 """What refines the images of a run: this process, or the workers of a Ray cluster."""
 
+import hashlib
 import itertools
 import logging
 import os
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, sha256
+from refinezoo.files import atomic_paths
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.run import Run
 
@@ -25,9 +27,24 @@ def refine_here(
 
     Those that an earlier run finished have none.
     """
-    with ThreadPoolExecutor(threads) as pool:
+    if run.out is None:
+        raise RuntimeError("a run without a folder writes nothing")
+    out = run.out
+    with ThreadPoolExecutor(threads) as pool, atomic_paths(out) as path_of:
+
+        def written(job: Job, refined: np.ndarray | None) -> dict[str, Any]:
+            content, row = run.judge(job, refined)
+            if content is None:
+                (out / job.name).unlink(missing_ok=True)
+                return row
+            with path_of(out / job.name) as temporary:
+                temporary.write_bytes(content)
+            return {**row, "output_sha256": hashlib.sha256(content).hexdigest()}
+
         for batch in run.batches(names, pool, batch_size, ahead=batch_size + threads):
-            yield _written(run, batch, pool)
+            refined = run.refine_each(batch)
+            run.ask_teacher(batch, refined)
+            yield [*pool.map(written, batch, refined)]
 
 
 def refine_on_ray(
@@ -167,22 +184,3 @@ def _connect(ray: Any, workers: int) -> None:
             f"expected a Ray cluster at {address or 'this machine'}, received: {said[0]}. "
             "RAY_ADDRESS names a running one; without it one is started here."
         ) from error
-
-
-def _written(run: Run, batch: list[Job], pool: Executor) -> list[dict[str, Any]]:
-    """Refines a batch and writes its files; their rows."""
-    if run.out is None:
-        raise RuntimeError("a run without a folder writes nothing")
-    rows = []
-    refined = run.refine_each(batch)
-    run.ask_teacher(batch, refined)
-    for content, row in pool.map(run.judge, batch, refined):
-        target: Path = run.out / row["file"]
-        if content is None:
-            target.unlink(missing_ok=True)
-            rows.append(row)
-            continue
-        with atomic_path(target) as temporary:
-            temporary.write_bytes(content)
-        rows.append({**row, "output_sha256": sha256(target)})
-    return rows

@@ -115,10 +115,11 @@ def recognise(
             f"it; of {', '.join(IMAGE_SUFFIXES)}. {' '.join(layout.notes)}"
         )
     stems = {os.path.basename(os.path.splitext(name)[0]) for name in chosen}
+    known = chosen | owned
     layout.unknown = [
         name
         for name in tree.pictures
-        if name not in chosen | owned and os.path.basename(os.path.splitext(name)[0]) not in stems
+        if name not in known and os.path.basename(os.path.splitext(name)[0]) not in stems
     ]
     return layout
 
