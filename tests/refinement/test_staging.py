@@ -164,3 +164,12 @@ def test_two_at_once_are_one_too_many(coco, tmp_path, store, cache):
             with staged(f"{store}/renders", tmp_path / "out"):
                 pass
     assert files.is_filled(cache) is False
+
+
+def test_the_summary_names_what_lies_there(tmp_path, coco, brighter, store):
+    put(coco, f"{store}/renders")
+    with staged(f"{store}/renders", f"{store}/refined/") as (renders, refined):
+        summary = refine_dataset(renders, refined, brighter, progress=False, report=True)
+    moved = summary.moved(refined, f"{store}/refined/")
+    assert moved.out == f"{store}/refined" and moved.manifest == f"{store}/refined/manifest.json"
+    assert moved.page == f"{store}/refined/report.html"
