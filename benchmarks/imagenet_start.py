@@ -19,10 +19,12 @@ import time
 from datetime import date
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
-from refinezoo.data import CocoDataset
+from refinezoo import load
+from refinezoo.data import CocoDataset, write_image
 from refinezoo.data.arrays import ArrayBatches
 from refinezoo.data.augmentation import Augmentation as DepthAugmentation
 from refinezoo.data.depth import AugmentedBatches, read_depth_folder
@@ -30,6 +32,7 @@ from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentat
 from refinezoo.experiments.compare.recipe import hardware, versions
 from refinezoo.files import write_json
 from refinezoo.metrics.detection import coco_average_precision
+from refinezoo.models.answers import answer_to
 from refinezoo.models.presets import save_to_preset
 from refinezoo.tasks.depth import DepthUNet
 from refinezoo.tasks.detection import PVANET, SSD300, Augmentation, DetectionBatches, YOLOv3
@@ -60,7 +63,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the detectors' input")
     parser.add_argument("--out", type=Path, default=Path("runs/imagenet_start"))
     parser.add_argument("--results", type=Path, default=HERE / "results/imagenet_start.json")
+    parser.add_argument("--pictures", type=Path, help="JPEG to draw of finished detectors, and end")
     asked = parser.parse_args()
+    if asked.pictures is not None:
+        draw(asked)
+        return
     for model in asked.models:
         for seed in asked.seeds:
             for start in STARTS:
@@ -85,6 +92,30 @@ def collect(asked: argparse.Namespace) -> None:
             "runs": found,
         },
     )
+
+
+def draw(asked: argparse.Namespace) -> None:
+    """What the detectors of the first seed say of four validation photos: a row each."""
+    photos = CocoDataset.load(asked.fridge / "val.json")
+    chosen = [photos.read(row) for row in range(0, len(photos), max(1, len(photos) // 4))][:4]
+    rows = []
+    for model in asked.models:
+        for start in STARTS:
+            folder = asked.out / f"{model}_{start}_{asked.seeds[0]}"
+            if not folder.is_dir():
+                continue
+            network = load(folder)
+            shown = []
+            for photo in chosen:
+                answer = answer_to(network.predict(photo[None], verbose=0), 0)
+                drawn = network.kind.draw(network, photo, answer)
+                shown.append(cv2.resize(drawn, (220, 220), interpolation=cv2.INTER_AREA))
+            row = np.concatenate(shown, axis=1)
+            words = f"{model}, from {'ImageNet' if start == 'imagenet' else start}"
+            caption = np.full((22, row.shape[1], 3), 255, np.uint8)
+            cv2.putText(caption, words, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, 16)
+            rows += [caption, row]
+    write_image(asked.pictures, np.concatenate(rows), quality=82)
 
 
 def run(model: str, start: str, seed: int, asked: argparse.Namespace) -> dict:

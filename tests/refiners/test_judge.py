@@ -1,6 +1,9 @@
 """A projected judge in a refiner: what it weighs, who moves, what stays, what is saved."""
 
+import functools
 import json
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -293,3 +296,23 @@ def test_unknown_choices_are_named(settings, message):
 def test_impossible_judges_are_named(toy_backbone, wrong):
     with pytest.raises(RefinezooError, match="expected"):
         ProjectedJudge(toy_backbone(), **wrong)
+
+
+@pytest.mark.once
+def test_a_damaged_backbone_is_told_before_anything_trains(tmp_path, monkeypatch):
+    import refinezoo
+    from refinezoo.zoo import info
+
+    name, root = "efficientnet_lite0_imagenet", Path(refinezoo.__file__).parents[1] / "zoo_configs"
+    file = info(name)["weights"]["file"]
+    shutil.copy(root / f"{name}.yaml", tmp_path)
+    (tmp_path / "weights").mkdir()
+    content = (root / "weights" / file).read_bytes()
+    (tmp_path / "weights" / file).write_bytes(content[:-1000])
+    load = functools.partial(refinezoo.load, root=tmp_path)
+    monkeypatch.setattr(refinezoo, "load", load, raising=False)
+    model = CycleGAN(**TINY, discriminator="both")
+    with pytest.raises(
+        RefinezooError, match="not the file that was released.*truncated or changed"
+    ):
+        model.compile()
