@@ -32,13 +32,19 @@ def save_half(network: "keras.Model", path: str | os.PathLike, *, half: bool = T
         `{"file", "bytes", "sha256", "dtype"}`, as a zoo config and a preset hold it.
     """
     import h5py
+    import keras
 
     from refinezoo.models.hdf5 import InMemory, datasets, write_weights  # NumPy: not to list models
+    from refinezoo.models.variables import named_variables
 
-    path, saved = Path(path), InMemory()
-    network.save_weights(saved)
-    with h5py.File(saved, "r") as file:
-        values = {name: dataset[()] for name, dataset in datasets(file).items()}
+    path = Path(path)
+    if (variables := named_variables(network)) is not None:
+        values = {name: keras.ops.convert_to_numpy(v) for name, v in variables.items()}
+    else:
+        saved = InMemory()
+        network.save_weights(saved)
+        with h5py.File(saved, "r") as file:
+            values = {name: dataset[()] for name, dataset in datasets(file).items()}
     write_weights(path, without_optimizer(values), half=half)
     return {
         "file": path.name,
@@ -59,9 +65,16 @@ def load_weights(
         RefinezooError: the file is no HDF5 file, or its weights are not those of `network`.
     """
     import h5py
+    import numpy as np
 
     from refinezoo.models.hdf5 import InMemory, datasets, read_weights  # NumPy: not to list models
+    from refinezoo.models.variables import named_variables
 
+    if not optimizer and (variables := named_variables(network)) is not None:
+        own_types = {n: (tuple(v.shape), np.dtype(v.dtype)) for n, v in variables.items()}
+        for name, values in read_weights(path, own_types).items():
+            variables[name].assign(values)
+        return
     saved = InMemory()
     network.save_weights(saved)
     with h5py.File(saved, "r+") as file:

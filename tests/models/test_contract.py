@@ -1,12 +1,15 @@
 """What every registered model promises, whatever its kind; the registry says which there are."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
+from refinezoo.models.hdf5 import InMemory, datasets
 from refinezoo.models.registry import model_class, model_names
+from refinezoo.models.variables import named_variables
 
 
 @pytest.fixture(scope="module", params=model_names())
@@ -42,6 +45,21 @@ def test_a_preset_keeps_config_and_weights(model, rng, tmp_path):
         ours, theirs = keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
         # Half precision keeps 11 bits, and steps of 6e-8 below its smallest normal number.
         np.testing.assert_allclose(theirs, ours, rtol=2**-11, atol=6e-8)
+
+
+@pytest.mark.once
+def test_weights_are_named_as_keras_names_them(model):
+    """In the order in which they lie in its file: presets are the same bytes either way."""
+    _, networks = model.training_part()
+    for network in (model.preset_network, *networks.values()):
+        content = InMemory()
+        network.save_weights(content)
+        with h5py.File(content, "r") as file:
+            expected = {name: dataset[()] for name, dataset in datasets(file).items()}
+        found = named_variables(network)
+        assert list(found) == list(expected)
+        for name, variable in found.items():
+            np.testing.assert_array_equal(np.asarray(variable), expected[name])
 
 
 @pytest.mark.once

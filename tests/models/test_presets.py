@@ -1,6 +1,7 @@
 import json
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -29,6 +30,35 @@ def test_full_precision_round_trip_is_exact(tiny_class, tmp_path):
     presets.save_to_preset(model, tmp_path / "preset", half=False)
     assert presets.read_preset(tmp_path / "preset").weights.dtype == "float32"
     np.testing.assert_array_equal(outputs(presets.load_preset(tmp_path / "preset")), outputs(model))
+
+
+class Doubled(keras.layers.Layer):
+    """Writes twice its weight, and halves what it reads: only Keras' own file tells."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(1,), initializer="ones")
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+    def save_own_variables(self, store):
+        store["0"] = 2 * keras.ops.convert_to_numpy(self.scale)
+
+    def load_own_variables(self, store):
+        self.scale.assign(store["0"] / 2)
+
+
+def test_layers_may_write_and_read_in_their_own_way(tmp_path):
+    images = keras.Input((8, 8, 3))
+    layer = Doubled()
+    network = keras.Model(images, layer(images))
+    layer.scale.assign([3.0])
+    presets.save_half(network, tmp_path / "x.weights.h5")
+    with h5py.File(tmp_path / "x.weights.h5") as file:
+        assert file["layers/doubled/vars/0"][()] == 6.0
+    layer.scale.assign([1.0])
+    presets.load_weights(network, tmp_path / "x.weights.h5")
+    assert float(layer.scale[0]) == 3.0
 
 
 def test_saving_twice_gives_the_same_bytes(tiny_class, tmp_path):
