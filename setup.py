@@ -28,7 +28,7 @@ extras = {
     # tf2onnx: the IR is converted from the ONNX graph; onnxruntime quantises it.
     "openvino": ["openvino>=2025.4", "onnx>=1.18", "onnxruntime>=1.22", "tf2onnx>=1.17"],
     "exr": ["openexr>=3.3"],
-    "ray": ["ray>=2.50"],
+    "ray": ["ray>=2.60"],  # which asks whoever connects for a token
     "hub": ["huggingface-hub>=0.30"],
     # Object stores want their own library beside it: s3fs, gcsfs, adlfs.
     "remote": ["fsspec>=2025.3"],
