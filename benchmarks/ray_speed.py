@@ -4,8 +4,8 @@
 
 Run it on a machine that does nothing else. Each worker has one thread. What is compared is the
 steady rate, from the first answer of each worker to the last; how long a cluster and the models in
-its workers take to start is told beside it. Efficiency is the workers' rate over that of one process
-times their number.
+its workers take to start is told beside it. Efficiency is the workers' rate over that of as many
+processes alone.
 """
 
 import argparse
