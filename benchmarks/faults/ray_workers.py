@@ -3,9 +3,9 @@
     python benchmarks/faults/ray_workers.py --times 20 --out runs/faults
 
 One cluster of two workers refines 40 renders again and again; in each trial one or two of the
-workers, whichever are at work then, are killed. The run must end well by itself, and the folder hold
-what one process leaves, and nothing else. Writes `OUT/results.json`; exit status 1 where a trial fell
-short.
+workers, whichever are at work then, are killed. The run must end well by itself, and the folder
+hold what one process leaves, and nothing else. Writes `OUT/results.json`; exit status 1 where a
+trial fell short.
 """
 
 import argparse

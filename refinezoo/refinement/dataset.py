@@ -1,6 +1,5 @@
 """Refines a labelled dataset: same tree, same sizes, annotations byte for byte the same."""
 
-import json
 import logging
 import os
 import time
@@ -9,20 +8,22 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from refinezoo import __version__
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
 from refinezoo.files import locked_folder
-from refinezoo.paths import check_apart, plain_name
-from refinezoo.refinement.carry import carry_over, check_names, check_space, some
+from refinezoo.refinement.carry import carry_over, check_space, some
+from refinezoo.refinement.checks import (
+    check_source,
+    checked_strength,
+    run_settings,
+    says_what_it_is,
+)
 from refinezoo.refinement.engines import refine_here, refine_on_ray
-from refinezoo.refinement.fingerprint import inference_network, model_settings
-from refinezoo.refinement.finish import GATE_SHEET, finish
+from refinezoo.refinement.fingerprint import model_settings
+from refinezoo.refinement.finish import finish
 from refinezoo.refinement.gate import Gate
-from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.layout import find_renders
-from refinezoo.refinement.manifest import JOURNAL, Manifest
+from refinezoo.refinement.manifest import Manifest
 from refinezoo.refinement.run import Run, Strength
 from refinezoo.refinement.shard import Shard
 from refinezoo.refinement.summary import Summary, tally
@@ -105,7 +106,7 @@ def refine_dataset(
         RefinezooError: bad arguments, nothing to refine, `out` holds other files, or images that
             could not be read (after all others were written).
     """
-    strength = _checked_strength(strength)
+    strength = checked_strength(strength)
     if on_error not in ("raise", "skip"):
         raise RefinezooError(f"expected on_error 'raise' or 'skip', received {on_error!r}.")
     if engine not in ("local", "ray"):
@@ -123,7 +124,7 @@ def refine_dataset(
         )
     out, part = Path(out), shard.name if shard else ""
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
-    _check(layout, out, manifest_name, gate, refiner, on_error)
+    check_source(layout, out, manifest_name, gate, refiner, on_error)
     names = shard.take(layout.renders) if shard else layout.renders
     check_space(
         layout.root, out, [*names, *(shard.take(layout.carried) if shard else layout.carried)]
@@ -132,7 +133,7 @@ def refine_dataset(
     with locked_folder(out, busy, part=part):
         started = time.monotonic()
         model = model_settings(refiner)
-        settings = _settings(model, strength, seed, gate, resize_masks, sequence)
+        settings = run_settings(model, strength, seed, gate, resize_masks, sequence)
         manifest = Manifest(
             out,
             manifest_name,
@@ -181,7 +182,7 @@ def refine_dataset(
                 advance(len(rows))
                 resumed -= len(rows)
             advance(resumed)
-        if resumed and not _says_what_it_is(refiner):
+        if resumed and not says_what_it_is(refiner):
             _log.warning(
                 "%d finished images are kept, but %s has neither weights nor get_config() to tell "
                 "whether it changed; --overwrite refines them again (overwrite=True in Python)",
@@ -214,73 +215,6 @@ def refine_dataset(
             "(on_error='skip' in Python)."
         )
     return summary
-
-
-def _check(
-    layout: Layout, out: Path, manifest_name: str, gate: Gate | None, refiner: Any, on_error: str
-) -> None:
-    """Refuses what would go wrong later, and says what was assumed of the dataset."""
-    check_apart(layout.root, out)
-    plain_name(manifest_name, "manifest_name")
-    check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
-    if layout.missing and on_error == "raise":
-        raise RefinezooError(
-            f"the COCO files name {len(layout.missing)} images that are not there: "
-            f"{some(layout.missing)}. Restore them, or leave them out: --on-error skip "
-            "(on_error='skip' in Python)."
-        )
-    for note in (*layout.tree.notes, *layout.notes):
-        _log.warning("%s", note)
-    if not layout.renders:
-        raise RefinezooError(
-            f"expected renders in {str(layout.root)!r}, but none that annotations name is there: "
-            f"{some(layout.missing)}. Correct file_name, or give the folder that they are in."
-        )
-    if gate is not None:
-        check_boxes(layout)
-        if gate.calibration is not None:
-            gate.calibration.check_model(refiner)
-
-
-def _settings(
-    model: dict[str, Any],
-    strength: Strength,
-    seed: int,
-    gate: Gate | None,
-    resize_masks: bool,
-    sequence: bool,
-) -> dict[str, Any]:
-    """What an image's refinement depends on, as a manifest keeps it."""
-    settings = {
-        "model": {key: value for key, value in model.items() if key != "name"},
-        "strength": strength,
-        "seed": seed,
-        "gate": None if gate is None else gate.settings(),
-        "jpeg_quality": JPEG_QUALITY,
-        "resize_masks": resize_masks,
-        "version": __version__,
-    }
-    if sequence:
-        settings["sequence"] = True
-    return json.loads(json.dumps(settings))  # as it will be read back
-
-
-def _says_what_it_is(refiner: Any) -> bool:
-    """Whether a manifest can tell one refiner of this class from another."""
-    return hasattr(refiner, "get_config") or bool(
-        getattr(inference_network(refiner), "weights", ())
-        or isinstance(getattr(refiner, "weights_sha256", None), str)
-    )
-
-
-def _checked_strength(strength: Any) -> Strength:
-    values = tuple(strength) if isinstance(strength, (tuple, list)) else (strength,)
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    if len(numbers) != len(values) or len(values) > 2 or not all(0 <= v <= 1 for v in numbers):
-        raise RefinezooError(
-            f"expected strength in [0, 1], or (foreground, background), received {strength!r}."
-        )
-    return float(values[0]) if len(values) == 1 else (float(values[0]), float(values[1]))
 
 
 @contextmanager

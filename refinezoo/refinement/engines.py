@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_paths
+from refinezoo.files import atomic_paths, sweep
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.run import Run
 
@@ -82,6 +82,8 @@ def refine_on_ray(
                 known = [run.known[name] for name in chunk if name in run.known]
                 busy[worker.refine.remote(chunk, known)] = worker
             if not busy:
+                if run.out is not None:
+                    sweep(run.out)  # of what killed workers were writing
                 return
             [done], _ = ray.wait([*busy], num_returns=1)
             idle.append(busy.pop(done))
