@@ -161,7 +161,8 @@ def fridge(measured: Measured) -> None:
     for name in FRIDGE:
         measured.refiner("fridge", (renders, photos), name)
     own = [read_image(path) for path in unlabelled]  # as they were saved: their JPEG shows
-    for settings in ({}, {"vignetting": True, "jpeg": True}):
+    lens, saved = {"vignetting": True}, {"jpeg": True}
+    for settings in ({}, lens, saved, lens | saved):
         camera = CameraModel(**settings).adapt(own, renders=renders)
         name = f"CameraModel({', '.join(f'{key}={value}' for key, value in settings.items())})"
         measured.row("fridge", (renders, photos), name, camera.refine)

@@ -190,6 +190,17 @@ def test_a_gate_is_of_the_weights_that_are_shipped(name):
 
 
 @pytest.mark.once
+def test_every_refiner_says_how_far_it_is_from_its_photos():
+    """KID with the renders' own beside it, and the command that measured both."""
+    without = []
+    for row in zoo.list_models(kind="refiner"):
+        known = [each for each in row["results"] if each["metric"] == "KID"]
+        told = [each for each in known if "baseline_value" in each and each["rule"]]
+        without += [] if told else [row["name"]]
+    assert not without
+
+
+@pytest.mark.once
 def test_fridge_refiners_bring_a_gate():
     assert {"cyclegan_fgbg", "colour_transport", "reinhard"} <= set(GATES)
     assert catalogue.gate_file("pixelda_pose") is None

@@ -101,10 +101,10 @@ class ImagesAlone(EpochBatches):
 
 def test_a_killed_online_training_goes_on_as_if_nothing_had_happened(world, monkeypatch, tmp_path):
     spec = spec_of(world(online=True, least_strength=0.2))
+    _, _, mixed = prepare(task_named("detection"), spec)
 
     def trained(backup):
         keras.utils.set_random_seed(1)
-        _, _, mixed = prepare(task_named("detection"), spec)
         layers = [keras.Input((64, 64, 3)), keras.layers.AveragePooling2D(64)]
         small = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(1)])
         small.compile(keras.optimizers.Adam(0.1), "mse")
