@@ -49,20 +49,21 @@ def test_interrupted_and_resumed_equals_uninterrupted(noise, monkeypatch, tmp_pa
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-@pytest.mark.parametrize("moment", [1, 4, 7])
-def test_a_full_disk_ends_in_words_and_the_run_goes_on(noise, full_disk, tmp_path, moment):
+def test_a_full_disk_ends_in_words_and_the_run_goes_on(noise, full_disk, tmp_path):
     quick = {"samples": 1, "guards": False, "tensorboard": False}
+
+    def left(run):
+        return {path.relative_to(run).as_posix() for path in run.rglob("*")}
+
     whole = trainer.train(config(tmp_path / "whole", **quick), progress=False)
-    with full_disk(moment), pytest.raises(RefinezooError, match="No space left.*Make room"):
-        trainer.train(config(tmp_path / "parts", **quick), progress=False)
-    parts = trainer.train(config(tmp_path / "parts", **quick), progress=False)
-    left = [
-        {path.relative_to(run).as_posix() for path in run.rglob("*")}
-        for run in (tmp_path / "whole", tmp_path / "parts")
-    ]
-    assert left[0] == left[1]
-    for one, other in zip(weights(whole), weights(parts), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    for moment in (1, 4, 7):
+        out = tmp_path / f"parts_{moment}"
+        with full_disk(moment), pytest.raises(RefinezooError, match="No space left.*Make room"):
+            trainer.train(config(out, **quick), progress=False)
+        parts = trainer.train(config(out, **quick), progress=False)
+        assert left(out) == left(tmp_path / "whole"), moment
+        for one, other in zip(weights(whole), weights(parts), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4, err_msg=str(moment))
 
 
 def test_two_at_once_are_one_too_many(noise, tmp_path):
