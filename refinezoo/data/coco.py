@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.boxes import misfit, other_reading
-from refinezoo.data.coco_file import CocoFile, read_coco
+from refinezoo.data.coco_file import read_coco
 from refinezoo.data.coco_pictures import rows_and_pictures
+from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.coco_values import Id
 from refinezoo.data.decode import Header, read_header
 from refinezoo.data.formats import recognise

@@ -4,8 +4,9 @@ import logging
 import os
 from pathlib import Path
 
-from refinezoo.data.coco_file import CocoFile, read_coco, refuse_shared_pictures
+from refinezoo.data.coco_file import read_coco, refuse_shared_pictures
 from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
+from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.coco_values import Id
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError

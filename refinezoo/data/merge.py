@@ -17,8 +17,8 @@ import numpy as np
 from refinezoo import __version__
 from refinezoo.config import read_json
 from refinezoo.data.coco import load_with_rows
-from refinezoo.data.coco_file import CocoFile
 from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_folder, check_room, sha256, write_json

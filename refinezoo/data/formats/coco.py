@@ -3,14 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from refinezoo.data.coco_file import (
-    CocoFile,
-    is_coco,
-    read_coco,
-    read_document,
-    refuse_shared_pictures,
-)
+from refinezoo.data.coco_file import is_coco, read_coco, read_document, refuse_shared_pictures
 from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
+from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.layout import Layout
