@@ -69,14 +69,14 @@ class Manifest:
             )
         for file, earlier, rows in found:
             if earlier == settings:
-                self.rows.update(rows)
+                self.rows.take(rows)
             else:
                 self._remove_outputs(rows)
                 file.unlink(missing_ok=True)
         self.written |= set(self.rows)
         if names is not None:
-            own = set(names)
-            self.rows = Rows(self.rows[name] for name in self.rows if name in own)
+            found_rows, self.rows = self.rows, Rows()
+            self.rows.take(found_rows, set(names))
         self._start_journal()
 
     def add(self, rows: list[dict[str, Any]]) -> None:
@@ -139,15 +139,17 @@ class Manifest:
             rows = Rows(checked(document.get("images")))
             if settings == self.settings:
                 carried = [row["file"] for row in checked(document.get("carried"), "sha256")]
-                self.written |= {*rows, *carried, *map(str, document.get("orphans") or ())}
+                orphans = document.get("orphans")
+                self.written |= {*rows, *carried}
+                self.written |= set(map(str, orphans)) if isinstance(orphans, list) else set()
             yield self.path, settings, rows
         for journal in self._journals():
             settings, rows = {}, Rows()
             for entry in read_lines(journal):
                 if isinstance(entry.get("settings"), dict):
                     settings = entry["settings"]
-                elif found := checked([entry]):
-                    rows[found[0]["file"]] = found[0]
+                for row in checked([entry]):
+                    rows[row["file"]] = row
             if settings:
                 yield journal, settings, rows
 
@@ -156,8 +158,7 @@ class Manifest:
         document: Any = None
         if self.path.suffix == LINES:
             lines = read_lines(self.path)
-            document = next(lines, {})
-            document["images"] = list(lines) if document.get("format") == FORMAT else []
+            document = next(lines, {}) | {"images": lines}
         else:
             with suppress(RefinezooError):
                 document = read_json(self.path, _MAX_BYTES)

@@ -1,7 +1,7 @@
 """The rows of a manifest, a line of JSON each: a million take half a gigabyte, not two."""
 
 import json
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Container, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,24 @@ class Rows(MutableMapping[str, dict[str, Any]]):
     def __contains__(self, name: object) -> bool:
         return name in self._lines
 
+    def take(self, other: "Rows", names: Container[str] | None = None) -> None:
+        """Adds the rows of another, or those of some names, as they are."""
+        self._lines.update(
+            (name, line) for name, line in other._lines.items() if names is None or name in names
+        )
+
     def line(self, name: str) -> str:
         """A row as JSON holds it."""
         return self._lines[name].decode()
 
 
-def checked(found: Any, *needed: str) -> list[dict[str, Any]]:
+def checked(found: Any, *needed: str) -> Iterator[dict[str, Any]]:
     """Those of some rows that have what a run looks at: a manifest may be anyone's."""
-    needed = needed or ("action", "source_sha256")
-    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
-    rows = [row for row in rows if isinstance(row.get("gate", {}), dict)]
-    return [row for row in rows if all(isinstance(row.get(key), str) for key in ("file", *needed))]
+    keys = ("file", *(needed or ("action", "source_sha256")))
+    for row in found if isinstance(found, (list, Iterator)) else ():
+        if isinstance(row, dict) and isinstance(row.get("gate", {}), dict):
+            if all(isinstance(row.get(key), str) for key in keys):
+                yield row
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
