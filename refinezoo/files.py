@@ -195,8 +195,7 @@ def locked_folder(folder: str | os.PathLike, busy: str, *, part: str = "") -> It
                 if (lock := _hold_a_moment(path, shared=path != own)) is None:
                     raise RefinezooError(busy)
                 locks[path] = lock
-        if not part:  # nobody holds one
-            for left in folder.glob(f"{LOCK}-*"):
+            for left in [] if part else folder.glob(f"{LOCK}-*"):  # nobody holds one
                 left.unlink()
         sweep(folder)
         yield

@@ -9,10 +9,10 @@ from refinezoo import __version__
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
-from refinezoo.paths import check_apart, plain_name
+from refinezoo.paths import check_apart, contained, plain_name
 from refinezoo.refinement.carry import check_names, some
 from refinezoo.refinement.fingerprint import inference_network
-from refinezoo.refinement.finish import GATE_SHEET
+from refinezoo.refinement.finish import GATE_SHEET, PAGE
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.labels import check_boxes
 from refinezoo.refinement.manifest import JOURNAL
@@ -26,7 +26,13 @@ def check_source(
 ) -> None:
     """Refuses what would go wrong later, and says what was assumed of the dataset."""
     check_apart(layout.root, out)
-    plain_name(manifest_name, "manifest_name")
+    for folder in layout.tree.folders:  # a link in `out` may lead to the dataset
+        contained(folder, out)
+    if plain_name(manifest_name, "manifest_name") in (PAGE, GATE_SHEET):
+        raise RefinezooError(
+            f"expected a name for the manifest, received {manifest_name!r}, which refine writes "
+            "itself. Give another --manifest-name (manifest_name= in Python)."
+        )
     check_names(layout, [manifest_name, JOURNAL] + ([GATE_SHEET] if gate else []))
     if layout.missing and on_error == "raise":
         raise RefinezooError(

@@ -20,7 +20,7 @@ from refinezoo.refinement.checks import (
 )
 from refinezoo.refinement.engines import refine_here, refine_on_ray
 from refinezoo.refinement.fingerprint import model_settings
-from refinezoo.refinement.finish import finish
+from refinezoo.refinement.finish import PAGE, finish
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import Manifest
@@ -28,7 +28,6 @@ from refinezoo.refinement.run import Run, Strength
 from refinezoo.refinement.shard import Shard
 from refinezoo.refinement.summary import Summary, tally
 
-PAGE = "report.html"
 _log = logging.getLogger(__name__)
 
 
@@ -167,6 +166,7 @@ def refine_dataset(
             )
         else:
             batches = refine_here(run, names, batch_size=batch_size, threads=threads)
+        manifest.announce(shard.take(layout.carried) if shard else layout.carried)
         carried = carry_over(layout, out, shard)
         resumed = len(names)
         with _progress(progress, len(names)) as advance, closing(batches):

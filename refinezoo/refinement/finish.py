@@ -17,7 +17,7 @@ from refinezoo.refinement.run import Run
 from refinezoo.refinement.sequence import measure
 from refinezoo.refinement.summary import tally
 
-GATE_SHEET = "gate_worst.png"
+GATE_SHEET, PAGE = "gate_worst.png", "report.html"
 _WORST = 50
 _log = logging.getLogger(__name__)
 

@@ -11,11 +11,12 @@ from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path, is_filled, sha256, write_json
 from refinezoo.paths import contained, no_link
-from refinezoo.refinement.rows import Rows, checked, read_lines
+from refinezoo.refinement.rows import Rows, checked, names_in, read_lines
 
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
 LINES = ".jsonl"  # a manifest of that name has a line for itself, then one per image
+_WHERE_ASKED = ("sequence",)  # settings that only runs with them have
 _MAX_BYTES = 1 << 30  # of a manifest that is one JSON; a row has some 500
 
 
@@ -54,7 +55,7 @@ class Manifest:
         # Looked at first: other parts may be about to write, each its journal before all else.
         filled = out.is_dir() and is_filled(out)
         found = list(self._read())
-        others = [(file, earlier, rows) for file, earlier, rows in found if earlier != settings]
+        others = [earlier for _, earlier, _, _ in found if earlier != settings]
         if filled and not found and not overwrite:
             raise RefinezooError(
                 f"expected a new or empty folder for the refined dataset, {str(out)!r} holds files "
@@ -64,20 +65,31 @@ class Manifest:
         if others and not overwrite:
             raise RefinezooError(
                 f"{str(out)!r} was refined with other settings: "
-                f"{_difference(others[0][1], settings)}. Name another folder, or give "
+                f"{_difference(others[0], settings)}. Name another folder, or give "
                 "--overwrite (overwrite=True in Python) to refine it again."
             )
-        for file, earlier, rows in found:
+        kept: set[str] = set()  # of files that no other file than the new journal will name
+        for file, earlier, rows, written in found:
             if earlier == settings:
                 self.rows.take(rows)
+                self.written |= written
+                kept |= written if file == self.journal else set()
             else:
                 self._remove_outputs(rows)
                 file.unlink(missing_ok=True)
-        self.written |= set(self.rows)
+                self.written |= (copied := written - set(rows))
+                kept |= copied
         if names is not None:
             found_rows, self.rows = self.rows, Rows()
             self.rows.take(found_rows, set(names))
-        self._start_journal()
+        self._start_journal(kept - set(self.rows))
+
+    def announce(self, names: Iterable[str]) -> None:
+        """Notes files that are about to be copied: their sources may be gone when it resumes."""
+        new = [name for name in names if name not in self.written]
+        with open(self.journal, "a", encoding="utf-8") as file:
+            file.writelines(_written(name) for name in new)
+        self.written.update(new)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Notes finished images."""
@@ -132,33 +144,33 @@ class Manifest:
                 (self.out / name).unlink()
         return gone
 
-    def _read(self) -> Iterator[tuple[Path, dict[str, Any], Rows]]:
-        """File, settings and rows of earlier runs: of the manifest, then of the journals."""
+    def _read(self) -> Iterator[tuple[Path, dict[str, Any], Rows, set[str]]]:
+        """Of earlier runs, as the manifest, then journals say: settings, rows, all they wrote."""
         if self.path.is_file() and (document := self._document()) is not None:
-            settings = {key: document.get(key) for key in self.settings}
+            asked = [key for key in _WHERE_ASKED if key in document]
+            settings = {key: document.get(key) for key in (*self.settings, *asked)}
             rows = Rows(checked(document.get("images")))
-            if settings == self.settings:
-                carried = [row["file"] for row in checked(document.get("carried"), "sha256")]
-                orphans = document.get("orphans")
-                self.written |= {*rows, *carried}
-                self.written |= set(map(str, orphans)) if isinstance(orphans, list) else set()
-            yield self.path, settings, rows
+            carried = {row["file"] for row in checked(document.get("carried"), "sha256")}
+            yield self.path, settings, rows, {*rows, *carried, *names_in(document.get("orphans"))}
         for journal in self._journals():
-            settings, rows = {}, Rows()
-            for entry in read_lines(journal):
-                if isinstance(entry.get("settings"), dict):
-                    settings = entry["settings"]
-                for row in checked([entry]):
-                    rows[row["file"]] = row
+            settings, rows, written = {}, Rows(), set[str]()
+            with suppress(FileNotFoundError):  # another part that overwrites has deleted it
+                for entry in read_lines(journal):
+                    if isinstance(entry.get("settings"), dict):
+                        settings = entry["settings"]
+                    written |= names_in([entry.get("written")])
+                    for row in checked([entry]):
+                        rows[row["file"]] = row
             if settings:
-                yield journal, settings, rows
+                yield journal, settings, rows, {*rows, *written}
 
     def _document(self) -> dict[str, Any] | None:
         """The manifest that is there; None where it is another program's."""
         document: Any = None
         if self.path.suffix == LINES:
-            lines = read_lines(self.path)
-            document = next(lines, {}) | {"images": lines}
+            with suppress(FileNotFoundError):  # another part that overwrites has deleted it
+                lines = read_lines(self.path)
+                document = next(lines, {}) | {"images": lines}
         else:
             with suppress(RefinezooError):
                 document = read_json(self.path, _MAX_BYTES)
@@ -166,19 +178,22 @@ class Manifest:
         return document if ours else None
 
     def _journals(self) -> list[Path]:
-        return sorted(self.out.glob(JOURNAL.replace(LINES, f"*{LINES}")))
+        found = self.out.glob(JOURNAL.replace(LINES, f"*{LINES}"))
+        return sorted(path for path in found if path.is_file())
 
-    def _start_journal(self) -> None:
+    def _start_journal(self, written: Iterable[str]) -> None:
         with atomic_path(self.journal) as temporary, open(temporary, "w") as file:
             file.write(json.dumps({"settings": self.settings}) + "\n")
+            file.writelines(map(_written, sorted(written)))
             file.writelines(self.rows.line(name) + "\n" for name in self.rows)
 
     def _remove_outputs(self, rows: Rows) -> None:
         """Deletes what another run wrote and nobody has changed since."""
         outputs = {contained(name, self.out): row for name, row in rows.items()}
         for output, row in outputs.items():
-            if output.is_file() and sha256(output) == row.get("output_sha256"):
-                output.unlink()
+            with suppress(FileNotFoundError):  # other parts may be at it
+                if output.is_file() and sha256(output) == row.get("output_sha256"):
+                    output.unlink()
 
 
 def is_done(
@@ -200,5 +215,10 @@ def is_done(
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:
-    keys = [key for key in now if earlier.get(key) != now[key]]
-    return "; ".join(f"{key} was {earlier.get(key)}, is {now[key]}" for key in keys)
+    keys = [key for key in {**now, **earlier} if earlier.get(key) != now.get(key)]
+    return "; ".join(f"{key} was {earlier.get(key)}, is {now.get(key)}" for key in keys)
+
+
+def _written(name: str) -> str:
+    """The line of a journal for a file that is no image."""
+    return json.dumps({"written": name}) + "\n"

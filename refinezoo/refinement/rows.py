@@ -51,9 +51,33 @@ def checked(found: Any, *needed: str) -> Iterator[dict[str, Any]]:
     """Those of some rows that have what a run looks at: a manifest may be anyone's."""
     keys = ("file", *(needed or ("action", "source_sha256")))
     for row in found if isinstance(found, (list, Iterator)) else ():
-        if isinstance(row, dict) and isinstance(row.get("gate", {}), dict):
-            if all(isinstance(row.get(key), str) for key in keys):
+        if isinstance(row, dict) and all(isinstance(row.get(key), str) for key in keys):
+            if _is_sound(row):
                 yield row
+
+
+def names_in(found: Any) -> set[str]:
+    """The texts of a list; none of what is no list."""
+    return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
+
+
+def _is_sound(row: dict[str, Any]) -> bool:
+    """Whether what is counted and shown of a row is of the types that it is written in."""
+    gate, flicker = row.get("gate"), row.get("flicker", {})
+    if "gate" in row:
+        if not isinstance(gate, dict) or not isinstance(gate.get("verdict"), str):
+            return False
+        scores = [gate[key] for key in ("rarity", "teacher") if key in gate]
+        if not all(map(_is_number, [gate.get("score"), *scores])):
+            return False
+    if not isinstance(flicker, dict) or not all(map(_is_number, flicker.values())):
+        return False
+    conversions = row.get("conversions", [])
+    return isinstance(conversions, list) and all(isinstance(each, str) for each in conversions)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 import os
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -56,15 +57,15 @@ def staged(
         yield Path(source), Path(out)
         return
     source, out = os.fspath(source), os.fspath(out)
-    first, second = (text.rstrip("/") + "/" for text in (source, out))
-    if first.startswith(second) or second.startswith(first):
-        raise RefinezooError(
-            f"expected an output apart from the dataset, received {_shown(source)} and "
-            f"{_shown(out)}. What is read is never overwritten; name another place."
-        )
+    for url in filter(is_url, (source, out)):
+        if not url.split("://", 1)[1].strip("/"):
+            raise RefinezooError(
+                f"expected a URL with a path, as s3://bucket/renders, received {_shown(url)!r}."
+            )
     digest = hashlib.sha256(json.dumps([source, out]).encode()).hexdigest()[:16]
     place = Path(folder) if folder else cache_folder() / "staging" / digest
-    with locked_folder(place.parent / f"{place.name}.lock", f"another run stages in {place}."):
+    busy = f"another run stages in {place}. Wait for it, or give another folder: --stage FOLDER."
+    with locked_folder(place.parent / f"{place.name}.lock", busy):
         own_folder(place)
         try:
             with _copied(source, out, place) as folders:
@@ -80,8 +81,13 @@ def staged(
 
 @contextmanager
 def _copied(source: str, out: str, place: Path) -> Iterator[tuple[Path, Path]]:
-    fetched = _Copy(source, place / "source") if is_url(source) else None
-    made = _Copy(out, place / "out") if is_url(out) else None
+    fetched = _Copy(source, place / "source", ours=False) if is_url(source) else None
+    made = _Copy(out, place / "out", ours=True) if is_url(out) else None
+    if _overlap(fetched or source, made or out):
+        raise RefinezooError(
+            f"expected an output apart from the dataset, received {_shown(source)} and "
+            f"{_shown(out)}. What is read is never overwritten; name another place."
+        )
     needed = 0
     if fetched:
         if not fetched.there:
@@ -99,10 +105,14 @@ def _copied(source: str, out: str, place: Path) -> Iterator[tuple[Path, Path]]:
 
 
 class _Copy:
-    """A local folder that mirrors a URL; what both looked like is kept beside it."""
+    """A local folder that mirrors a URL; what both looked like is kept beside it.
 
-    def __init__(self, url: str, folder: Path) -> None:
+    In one that is `ours`, files are made and changed.
+    """
+
+    def __init__(self, url: str, folder: Path, *, ours: bool) -> None:
         self.url, self.folder, self.record = url, folder, folder.with_suffix(".json")
+        self.ours = ours
         self.folder.mkdir(exist_ok=True)
         with _reaching(url):
             import fsspec
@@ -120,11 +130,7 @@ class _Copy:
 
     def fetch(self) -> None:
         """Gets what is new, or has changed since, at the URL."""
-        names = [
-            name
-            for name, (_, token) in self.there.items()
-            if self.seen.get(name, [None])[0] != token
-        ]
+        names = [name for name in self.there if not self._is_here(name)]
         if names:
             _log.info("fetching %d files of %s", len(names), _shown(self.url))
         with _reaching(self.url):
@@ -134,6 +140,12 @@ class _Copy:
                     path.parent.mkdir(parents=True, exist_ok=True)
                 self.store.get([self._at(name) for name in some], [str(path) for path in paths])
         self._remember()
+
+    def _is_here(self, name: str) -> bool:
+        """Whether a file was fetched as it is at the URL, and none has tidied it away since."""
+        (token, state), path = self.seen.get(name, (None, None)), self.folder / name
+        same = token == self.there[name][1] and path.is_file()
+        return same and (self.ours or state == _state(path))
 
     def send(self) -> None:
         """Puts what is new here, manifests and journals last; deletes what is gone."""
@@ -165,9 +177,14 @@ class _Copy:
         """Per file its size and what tells one version of it from another."""
         self.store.invalidate_cache()
         prefix, found = self.root.strip("/") + "/", {}
-        for path, info in self.store.find(self.root, detail=True).items():
+        listed = self.store.find(self.root, detail=True)
+        if [path.strip("/") + "/" for path in listed if not path.endswith("/")] == [prefix]:
+            raise RefinezooError(
+                f"expected the URL of a folder, received that of a file: {_shown(self.url)}."
+            )
+        for path, info in listed.items():
             name = path.strip("/").removeprefix(prefix)
-            if not path.endswith("/"):  # a marker of a folder
+            if not path.endswith("/") and path.strip("/") != self.root.strip("/"):  # no marker
                 token = json.dumps([str(info.get(key)) for key in _TELLING])
                 found[name] = int(info.get("size") or 0), token
         return found
@@ -179,6 +196,18 @@ class _Copy:
             if (self.folder / name).is_file()
         }
         write_json(self.record, self.seen)
+
+
+def _overlap(source: _Copy | str, out: _Copy | str) -> bool:
+    """Whether two places, however they are spelt, are one, or one is in the other."""
+
+    def place(of: _Copy | str) -> tuple[Any, str]:
+        if isinstance(of, str) or "file" in of.store.protocol:
+            return None, os.path.realpath(of if isinstance(of, str) else of.root).rstrip("/") + "/"
+        return of.store, posixpath.normpath("/" + of.root.strip("/")).rstrip("/") + "/"
+
+    (store, first), (other, second) = place(source), place(out)
+    return store == other and (first.startswith(second) or second.startswith(first))
 
 
 def _state(path: Path) -> list[int]:

@@ -122,6 +122,10 @@ def test_what_is_deleted_here_is_deleted_there_and_nothing_else(coco, tmp_path, 
     [
         ("memory://a/renders", "memory://a/renders/out", "an output apart from the dataset"),
         ("memory://a/renders/", "memory://a/renders", "an output apart from the dataset"),
+        ("memory://a/renders", "memory:///a/./renders", "an output apart from the dataset"),
+        ("memory://a/b/../renders", "memory://a/renders/out", "an output apart from the dataset"),
+        ("memory://", "out", "a URL with a path"),
+        ("file://", "out", "a URL with a path"),
         ("nowhere://me:secret@a/b", "out", "cannot reach nowhere://a/b: ValueError"),
         ("memory://nothing", "out", "expected a dataset at memory://nothing"),
     ],
@@ -173,3 +177,39 @@ def test_the_summary_names_what_lies_there(tmp_path, coco, brighter, store):
     moved = summary.moved(refined, f"{store}/refined/")
     assert moved.out == f"{store}/refined" and moved.manifest == f"{store}/refined/manifest.json"
     assert moved.page == f"{store}/refined/report.html"
+
+
+@pytest.mark.parametrize("place", ["{}", "{}/out", "{}/../synthetic", "file://{}/."])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_folder_is_not_written_over_through_its_url(coco, brighter, place, turned):
+    before = tree(coco)
+    source, out = place.format(coco), f"file://{coco}"
+    if turned:
+        source, out = out, source
+    with pytest.raises(RefinezooError, match="an output apart from the dataset"):
+        refine(source, out, brighter, overwrite=True)
+    assert tree(coco) == before
+
+
+def test_the_url_of_a_file_is_worded(coco, tmp_path, brighter, store):
+    put(coco, f"{store}/renders")
+    with pytest.raises(RefinezooError, match="expected the URL of a folder"):
+        refine(f"{store}/renders/annotations.json", tmp_path / "out", brighter)
+    with pytest.raises(RefinezooError, match="expected the URL of a folder"):
+        refine(coco, f"{store}/renders/annotations.json", brighter)
+
+
+def test_what_was_tidied_out_of_the_cache_is_fetched_again(coco, tmp_path, brighter, store, cache):
+    put(coco, f"{store}/renders")
+    put(coco / "notes", f"{store}/refined/theirs")
+    with pytest.raises(KeyboardInterrupt):
+        with staged(f"{store}/renders", f"{store}/refined") as (renders, refined):
+            raise KeyboardInterrupt
+    (folder,) = [path for path in cache.iterdir() if path.is_dir()]
+    (folder / "source/images/scene_2.png").unlink()
+    (folder / "source/images/scene_3.png").write_bytes(b"torn")
+    (folder / "out/theirs/read me.txt").unlink()
+    refine(f"{store}/renders", f"{store}/refined", brighter, overwrite=True)
+    refine_dataset(coco, tmp_path / "whole", brighter, progress=False)
+    assert contents(f"{store}/refined").pop("theirs/read me.txt") == b"ours"
+    assert tree(tmp_path / "whole").items() <= contents(f"{store}/refined").items()
