@@ -5,6 +5,7 @@ suppression of boxes inside, so that no caller has to know how a network was fed
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -125,9 +126,19 @@ def write_edge_graph(
 
 
 @contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """AutoGraph imports what it writes from the temporary folder, where its bytecode would stay."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@contextmanager
 def converting(what: str) -> Iterator[None]:
-    """Holds back the notes of a converter, and words its failure."""
-    with without_notes(), warnings.catch_warnings():
+    """Holds back the notes and the bytecode of a converter, and words its failure."""
+    with without_notes(), _without_bytecode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the converters' own code
         try:
             yield

@@ -36,7 +36,7 @@ from refinezoo.data.labels import read_labels
 from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
 from refinezoo.errors import RefinezooError
 from refinezoo.models.hdf5 import read_weights, write_weights
-from refinezoo.refinement.manifest import Manifest
+from refinezoo.refinement.manifest import Manifest, is_done
 
 EXTREMES = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\1\0\0"]
 ODD = [None, True, 0, -1, 1 << 70, 1e308, float("nan"), float("inf"), "", " ", "0", "1e999", "\0"]
@@ -227,7 +227,7 @@ def of_texts(folder: Path, draw: random.Random) -> Callable:
 
     def read() -> None:
         manifest = Manifest(out, "manifest.json", {"seed": 0})
-        manifest.done("a.png", "x")
+        is_done(manifest.rows.get("a.png"), out / "a.png", "x")
         manifest.orphans(["a.png"], prune=False)
 
     return read
