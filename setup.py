@@ -51,6 +51,7 @@ extras["dev"] = [
     "pytest>=8.3",
     "pytest-xdist>=3.6",
     "ruff>=0.11",
+    "supervision>=0.31",
     "types-PyYAML",
     "uv>=0.6",
 ]
