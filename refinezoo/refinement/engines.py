@@ -148,7 +148,7 @@ def _cluster(workers: int, gpus_per_worker: float) -> Iterator[Any]:
         ) from None
     joined = ray.is_initialized()
     if not joined:
-        _connect(ray, workers)
+        _connect(ray)
     try:
         room = ray.cluster_resources()
         for resource, needed in (("CPU", workers), ("GPU", workers * gpus_per_worker)):
@@ -169,14 +169,14 @@ def _cluster(workers: int, gpus_per_worker: float) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _connect(ray: Any, workers: int) -> None:
+def _connect(ray: Any) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     address = os.environ.get("RAY_ADDRESS")
     if address:
         backend = os.environ.get("KERAS_BACKEND")
         options["runtime_env"] = {"env_vars": {"KERAS_BACKEND": backend}} if backend else {}
     else:
-        options |= {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
+        options |= {"num_cpus": os.cpu_count() or 1, "include_dashboard": False}
         options |= {"object_store_memory": 256 << 20}
     try:
         ray.init(address or "local", **options)
