@@ -141,6 +141,27 @@ class ColourMatch(keras.layers.Layer):
         }
 
 
+def transported(images, mean, deviation, populations, least, most):
+    """Images whose statistics, of them or of a region, go from one population to another.
+
+    Args:
+        images: float `[B, H, W, 3]`.
+        mean: `[B, 1, 1, 3]`.
+        deviation: `[B, 1, 1, 3]`.
+        populations: `[4, 6]`, as `ColourTransport` keeps them.
+        least: bound of the gain of the deviation.
+        most: bound of it, too.
+
+    Returns:
+        The same as `images`, not clipped.
+    """
+    m, d, m_real, d_real = ops.split(populations, 4)
+    statistics = ops.concatenate([mean, deviation], axis=-1)
+    wanted = m_real + (statistics - m) * d_real / d
+    gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), least, most)
+    return (images - mean) * gain + wanted[..., :3]
+
+
 @keras.saving.register_keras_serializable("refinezoo")
 class ColourTransport(keras.layers.Layer):
     """Moves the renders' colour statistics, as a population, onto those of real photos.
@@ -189,12 +210,9 @@ class ColourTransport(keras.layers.Layer):
 
         Frames of a video take the statistics of their `clip`, float `[K, H, W, 3]`.
         """
-        mean, deviation = mean_and_deviation(images, clip)
-        m, d, m_real, d_real = ops.split(self.populations, 4)
-        statistics = ops.concatenate([mean, deviation], axis=-1)
-        wanted = m_real + (statistics - m) * d_real / d
-        gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
-        return ops.clip((images - mean) * gain + wanted[..., :3], -1.0, 1.0)
+        statistics = mean_and_deviation(images, clip)
+        moved = transported(images, *statistics, self.populations, self.least, self.most)
+        return ops.clip(moved, -1.0, 1.0)
 
     def compute_output_shape(self, images_shape, *_):
         return images_shape

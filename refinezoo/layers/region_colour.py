@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.layers.colour import transported
 
 REGIONS = ("object", "background")
 _LEAST = 16  # pixels of a region, for its statistics to count among others
@@ -70,11 +71,7 @@ class RegionColours(keras.layers.Layer):
         mean = ops.sum(images * weights, axis=(1, 2), keepdims=True) / area
         variance = ops.sum(ops.square(images - mean) * weights, axis=(1, 2), keepdims=True) / area
         deviation = ops.sqrt(variance)
-        m, d, m_real, d_real = (populations[row] for row in range(4))
-        statistics = ops.concatenate([mean, deviation], axis=-1)
-        wanted = m_real + (statistics - m) * d_real / d
-        gain = ops.clip(wanted[..., 3:] / (deviation + 1e-3), self.least, self.most)
-        return (images - mean) * gain + wanted[..., :3]
+        return transported(images, mean, deviation, populations, self.least, self.most)
 
     def compute_output_shape(self, images_shape, *_):
         return images_shape
