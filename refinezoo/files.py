@@ -208,10 +208,10 @@ def locked_folder(folder: str | os.PathLike, busy: str, *, part: str = "") -> It
 
 def _hold_a_moment(path: Path, *, shared: bool) -> int | None:
     """As `hold`; asks again for a shared lock, which a part that ends has alone for a moment."""
-    for _ in range(20 if shared else 1):
-        if (lock := hold(path, shared=shared)) is not None:
+    for _ in range(20):
+        if (lock := hold(path, shared=shared)) is not None or not shared:
             return lock
-        time.sleep(0.05 * shared)
+        time.sleep(0.05)
     return None
 
 

@@ -59,8 +59,9 @@ def mark(coco, write, read, name="scene_2.png"):
 
 def test_a_worker_is_killed_and_nothing_is_lost(coco, tmp_path, deadly, write, read):
     mark(coco, write, read)
-    options = {"gate": Gate(), "engine": "ray", "workers": 2}
-    refine(coco, tmp_path / "whole", deadly.Deadly(tmp_path, 0), gate=Gate())
+    here = {"gate": Gate(), "sequence": True}
+    options = {**here, "engine": "ray", "workers": 2}
+    refine(coco, tmp_path / "whole", deadly.Deadly(tmp_path, 0), **here)
     summary = refine(coco, tmp_path / "out", deadly.Deadly(tmp_path, 1), **options)
     assert len(list(tmp_path.glob("killed_*"))) == 1
     assert (summary.images, summary.refined, summary.failed) == (5, 5, {})
