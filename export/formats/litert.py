@@ -1,9 +1,4 @@
-"""LiteRT (`.tflite`) files: float, float16 weights, dynamic range or int8, builtin operators only.
-
-int8 is selective. Convolutions, 99 % of the work, and what only moves or clips values between them
-are integers; normalisation, residual sums and colour arithmetic stay float, because there eight
-bits cost 15 to 40 dB (measured on the zoo's CycleGANs: 15 dB all integers, 54 dB like this).
-"""
+"""LiteRT (`.tflite`): float, float16 weights, dynamic range or int8, builtin operators only."""
 
 import json
 import os
@@ -30,6 +25,7 @@ from refinezoo.export.formats.edge_graph import (
     write_edge_graph,
 )
 from refinezoo.export.formats.int8 import CALIBRATION_FRAMES, float_ladder
+from refinezoo.export.formats.litert_graph import CONVOLUTIONS, graph_operators, selective_int8
 from refinezoo.export.formats.through_tensorflow import in_tensorflow
 from refinezoo.export.registry import FULL, export_format
 from refinezoo.export.runtimes.opening import INFO_NAME, MOST_INFO_BYTES, needs, read_info, started
@@ -38,17 +34,6 @@ from refinezoo.quiet import without_notes
 from refinezoo.renames import renamed
 
 PRECISIONS = (FULL, "float16", "dynamic", "int8")
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-_INTEGER = {
-    *_CONVOLUTIONS,
-    "RELU",
-    "LEAKY_RELU",
-    "MAX_POOL_2D",
-    "PAD",
-    "MIRROR_PAD",
-    "TILE",
-    "DEPTH_TO_SPACE",
-}
 
 
 class LiteRTRuntime:
@@ -166,11 +151,6 @@ def litert(
     return file
 
 
-def operators(path: str | os.PathLike) -> set[str]:
-    """Names of the operators in a LiteRT file; a Flex operator is named `Flex...`."""
-    return {name for graph in _graph_operators(Path(path).read_bytes()) for name, _ in graph}
-
-
 def _write(path: Path, content: bytes, info: dict[str, Any]) -> None:
     # A zip archive behind the flatbuffer is how LiteRT files carry their associated files.
     with atomic_path(path) as temporary:
@@ -218,47 +198,8 @@ def _attempts(
         made._experimental_calibrate_only = True
         calibrated = made.convert()
     graphs = [
-        [output for name, output in graph if name in _CONVOLUTIONS]
-        for graph in _graph_operators(calibrated)
+        [output for name, output in graph if name in CONVOLUTIONS]
+        for graph in graph_operators(calibrated)
     ]
     for kept in float_ladder(graphs):
-        yield kept, partial(_selective_int8, calibrated, kept)
-
-
-def _selective_int8(calibrated: bytes, kept_float: list[str]) -> bytes:
-    from tensorflow.lite.python.convert import mlir_quantize
-
-    operator = _schema().BuiltinOperator
-    every = {name for name in vars(operator) if not name.startswith("_")}
-    return mlir_quantize(
-        calibrated, denylisted_ops=sorted(every - _INTEGER), denylisted_nodes=kept_float or None
-    )
-
-
-def _graph_operators(content: bytes) -> list[list[tuple[str, str]]]:
-    """Per subgraph the operators in order: name, name of the first output."""
-    schema = _schema()
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0].isupper()}
-    model = schema.Model.GetRootAsModel(bytearray(content), 0)
-    codes = []
-    for index in range(model.OperatorCodesLength()):
-        code = model.OperatorCodes(index)
-        custom = code.CustomCode()
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        codes.append(custom.decode() if custom else names[number])
-    graphs = []
-    for index in range(model.SubgraphsLength()):
-        graph = model.Subgraphs(index)
-        rows = []
-        for place in range(graph.OperatorsLength()):
-            operator = graph.Operators(place)
-            output = ""
-            if operator.OutputsLength():
-                output = graph.Tensors(operator.Outputs(0)).Name().decode()
-            rows.append((codes[operator.OpcodeIndex()], output))
-        graphs.append(rows)
-    return graphs
-
-
-def _schema() -> Any:
-    return needs("tensorflow.lite.python.schema_py_generated", "tensorflow")
+        yield kept, partial(selective_int8, calibrated, kept)

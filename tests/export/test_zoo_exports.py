@@ -112,6 +112,6 @@ def test_an_entry_predicts_the_same_as_an_edge_file(
     path = format_.write(model, tmp_path / f"model{format_.suffix}", size)
     assert_same(answers(model, image), answers(refinezoo.load(path), image))
     if format_name == "litert":
-        from refinezoo.export.formats.litert import operators
+        from refinezoo.export.formats.litert_graph import operators
 
         assert not [op for op in operators(path) if op.startswith("Flex") or not op.isupper()]

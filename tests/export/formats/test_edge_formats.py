@@ -38,7 +38,7 @@ def image_for(model, frames):
 def test_litert_equals_keras_without_flex(needed, name, models, litert_file, frames):
     needed("litert")
     model, path = models(name), litert_file(name)
-    from refinezoo.export.formats.litert import operators
+    from refinezoo.export.formats.litert_graph import operators
 
     found = operators(path)
     assert found and not [op for op in found if op.startswith("Flex") or not op.isupper()]
