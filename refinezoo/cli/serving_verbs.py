@@ -1,6 +1,5 @@
 """`export`, `serve-config` and `request`: models that run elsewhere."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +67,7 @@ def export(
     from refinezoo.data.formats import list_images
     from refinezoo.data.images import read_image
     from refinezoo.export.registry import chosen_formats
+    from refinezoo.models.presets import preset_name
 
     chosen_formats([format])  # a wrong name is told before Keras starts
     if format == "saved_model" and out.name.isdigit():  # the version folder itself
@@ -76,7 +76,7 @@ def export(
         answer([{"title": "saved_model", "path": out}], f"saved_model: {out}")
         return
     sizes = [parse_size(text) for text in image_size or []]
-    name = name or Path(os.path.abspath(model)).name
+    name = name or preset_name(model)
     rows = refinezoo.export.export_formats(
         load(model),
         name,

@@ -121,11 +121,26 @@ def save_to_preset(
         write_json(temporary / CONFIG_FILE, described)
         text = kept_card(folder) or card(model, described)
         (temporary / CARD_FILE).write_text(text, encoding="utf-8")
-    model.preset_name = folder.resolve().name
+    model.preset_name = preset_name(folder)
     model.weights_sha256 = record and record["sha256"]
     if training and model.training_files is not None:  # those of the old folder may be gone
         model.training_files = TrainingFiles(folder, kept, model.training_files.started)
     return folder
+
+
+def preset_name(folder: str | os.PathLike) -> str:
+    """What the preset in a folder is called: as the folder, or as what was trained into it.
+
+    `runs/mine/preset`, written by `refinezoo train`, is called mine, and a study's
+    `arms/transport/seed_0/preset` transport_seed_0.
+    """
+    folder = Path(os.path.abspath(folder))  # a link keeps its own name
+    trained = folder.parent
+    if folder.name != "preset" or not trained.name:
+        return folder.name
+    if trained.name.startswith("seed_"):
+        return f"{trained.parent.name}_{trained.name}"
+    return trained.name
 
 
 def load_preset(
@@ -136,7 +151,7 @@ def load_preset(
     """The model of a preset folder; see `loaded`."""
     folder = Path(folder)
     model = loaded(read_preset(folder), str(folder / CONFIG_FILE), folder, weights, arguments)
-    model.preset_name = folder.resolve().name
+    model.preset_name = preset_name(folder)
     return model
 
 

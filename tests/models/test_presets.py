@@ -25,6 +25,17 @@ def test_round_trip_keeps_config_and_outputs(tiny_class, tmp_path):
     assert not np.allclose(outputs(tiny_class(filters=5)), outputs(model), atol=2e-3)
 
 
+def test_a_trained_preset_is_called_after_its_training(tiny_class, tmp_path):
+    model = tiny_class()
+    for folder, name in (
+        ("mine", "mine"),
+        ("runs/mine/preset", "mine"),
+        ("arms/transport/seed_0/preset", "transport_seed_0"),
+    ):
+        presets.save_to_preset(model, tmp_path / folder)
+        assert model.preset_name == presets.load_preset(tmp_path / folder).preset_name == name
+
+
 def test_full_precision_round_trip_is_exact(tiny_class, tmp_path):
     model = tiny_class()
     presets.save_to_preset(model, tmp_path / "preset", half=False)
