@@ -15,7 +15,7 @@ _HOMES = {
     "read_depth_folder": ".depth",
     "UnpairedArrays": ".arrays",
     "CocoDataset": ".coco",
-    "ImageRecord": ".coco",
+    "ImageRecord": ".coco_records",
     "EpochBatches": ".epochs",
     "FollowEpoch": ".epochs",
     "UnpairedImages": ".pairing",

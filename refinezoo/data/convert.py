@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from refinezoo.data.coco import ImageRecord, load_with_rows
+from refinezoo.data.coco import load_with_rows
 from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.coco_records import ImageRecord
 from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, read_header
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.data.tree import RENDER_FOLDERS

@@ -8,41 +8,17 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from refinezoo import __version__
-from refinezoo.config import read_json
-from refinezoo.data.coco import load_with_rows
-from refinezoo.data.coco_pictures import dataset_root
-from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.maps import map_places, maps_of
-from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_folder, check_room, sha256, write_json
-from refinezoo.paths import check_apart, plain_name
+from refinezoo.data.merge_sources import Source, class_names, draw, open_source, provenance
+from refinezoo.errors import RefinezooError
+from refinezoo.files import atomic_folder, check_room, write_json
+from refinezoo.paths import check_apart
 
 _log = logging.getLogger(__name__)
-_MOST_BYTES = 1 << 30  # of a manifest
-_MADE_BY = ("model", "strength", "gate", "seed", "version")
-
-
-@dataclass
-class _Source:
-    """A dataset, and the pictures that are taken of it."""
-
-    name: str
-    path: Path
-    root: Path  # of its pictures
-    coco: CocoFile
-    files: dict[Any, Path]
-    taken: list[Any]
-
-    def place(self, number: Any) -> str:
-        """The path of a picture in the merged set."""
-        return f"images/{self.name}/{self.files[number].relative_to(self.root).as_posix()}"
 
 
 def merge_datasets(
@@ -86,13 +62,13 @@ def merge_datasets(
             draw, no room, or a folder that holds other files.
     """
     out = Path(out)
-    found = [_opened(name, path) for name, path in sources.items()]
+    found = [open_source(name, path) for name, path in sources.items()]
     if not found:
         raise RefinezooError("expected datasets to merge, received none.")
     for source in found:
         check_apart(source.path, out)
-    names = _class_names(found, classes or {}, union)
-    _draw(found, ratio, count, seed)
+    names = class_names(found, classes or {}, union)
+    draw(found, ratio, count, seed)
     document = _document(found, names)
     report: dict[str, Any] = {
         "images": len(document["images"]),
@@ -116,7 +92,7 @@ def merge_datasets(
         "ratio": None if ratio is None else list(ratio),
         "class_map": dict(classes or {}),
         "sources": [
-            row | _provenance(source) for row, source in zip(report["sources"], found, strict=True)
+            row | provenance(source) for row, source in zip(report["sources"], found, strict=True)
         ],
     }
     with atomic_folder(out) as folder:
@@ -127,7 +103,7 @@ def merge_datasets(
     return report
 
 
-def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]], dict[str, str]]:
+def _maps(sources: Sequence[Source]) -> tuple[dict[str, list[tuple[str, Path]]], dict[str, str]]:
     """Per kind the files of masks and depth that go along, and why others do not."""
     known = [_maps_of_taken(source) for source in sources]
     taken, left_out = {}, {}
@@ -153,7 +129,7 @@ def _maps(sources: Sequence[_Source]) -> tuple[dict[str, list[tuple[str, Path]]]
     return taken, left_out
 
 
-def _maps_of_taken(source: _Source) -> dict[str, dict[Path, Path]]:
+def _maps_of_taken(source: Source) -> dict[str, dict[Path, Path]]:
     taken = {source.files[number] for number in source.taken}
     found = {
         kind: {picture: file for picture, file in files.items() if picture in taken}
@@ -162,77 +138,7 @@ def _maps_of_taken(source: _Source) -> dict[str, dict[Path, Path]]:
     return {kind: files for kind, files in found.items() if files}
 
 
-def _opened(name: str, path: str | os.PathLike) -> _Source:
-    plain_name(name, "name of a source")
-    dataset, coco, files = load_with_rows(path)
-    where = Path(path) if Path(path).is_dir() else dataset_root(Path(path))
-    root = where
-    if all(file.is_relative_to(root / "images") for file in files.values()):
-        root = where / "images"
-    for record in dataset.records:
-        coco.images[record.id] |= {"width": record.width, "height": record.height}
-    return _Source(name, where, root, coco, files, list(coco.images))
-
-
-def _class_names(
-    sources: Sequence[_Source], classes: Mapping[str, str | None], union: bool
-) -> list[dict[Any, str]]:
-    """Per source the new name of each category id."""
-    old = {name for source in sources for name in source.coco.categories.values()}
-    for name in classes:
-        if name not in old:
-            raise RefinezooError(
-                f"expected classes of the datasets ({', '.join(sorted(old)[:10])}), received "
-                f"{name!r}.{did_you_mean(name, old)}"
-            )
-    mapped = []
-    for source in sources:
-        new = {key: classes.get(name, name) for key, name in source.coco.categories.items()}
-        mapped.append({key: name for key, name in new.items() if name})
-    every = set().union(*(names.values() for names in mapped))
-    for source, names in zip(sources, mapped, strict=True):
-        if (lacking := sorted(every - set(names.values()))) and not union:
-            raise RefinezooError(
-                f"expected the same classes in all datasets, but {source.name} lacks "
-                f"{', '.join(lacking[:5])}: its objects would be background there."
-                f"{did_you_mean(lacking[0], names.values())} Give --map {lacking[0]}=NAME to "
-                f"rename, --map {lacking[0]}= to leave it out, or --union if there are none "
-                "(classes=, union= in Python)."
-            )
-    return mapped
-
-
-def _draw(
-    sources: Sequence[_Source], ratio: Sequence[float] | None, count: int | None, seed: int
-) -> None:
-    """Sets what is taken of each source."""
-    shares = [len(source.coco.images) for source in sources] if ratio is None else list(ratio)
-    usable = all(np.isfinite(share) and share >= 0 for share in shares) and sum(shares) > 0
-    if len(shares) != len(sources) or not usable:
-        raise RefinezooError(
-            f"expected a ratio of {len(sources)} numbers of at least 0, received "
-            f"{':'.join(map(str, shares))}."
-        )
-    if count is not None and count < 1:
-        raise RefinezooError(f"expected a count of at least 1, received {count}.")
-    unit = min(
-        len(source.coco.images) / share
-        for source, share in zip(sources, shares, strict=True)
-        if share
-    )
-    unit = min(unit, np.inf if count is None else count / sum(shares))
-    for place, (source, share) in enumerate(zip(sources, shares, strict=True)):
-        numbers, wanted = list(source.coco.images), int(share * unit + 1e-9)
-        order = np.random.default_rng([seed, place]).permutation(len(numbers))
-        source.taken = [numbers[index] for index in sorted(order[:wanted])]
-        if share and not source.taken:
-            raise RefinezooError(
-                f"expected pictures of {source.name}, but of {len(numbers)} this ratio and count "
-                "take none. Give a larger count, or another ratio."
-            )
-
-
-def _document(sources: Sequence[_Source], names: Sequence[dict[Any, str]]) -> dict[str, Any]:
+def _document(sources: Sequence[Source], names: Sequence[dict[Any, str]]) -> dict[str, Any]:
     classes = sorted(set().union(*(known.values() for known in names)))
     ids = {name: number for number, name in enumerate(classes, start=1)}
     images: list[dict[str, Any]] = []
@@ -250,7 +156,7 @@ def _document(sources: Sequence[_Source], names: Sequence[dict[Any, str]]) -> di
     return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
 
 
-def _row(source: _Source, document: dict[str, Any]) -> dict[str, Any]:
+def _row(source: Source, document: dict[str, Any]) -> dict[str, Any]:
     own = {row["id"] for row in document["images"] if row["source"] == source.name}
     return {
         "name": source.name,
@@ -259,20 +165,3 @@ def _row(source: _Source, document: dict[str, Any]) -> dict[str, Any]:
         "taken": len(source.taken),
         "annotations": sum(row["image_id"] in own for row in document["annotations"]),
     }
-
-
-def _provenance(source: _Source) -> dict[str, Any]:
-    """What made a source, as far as its files say."""
-    found: dict[str, Any] = {}
-    annotations = Path(source.coco.path)
-    if annotations.is_file():
-        found["annotations_sha256"] = sha256(annotations)
-    manifest = source.path / "manifest.json"
-    if manifest.is_file():
-        try:
-            content = read_json(manifest, _MOST_BYTES)
-        except RefinezooError:  # another program's
-            return found
-        if isinstance(content, dict) and content.get("format") == "refinezoo.refinement/1":
-            found["refined_by"] = {key: content[key] for key in _MADE_BY if key in content}
-    return found

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from compiled import compiled
 
 from refinezoo.losses.depth import depth_task_loss, normalised_depth, smoothness_loss
 
+depth_task_loss, smoothness_loss = map(compiled, (depth_task_loss, smoothness_loss))
 MAX_DEPTH = 8.0
 
 

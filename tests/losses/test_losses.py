@@ -5,6 +5,7 @@ import colorsys
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.losses.adversarial import (
@@ -16,6 +17,11 @@ from refinezoo.losses.adversarial import (
 from refinezoo.losses.colour import hue_and_chroma, hue_loss
 from refinezoo.losses.cycle import l1_loss, masked_l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
+
+hinge_discriminator_loss = compiled(hinge_discriminator_loss)
+hinge_generator_loss = compiled(hinge_generator_loss)
+hue_and_chroma, masked_l1_loss = map(compiled, (hue_and_chroma, masked_l1_loss))
+perceptual_loss = compiled(perceptual_loss)
 
 
 def test_lsgan(rng):

@@ -1,9 +1,12 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.losses.detection import MultiboxLoss, multibox_loss
+
+multibox_loss = compiled(multibox_loss)
 
 
 def brute_force(targets, predictions, ratio=3.0, alpha=1.0):
@@ -79,5 +82,5 @@ def test_class_gives_the_function_and_round_trips():
     expected = brute_force(targets, predictions, 2.0, 0.5)
     for each in (loss, again):
         np.testing.assert_allclose(
-            ops.convert_to_numpy(each(targets, predictions)), expected, rtol=1e-5
+            ops.convert_to_numpy(compiled(each)(targets, predictions)), expected, rtol=1e-5
         )

@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.losses.rpn import region_loss, rpn_loss
+
+region_loss, rpn_loss = map(compiled, (region_loss, rpn_loss))
 
 
 def smooth(difference, sigma):

@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from compiled import compiled
 
 from refinezoo.losses.segmentation import multi_scale_loss, nearest_ids, segmentation_loss
+
+multi_scale_loss, segmentation_loss = map(compiled, (multi_scale_loss, segmentation_loss))
 
 
 def by_hand(logits, class_ids, ignore_id):

@@ -1,10 +1,13 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import YOLOLoss, predicted_boxes, yolo_cells, yolo_loss
+
+yolo_loss, predicted_boxes = map(compiled, (yolo_loss, predicted_boxes))
 
 # Three per map, pixels; 64 pixel input: maps of 2, 4 and 8 cells.
 ANCHORS = [[4, 6], [8, 5], [7, 9], [14, 10], [12, 20], [20, 21], [30, 22], [28, 44], [60, 50]]
@@ -128,7 +131,9 @@ def test_the_class_is_the_function_and_round_trips(batch):
     loss = YOLOLoss(ANCHORS, ignore_threshold=0.3)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert again.get_config() == loss.get_config()
-    assert float(again(*batch)) == pytest.approx(float(yolo_loss(*batch, ANCHORS, 0.3)), rel=1e-6)
+    assert float(compiled(again)(*batch)) == pytest.approx(
+        float(yolo_loss(*batch, ANCHORS, 0.3)), rel=1e-6
+    )
     for wrong in ([], ANCHORS[:4], [[1, 2, 3]] * 3):
         with pytest.raises(RefinezooError, match="pairs .*multiple of 3"):
             YOLOLoss(wrong)

@@ -7,13 +7,11 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
-from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.experiments.train.config import TrainingConfig
+from refinezoo.experiments.train.refiner import adapt_refiner, build_refiner, training_data
 from refinezoo.experiments.train.run_folder import busy, claim, summary, trim_log
 from refinezoo.experiments.train.task import TaskTraining, train_task
 from refinezoo.files import locked_folder, write_json
-from refinezoo.models.limits import check_sizes, within_limits
-from refinezoo.models.registry import model_class
 from refinezoo.paths import no_link
 
 GUARDED = 8  # renders that the guards watch
@@ -53,14 +51,14 @@ def train(config: TrainingConfig | TaskTraining, *, progress: bool = True) -> Pa
 
             started = time.monotonic()
             with training_precision(config.precision):
-                refiner = _build(config)
+                refiner = build_refiner(config)
                 plays = hasattr(refiner, "players")
                 if plays and config.steps is None:
                     raise RefinezooError(
                         "steps: expected the number of training steps of "
                         f"{type(refiner).__name__}, received none. Add steps: 4000, say."
                     )
-                _adapt(refiner, config)
+                adapt_refiner(refiner, config)
                 if plays:
                     _fit(refiner, config, out, progress)
                 refiner.save_to_preset(preset)
@@ -75,8 +73,8 @@ def timed_steps(config: TrainingConfig, count: int) -> list[float]:
     from refinezoo.training.precision import training_precision
 
     with training_precision(config.precision):
-        refiner = _build(config)
-        _adapt(refiner, config)
+        refiner = build_refiner(config)
+        adapt_refiner(refiner, config)
         refiner.compile()
         times: list[float] = []
 
@@ -84,78 +82,8 @@ def timed_steps(config: TrainingConfig, count: int) -> list[float]:
             times.append(time.perf_counter())
 
         watch = keras.callbacks.LambdaCallback(on_train_batch_begin=note, on_train_batch_end=note)
-        refiner.fit(_data(config, count, refiner), callbacks=[watch], verbose=0)
+        refiner.fit(training_data(config, count, refiner), callbacks=[watch], verbose=0)
     return [end - begin for begin, end in zip(times[::2], times[1::2], strict=True)]
-
-
-def _build(config: TrainingConfig) -> Any:
-    import keras
-
-    from refinezoo.models.presets import read_preset
-    from refinezoo.zoo import find, load
-
-    found: Any = None
-    if config.init is not None:
-        found = find(config.init)
-        found = read_preset(found) if isinstance(found, Path) else found
-    name = config.refiner or found.class_name
-    if found is not None and found.class_name != name:
-        raise RefinezooError(
-            f"init: expected a {name}, as refiner says, received a {found.class_name} in "
-            f"{config.init!r}. Leave refiner out."
-        )
-    cls: Any = model_class(name)
-    if not hasattr(cls, "refine"):
-        raise RefinezooError(
-            f"expected a refiner, received {name}: it refines nothing. To train it on labels say "
-            f"model: {{class: {name}}} in place of refiner (docs/train_your_own.md)."
-        )
-    keras.utils.set_random_seed(config.seed)
-    check_sizes(config.arguments, "arguments")
-    arguments = dict(config.arguments)
-    if config.labels is not None:
-        from refinezoo.data.labels import read_labels
-
-        names = arguments.setdefault("class_names", read_labels(config.labels).class_names)
-        if found is not None and found.config.get("class_names", names) != names:
-            raise RefinezooError(
-                f"labels: expected the classes that {config.init!r} knows, "
-                f"{found.config['class_names']}, received {names}. Train a new refiner on them."
-            )
-    if found is not None:
-        return load(str(config.init), arguments=arguments)
-    try:
-        with within_limits("arguments"):
-            return cls(**arguments)
-    except (TypeError, ValueError) as error:
-        raise RefinezooError(
-            f"arguments: {name} does not take them: {error}. See help(refinezoo.refiners.{name})."
-        ) from None
-
-
-def _adapt(refiner: Any, config: TrainingConfig) -> None:
-    """Gives statistics of the real photos, and of the renders, to refiners that keep some."""
-    if not hasattr(refiner, "adapt") or getattr(refiner, "colour", True) is None:
-        return
-    from refinezoo.data import images_and_masks, read_image
-
-    photos: Any = _pictures(config.colours or config.real)
-    renders: Any = _pictures(config.synthetic)
-    if getattr(refiner, "use_mask", False):
-        make, resize = mask_function(config.masks), config.resize_masks
-        photos = images_and_masks(photos, make, resize_masks=resize)
-        renders = images_and_masks(renders, resize_masks=resize)
-    else:
-        photos, renders = map(read_image, photos), map(read_image, renders)
-    refiner.adapt(photos, seed=config.seed, renders=renders)
-
-
-def _pictures(sources: str | list[str]) -> list[Path]:
-    """The pictures of folders, datasets and patterns, in order."""
-    from refinezoo.data import list_images
-
-    listed = [sources] if isinstance(sources, str) else sources
-    return [path for source in listed for path in list_images(source)]
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:
@@ -171,7 +99,7 @@ def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> Non
     done = checkpoint.restore(refiner)
     steps = int(refiner.optimizer.iterations) - before
     epochs, per_epoch = _epochs(config.steps or 0, config.steps_per_epoch, done, steps)
-    data = _data(config, per_epoch, refiner)
+    data = training_data(config, per_epoch, refiner)
     if config.matched_crops:
         write_json(out / "matched_crops.json", data.sampler.matches.report())
     log = keras.callbacks.CSVLogger(no_link(out / "log.csv"), append=True)
@@ -258,31 +186,3 @@ def _guards(renders: list[Any]) -> list[Any]:
     from refinezoo.training import StopOnCollapse, StopOnColourFlip, StopOnIdleDiscriminator
 
     return [StopOnCollapse(renders), StopOnColourFlip(renders), StopOnIdleDiscriminator()]
-
-
-def _data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
-    from refinezoo import data
-
-    settings: dict[str, Any] = {}
-    if config.masks is not None:
-        settings["masks"] = mask_function(config.masks)
-    if config.matched_crops:
-        from refinezoo.refiners.judged import crop_descriptor
-
-        settings["matched_crops"] = data.MatchedCrops(crop_descriptor())
-    if task := getattr(refiner, "task", None):
-        settings["class_ids"] = task.key == "class_ids"
-        settings["encode"] = task.model.encode if task.key == "targets" else None
-    return data.unpaired(
-        config.synthetic,
-        config.real,
-        image_size=config.image_size,
-        batch_size=config.batch_size,
-        crop=config.crop,
-        augment=config.augment,
-        seed=config.seed,
-        steps=steps,
-        labels=config.labels,
-        resize_masks=config.resize_masks,
-        **settings,
-    )

@@ -10,4 +10,4 @@ from refinezoo.models import registry
 @pytest.fixture
 def noise(monkeypatch):
     monkeypatch.setitem(registry._REGISTERED, "PixelGAN", PixelGAN)
-    monkeypatch.setattr(trainer, "_data", lambda config, steps, refiner: Noise(steps))
+    monkeypatch.setattr(trainer, "training_data", lambda config, steps, refiner: Noise(steps))

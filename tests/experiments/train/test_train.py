@@ -168,7 +168,7 @@ def test_a_refiner_that_takes_masks_adapts_to_pairs(tmp_path):
 
 
 def test_missing_steps_are_told_before_colours_are_fitted(noise, monkeypatch, tmp_path):
-    monkeypatch.setattr(trainer, "_adapt", lambda *_: pytest.fail("told too late"))
+    monkeypatch.setattr(trainer, "adapt_refiner", lambda *_: pytest.fail("told too late"))
     with pytest.raises(RefinezooError, match="expected the number of training steps of PixelGAN"):
         trainer.train(config(tmp_path, steps=None), progress=False)
 

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.tasks.detection.boxes import pairwise_iou
 from refinezoo.tasks.detection.nms import multiclass_nms, suppress, unrolled
+
+multiclass_nms = compiled(multiclass_nms)
 
 
 def greedy(boxes, scores, iou_threshold, score_threshold, top_k):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.errors import RefinezooError
@@ -85,7 +86,7 @@ def test_evaluate_gives_the_losses_without_learning(trained):
 
 def decoded(detector, raw):
     """As NumPy arrays; always of three images, because JAX compiles each shape anew."""
-    return [ops.convert_to_numpy(part) for part in detector.decode(raw)]
+    return [ops.convert_to_numpy(part) for part in compiled(detector.decode)(raw)]
 
 
 @pytest.mark.once

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.tasks.detection.boxes import (
@@ -15,6 +16,9 @@ from refinezoo.tasks.detection.sampling import rpn_targets, sample_regions
 from refinezoo.tasks.detection.voting import vote
 
 numpy = ops.convert_to_numpy
+propose, rpn_targets, sample_regions, vote, decode_offsets = map(
+    compiled, (propose, rpn_targets, sample_regions, vote, decode_offsets)
+)
 
 
 def boxes_of(random, *shape):

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.errors import RefinezooError
@@ -148,7 +149,7 @@ def test_decoding_undoes_encoding(detector):
     labels = random.integers(0, 2, 40)
     targets = [detector.encode(boxes[k : k + 1], labels[k : k + 1], NO_CROWD) for k in range(40)]
     raw = np.concatenate([_perfect(detector, target, 64) for target in targets])
-    found = [ops.convert_to_numpy(part) for part in detector.decode(raw)]
+    found = [ops.convert_to_numpy(part) for part in compiled(detector.decode)(raw)]
     np.testing.assert_allclose(found[0][:, 0], boxes, atol=1e-5)
     np.testing.assert_array_equal(found[2][:, 0], labels)
     np.testing.assert_array_equal(found[3], 1)
