@@ -163,6 +163,7 @@ class Model(keras.Model):
     def make_train_function(self, force: bool = False) -> Any:
         """As Keras; from here on the weights are no longer those of the preset."""
         self.weights_sha256 = None
+        self._build_optimizer()  # TensorFlow traces a step that makes its variables twice
         return super().make_train_function(force)
 
     # ---- saving
@@ -180,7 +181,11 @@ class Model(keras.Model):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles from `get_compile_config()`; Keras asks for it where `compile` is overridden."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built and not self.optimizer.built:
+        self._build_optimizer()
+
+    def _build_optimizer(self) -> None:
+        """Makes what the optimizer keeps of each variable."""
+        if self.built and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
     @property
