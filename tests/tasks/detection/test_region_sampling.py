@@ -1,5 +1,7 @@
 """Anchors, proposals, sampling and voting of the two-stage detector, against plain loops."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from compiled import compiled
@@ -16,8 +18,8 @@ from refinezoo.tasks.detection.sampling import rpn_targets, sample_regions
 from refinezoo.tasks.detection.voting import vote
 
 numpy = ops.convert_to_numpy
-propose, rpn_targets, sample_regions, vote, decode_offsets = map(
-    compiled, (propose, rpn_targets, sample_regions, vote, decode_offsets)
+propose, sample_regions, vote, decode_offsets = map(
+    compiled, (propose, sample_regions, vote, decode_offsets)
 )
 
 
@@ -34,6 +36,11 @@ def objects_of(boxes, labels, crowd=(), places=6):
     objects[0, : len(boxes), 0] = np.where(np.isin(np.arange(len(boxes)), crowd), -1, labels)
     objects[0, : len(boxes), 1:] = boxes
     return objects
+
+
+def targets_of(anchors, inside):
+    """`rpn_targets` with the anchors of one network, which are NumPy."""
+    return compiled(partial(rpn_targets, anchors=anchors, inside=inside))
 
 
 def test_42_anchors_a_cell_in_faster_rcnns_sizes():
@@ -54,7 +61,8 @@ def test_offsets_of_sampled_objects_decode_to_their_boxes(rng):
     boxes = boxes_of(rng, 3)
     chance = rng.random((1, len(anchors))).astype("float32")
     inside = np.ones(len(anchors), bool)
-    labels, offsets = rpn_targets(objects_of(boxes, [1, 2, 1]), anchors, inside, chance)
+    targets = targets_of(anchors, inside)
+    labels, offsets = targets(objects_of(boxes, [1, 2, 1]), chance=chance)
     labels, offsets = numpy(labels)[0], numpy(offsets)[0]
     positive = labels == 1
     best = pairwise_iou(cxcywh_to_xyxy(anchors), boxes).argmax(axis=1)
@@ -84,13 +92,14 @@ def test_labels_of_anchors_follow_faster_rcnn(rng):
     wanted[iou.argmax(axis=0)] = 1  # the third object reaches 0.7 with none
     assert iou[:, 2].max() < 0.7 and (wanted == 1).sum() > 3
     chance = rng.random((1, len(anchors))).astype("float32")
-    labels = numpy(rpn_targets(objects, anchors, inside, chance, batch=100_000)[0])[0]
+    targets = targets_of(anchors, inside)
+    labels = numpy(targets(objects, chance=chance, batch=100_000)[0])[0]
     np.testing.assert_array_equal(labels, wanted)
 
-    few = numpy(rpn_targets(objects, anchors, inside, chance, batch=4)[0])[0]
+    few = numpy(targets(objects, chance=chance, batch=4)[0])[0]
     assert (few == 1).sum() == 2 and (few == 0).sum() == 2  # half of four, then filled
     assert (wanted[few == 1] == 1).all() and (wanted[few == 0] == 0).all()
-    other = numpy(rpn_targets(objects, anchors, inside, 1 - chance, batch=4)[0])[0]
+    other = numpy(targets(objects, chance=1 - chance, batch=4)[0])[0]
     assert (other != few).any()
 
 
