@@ -14,7 +14,8 @@ NAMES = ["dark", "grey", "bright"]
 @pytest.fixture(scope="module")
 def classifier(shades):
     keras.utils.set_random_seed(0)
-    model = Classifier(NAMES, image_size=8, width_multiplier=0.2, learning_rate=0.01)
+    # At a width of 0.2 two of six seeds learn two of the three shades; at 0.5 all learn all.
+    model = Classifier(NAMES, image_size=8, width_multiplier=0.5, learning_rate=0.01)
     model.compile()
     images, labels, _ = shades
     model.fit(np.tile(images, (80, 1, 1, 1)), np.tile(labels, 80), batch_size=24, verbose=0)

@@ -146,7 +146,7 @@ def test_another_set_of_classes_starts_from_all_but_their_outputs(trained):
     np.testing.assert_array_equal(*same)
 
 
-def test_the_stages_above_frozen_layers_train_on_their_features(trained):
+def test_the_stages_above_frozen_layers_train_on_their_features(trained, eager):
     detector, squares, batches, _ = trained
     trunk, above = detector.split_at("conv3_1")
     trunk.trainable = False
