@@ -35,27 +35,31 @@ def selective_int8(calibrated: bytes, kept_float: list[str]) -> bytes:
 
     every = set(_names_by_code().values())
     return mlir_quantize(
-        _ranges_of_integers(calibrated),
+        _ranges_of_integers(calibrated, set(kept_float)),
         denylisted_ops=sorted(every - INTEGER),
         denylisted_nodes=kept_float or None,
     )
 
 
-def _ranges_of_integers(calibrated: bytes) -> bytes:
-    """Without the measured ranges of what no integer operator reads or writes.
+def _ranges_of_integers(calibrated: bytes, kept_float: set[str]) -> bytes:
+    """Measured ranges of integer convolutions and of what moves values between them, no others.
 
-    TensorFlow 2.21 would turn slices and gathers of any tensor with a range into integers,
-    deny-listed or not: of the boxes, say, whose overlaps the suppression compares.
+    TensorFlow 2.21 turns slices and gathers of any tensor with a range into integers, deny-listed
+    or not: of the boxes, say, whose overlaps the suppression compares.
     """
     model = _parsed(calibrated)
     for graph in model.subgraphs:
-        names = operator_names(model, graph)
-        integers = {
-            tensor
-            for operator, name in zip(graph.operators, names, strict=True)
-            if name in INTEGER
-            for tensor in (*operator.inputs, *operator.outputs)
-        }
+        convolutions, movers = [], []
+        for operator, name in zip(graph.operators, operator_names(model, graph), strict=True):
+            tensors = {*operator.inputs, *operator.outputs}
+            if name not in CONVOLUTIONS:
+                movers += [tensors] if name in INTEGER else []
+            elif _output_name(graph, operator) not in kept_float:
+                convolutions.append(tensors)
+        integers = set().union(*convolutions)
+        while beside := [tensors for tensors in movers if tensors & integers]:
+            integers.update(*beside)
+            movers = [tensors for tensors in movers if tensors not in beside]
         for index, tensor in enumerate(graph.tensors):
             if index not in integers:
                 tensor.quantization = None
@@ -65,14 +69,17 @@ def _ranges_of_integers(calibrated: bytes) -> bytes:
 def graph_operators(content: bytes) -> list[list[tuple[str, str]]]:
     """Per subgraph the operators in order: name, name of the first output."""
     model = _parsed(content)
-    graphs = []
-    for graph in model.subgraphs:
-        outputs = [
-            graph.tensors[operator.outputs[0]].name.decode() if len(operator.outputs) else ""
-            for operator in graph.operators
+    return [
+        [
+            (name, _output_name(graph, operator))
+            for operator, name in zip(graph.operators, operator_names(model, graph), strict=True)
         ]
-        graphs.append(list(zip(operator_names(model, graph), outputs, strict=True)))
-    return graphs
+        for graph in model.subgraphs
+    ]
+
+
+def _output_name(graph: Any, operator: Any) -> str:
+    return graph.tensors[operator.outputs[0]].name.decode() if len(operator.outputs) else ""
 
 
 def operator_names(model: Any, graph: Any) -> list[str]:

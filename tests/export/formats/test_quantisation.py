@@ -79,7 +79,7 @@ def test_the_gate_refuses_and_says_what_was_reached(
 
     monkeypatch.setattr(type(REFINER), "gate", ("PSNR dB", 500.0))
     attempts = []
-    module, name = {"litert": (litert, "_selective_int8"), "openvino": (openvino, "quantized")}[
+    module, name = {"litert": (litert, "selective_int8"), "openvino": (openvino, "quantized")}[
         format_name
     ]
     quantise = getattr(module, name)
