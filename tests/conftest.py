@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import gc
 import itertools
 import os
 import random
@@ -141,11 +140,6 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_collection_finish():
-    """What imports made stays to the end: the collector need not look through it again."""
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
