@@ -11,10 +11,12 @@ import functools
 import os
 import resource
 import sys
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of mallopt(3)
 _NEVER, _NO_MMAP, _ONE_ARENA = -1, 0, 1
 SWITCH = "REFINEZOO_KEEP_MEMORY"
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @functools.cache
@@ -41,3 +43,20 @@ def peak_mb() -> float:
     """The most memory that this process has held so far, MB."""
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used / 1e6 if sys.platform == "darwin" else used * 1024 / 1e6
+
+
+def free_mb(meminfo: Path = Path("/proc/meminfo"), limit: Path = _LIMIT) -> float:
+    """Memory that programs can still take here, MB: of the machine, or of this container if less.
+
+    Args:
+        meminfo: what Linux says of the machine; infinity is told where there is no such file.
+        limit: of the container (cgroup v2), beside it what it uses.
+    """
+    free = float("inf")
+    if meminfo.is_file():
+        rows = dict(line.split(":") for line in meminfo.read_text().splitlines())
+        free = int(rows["MemAvailable"].split()[0]) * 1024 / 1e6
+    if limit.is_file() and (most := limit.read_text().strip()) != "max":
+        used = int(limit.with_name("memory.current").read_text())
+        free = min(free, (int(most) - used) / 1e6)
+    return free

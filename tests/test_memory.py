@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from refinezoo.memory import free_mb
+
 PAGES = """
 import resource
 from refinezoo.memory import keep_freed_memory
@@ -44,3 +46,15 @@ def test_a_block_of_the_size_of_one_just_freed_costs_no_page():
 @pytest.mark.parametrize("setting", [{"REFINEZOO_KEEP_MEMORY": "0"}, {"MALLOC_ARENA_MAX": "2"}])
 def test_what_the_user_set_stays(setting):
     assert told(**setting)[0] is False
+
+
+def test_what_is_free_is_that_of_the_container_where_it_is_less(tmp_path):
+    machine, most = tmp_path / "meminfo", tmp_path / "memory.max"
+    assert free_mb(machine, most) == float("inf")
+    machine.write_text("MemTotal: 24000000 kB\nMemAvailable: 2000000 kB\n")
+    assert free_mb(machine, most) == pytest.approx(2048)
+    most.write_text("max\n")
+    assert free_mb(machine, most) == pytest.approx(2048)
+    most.write_text("1500000000\n")
+    (tmp_path / "memory.current").write_text("500000000\n")
+    assert free_mb(machine, most) == pytest.approx(1000)

@@ -28,6 +28,9 @@ def demo(
 def doctor(
     synthetic: Annotated[Path, typer.Argument(help="Folder of renders, or of a COCO dataset.")],
     real: Annotated[Path, typer.Argument(help="Folder of real photos.")],
+    training: Annotated[
+        Path | None, typer.Option(help="YAML of `train`: say its memory and time here, too.")
+    ] = None,
 ) -> None:
     """Look for what spoils training, in a folder of renders and one of real photos.
 
@@ -36,7 +39,14 @@ def doctor(
     from refinezoo import doctor as doctor_
 
     report = doctor_.diagnose(synthetic, real)
-    answer(report, doctor_.as_text(report))
+    text = doctor_.as_text(report)
+    if training is not None:
+        from refinezoo.experiments.train import estimate, read_config
+
+        start()
+        report["training"] = told = estimate.estimate(read_config(training))
+        text += f"\n\n{estimate.as_text(told, str(training))}"
+    answer(report, text)
     if not report["ok"]:
         raise typer.Exit(FOUND)
 

@@ -41,6 +41,12 @@ def train(
         Path | None,
         typer.Option(help="Study (YAML): rank the kept steps by its metric on real.val."),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say memory and time here; train nothing.")
+    ] = False,
+    memory: Annotated[
+        int | None, typer.Option(min=1, help="MB for --estimate; what is free by default.")
+    ] = None,
 ) -> None:
     """Train a refiner on renders and photos, or a task's model on labels; run again to resume.
 
@@ -52,6 +58,13 @@ def train(
 
     checked = read_config(config, overrides or [])
     start()
+    if estimate or memory is not None:
+        from refinezoo.experiments.train.estimate import as_text
+        from refinezoo.experiments.train.estimate import estimate as estimated
+
+        told = estimated(checked, memory_mb=memory)
+        answer(told, as_text(told, str(config), *(overrides or [])))
+        return
     if select is not None and not getattr(checked, "keep_every", None):
         raise RefinezooError(
             "--select: expected presets of several steps to choose from. Add keep_every=1000, say."

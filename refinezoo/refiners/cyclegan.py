@@ -28,6 +28,7 @@ from refinezoo.refiners.refines_by_mean import RefinesByMean
 from refinezoo.refiners.task import Tasked
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.checks import check_image_size
+from refinezoo.training.recomputed import Recomputed
 from refinezoo.training.schedules import decayed
 
 
@@ -69,6 +70,8 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
             (segmenters), `"depth_m"` or `"label"`. Presets do not hold it.
         lambda_task: weight of that loss.
         train_task: whether the model learns along from the refined renders; else it is frozen.
+        gradient_checkpointing: training keeps only the images that go through a generator and
+            computes its feature maps again for the gradients: less memory, a generator pass more.
         pool_size: images in each discriminator's history.
         learning_rate: of Adam with beta_1 0.5 in `compile()`. Without norms, take 1e-4 for whole
             scenes, where 2e-4 was seen to diverge.
@@ -107,6 +110,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         task_loss=None,
         lambda_task=1.0,
         train_task=False,
+        gradient_checkpointing=False,
         pool_size=50,
         learning_rate=2e-4,
         clip_norm=None,
@@ -121,6 +125,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         self.declare_judge(discriminator, judge, backbone)
         self.declare_task(task_loss, train_task)
         self.clip_norm = (1.0 if self.projected else 0.0) if clip_norm is None else clip_norm
+        self.gradient_checkpointing = gradient_checkpointing
 
         if generator not in ("resnet", "affine"):
             raise RefinezooError(
@@ -218,10 +223,11 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         x, y = batch["synthetic"]["image"], batch["real"]["image"]
         if self.colour:
             x = self.colour(x, batch["seed"])
-        refined = self.generator_s2r(x, training=True)
-        unrefined = self.generator_r2s(y, training=True)
-        back_x = self.generator_r2s(refined, training=True)
-        back_y = self.generator_s2r(unrefined, training=True)
+        s2r, r2s = (partial(g, training=True) for g in (self.generator_s2r, self.generator_r2s))
+        if self.gradient_checkpointing:
+            s2r, r2s = map(Recomputed(), (s2r, r2s))
+        refined, unrefined = s2r(x), r2s(y)
+        back_x, back_y = r2s(refined), s2r(unrefined)
         terms = {"cycle": l1_loss(back_x, x) + l1_loss(back_y, y)}
         if self.patches:
             terms |= {
@@ -229,9 +235,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
                 "adversarial_r2s": lsgan_generator_loss(self.discriminator_synthetic(unrefined)),
             }
         if self.loss_weights["identity"]:
-            terms["identity"] = l1_loss(self.generator_s2r(y, training=True), y) + l1_loss(
-                self.generator_r2s(x, training=True), x
-            )
+            terms["identity"] = l1_loss(s2r(y), y) + l1_loss(r2s(x), x)
         made = {"x": x, "refined": refined, "unrefined": unrefined}
         terms |= self.extra_losses_of(batch, {**made, "y": y, "back_x": back_x, "back_y": back_y})
         if "perceptual" in self.loss_weights:

@@ -73,17 +73,23 @@ def timed_steps(config: TrainingConfig, count: int) -> list[float]:
     from refinezoo.training.precision import training_precision
 
     with training_precision(config.precision):
-        refiner = build_refiner(config)
-        adapt_refiner(refiner, config)
-        refiner.compile()
+        refiner, data = compiled(config, count)
         times: list[float] = []
 
         def note(step: int, logs: Any) -> None:
             times.append(time.perf_counter())
 
         watch = keras.callbacks.LambdaCallback(on_train_batch_begin=note, on_train_batch_end=note)
-        refiner.fit(training_data(config, count, refiner), callbacks=[watch], verbose=0)
+        refiner.fit(data, callbacks=[watch], verbose=0)
     return [end - begin for begin, end in zip(times[::2], times[1::2], strict=True)]
+
+
+def compiled(config: TrainingConfig, steps: int) -> tuple[Any, Any]:
+    """The refiner of a config, ready to be trained, and data for `steps` steps."""
+    refiner = build_refiner(config)
+    adapt_refiner(refiner, config)
+    refiner.compile()
+    return refiner, training_data(config, steps, refiner)
 
 
 def _fit(refiner: Any, config: TrainingConfig, out: Path, progress: bool) -> None:

@@ -52,15 +52,7 @@ def train_task(config: TaskTraining) -> Path:
     """
     out = Path(config.out)
     preset = out / "preset"
-    task = task_named(config.model.task, config.settings)
-    spec: dict[str, Any] = {
-        "model": config.model.model_dump(by_alias=True),
-        "training": config.training.model_dump(),
-        "sets": [{**_located(config.data, "data"), "share": 1.0}],
-        "test": _located(config.test or config.data, "test"),
-        "seed": config.seed,
-    }
-    task.check(spec["model"], spec["training"])
+    task, spec = task_and_spec(config)
     with locked_folder(out, busy(out)):
         claim(config, out)
         if not ((out / "summary.json").is_file() and preset.is_dir()):
@@ -71,6 +63,20 @@ def train_task(config: TaskTraining) -> Path:
                 metrics = _trained(task, spec, out, preset, measured=config.test is not None)
             write_json(out / "summary.json", {"metrics": metrics, **summary(started)})
     return preset
+
+
+def task_and_spec(config: TaskTraining) -> tuple[Any, dict[str, Any]]:
+    """The task and what it is to prepare, checked."""
+    task = task_named(config.model.task, config.settings)
+    spec: dict[str, Any] = {
+        "model": config.model.model_dump(by_alias=True),
+        "training": config.training.model_dump(),
+        "sets": [{**_located(config.data, "data"), "share": 1.0}],
+        "test": _located(config.test or config.data, "test"),
+        "seed": config.seed,
+    }
+    task.check(spec["model"], spec["training"])
+    return task, spec
 
 
 def _trained(

@@ -1,0 +1,151 @@
+"""What `refinezoo train --estimate` says of memory and time beside what a training takes.
+
+    python benchmarks/estimate.py
+    python benchmarks/estimate.py "512 px" --steps 0     # the estimate alone
+
+Each cell is a process of its own: it tells its estimate, then takes a few steps of the same
+training by `fit`. Peak memory is that of the process; the time is that of the fastest step.
+Data: a few rendered street frames.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def gan(**values) -> dict:
+    """A training of a CycleGAN, or of another refiner."""
+    side = values.pop("side")
+    batch = values.pop("batch")
+    refiner = values.pop("refiner", "CycleGAN")
+    return {
+        "refiner": refiner,
+        "arguments": {"image_size": side, **values},
+        "image_size": side,
+        "batch_size": batch,
+        "synthetic": "images",
+        "real": "images",
+        "steps": 100,
+        "augment": False,
+        "out": "run",
+    }
+
+
+def task(name: str, batch: int, settings: dict | None = None, **values) -> dict:
+    """A training of a downstream model."""
+    return {
+        "model": {"class": name, "config": values},
+        "settings": settings or {},
+        "data": ".",
+        "training": {"steps": 100, "batch_size": batch, "augmentation": False},
+        "out": "run",
+    }
+
+
+MAKE = [sys.executable, "-m", "refinezoo", "street"]
+SMALL = {"width": 16, "blocks": 2}
+DEEPLAB = {"backbone": "resnet101", "width_multiplier": 0.25, "depth_multiplier": 0.3}
+DEEPLAB |= {"batch_norm": True, "rates": [1, 2, 4, 6], "image_size": [96, 128]}
+SSD = {"image_size": 128, "width_multiplier": 0.25, "batch_norm": True}
+DEPTH = {"image_size": [96, 128], "max_depth": 80.0}
+CELLS = {
+    "CycleGAN, resnet, width 16, 64 px, batch 1": gan(side=64, batch=1, **SMALL),
+    "CycleGAN, resnet, width 16, 128 px, batch 4": gan(side=128, batch=4, **SMALL),
+    "CycleGAN, resnet, width 16, 256 px, batch 1": gan(side=256, batch=1, **SMALL),
+    "CycleGAN, resnet, width 32, 128 px, batch 1": gan(side=128, batch=1, width=32, blocks=4),
+    "the same, gradient checkpointing": gan(
+        side=128, batch=1, width=32, blocks=4, gradient_checkpointing=True
+    ),
+    "CycleGAN, affine, width 16, 128 px, batch 4": gan(
+        side=128, batch=4, generator="affine", **SMALL
+    ),
+    "SimGAN, width 16, 96 px, batch 4": gan(refiner="SimGAN", side=96, batch=4, width=16),
+    "SSD300, 128 px, batch 16": task("SSD300", 16, **SSD),
+    "DeepLabV2, ResNet-101 at .25, 96 x 128 px, batch 8": task("DeepLabV2", 8, **DEEPLAB),
+    "DepthUNet, width 12, 96 x 128 px, batch 4": task("DepthUNet", 4, DEPTH, width=12),
+}
+LARGE = {  # minutes each, and the first one more memory than many machines have
+    "CycleGAN, width 64, 9 blocks, 512 px, batch 1": gan(side=512, batch=1),
+    "CycleGAN, width 64, 9 blocks, 512 px, batch 1, gradient checkpointing": gan(
+        side=512, batch=1, gradient_checkpointing=True
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cells", nargs="*", help="words of its name; small ones by default")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=HERE / "results/estimate.json")
+    parser.add_argument("--cell", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.cell:
+        print(json.dumps(cell(json.loads(asked.cell), asked.steps)))
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*MAKE, folder, "--count", "16", "--size", "256x320"], check=True)
+        for name, values in (CELLS | LARGE if asked.cells else CELLS).items():
+            if all(word in name for word in asked.cells):
+                line = [sys.executable, Path(__file__).resolve(), "--steps", str(asked.steps)]
+                line += ["--cell", json.dumps(values)]
+                run = subprocess.run(line, stdout=subprocess.PIPE, text=True, cwd=folder)
+                if run.returncode:
+                    rows.append({"cell": name, "ended_with": run.returncode})
+                else:
+                    rows.append({"cell": name, **json.loads(run.stdout.splitlines()[-1])})
+                print(json.dumps(rows[-1]), flush=True)
+    found = {"command": " ".join(["python", "benchmarks/estimate.py", *sys.argv[1:]])}
+    found |= {"machine": platform.machine(), "rows": rows}
+    asked.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def cell(values: dict, steps: int) -> dict:
+    """Estimate and measurement of one training."""
+    import gc
+
+    import keras
+
+    from refinezoo.config import validate
+    from refinezoo.experiments.train import TaskTraining, TrainingConfig
+    from refinezoo.experiments.train.estimate import estimate, ready
+    from refinezoo.memory import peak_mb
+
+    kind = TaskTraining if "model" in values else TrainingConfig
+    config = validate(kind, values, "the cell")
+    told = estimate(config, memory_mb=1e9)
+    gc.collect()
+    kept = {key: told[key] for key in told if key.startswith(("step_", "seconds")) or "mb" in key}
+    kept.pop("allowed_mb")
+    row = {"estimate": {**kept, "gflop_per_s": told["gflop_per_s"]}}
+    if not steps:
+        return row
+    times = []
+    with ready(config) as (model, data):
+        watch = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda step, logs: times.append(cpu_s()),
+            on_train_batch_end=lambda step, logs: times.append(cpu_s()),
+        )
+        model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[watch])
+    took = min(end - start for start, end in zip(times[::2], times[1::2], strict=True))
+    row["measured"] = {"memory_mb": round(peak_mb()), "cpu_s_per_step": round(took, 3)}
+    row["memory_ratio"] = round(told["memory_mb"] / peak_mb(), 2)
+    row["time_ratio"] = round(told["seconds_per_step"] / took, 2)
+    return row
+
+
+def cpu_s() -> float:
+    """Seconds of processor time so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
