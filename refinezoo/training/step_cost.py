@@ -1,14 +1,13 @@
 """What a training step costs, told from its graph: it is traced, and not run."""
 
-import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import keras
-import numpy as np
+
+from refinezoo.training.rates import Rates
 
 # Share the memory of their first input, or hold none.
 _VIEWS = frozenset(
@@ -21,6 +20,11 @@ _IN_PLACE = frozenset(
     "Mul Neg RealDiv Relu Relu6 ReluGrad Relu6Grad Rsqrt RsqrtGrad Select SelectV2 Sigmoid "
     "SigmoidGrad Sign Softplus SoftplusGrad Sqrt SqrtGrad Square Sub Tanh TanhGrad".split()
 )
+NARROW = 32
+# Operations that call functions, and where they name them.
+_CALLS = frozenset(
+    "If StatelessIf While StatelessWhile PartitionedCall StatefulPartitionedCall".split()
+)
 _FUNCTIONS = ("then_branch", "else_branch", "body", "f")
 
 
@@ -32,13 +36,21 @@ class StepCost:
         live_mb: feature maps and gradients held at once, at most, MB.
         operations: of the graph.
         gflop: 10^9 multiplications and additions of convolutions and matrix products.
+        narrow_gflop: those of them from or to fewer than `NARROW` channels (TensorFlow alone).
         moved_mb: what all other operations read and write, MB.
     """
 
     live_mb: float
     operations: int
     gflop: float
+    narrow_gflop: float
     moved_mb: float
+
+    def seconds(self, rates: Rates) -> float:
+        """Of a step, where each kind of work goes at its rate."""
+        arithmetic = (self.gflop - self.narrow_gflop) / rates.gflop
+        arithmetic += self.narrow_gflop / rates.narrow_gflop
+        return arithmetic + self.moved_mb / rates.moved_mb
 
 
 def step_cost(model: keras.Model, batch: Any) -> StepCost:
@@ -63,28 +75,28 @@ def step_cost(model: keras.Model, batch: Any) -> StepCost:
 
 def graph_cost(graph: Any) -> StepCost:
     """The cost of a `tf.Graph` whose shapes are known; of a branch or loop its largest turn."""
-    from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
-
-    functions = {each.signature.name: each for each in graph.as_graph_def().library.function}
 
     def inside(op: Any) -> list[StepCost]:
+        if op.type not in _CALLS:
+            return []
         names = [op.node_def.attr[key].func.name for key in _FUNCTIONS]
-        given = list(op.inputs)[1:] if op.type.endswith("If") else list(op.inputs)
-        shapes = [tensor.shape for tensor in given]
-        with graph.as_default():
-            called = [functions[name] for name in names if name in functions]
-            return [graph_cost(function_def_to_graph(each, input_shapes=shapes)) for each in called]
+        # Private, as is every other way to the graph of a branch.
+        called = [graph._get_function(name) for name in names if name]
+        return [graph_cost(function.graph) for function in called if function]
 
-    memory, gflop, moved, count = _Memory(graph), 0.0, 0.0, 0
+    memory, gflop, narrow, moved, count = _Memory(graph), 0.0, 0.0, 0.0, 0
     for op in in_order(graph):
         inner = inside(op)
         memory.take(op, 1e6 * max([each.live_mb for each in inner], default=0.0))
-        gflop += _flop(op) / 1e9 + max([each.gflop for each in inner], default=0.0)
-        moved += max([each.moved_mb for each in inner], default=0.0)
-        if not _flop(op) and op.type not in _VIEWS:
+        flop, channels = _flop(op)
+        most = max(inner, key=lambda each: each.gflop, default=StepCost(0.0, 0, 0.0, 0.0, 0.0))
+        gflop += flop / 1e9 + most.gflop
+        narrow += most.narrow_gflop + (flop / 1e9 if channels < NARROW else 0.0)
+        moved += most.moved_mb
+        if not flop and op.type not in _VIEWS:
             moved += sum(map(_bytes, [*op.inputs, *op.outputs])) / 1e6
         count += 1 + sum(each.operations for each in inner)
-    return StepCost(memory.top / 1e6, count, gflop, moved)
+    return StepCost(memory.top / 1e6, count, gflop, narrow, moved)
 
 
 def in_order(graph: Any) -> list[Any]:
@@ -147,20 +159,24 @@ def _bytes(tensor: Any) -> int:
     return (count or 0) * (tensor.dtype.size or 0)
 
 
-def _flop(op: Any) -> float:
-    """Multiplications and additions of a convolution or matrix product; 0 of anything else."""
-    shapes = [tuple(tensor.shape) for tensor in (*op.inputs, *op.outputs)]
-    if op.type in ("MatMul", "BatchMatMulV2"):
-        shared = shapes[0][-2] if op.node_def.attr["transpose_a"].b else shapes[0][-1]
-        return 2.0 * prod(shapes[2]) * shared
-    if "Conv2" not in op.type and "DepthwiseConv2" not in op.type:
-        return 0.0
-    if op.type.endswith("BackpropFilter"):
-        pixels, kernel = shapes[2], shapes[3]
-    else:  # forwards pixels are the output, for the input's gradient the third input
-        pixels, kernel = shapes[2], shapes[1]
-    each = prod(kernel[:2]) if "Depthwise" in op.type else prod(kernel[:3])
-    return 2.0 * prod(pixels) * each
+def _flop(op: Any) -> tuple[float, int]:
+    """Multiplications and additions of a convolution or matrix product, and its fewest channels.
+
+    `(0.0, 0)` of anything else.
+    """
+    product = op.type in ("MatMul", "BatchMatMulV2")
+    if not product and not op.type.startswith(("Conv2D", "DepthwiseConv2d")):
+        return 0.0, 0
+    shapes = [[side or 1 for side in tensor.shape] for tensor in (*op.inputs, *op.outputs)]
+    if product:
+        turned = op.node_def.attr["transpose_a"].b or op.node_def.attr["adj_x"].b
+        shared = shapes[0][-2] if turned else shapes[0][-1]
+        return 2.0 * prod(shapes[2]) * shared, min(shared, shapes[2][-1])
+    # Forwards its pixels are the output, for both gradients the third input.
+    pixels, kernel = shapes[2], shapes[3 if op.type.endswith("BackpropFilter") else 1]
+    depthwise = op.type.startswith("Depthwise")
+    each = prod(kernel[:2]) if depthwise else prod(kernel[:3])
+    return 2.0 * prod(pixels) * each, 1 if depthwise else min(kernel[2:])
 
 
 def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
@@ -182,30 +198,6 @@ def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
         live_mb=compiled.memory_analysis().temp_size_in_bytes / 1e6,
         operations=0,
         gflop=told.get("flops", 0.0) / 1e9,
+        narrow_gflop=0.0,
         moved_mb=told.get("bytes accessed", 0.0) / 1e6,
     )
-
-
-def measured_rates() -> tuple[float, float]:
-    """GFLOP/s of a 3 x 3 convolution of 64 maps, and MB/s of a sum of two maps, here and now."""
-    rng = np.random.default_rng(0)
-    maps = keras.ops.convert_to_tensor(rng.random((1, 64, 64, 64), "float32"))
-    kernel = keras.ops.convert_to_tensor(rng.random((3, 3, 64, 64), "float32"))
-    large = keras.ops.convert_to_tensor(rng.random((1, 256, 256, 64), "float32"))
-    convolution = _fastest(lambda: keras.ops.conv(maps, kernel, padding="same"))
-    added = _fastest(lambda: large + large)
-    gflop, read_and_written_mb = (
-        2 * 64 * 64 * prod(kernel.shape) / 1e9,
-        3 * prod(large.shape) * 4e-6,
-    )
-    return gflop / convolution, read_and_written_mb / added
-
-
-def _fastest(take: Callable[[], Any]) -> float:
-    """Seconds of the fastest of twenty calls: others may hold the processor in between."""
-    times = []
-    for _ in range(20):
-        begun = time.perf_counter()
-        keras.ops.convert_to_numpy(take()[0, 0, 0, 0])
-        times.append(time.perf_counter() - begun)
-    return min(times)

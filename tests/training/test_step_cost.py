@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from refinezoo.refiners import CycleGAN
-from refinezoo.training.step_cost import graph_cost, measured_rates, step_cost
+from refinezoo.training.rates import Rates, measured_rates
+from refinezoo.training.step_cost import StepCost, graph_cost, step_cost
 
 tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="XLA tells it of JAX's steps"
@@ -31,6 +32,7 @@ def test_a_convolution_and_what_is_done_in_its_place():
 
     cost = graph_cost(graph_of(step))
     assert cost.gflop == pytest.approx(2 * (2 * 8 * 8 * 4) * 27 / 1e9)
+    assert cost.narrow_gflop == cost.gflop  # three channels
     assert cost.live_mb == pytest.approx(MAP + 4 / 1e6)  # and the sum
 
 
@@ -85,5 +87,8 @@ def test_a_step_on_twice_the_images_is_twice_the_arithmetic():
     assert costs[1].live_mb > costs[0].live_mb > 0
 
 
-def test_rates_are_told():
-    assert all(rate > 0 for rate in measured_rates())
+def test_each_kind_of_work_goes_at_its_rate():
+    cost = StepCost(live_mb=9, operations=9, gflop=30, narrow_gflop=10, moved_mb=50)
+    assert cost.seconds(Rates(gflop=10, narrow_gflop=5, moved_mb=100)) == 2 + 2 + 0.5
+    rates = measured_rates()
+    assert min(rates.gflop, rates.narrow_gflop, rates.moved_mb) > 0

@@ -10,6 +10,7 @@ time   = arithmetic at the rate of a convolution measured here
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from refinezoo.config import validate
@@ -17,10 +18,14 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run import compiled
 from refinezoo.experiments.train.task import TaskTraining, task_and_spec
-from refinezoo.memory import free_mb, peak_mb
+from refinezoo.memory import free_mb, keep_freed_memory, peak_mb
+from refinezoo.training.rates import Rates, measured_rates
+from refinezoo.training.step_cost import step_cost
 
-OPERATION_MB = 0.03  # of TensorFlow's graph, its optimised copy and its executor
-ERROR = 1.2  # the measured peak may be so much higher (docs/speed.md)
+# Measured by benchmarks/estimate.py (docs/speed.md):
+OPERATION_MB = 0.04  # of TensorFlow's graph, its optimised copy and its executor
+BETWEEN_MAPS = 1.5  # freed memory that is kept has holes: maps of 512 px took 1.9 of their size, of 128 px less
+ERROR = 1.2  # the peak may be so much higher
 LEAST_SIDE, LEAST_WIDTH = 64, 8
 
 
@@ -35,17 +40,15 @@ def estimate(
 
     Returns:
         `{"model", "batch_size", "memory_mb", "process_mb", "graph_mb", "maps_mb", "step_gflop",
-        "step_moved_mb", "gflop_per_s", "moved_mb_per_s", "seconds_per_step", "steps", "hours",
-        "allowed_mb", "fits", "proposal"}`. `proposal` is None where it fits, else `{"overrides",
-        "memory_mb", "seconds_per_step", "fits"}`: the first `key=value` of gradient checkpointing,
-        smaller batches, sides and widths, added one by one, that fit together.
+        "step", "rates", "seconds_per_step", "steps", "hours", "allowed_mb", "fits", "proposal"}`.
+        `step` and `rates`: a `StepCost` and `Rates`. `proposal` is None where it fits, else
+        `{"overrides", "memory_mb", "seconds_per_step", "fits"}`: the first `key=value` of gradient
+        checkpointing, smaller batches, sides and widths, added one by one, that fit together.
 
     Raises:
         RefinezooError: bad data or config, or a refiner that learns nothing.
     """
     allowed = free_mb() + peak_mb() if memory_mb is None else memory_mb
-    from refinezoo.training.step_cost import measured_rates
-
     rates = measured_rates()
     first, variables = _cost(config, rates)
     told = {**first, "allowed_mb": round(allowed), "fits": _fits(first, allowed), "proposal": None}
@@ -97,24 +100,22 @@ def _fits(found: dict[str, Any], allowed: float) -> bool:
     return found["memory_mb"] * ERROR <= allowed
 
 
-def _cost(config: Any, rates: tuple[float, float]) -> tuple[dict[str, Any], float]:
+def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     """What a config takes, and the MB of its variables."""
     import keras
-
-    from refinezoo.training.step_cost import step_cost
 
     with ready(config) as (model, data):
         batch = data[0]
         variables = [*model.variables, *model.optimizer.variables]
         process = peak_mb()
         cost = step_cost(model, batch)
-    seconds = cost.gflop / rates[0] + cost.moved_mb / rates[1]
+    seconds = cost.seconds(rates)
     steps = (config if isinstance(config, TrainingConfig) else config.training).steps or 0
     count = len(keras.tree.flatten(batch)[0])
     parts = {
         "process_mb": round(process),
         "graph_mb": round(cost.operations * OPERATION_MB),
-        "maps_mb": round(cost.live_mb),
+        "maps_mb": round(cost.live_mb * (BETWEEN_MAPS if keep_freed_memory() else 1.0)),
     }
     told = {
         "model": type(model).__name__,
@@ -122,9 +123,8 @@ def _cost(config: Any, rates: tuple[float, float]) -> tuple[dict[str, Any], floa
         "memory_mb": sum(parts.values()),
         **parts,
         "step_gflop": round(cost.gflop, 2),
-        "step_moved_mb": round(cost.moved_mb),
-        "gflop_per_s": round(rates[0], 1),
-        "moved_mb_per_s": round(rates[1]),
+        "step": asdict(cost),
+        "rates": asdict(rates),
         "seconds_per_step": round(seconds, 4),
         "steps": steps,
         "hours": round(seconds * steps / 3600, 2),

@@ -11,12 +11,12 @@ from refinezoo.config import yaml_text
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train import TaskTraining, TrainingConfig, read_config
 from refinezoo.experiments.train import estimate as module
-from refinezoo.training import step_cost
+from refinezoo.training.rates import Rates
 
 
 @pytest.fixture
 def rates(monkeypatch):
-    monkeypatch.setattr(step_cost, "measured_rates", lambda: (2.0, 1000.0))
+    monkeypatch.setattr(module, "measured_rates", lambda: Rates(2.0, 1.0, 1000.0))
 
 
 def refiner(**changes):
