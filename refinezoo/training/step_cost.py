@@ -193,9 +193,9 @@ def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
     # As `fit` does: the new state takes the place of the old one.
     lowered = jax.jit(model.train_step, donate_argnums=0).lower(state, batch)
     compiled = lowered.compile()
-    told = compiled.cost_analysis()
+    told, held = compiled.cost_analysis() or {}, compiled.memory_analysis()
     return StepCost(
-        live_mb=compiled.memory_analysis().temp_size_in_bytes / 1e6,
+        live_mb=held.temp_size_in_bytes / 1e6 if held else 0.0,
         operations=0,
         gflop=told.get("flops", 0.0) / 1e9,
         narrow_gflop=0.0,

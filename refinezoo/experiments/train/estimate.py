@@ -3,7 +3,7 @@
 memory = the process as it is when model, optimizer and data are ready
          + what TensorFlow keeps for each operation of the step
          + the feature maps and gradients that a step holds at once
-time   = arithmetic at the rate of a convolution measured here
+time   = convolutions at the rate of one measured here, narrow ones at that of a narrow one
          + all else at the rate at which maps are read and written here
 """
 
@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import prod
 from typing import Any
 
 from refinezoo.config import validate
@@ -24,7 +25,8 @@ from refinezoo.training.step_cost import step_cost
 
 # Measured by benchmarks/estimate.py (docs/speed.md):
 OPERATION_MB = 0.04  # of TensorFlow's graph, its optimised copy and its executor
-BETWEEN_MAPS = 1.5  # freed memory that is kept has holes: maps of 512 px took 1.9 of their size, of 128 px less
+BETWEEN_MAPS = 1.5  # freed memory that is kept has holes: 1.9 at 512 px, less below
+RECOMPUTED = 3.2  # in its place under gradient checkpointing, where TensorFlow works ahead
 ERROR = 1.2  # the peak may be so much higher
 LEAST_SIDE, LEAST_WIDTH = 64, 8
 
@@ -52,8 +54,8 @@ def estimate(
     rates = measured_rates()
     first, variables = _cost(config, rates)
     told = {**first, "allowed_mb": round(allowed), "fits": _fits(first, allowed), "proposal": None}
-    values, overrides = config.model_dump(by_alias=True), {}
-    found = first
+    values, found = config.model_dump(by_alias=True), first
+    overrides: dict[str, Any] = {}
     while not _fits(found, allowed):
         change = _smaller(values)
         if change is None:
@@ -115,7 +117,7 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     parts = {
         "process_mb": round(process),
         "graph_mb": round(cost.operations * OPERATION_MB),
-        "maps_mb": round(cost.live_mb * (BETWEEN_MAPS if keep_freed_memory() else 1.0)),
+        "maps_mb": round(cost.live_mb * _held(model)),
     }
     told = {
         "model": type(model).__name__,
@@ -125,11 +127,22 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
         "step_gflop": round(cost.gflop, 2),
         "step": asdict(cost),
         "rates": asdict(rates),
-        "seconds_per_step": round(seconds, 4),
+        "seconds_per_step": round(seconds, 6),
         "steps": steps,
         "hours": round(seconds * steps / 3600, 2),
     }
-    return told, sum(4 * int(v.value.size if hasattr(v.value, "size") else 0) for v in variables)
+    return told, sum(4e-6 * prod(variable.shape) for variable in variables)
+
+
+def _held(model: Any) -> float:
+    """What is held of memory for each MB of maps, measured on TensorFlow; XLA says it itself."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return 1.0
+    if getattr(model, "gradient_checkpointing", False):
+        return RECOMPUTED
+    return BETWEEN_MAPS if keep_freed_memory() else 1.0
 
 
 @contextmanager

@@ -37,8 +37,9 @@ def test_the_parts_are_told_and_add_up(noise, rates, tmp_path):
 
 
 def test_what_does_not_fit_in_any_size_is_said(noise, rates, tmp_path):
-    told = module.estimate(config(tmp_path / "run", image_size=64), memory_mb=1)
+    told = module.estimate(config(tmp_path / "run", image_size=96), memory_mb=1)
     assert not told["fits"] and not told["proposal"]["fits"]
+    assert told["proposal"]["overrides"] == ["image_size=64"]
     assert "nothing smaller fits either" in module.as_text(told)
 
 
