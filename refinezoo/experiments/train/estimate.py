@@ -57,7 +57,7 @@ def estimate(
     values, found = config.model_dump(by_alias=True), first
     overrides: dict[str, Any] = {}
     while not _fits(found, allowed):
-        change = _smaller(values)
+        change = _smaller(values, first["model"])
         if change is None:
             break
         for key, value in change.items():
@@ -171,8 +171,13 @@ def ready(config: TrainingConfig | TaskTraining) -> Iterator[tuple[Any, Any]]:
         yield compiled(config, config.steps_per_epoch)
 
 
-def _smaller(values: dict[str, Any]) -> dict[str, Any] | None:
-    """The next change that saves memory, as overrides; None where there is none left."""
+def _smaller(values: dict[str, Any], model: str) -> dict[str, Any] | None:
+    """The next change that saves memory, as overrides; None where there is none left.
+
+    Args:
+        values: of the config.
+        model: name of the class, which a config with `init` leaves out.
+    """
     if "refiner" not in values:
         batch = values["training"]["batch_size"]
         return {"training.batch_size": batch // 2} if batch > 1 else None
@@ -180,7 +185,7 @@ def _smaller(values: dict[str, Any]) -> dict[str, Any] | None:
     from refinezoo.models.registry import model_class
 
     arguments = values["arguments"]
-    known = parameters(model_class(values["refiner"])) if values["refiner"] else {}
+    known = parameters(model_class(model))
     if "gradient_checkpointing" in known and not arguments.get("gradient_checkpointing"):
         return {"arguments.gradient_checkpointing": True}
     if values["batch_size"] > 1:

@@ -89,20 +89,29 @@ def test_the_first_change_that_fits_is_proposed(monkeypatch, rates, tmp_path, al
 def test_widths_come_last_and_end():
     arguments = {"width": 20, "gradient_checkpointing": True}
     values = refiner(image_size=96, arguments=arguments).model_dump()
-    assert module._smaller(values) == {"image_size": 64, "arguments.image_size": 64}
+    assert module._smaller(values, "CycleGAN") == {"image_size": 64, "arguments.image_size": 64}
     values["image_size"] = 64
-    assert module._smaller(values) == {"arguments.width": 10}
+    assert module._smaller(values, "CycleGAN") == {"arguments.width": 10}
     values["arguments"]["width"] = 10
-    assert module._smaller(values) is None
+    assert module._smaller(values, "CycleGAN") is None
+
+
+def test_with_init_the_class_is_that_of_the_preset():
+    values = refiner(refiner=None, init="cyclegan", image_size=128).model_dump()
+    first = module._smaller(values, "CycleGAN")
+    assert first == {"arguments.gradient_checkpointing": True}
+    values["arguments"]["gradient_checkpointing"] = True
+    smaller = module._smaller(values, "CycleGAN")
+    assert smaller == {"image_size": 96, "arguments.image_size": 96}
 
 
 def test_of_a_task_the_batch_is_made_smaller():
     values = TaskTraining(
         model={"class": "SSD300"}, data="data", training={"steps": 4, "batch_size": 3}, out="run"
     ).model_dump(by_alias=True)
-    assert module._smaller(values) == {"training.batch_size": 1}
+    assert module._smaller(values, "SSD300") == {"training.batch_size": 1}
     values["training"]["batch_size"] = 1
-    assert module._smaller(values) is None
+    assert module._smaller(values, "SSD300") is None
 
 
 def test_a_refiner_that_learns_nothing_has_no_steps_to_estimate(rates, tmp_path):
