@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 import refinezoo
@@ -13,6 +14,8 @@ from refinezoo.layers.camera import Camera, camera_of, gaussian_noise
 from refinezoo.layers.jpeg import jpeg, jpeg_quality
 from refinezoo.layers.vignetting import vignetted, vignetting_of
 from refinezoo.refiners import CameraModel
+
+gaussian_noise, jpeg = map(compiled, (gaussian_noise, jpeg))
 
 
 def picture(seed, blur=0.0, noise=0.0):
@@ -85,7 +88,7 @@ def test_a_blur_keeps_the_mean_and_both_axes():
     layer.cameras.assign([[1.0, -1.0, 0.0]])
     point = np.zeros((1, 15, 15, 3), "float32")
     point[0, 7, 7] = 1.0
-    spread = ops.convert_to_numpy(layer(point, point, np.zeros(1, "int32")))[0, ..., 0]
+    spread = ops.convert_to_numpy(compiled(layer)(point, point, np.zeros(1, "int32")))[0, ..., 0]
     wanted = cv2.GaussianBlur(point[0, ..., 0], (9, 9), 1.0)
     np.testing.assert_allclose(spread, wanted, atol=1e-4)
 
@@ -96,9 +99,9 @@ def test_rounding_of_the_colours_draws_nothing_anew():
     )
     images = picture(5)[None].astype("float32") / 127.5 - 1.0
     moved = np.random.default_rng(0).uniform(-0.9, 0.9, images.shape).astype("float32")
-    seed = np.zeros(1, "int32")
+    camera, seed = compiled(model.camera), np.zeros(1, "int32")
     one, other = (
-        ops.convert_to_numpy(model.camera(each, images, seed)) for each in (moved, moved + 1e-4)
+        ops.convert_to_numpy(camera(each, images, seed)) for each in (moved, moved + 1e-4)
     )
     np.testing.assert_allclose(one, other, atol=1e-3)
 

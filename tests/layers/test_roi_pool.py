@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 from keras import ops
 
 from refinezoo.layers import BilinearDeconvolution2D, CReLU, RoIMaxPooling
@@ -47,7 +48,7 @@ def test_equals_the_loop(height, width, bins, rng):
     boxes = np.stack([pixels(rng, 150, 16 * width, 16 * height) for _ in range(2)])
     scale = np.array([16 * width, 16 * height] * 2)
     fractions = ((boxes + [0, 0, 1, 1]) / scale).astype("float32")
-    found = ops.convert_to_numpy(RoIMaxPooling(bins, 16)(features, fractions))
+    found = ops.convert_to_numpy(compiled(RoIMaxPooling(bins, 16))(features, fractions))
     for row in range(2):
         np.testing.assert_array_equal(found[row], caffe(features[row], boxes[row], bins, 16))
 
@@ -78,7 +79,7 @@ def gradient(function, variable):
             with keras.StatelessScope(state_mapping=[(variable, value)]):
                 return function()
 
-        return np.asarray(jax.grad(of)(variable.value))
+        return np.asarray(jax.jit(jax.grad(of))(variable.value))
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -89,8 +90,9 @@ def gradient(function, variable):
 def test_boxes_keep_full_precision_in_half_precision_networks(rng):
     features = rng.normal(size=(1, 64, 64, 1)).astype("float32")
     boxes = np.array([[[0.4, 0.4, 0.7995, 0.7995]]], "float32")
-    half = RoIMaxPooling(2, 16, dtype="mixed_bfloat16")
-    both = half(ops.cast(features, "bfloat16"), boxes), RoIMaxPooling(2, 16)(features, boxes)
+    half = compiled(RoIMaxPooling(2, 16, dtype="mixed_bfloat16"))
+    whole = compiled(RoIMaxPooling(2, 16))
+    both = half(ops.cast(features, "bfloat16"), boxes), whole(features, boxes)
     assert keras.backend.standardize_dtype(both[0].dtype) == "bfloat16"
     np.testing.assert_allclose(
         *(ops.convert_to_numpy(ops.cast(x, "float32")) for x in both), rtol=0.01
