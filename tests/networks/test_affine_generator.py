@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from compiled import compiled
 
 from refinezoo.networks import affine_generator
 from refinezoo.networks.affine_generator import LocalAffine
@@ -14,7 +15,7 @@ def network():
 
 def test_it_starts_as_the_identity(network, rng):
     images = rng.uniform(-1, 1, (2, 16, 24, 3)).astype("float32")
-    np.testing.assert_allclose(np.asarray(network(images)), images, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(compiled(network)(images)), images, atol=1e-6)
     assert network.count_params() == 112 + 296 + 1168 + 2 * 2320 + 1740
 
 
@@ -33,6 +34,6 @@ def test_print_stays(network, rng):
     bias.assign(rng.uniform(-1, 1, 12))
     image = np.full((1, 64, 64, 3), 0.1, "float32")
     image[:, 24:40, 24:40] = -0.2
-    out = np.asarray(network(image))
+    out = np.asarray(compiled(network)(image))
     assert np.ptp(out[0, 25:39, 25:39], axis=(0, 1)).max() < 1e-5
     assert np.abs(out[0, 32, 32] - out[0, 10, 10]).max() > 0.02

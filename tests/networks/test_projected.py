@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from compiled import compiled
 
 from refinezoo.errors import RefinezooError
 from refinezoo.networks.projected import projected_features, projected_heads
@@ -12,11 +13,12 @@ from refinezoo.networks.projected import projected_features, projected_heads
 def test_maps_are_twice_as_fine_as_the_backbones(toy_backbone, size, rng):
     features = projected_features(toy_backbone(), taps=3)
     images = rng.uniform(-1, 1, (1, *size, 3)).astype("float32")
-    maps = [np.asarray(x) for x in features(images)]
+    maps = [np.asarray(x) for x in compiled(features)(images)]
     cells = [tuple(-(-side // stride) for side in size) for stride in (4, 8, 16)]
     assert [x.shape[1:3] for x in maps] == [(2 * h, 2 * w) for h, w in cells]
     assert [x.shape[3] for x in maps] == [64, 64, 128]
-    logits = [np.asarray(x) for x in projected_heads(features, width=8)(maps)]
+    heads = compiled(projected_heads(features, width=8))
+    logits = [np.asarray(x) for x in heads(maps)]
     assert [x.shape for x in logits] == [(1, h - 3, w - 3, 1) for h, w in cells]
 
 
