@@ -2,7 +2,7 @@
 
     python benchmarks/judge_speed.py
 
-The recipe of `recipes/cyclegan_projected.yaml` (128 px, batch 1, without its perceptual term) with
+The recipe of `recipes/cyclegan_projected.yaml` (128 px, batch 1) with
 the method's own patches, with the projected judge on EfficientNet-Lite0 from ImageNet, and with
 both. The three take turns of a few steps in one process; the table has medians of processor seconds
 a step, the ratio to patches is taken turn by turn.

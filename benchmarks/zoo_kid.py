@@ -34,7 +34,15 @@ from refinezoo.scenes.compose import compose_scenes
 HERE = Path(__file__).parent
 COUNT, SIZE = 100, 224
 Pair = tuple[np.ndarray, np.ndarray]
-FRIDGE = ("colour_transport", "cyclegan", "cyclegan_fgbg", "fda", "reinhard", "simgan_fridge")
+FRIDGE = (
+    "colour_transport",
+    "cyclegan",
+    "cyclegan_fgbg",
+    "cyclegan_projected",
+    "fda",
+    "reinhard",
+    "simgan_fridge",
+)
 SETS = {
     "fridge": "100 composed scenes (seed 8, 160 px); 100 of the 864 photos of "
     "benchmarks/data/fridge/unlabelled, which the statistics and the training have seen",
