@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class CocoDataset:
         category_ids: K COCO ids, ascending; `category_ids[label]` leads back.
         json_path: the file (the first one's after `concat`), or the folder of another format.
         counts: how many boxes were clipped, dropped, ... when loading.
+        joined: of `concat`, so that no one file says it all.
     """
 
     records: list[ImageRecord]
@@ -32,6 +33,7 @@ class CocoDataset:
     category_ids: list[Id]
     json_path: Path
     counts: dict[str, int] = field(default_factory=dict)
+    joined: bool = False
 
     @classmethod
     def load(
@@ -74,7 +76,8 @@ class CocoDataset:
 
     def truth(self) -> Any:
         """What `coco_average_precision` takes as annotations: the COCO file, else `document()`."""
-        return self.json_path if self.json_path.is_file() else self.document()
+        one_file = self.json_path.is_file() and not self.joined
+        return self.json_path if one_file else self.document()
 
     def document(self) -> dict[str, list[dict[str, Any]]]:
         """The set as a COCO document; boxes are as in `records`."""
@@ -109,10 +112,12 @@ class CocoDataset:
     def subset(self, indices: Sequence[int]) -> "CocoDataset":
         """The dataset of some records, in the given order."""
         records = [self.records[int(index)] for index in indices]
-        return CocoDataset(records, self.class_names, self.category_ids, self.json_path)
+        return replace(self, records=records, counts={})
 
     def concat(self, other: "CocoDataset") -> "CocoDataset":
         """Both datasets, e.g. real + refined; classes are matched by name.
+
+        Where both have a picture of the same id, all pictures are numbered anew, from 1.
 
         Raises:
             RefinezooError: the class names differ.
@@ -126,13 +131,11 @@ class CocoDataset:
                 + did_you_mean(alone[0], [n for n in self.class_names if n != alone[0]])
             )
         order = np.array([self.class_names.index(name) for name in other.class_names], np.int64)
-        theirs = [
-            ImageRecord(**{**record.__dict__, "labels": order[record.labels]})
-            for record in other.records
-        ]
-        return CocoDataset(
-            self.records + theirs, self.class_names, self.category_ids, self.json_path
-        )
+        theirs = [replace(record, labels=order[record.labels]) for record in other.records]
+        records = self.records + theirs
+        if {record.id for record in self.records} & {record.id for record in theirs}:
+            records = [replace(record, id=number) for number, record in enumerate(records, 1)]
+        return replace(self, records=records, counts={}, joined=True)
 
 
 def load_with_rows(source: str | os.PathLike) -> tuple[CocoDataset, CocoFile, dict[Id, Path]]:

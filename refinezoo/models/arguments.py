@@ -40,6 +40,20 @@ def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str,
     return {name: plain(given.get(name, each.default)) for name, each in known.items()}
 
 
+def stated_arguments(cls: type, config: dict[str, Any]) -> dict[str, Any]:
+    """Of a config what is not a default of the constructor: what it says of a model.
+
+    A version that adds an argument, with a default that means what was before, so leaves what is
+    said of every older model as it was.
+    """
+    known = parameters(cls)
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in known or plain(known[name].default) != plain(value)
+    }
+
+
 def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
     """Some of a constructor's arguments, under their present names.
 

@@ -7,6 +7,7 @@ import pytest
 
 from refinezoo.data import CocoDataset, write_image
 from refinezoo.errors import RefinezooError
+from refinezoo.metrics.detection import coco_average_precision
 
 
 def write_coco(folder, annotations, categories=((3, "milk"), (7, "juice")), images=2):
@@ -118,6 +119,33 @@ def test_subset_and_concat_by_name(tmp_path):
         other.records[1].path,
         one.records[0].path,
     ]
+
+
+def test_what_concat_joins_is_measured_as_one(tmp_path):
+    """Ids that both files have are numbered anew; the truth is of both, not of the first file."""
+    box_of = ([box(1, 1, 20, 20)], [box(5, 5, 20, 20)])
+    one, other = (
+        CocoDataset.load(write_coco(tmp_path / name, rows))
+        for name, rows in zip("ab", box_of, strict=True)
+    )
+    both = one.concat(other)
+    numbers = [record.id for record in both.records]
+    assert len(set(numbers)) == len(numbers)
+    found = [
+        {
+            "image_id": record.id,
+            "category_id": both.category_ids[label],
+            "bbox": row.tolist(),
+            "score": 0.9,
+        }
+        for record in both.records
+        for row, label in zip(record.boxes_xywh, record.labels, strict=True)
+    ]
+    assert len(found) == 2
+    assert coco_average_precision(both.truth(), found, image_ids=numbers)["AP"] == 1
+    half = coco_average_precision(both.truth(), found[:1], image_ids=numbers)["AP"]
+    assert half == pytest.approx(0.5, abs=0.01)
+    assert one.subset([0]).truth() == one.json_path
 
 
 def test_concat_refuses_other_classes(tmp_path):

@@ -64,11 +64,15 @@ def files_fingerprint(paths: list[Path]) -> str:
 
 
 def model_fingerprint(model: Any) -> str:
-    """The SHA-256 over a model's class, constructor arguments and inference weights."""
+    """The SHA-256 over a model's class, constructor arguments and inference weights.
+
+    Arguments at their default are left out, so that a study outlives a version that adds one.
+    """
+    from refinezoo.models.arguments import stated_arguments
     from refinezoo.refinement.fingerprint import weights_sha256
 
-    # Keras numbers names by what was built before.
-    config = {key: value for key, value in model.get_config().items() if key != "name"}
+    config = stated_arguments(type(model), model.get_config())
+    config.pop("name", None)  # Keras numbers names by what was built before
     return recipe_hash([type(model).__name__, config, weights_sha256(model)])
 
 

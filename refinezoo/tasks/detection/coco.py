@@ -54,8 +54,8 @@ class Detects:
         image_ids = [record.id for record in dataset.records]
         if len(set(image_ids)) < len(image_ids):
             raise RefinezooError(
-                "expected a dataset of one COCO file, received one that holds image ids twice. "
-                "Evaluate the parts of a concatenated dataset one by one."
+                "expected each picture once, received image ids twice. Leave out of subset() what "
+                "it repeats; concat() numbers pictures anew."
             )
         return coco_average_precision(
             dataset.truth(), self.detect(dataset, batch_size), image_ids=image_ids

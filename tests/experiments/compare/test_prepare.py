@@ -7,8 +7,10 @@ from small_sets import H, W, coco, photo, put, put_coco
 from refinezoo.data import CocoDataset
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.prepare import Preparation
+from refinezoo.experiments.compare.recipe import model_fingerprint
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.refiners import Reinhard
 
 
 def _voc(root):
@@ -96,3 +98,12 @@ def test_patterns_that_match_nothing(tmp_path, toy):
     study = read_study(toy.write_study(tmp_path / "study.yaml", **settings))
     with pytest.raises(RefinezooError, match="that match 'x"):
         Preparation(study, tmp_path / "out", tmp_path, print).found.unlabelled()
+
+
+def test_an_argument_that_a_version_adds_leaves_the_fingerprint_of_older_models():
+    model = Reinhard()
+    newer = model_fingerprint(model)
+    known = model.arguments.pop("photos")  # as it was before there was one
+    assert model_fingerprint(model) == newer
+    model.arguments["photos"] = known + 1
+    assert model_fingerprint(model) != newer
