@@ -16,7 +16,7 @@ from refinezoo.demo.steps import Steps
 from refinezoo.errors import RefinezooError
 from refinezoo.files import ASSETS, own_folder, remove_folder, sha256, write_json
 
-REFINER = "cyclegan_fgbg"
+REFINER = "cyclegan_projected"  # which the "refined" detectors learnt from
 # Zoo name -> what the detector was trained on. The first two are the point of the demo.
 DETECTORS = {
     "pvanet_fridge_synthetic": "synthetic",

@@ -31,7 +31,7 @@ def fill(folder, count, seed, *, masks=False):
     ("count", "masks", "classes", "wanted"),
     [
         (12, False, False, ["PopulationTransport"]),
-        (100, True, False, ["PopulationTransport", "CycleGANForegroundBackground"]),
+        (100, True, False, ["PopulationTransport", "CycleGAN", "CycleGANForegroundBackground"]),
         (100, False, False, ["PopulationTransport", "CycleGAN"]),
         (12, False, True, ["PixelDA", "PopulationTransport"]),
     ],
@@ -51,10 +51,12 @@ def test_what_fits_is_suggested_in_order(tmp_path, count, masks, classes, wanted
         assert config.refiner == row["refiner"] and config.steps == row["steps"]
         assert row["minutes"] is None
         if row["refiner"].startswith("CycleGAN"):
-            recipe = refinezoo.info("cyclegan_fgbg")["config"]
-            assert config.arguments["generator"] == "affine"
-            assert config.arguments.items() <= recipe.items()
-            assert ("fg_on" in config.arguments) == masks
+            masked = row["refiner"] == "CycleGANForegroundBackground"
+            entry = "cyclegan_fgbg" if masked else "cyclegan_projected"
+            assert config.arguments.items() <= refinezoo.info(entry)["config"].items()
+            assert ("fg_on" in config.arguments) == masked
+            judge = config.arguments.get("discriminator", "patch")
+            assert judge == ("patch" if masked else "both")
 
 
 def test_the_cost_is_a_measured_step_times_the_steps(tmp_path, monkeypatch):
@@ -68,7 +70,7 @@ def test_the_cost_is_a_measured_step_times_the_steps(tmp_path, monkeypatch):
     arguments = ["suggest", str(tmp_path / "renders"), str(tmp_path / "photos")]
     said = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert said.exit_code == 0 and asked == ["CycleGAN"]
-    assert "6000 steps x 0.50 s = 50 minutes here, " in said.stdout
+    assert "3000 steps x 0.50 s = 25 minutes here, " in said.stdout
     assert " MB of memory" in said.stdout
     assert "1. PopulationTransport" in said.stdout
 
