@@ -16,13 +16,11 @@ from refinezoo import zoo
 from refinezoo.export.formats import saved_model
 from refinezoo.export.formats.info import model_info
 from refinezoo.export.registry import formats
-from refinezoo.models.registry import kinds
 from refinezoo.models.weights import load_weights
 from refinezoo.zoo import catalogue
 
 pytestmark = pytest.mark.tensorflow
 
-KINDS = list(kinds())
 SIZES = {"refiner": (46, 51), "depth": (96, 101)}  # height, width; of the others their own
 OFTEN = {"cyclegan", "obstacle_range"}
 
@@ -33,12 +31,18 @@ def marked(names):
 
 
 def entries():
-    """Names, one architecture after the other, so that only one is held at a time."""
-    found = []
-    for kind in KINDS:
-        for row in zoo.list_models(kind=kind):
-            found.append((kind, json.dumps(zoo.info(row["name"])["config"]), row["name"]))
-    return [name for *_, name in sorted(found)]
+    """Names and architectures, one of these after the other, so that only one is held at a time."""
+    found = [zoo.find(row["name"]) for row in zoo.list_models()]
+    found.sort(key=lambda entry: (entry.kind, json.dumps(entry.config), entry.name))
+    return {entry.name: architecture(entry) for entry in found}
+
+
+def architecture(entry):
+    """What entries that differ in weights alone have in common."""
+    return entry.class_name, json.dumps(entry.config)
+
+
+ENTRIES = entries()
 
 
 class Shared:
@@ -48,7 +52,7 @@ class Shared:
 
     def take(self, name):
         entry = zoo.find(name)
-        key = (entry.class_name, json.dumps(entry.config))
+        key = architecture(entry)
         if key != self.key:
             self.model, self.key, self.functions = refinezoo.load(name), key, None
         elif entry.weights is not None:
@@ -79,7 +83,7 @@ def image_for(name, model, photos):
     return np.pad(photos[2], [(0, 300), (0, 300), (0, 0)], mode="reflect")[:height, :width]
 
 
-@pytest.mark.parametrize("name", marked(entries()))
+@pytest.mark.parametrize("name", marked(ENTRIES))
 def test_an_entry_predicts_the_same_as_a_saved_model(name, shared, photos, tmp_path):
     model = shared.take(name)
     info = model_info(model, name, 1)
@@ -91,11 +95,10 @@ def test_an_entry_predicts_the_same_as_a_saved_model(name, shared, photos, tmp_p
 
 
 def architectures():
-    """An entry of each architecture: others differ from it in weights alone."""
+    """An entry of each architecture."""
     found = {}
-    for name in entries():
-        entry = zoo.find(name)
-        found.setdefault((entry.class_name, json.dumps(entry.config)), name)
+    for name, shared in ENTRIES.items():
+        found.setdefault(shared, name)
     return list(found.values())
 
 

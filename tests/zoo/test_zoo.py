@@ -136,7 +136,9 @@ def test_an_old_name_gives_the_better_model_and_says_so():
             assert zoo.info(old)["name"] == new
 
 
-NAMES = [row["name"] for row in zoo.list_models()]
+ROWS = zoo.list_models()
+NAMES = [row["name"] for row in ROWS]
+REFINERS = [row["name"] for row in ROWS if row["kind"] == "refiner"]
 loaded = functools.cache(refinezoo.load)  # each entry once, for what only looks at it
 
 
@@ -157,9 +159,6 @@ def test_every_entry_loads_and_keeps_its_word(name):
     if entry["weights"]:
         assert entry["weights"]["bytes"] <= catalogue.MAX_WEIGHTS_BYTES
         assert entry["weights"]["dtype"] == "float16"
-
-
-REFINERS = [row["name"] for row in zoo.list_models(kind="refiner")]
 
 
 @pytest.mark.parametrize(
