@@ -9,7 +9,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.training.checks import check_halves, check_pictures
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import stateless, value_and_gradients, when
-from refinezoo.training.jit import check_one_host, choose_jit
+from refinezoo.training.jit import check_hosts, choose_jit
 from refinezoo.training.optimizer import PlayerOptimizer, one_each
 from refinezoo.training.players import shares, to_float
 from refinezoo.training.resuming import Resumable
@@ -64,7 +64,8 @@ class AlternatingModel(Resumable):
             **kwargs: `steps_per_execution`, `run_eagerly`, ... as in `keras.Model.compile`.
 
         Raises:
-            RefinezooError: for a player without an optimizer, float16, or several hosts.
+            RefinezooError: for a player without an optimizer, float16, or several hosts
+                whose CPUs run more than one program at a time.
         """
         if keras.config.dtype_policy().compute_dtype == "float16":
             raise RefinezooError(
@@ -72,7 +73,7 @@ class AlternatingModel(Resumable):
                 "whose loss scaling does not reach several optimizers. "
                 "Call keras.config.set_dtype_policy('mixed_bfloat16')."
             )
-        check_one_host()
+        check_hosts()
         self.prepare_training()
         steps = self.steps_taken()
         players = self.players()

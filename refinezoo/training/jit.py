@@ -1,4 +1,4 @@
-"""Whether a model is compiled by XLA, and for which devices."""
+"""Whether a model is compiled by XLA, and for which devices and hosts."""
 
 import keras
 
@@ -16,15 +16,17 @@ def choose_jit(jit_compile="auto"):
     return "auto" if keras.distribution.list_devices("gpu") else False
 
 
-def check_one_host():
-    """Refuses several JAX processes: their collectives met out of order, or waited for ever."""
+def check_hosts():
+    """Refuses JAX processes on CPUs whose collectives would meet out of order, or wait for ever."""
     if keras.backend.backend() != "jax":
         return
     import jax
 
-    if jax.process_count() > 1:
+    joined, eager = jax.process_count(), jax.config.read("jax_cpu_enable_async_dispatch")
+    if joined > 1 and eager and jax.default_backend() == "cpu":
         raise RefinezooError(
-            "expected one process (its devices may be several), received "
-            f"{jax.process_count()} joined by jax.distributed. Train on one machine, under "
-            "keras.distribution.DataParallel, or without jax.distributed.initialize."
+            f"expected one JAX program at a time on the CPUs of {joined} processes, received "
+            "jax_cpu_enable_async_dispatch=True. Say "
+            "jax.config.update('jax_cpu_enable_async_dispatch', False) before "
+            "keras.distribution.initialize."
         )

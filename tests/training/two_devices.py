@@ -12,6 +12,7 @@ import json
 import os
 import random
 import sys
+from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -108,8 +109,8 @@ class Batches(keras.utils.PyDataset):
         return ({"synthetic": half(), "real": half()},)
 
 
-def losses(name):
-    """Named losses of each epoch."""
+def trained(name):
+    """A refiner, and its named losses of each epoch."""
     random.seed(0)  # of it Keras draws the seeds of initializers
     model = model_class(name)(**ARGUMENTS[name])
     for layer in getattr(model, "discriminator", None) and model.discriminator.layers or ():
@@ -117,7 +118,12 @@ def losses(name):
             layer.rate = layer.stddev = 0.0
     # TensorFlow traces a step for each replica; one method suffices to see it in a graph.
     model.compile(run_eagerly=TENSORFLOW and name != "SimGAN")
-    return model.fit(Batches(model), epochs=EPOCHS, shuffle=False, verbose=0).history
+    return model, model.fit(Batches(model), epochs=EPOCHS, shuffle=False, verbose=0).history
+
+
+def losses(name):
+    """Named losses of each epoch."""
+    return trained(name)[1]
 
 
 def on_two(name):
@@ -149,9 +155,17 @@ def main():
         print(json.dumps([name, losses(name), on_two(name)]), flush=True)
 
 
+@contextmanager
+def shallow():
+    """Networks of a few layers, their weights drawn alike on every device."""
+    with ExitStack() as stack:
+        for (module, name), network in SHALLOW.items():
+            stack.enter_context(patch.object(module, name, network))
+        if not TENSORFLOW:
+            stack.enter_context(weights_drawn_by_numpy())
+        yield
+
+
 if __name__ == "__main__":
-    for (module, name), network in SHALLOW.items():
-        patch.object(module, name, network).start()
-    if not TENSORFLOW:
-        weights_drawn_by_numpy().__enter__()
-    main()
+    with shallow():
+        main()
