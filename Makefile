@@ -65,11 +65,11 @@ test-jax: $(STAMP)
 		$(JAX_TESTS)
 
 # Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
-# exports; entries share models, so one process does it. Then every refiner on two devices, and that
-# demo and compare ask for no connection.
+# exports; entries share models, so one process does it. Then every refiner on two devices and hosts,
+# and that demo and compare ask for no connection.
 test-zoo: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m zoo tests/export tests/training \
-		tests/test_network.py
+		tests/test_network.py tests/test_memory.py
 	$(TEST_ENV) KERAS_BACKEND=jax $(BIN)/python -m pytest -m zoo tests/training
 
 # A report and the site in Chromium: the one that REFINEZOO_CHROMIUM names, yours, or npm's.

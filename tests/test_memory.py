@@ -21,6 +21,20 @@ for _ in range(3):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
+TRAINING = """
+import keras
+import numpy as np
+from refinezoo.refiners import CycleGAN
+keras.utils.set_random_seed(0)
+model = CycleGAN(image_size=64, width=4, blocks=1, pool_size=2)
+model.compile()
+images = np.random.default_rng(0).integers(0, 256, (2, 1, 64, 64, 3), "uint8")
+for _ in range(3):
+    halves = zip(("synthetic", "real"), images)
+    batch = {half: {"image": image} for half, image in halves}
+    print(model.train_on_batch(batch, return_dict=True))
+"""
+
 
 def told(**environment):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
@@ -46,6 +60,21 @@ def test_a_block_of_the_size_of_one_just_freed_costs_no_page():
 @pytest.mark.parametrize("setting", [{"REFINEZOO_KEEP_MEMORY": "0"}, {"MALLOC_ARENA_MAX": "2"}])
 def test_what_the_user_set_stays(setting):
     assert told(**setting)[0] is False
+
+
+@pytest.mark.zoo
+def test_a_training_is_the_same_to_the_last_bit_where_freed_memory_stays():
+    kept, given_back = (
+        subprocess.run(
+            [sys.executable, "-c", TRAINING],
+            env=os.environ | {"REFINEZOO_KEEP_MEMORY": switch},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for switch in "10"
+    )
+    assert kept == given_back and "cycle" in kept
 
 
 def test_what_is_free_is_that_of_the_container_where_it_is_less(tmp_path):
