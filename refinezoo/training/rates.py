@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from statistics import median
 from typing import Any
 
 import keras
@@ -30,7 +31,7 @@ def measured_rates() -> Rates:
     gflop, narrow = (_trained_convolution(*shape) for shape in ((64, 64), (128, 16)))
     maps = keras.ops.ones((1, 256, 256, 64))
     read_and_written_mb = 3 * prod(maps.shape) * 4e-6
-    return Rates(gflop, narrow, read_and_written_mb / _fastest(lambda: maps + maps))
+    return Rates(gflop, narrow, read_and_written_mb / undisturbed_seconds(lambda: maps + maps))
 
 
 def _trained_convolution(side: int, channels: int) -> float:
@@ -55,15 +56,28 @@ def _trained_convolution(side: int, channels: int) -> float:
         import jax
 
         gradients = jax.jit(jax.grad(loss, (0, 1)))
-    once = _fastest(lambda: gradients(maps, kernel)[1])
+    once = undisturbed_seconds(lambda: gradients(maps, kernel)[1])
     return 3 * 2 * side**2 * prod(kernel.shape) / once / 1e9
 
 
-def _fastest(take: Callable[[], Any]) -> float:
-    """Seconds of the fastest of twenty calls: others may hold the processor in between."""
-    times = []
-    for _ in range(20):
-        begun = time.perf_counter()
+def undisturbed_seconds(take: Callable[[], Any]) -> float:
+    """Seconds of a call where nobody else holds the processor, from twenty calls after a first one.
+
+    Processor time over as many threads as were seen to work at once: on a core that others share a
+    call lasts longer than a turn, so even the fastest one has waited. Of a GPU, which works while
+    the processor waits, the fastest call.
+
+    Args:
+        take: returns a tensor of rank 4.
+    """
+
+    def once() -> tuple[float, float]:
+        begun, cpu_begun = time.perf_counter(), time.process_time()
         keras.ops.convert_to_numpy(take()[0, 0, 0, 0])
-        times.append(time.perf_counter() - begun)
-    return min(times)
+        return time.perf_counter() - begun, time.process_time() - cpu_begun
+
+    once()  # traces and compiles
+    wall, cpu = zip(*(once() for _ in range(20)), strict=True)
+    if any(not device.lower().startswith("cpu") for device in keras.distribution.list_devices()):
+        return min(wall)
+    return median(cpu) / max(1.0, *(used / took for used, took in zip(cpu, wall, strict=True)))

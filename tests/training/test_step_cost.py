@@ -1,11 +1,13 @@
 """Memory and arithmetic of a step, counted on graphs small enough to count by hand."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
 
 from refinezoo.refiners import CycleGAN
-from refinezoo.training.rates import Rates, measured_rates
+from refinezoo.training.rates import Rates, measured_rates, undisturbed_seconds
 from refinezoo.training.step_cost import StepCost, graph_cost, step_cost
 
 tensorflow = pytest.mark.skipif(
@@ -92,3 +94,13 @@ def test_each_kind_of_work_goes_at_its_rate():
     assert cost.seconds(Rates(gflop=10, narrow_gflop=5, moved_mb=100)) == 2 + 2 + 0.5
     rates = measured_rates()
     assert min(rates.gflop, rates.narrow_gflop, rates.moved_mb) > 0
+
+
+def test_waiting_for_a_core_is_no_work():
+    image = np.zeros((1, 1, 1, 1))
+
+    def preempted():
+        time.sleep(0.05)
+        return image
+
+    assert undisturbed_seconds(preempted) < 0.01
