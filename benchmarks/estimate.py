@@ -1,17 +1,19 @@
 """What `refinezoo train --estimate` says of memory and time beside what a training takes.
 
     python benchmarks/estimate.py
+    python benchmarks/estimate.py "held out"
     python benchmarks/estimate.py "512 px" --steps 0     # the estimate alone
 
 Each cell is a process of its own: it tells its estimate, then takes a few steps of the same
 training by `fit`. Peak memory is that of the process; the time is that of the fastest step.
-Data: a few rendered street frames.
+Data: a few rendered street frames. Rows of other cells stay in the file of results.
 """
 
 import argparse
 import json
 import platform
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,12 +28,13 @@ def gan(**values) -> dict:
     side = values.pop("side")
     batch = values.pop("batch")
     refiner = values.pop("refiner", "CycleGAN")
+    synthetic = values.pop("synthetic", "images")
     return {
         "refiner": refiner,
         "arguments": {"image_size": side, **values},
         "image_size": side,
         "batch_size": batch,
-        "synthetic": "images",
+        "synthetic": synthetic,
         "real": "images",
         "steps": 100,
         "augment": False,
@@ -44,7 +47,7 @@ def task(name: str, batch: int, settings: dict | None = None, **values) -> dict:
     return {
         "model": {"class": name, "config": values},
         "settings": settings or {},
-        "data": "." if name == "SSD300" else "maps",
+        "data": "maps" if name in ("DeepLabV2", "DepthUNet") else ".",
         "training": {"steps": 100, "batch_size": batch, "augmentation": False},
         "out": "run",
     }
@@ -71,7 +74,20 @@ CELLS = {
     "SimGAN, width 16, 96 px, batch 4": gan(refiner="SimGAN", side=96, batch=4, width=16),
     "SSD300, 128 px, batch 16": task("SSD300", 16, **SSD),
     "DeepLabV2, ResNet-101 at .25, 96 x 128 px, batch 8": task("DeepLabV2", 8, **DEEPLAB),
-    "DepthUNet, width 12, 96 x 128 px, batch 4": task("DepthUNet", 4, DEPTH, width=12),
+}
+YOLO = {"image_size": 160, "width_multiplier": 0.25, "depth_multiplier": 0.25}
+HELD_OUT = {  # on which no constant of the estimate was chosen
+    "held out: CycleGAN, resnet, width 24, 3 blocks, 192 px, batch 2": gan(
+        side=192, batch=2, width=24, blocks=3
+    ),
+    "held out: CycleGAN, projected judge, width 12, 3 blocks, 160 px, batch 2": gan(
+        side=160, batch=2, width=12, blocks=3, discriminator="projected"
+    ),
+    "held out: T2Net, width 16, 96 px, batch 2": gan(
+        refiner="T2Net", side=96, batch=2, width=16, synthetic="maps"
+    ),
+    "held out: DepthUNet, width 12, 96 x 128 px, batch 4": task("DepthUNet", 4, DEPTH, width=12),
+    "held out: YOLOv3 at .25, 160 px, batch 6": task("YOLOv3", 6, **YOLO),
 }
 LARGE = {  # minutes each, and the first one more memory than many machines have
     "CycleGAN, width 64, 9 blocks, 512 px, batch 1": gan(side=512, batch=1),
@@ -91,25 +107,27 @@ def main() -> None:
     if asked.cell:
         print(json.dumps(cell(json.loads(asked.cell), asked.steps)))
         return
-    rows = []
+    found = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    rows = found.get("rows", [])
+    command = " ".join(["python", "benchmarks/estimate.py", *map(shlex.quote, sys.argv[1:])])
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([*MAKE, folder, "--count", "16", "--size", "256x320"], check=True)
         # Of maps: the same without the boxes, which else are what the folder is for.
         boxes = shutil.ignore_patterns("maps", "*.json")
         shutil.copytree(folder, Path(folder) / "maps", ignore=boxes)
-        for name, values in (CELLS | LARGE if asked.cells else CELLS).items():
+        for name, values in (CELLS | HELD_OUT | LARGE if asked.cells else CELLS).items():
             if all(word in name for word in asked.cells):
                 line = [sys.executable, Path(__file__).resolve(), "--steps", str(asked.steps)]
                 line += ["--cell", json.dumps(values)]
                 run = subprocess.run(line, stdout=subprocess.PIPE, text=True, cwd=folder)
-                if run.returncode:
-                    rows.append({"cell": name, "ended_with": run.returncode})
-                else:
-                    rows.append({"cell": name, **json.loads(run.stdout.splitlines()[-1])})
-                print(json.dumps(rows[-1]), flush=True)
-    found = {"command": " ".join(["python", "benchmarks/estimate.py", *sys.argv[1:]])}
-    found |= {"machine": platform.machine(), "rows": rows}
-    asked.out.write_text(json.dumps(found, indent=1) + "\n")
+                told = {"ended_with": run.returncode}
+                if not run.returncode:
+                    told = json.loads(run.stdout.splitlines()[-1])
+                row = {"cell": name, "command": command, **told}
+                print(json.dumps(row), flush=True)
+                rows = [other for other in rows if other["cell"] != name] + [row]
+                found |= {"machine": platform.machine(), "rows": rows}
+                asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def cell(values: dict, steps: int) -> dict:

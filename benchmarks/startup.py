@@ -3,8 +3,9 @@
     python benchmarks/startup.py --rounds 5 --out benchmarks/results/startup.json
 
 `import refinezoo`, the verbs that need no model, and `load` with a first picture. Python's
-`-X importtime` says what the modules of each package cost by themselves (in a further run, since it
-slows the whole); what remains of a process is building, tracing and running. Medians.
+`-X importtime` says what the modules of each package cost by themselves (in a further run, since
+it slows the whole); what remains of a process is building, tracing and running. Medians, of seconds
+and of processor seconds: what an idle machine takes where other work shares this one.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -48,21 +50,25 @@ def main() -> None:
     for name, line in COMMANDS.items():
         if len(line) == 3 and line[0] == "-c":
             line = ["-c", FIRST.format(model=line[1], call=line[2], shape=shape)]
-        seconds = statistics.median(timed(line) for _ in range(asked.rounds))
-        rows[name] = {"seconds": round(seconds, 2), "imports": imports(line)}
+        runs = [timed(line) for _ in range(asked.rounds)]
+        wall, cpu = map(statistics.median, zip(*runs, strict=True))
+        rows[name] = {"seconds": round(wall, 2), "cpu_s": round(cpu, 2), "imports": imports(line)}
         shown = ", ".join(f"{package} {cost}" for package, cost in rows[name]["imports"].items())
-        print(f"{name}: {seconds:.2f} s; {shown or 'imports: nothing to tell'}", flush=True)
+        shown = shown or "imports: nothing to tell"
+        print(f"{name}: {wall:.2f} s, {cpu:.2f} of processor; {shown}", flush=True)
     if asked.out:
-        found = {"backend": asked.backend, "rounds": asked.rounds, "cores": os.cpu_count()}
+        command = " ".join(["python", "benchmarks/startup.py", *sys.argv[1:]])
+        found = {"command": command, "backend": asked.backend}
+        found |= {"rounds": asked.rounds, "cores": os.cpu_count()}
         found |= {"python": platform.python_version(), "image_size": asked.image_size}
         asked.out.write_text(json.dumps(found | {"rows": rows}, indent=1) + "\n")
 
 
-def timed(line: list[str]) -> float:
-    """Seconds of one process."""
-    started = time.perf_counter()
+def timed(line: list[str]) -> tuple[float, float]:
+    """Seconds of one process, and of processor time."""
+    started, before = time.perf_counter(), _children_s()
     subprocess.run([sys.executable, *line], check=True, capture_output=True)
-    return time.perf_counter() - started
+    return time.perf_counter() - started, _children_s() - before
 
 
 def imports(line: list[str]) -> dict[str, float]:
@@ -78,6 +84,11 @@ def imports(line: list[str]) -> dict[str, float]:
     least = SHARE * sum(own.values())
     told = sorted(((cost, name) for name, cost in own.items() if cost > least), reverse=True)
     return {name: round(cost / 1e6, 2) for cost, name in told}
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

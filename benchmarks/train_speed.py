@@ -5,10 +5,12 @@
 PEER is an environment with `torch==2.13.0`; refinezoo never imports it. Both programs
 (`benchmarks/peers/`) run the same networks, losses and optimizers at batch 1 and take turns of a
 few steps. The table has medians over the turns; the ratio is taken turn by turn. The floor is the
-operations of a step over the peak of a matrix product that either program reached.
+operations of a step over the peak of a matrix product that either program reached. Rows of other
+settings stay in the file of results.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -18,6 +20,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+SETTING = ("image_size", "width", "blocks", "batch_size", "precision", "threads", "compiled")
 PROGRAMS = {"refinezoo": "refinezoo_cyclegan.py", "pytorch": "torch_cyclegan.py"}
 
 
@@ -30,19 +33,21 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="torch.compile for the peer")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each program")
     parser.add_argument("--steps", type=int, default=2, help="training steps of a turn")
+    parser.add_argument(
+        "--warm-up", type=int, default=1, help="steps beside the first of each turn"
+    )
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--blocks", type=int, default=9)
     parser.add_argument("--out", type=Path, default=HERE / "results/train_speed.json")
     asked = parser.parse_args()
-    rows = []
-    for size in asked.sizes:
-        for threads in asked.threads:
-            for precision in asked.precisions:
-                rows.append(compared(asked, size, threads, precision))
-                print(json.dumps(rows[-1]), flush=True)
-    found = {"command": " ".join(["python", "benchmarks/train_speed.py", *_told()]), "rows": rows}
-    found |= {"processor": _processor(), "cores": os.cpu_count()}
-    asked.out.write_text(json.dumps(found, indent=1) + "\n")
+    rows = json.loads(asked.out.read_text())["rows"] if asked.out.exists() else []
+    command = " ".join(["python", "benchmarks/train_speed.py", *_told()])
+    for setting in itertools.product(asked.sizes, asked.threads, asked.precisions):
+        row = {"command": command, **compared(asked, *setting)}
+        print(json.dumps(row), flush=True)
+        rows = [other for other in rows if any(other[key] != row[key] for key in SETTING)] + [row]
+        found = {"processor": _processor(), "cores": os.cpu_count(), "rows": rows}
+        asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def compared(asked: argparse.Namespace, size: int, threads: int, precision: str) -> dict:
@@ -61,8 +66,9 @@ def compared(asked: argparse.Namespace, size: int, threads: int, precision: str)
     for name, file in PROGRAMS.items():  # one after the other: each measures its peak alone
         running[name] = start(pythons[name], file, settings)
         told[name] = _line(running[name], name)
-    for name, program in running.items():  # warm-up: tracing, primitives, the pools
-        ask(program, name, 2)
+    if asked.warm_up:  # tracing, compiling, primitives
+        for name, program in running.items():
+            ask(program, name, asked.warm_up)
     turns: dict[str, list[dict]] = {name: [] for name in running}
     for turn in range(asked.rounds):
         for name in sorted(running, reverse=bool(turn % 2)):
