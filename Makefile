@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.refinezoo-installed
 PACKAGE := refinezoo export zoo_configs
 
-# One thread a worker: two workers of two threads each run slower on two cores.
-TEST_ENV := OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+# One thread a worker: two workers of two threads each run slower on two cores. Bytecode is kept
+# even where the environment says not to: some thirty tests start a Python of their own.
+TEST_ENV := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
 	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg
-# What JAX_DISABLE_MOST_OPTIMIZATIONS sets, for TensorFlow's XLA.
+# XLA compiles each tiny network once and runs it once: its optimisations cost a third of the time,
+# on JAX its emitters of fusions a quarter more. TensorFlow is told what JAX_DISABLE_MOST_... sets.
 HASTY_XLA := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
+HASTY_JAX := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
 JAX_JOBS ?= $(JOBS)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
@@ -56,13 +59,11 @@ test: $(STAMP)
 	@$(MAKE) --no-print-directory -j3 --output-sync=target lint test-tensorflow test-jax \
 		JAX_JOBS=$$((($(JOBS) + 1) / 2))
 
-# XLA compiles each tiny network once and runs it once: its optimisations cost a third of the time.
 test-tensorflow: $(STAMP)
 	$(TEST_ENV) KERAS_BACKEND=tensorflow XLA_FLAGS="$(HASTY_XLA)" $(PYTEST) -n $(JOBS) tests
 
 test-jax: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) -n $(JAX_JOBS) \
-		$(JAX_TESTS)
+	$(TEST_ENV) KERAS_BACKEND=jax $(HASTY_JAX) $(PYTEST) -n $(JAX_JOBS) $(JAX_TESTS)
 
 # Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
 # exports; entries share models, so one process does it. Then every refiner on two devices and hosts,
