@@ -24,7 +24,7 @@ import keras
 import numpy as np
 
 from refinezoo import load
-from refinezoo.data import CocoDataset, write_image
+from refinezoo.data import CocoDataset, read_image, write_image
 from refinezoo.data.arrays import ArrayBatches
 from refinezoo.data.augmentation import Augmentation as DepthAugmentation
 from refinezoo.data.depth import AugmentedBatches, read_depth_folder
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--fridge", type=Path, default=HERE / "data/fridge")
     parser.add_argument("--camvid", type=Path, help="folder with train/ and val/")
     parser.add_argument("--rooms", type=Path, help="folder blender_rooms")
+    parser.add_argument("--street", type=Path, help="folder blender_street, for --pictures alone")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=150)
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the detectors' input")
     parser.add_argument("--out", type=Path, default=Path("runs/imagenet_start"))
     parser.add_argument("--results", type=Path, default=HERE / "results/imagenet_start.json")
-    parser.add_argument("--pictures", type=Path, help="JPEG to draw of finished detectors, and end")
+    parser.add_argument("--pictures", type=Path, help="JPEG to draw of finished models, and end")
     asked = parser.parse_args()
     if asked.pictures is not None:
         draw(asked)
@@ -95,9 +96,7 @@ def collect(asked: argparse.Namespace) -> None:
 
 
 def draw(asked: argparse.Namespace) -> None:
-    """What the detectors of the first seed say of four validation photos: a row each."""
-    photos = CocoDataset.load(asked.fridge / "val.json")
-    chosen = [photos.read(row) for row in range(0, len(photos), max(1, len(photos) // 4))][:4]
+    """What the models of the first seed say of four pictures each, a row for either start."""
     rows = []
     for model in asked.models:
         for start in STARTS:
@@ -106,16 +105,28 @@ def draw(asked: argparse.Namespace) -> None:
                 continue
             network = load(folder)
             shown = []
-            for photo in chosen:
-                answer = answer_to(network.predict(photo[None], verbose=0), 0)
-                drawn = network.kind.draw(network, photo, answer)
-                shown.append(cv2.resize(drawn, (220, 220), interpolation=cv2.INTER_AREA))
+            for picture in pictures(model, asked):
+                answer = answer_to(network.predict(picture[None], verbose=0), 0)
+                drawn = network.kind.draw(network, picture, answer)
+                size = (220, round(220 * drawn.shape[0] / drawn.shape[1]))
+                shown.append(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA))
             row = np.concatenate(shown, axis=1)
             words = f"{model}, from {'ImageNet' if start == 'imagenet' else start}"
             caption = np.full((22, row.shape[1], 3), 255, np.uint8)
             cv2.putText(caption, words, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, 16)
             rows += [caption, row]
     write_image(asked.pictures, np.concatenate(rows), quality=82)
+
+
+def pictures(model: str, asked: argparse.Namespace) -> list[np.ndarray]:
+    """Four that may be shown: fridge photos, rendered rooms and streets (CamVid's may not)."""
+    if model in ("deeplab_v2", "depth_unet"):
+        folder = asked.street if model == "deeplab_v2" else asked.rooms
+        names = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["splits"]["val"]
+        files = [folder / "images" / f"{Path(name).stem}.jpg" for name in names]
+        return [read_image(path) for path in files[:: max(1, len(files) // 4)][:4]]
+    photos = CocoDataset.load(asked.fridge / "val.json")
+    return [photos.read(row) for row in range(0, len(photos), max(1, len(photos) // 4))][:4]
 
 
 def run(model: str, start: str, seed: int, asked: argparse.Namespace) -> dict:
