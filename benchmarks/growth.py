@@ -1,11 +1,13 @@
 """How CPU seconds and peak memory grow with image size, batch and the number of images.
 
     python benchmarks/growth.py
+    python benchmarks/growth.py --sides 512 --batches --images    # that row alone
 
 A CycleGAN step (width 16, 2 blocks) over sides and batches, one thread, a process each; and
 `refine_dataset` by `reinhard` over folders of 64 px. An exponent is the slope of the logarithms:
 of the side 2 is the growth of the work, of batch and number of images 1. The peak of memory is
-taken above that of a process that has only built the model.
+taken above that of a process that has only built the model. Rows of other sizes stay in the file of
+results.
 """
 
 import argparse
@@ -34,20 +36,22 @@ print(json.dumps({"cpu_s": time.process_time() - begun, "peak_mb": used(), "empt
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sides", type=int, nargs="+", default=[64, 128, 256, 512])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--images", type=int, nargs="+", default=[100, 400, 1600])
+    parser.add_argument("--sides", type=int, nargs="*", default=[64, 128, 256, 512])
+    parser.add_argument("--batches", type=int, nargs="*", default=[1, 2, 4, 8])
+    parser.add_argument("--images", type=int, nargs="*", default=[100, 400, 1600])
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE / "results/growth.json")
     asked = parser.parse_args()
-    found = {
-        "side, batch 1": [{"side": n, **trained(n, 1, asked.steps)} for n in asked.sides],
-        "batch, 64 px": [{"batch": n, **trained(64, n, asked.steps)} for n in asked.batches],
-        "images": [{"images": n, **refined(n)} for n in asked.images],
-    }
-    for rows in found.values():
-        rows.append({"exponents": exponents(rows)})
-    asked.out.write_text(json.dumps(found, indent=1) + "\n")
+    found = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    wanted = [("side", n, trained, (n, 1, asked.steps)) for n in asked.sides]
+    wanted += [("batch", n, trained, (64, n, asked.steps)) for n in asked.batches]
+    wanted += [("images", n, refined, (n,)) for n in asked.images]
+    for kind, size, measure, arguments in wanted:
+        rows = found.setdefault(kind, {"rows": []})["rows"]
+        rows = [row for row in rows if row[kind] != size] + [{kind: size, **measure(*arguments)}]
+        rows.sort(key=lambda row: row[kind])
+        found[kind] = {"rows": rows, "exponents": exponents(rows) if len(rows) > 1 else {}}
+        asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def trained(side: int, batch: int, steps: int) -> dict:
