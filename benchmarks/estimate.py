@@ -84,9 +84,11 @@ HELD_OUT = {  # on which no constant of the estimate was chosen
         side=160, batch=2, width=12, blocks=3, discriminator="projected"
     ),
     "held out: T2Net, width 16, 96 px, batch 2": gan(
-        refiner="T2Net", side=96, batch=2, width=16, synthetic="maps"
+        refiner="T2Net", side=96, batch=2, width=16, max_depth=80.0, synthetic="maps"
     ),
-    "held out: DepthUNet, width 12, 96 x 128 px, batch 4": task("DepthUNet", 4, DEPTH, width=12),
+    "held out: DepthUNet, width 12, 96 x 128 px, batch 4": task(
+        "DepthUNet", 4, DEPTH, width=12, max_depth=80.0
+    ),
     "held out: YOLOv3 at .25, 160 px, batch 6": task("YOLOv3", 6, **YOLO),
 }
 LARGE = {  # minutes each, and the first one more memory than many machines have

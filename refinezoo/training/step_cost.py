@@ -20,7 +20,7 @@ _IN_PLACE = frozenset(
     "Mul Neg RealDiv Relu Relu6 ReluGrad Relu6Grad Rsqrt RsqrtGrad Select SelectV2 Sigmoid "
     "SigmoidGrad Sign Softplus SoftplusGrad Sqrt SqrtGrad Square Sub Tanh TanhGrad".split()
 )
-NARROW = 32
+NARROW, FEW = 32, 8
 # Operations that call functions, and where they name them.
 _CALLS = frozenset(
     "If StatelessIf While StatelessWhile PartitionedCall StatefulPartitionedCall".split()
@@ -37,6 +37,7 @@ class StepCost:
         operations: of the graph.
         gflop: 10^9 multiplications and additions of convolutions and matrix products.
         narrow_gflop: those of them from or to fewer than `NARROW` channels (TensorFlow alone).
+        few_gflop: those of convolutions to fewer than `FEW`, which are not among them (likewise).
         moved_mb: what all other operations read and write, MB.
     """
 
@@ -44,12 +45,13 @@ class StepCost:
     operations: int
     gflop: float
     narrow_gflop: float
+    few_gflop: float
     moved_mb: float
 
     def seconds(self, rates: Rates) -> float:
         """Of a step, where each kind of work goes at its rate."""
-        arithmetic = (self.gflop - self.narrow_gflop) / rates.gflop
-        arithmetic += self.narrow_gflop / rates.narrow_gflop
+        arithmetic = (self.gflop - self.narrow_gflop - self.few_gflop) / rates.gflop
+        arithmetic += self.narrow_gflop / rates.narrow_gflop + self.few_gflop / rates.few_gflop
         return arithmetic + self.moved_mb / rates.moved_mb
 
 
@@ -84,19 +86,24 @@ def graph_cost(graph: Any) -> StepCost:
         called = [graph._get_function(name) for name in names if name]
         return [graph_cost(function.graph) for function in called if function]
 
-    memory, gflop, narrow, moved, count = _Memory(graph), 0.0, 0.0, 0.0, 0
+    memory, moved, count = _Memory(graph), 0.0, 0
+    gflop = {"wide": 0.0, "narrow": 0.0, "few": 0.0}
     for op in in_order(graph):
         inner = inside(op)
         memory.take(op, 1e6 * max([each.live_mb for each in inner], default=0.0))
-        flop, channels = _flop(op)
-        most = max(inner, key=lambda each: each.gflop, default=StepCost(0.0, 0, 0.0, 0.0, 0.0))
-        gflop += flop / 1e9 + most.gflop
-        narrow += most.narrow_gflop + (flop / 1e9 if channels < NARROW else 0.0)
-        moved += most.moved_mb
+        flop, kind = _flop(op)
+        gflop[kind] += flop / 1e9
+        if inner:
+            most = max(inner, key=lambda each: each.gflop)
+            gflop["wide"] += most.gflop - most.narrow_gflop - most.few_gflop
+            gflop["narrow"] += most.narrow_gflop
+            gflop["few"] += most.few_gflop
+            moved += most.moved_mb
         if not flop and op.type not in _VIEWS:
             moved += sum(map(_bytes, [*op.inputs, *op.outputs])) / 1e6
         count += 1 + sum(each.operations for each in inner)
-    return StepCost(memory.top / 1e6, count, gflop, narrow, moved)
+    total = sum(gflop.values())
+    return StepCost(memory.top / 1e6, count, total, gflop["narrow"], gflop["few"], moved)
 
 
 def in_order(graph: Any) -> list[Any]:
@@ -159,24 +166,28 @@ def _bytes(tensor: Any) -> int:
     return (count or 0) * (tensor.dtype.size or 0)
 
 
-def _flop(op: Any) -> tuple[float, int]:
-    """Multiplications and additions of a convolution or matrix product, and its fewest channels.
+def _flop(op: Any) -> tuple[float, str]:
+    """Multiplications and additions of a convolution or matrix product, and which rate is its own.
 
-    `(0.0, 0)` of anything else.
+    `(0.0, "wide")` of anything else.
     """
     product = op.type in ("MatMul", "BatchMatMulV2")
     if not product and not op.type.startswith(("Conv2D", "DepthwiseConv2d")):
-        return 0.0, 0
+        return 0.0, "wide"
     shapes = [[side or 1 for side in tensor.shape] for tensor in (*op.inputs, *op.outputs)]
     if product:
         turned = op.node_def.attr["transpose_a"].b or op.node_def.attr["adj_x"].b
         shared = shapes[0][-2] if turned else shapes[0][-1]
-        return 2.0 * prod(shapes[2]) * shared, min(shared, shapes[2][-1])
+        fewest = min(shared, shapes[2][-1])
+        return 2.0 * prod(shapes[2]) * shared, "narrow" if fewest < NARROW else "wide"
     # Forwards its pixels are the output, for both gradients the third input.
     pixels, kernel = shapes[2], shapes[3 if op.type.endswith("BackpropFilter") else 1]
-    depthwise = op.type.startswith("Depthwise")
-    each = prod(kernel[:2]) if depthwise else prod(kernel[:3])
-    return 2.0 * prod(pixels) * each, 1 if depthwise else min(kernel[2:])
+    if op.type.startswith("Depthwise"):
+        return 2.0 * prod(pixels) * prod(kernel[:2]), "narrow"
+    flop = 2.0 * prod(pixels) * prod(kernel[:3])
+    if kernel[3] < FEW:
+        return flop, "few"
+    return flop, "narrow" if min(kernel[2:]) < NARROW else "wide"
 
 
 def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
@@ -199,5 +210,6 @@ def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
         operations=0,
         gflop=told.get("flops", 0.0) / 1e9,
         narrow_gflop=0.0,
+        few_gflop=0.0,
         moved_mb=told.get("bytes accessed", 0.0) / 1e6,
     )

@@ -3,7 +3,8 @@
 memory = the process as it is when model, optimizer and data are ready
          + what TensorFlow keeps for each operation of the step
          + the feature maps and gradients that a step holds at once
-time   = convolutions at the rate of one measured here, narrow ones at that of a narrow one
+time   = convolutions at the rate of one measured here, narrow ones and those to an image at
+         rates of their own
          + all else at the rate at which maps are read and written here
 """
 
