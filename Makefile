@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.refinezoo-installed
 PACKAGE := refinezoo export zoo_configs
 
+# XLA compiles each tiny network once and runs it once: its optimisations cost TensorFlow's tests a
+# third of their time, its emitters of fusions JAX's a quarter.
+HASTY_XLA := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true \
+	--xla_cpu_use_fusion_emitters=false
 # One thread a worker: two workers of two threads each run slower on two cores. Bytecode is kept
 # even where the environment says not to: some thirty tests start a Python of their own.
-TEST_ENV := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
-	TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg
-# XLA compiles each tiny network once and runs it once: its optimisations cost a third of the time,
-# on JAX its emitters of fusions a quarter more. TensorFlow is told what JAX_DISABLE_MOST_... sets.
-HASTY_XLA := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
-HASTY_JAX := JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS=--xla_cpu_use_fusion_emitters=false
+TEST_ENV := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+	TF_NUM_INTEROP_THREADS=1 TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=agg XLA_FLAGS="$(HASTY_XLA)" \
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1
+# A worker of TensorFlow more than cores: where a test waits for a process, another goes on.
+TF_JOBS ?= $$(($(JOBS) + 1))
 JAX_JOBS ?= $(JOBS)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 
@@ -60,10 +63,10 @@ test: $(STAMP)
 		JAX_JOBS=$$((($(JOBS) + 1) / 2))
 
 test-tensorflow: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=tensorflow XLA_FLAGS="$(HASTY_XLA)" $(PYTEST) -n $(JOBS) tests
+	$(TEST_ENV) KERAS_BACKEND=tensorflow $(PYTEST) -n $(TF_JOBS) tests
 
 test-jax: $(STAMP)
-	$(TEST_ENV) KERAS_BACKEND=jax $(HASTY_JAX) $(PYTEST) -n $(JAX_JOBS) $(JAX_TESTS)
+	$(TEST_ENV) KERAS_BACKEND=jax $(PYTEST) -n $(JAX_JOBS) $(JAX_TESTS)
 
 # Every entry of the zoo in every format, of which `make test` takes two, and the slowest small
 # exports; entries share models, so one process does it. Then every refiner on two devices and hosts,
