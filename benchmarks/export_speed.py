@@ -82,7 +82,8 @@ def compare(name: str, size: int, asked: argparse.Namespace) -> dict[int, dict]:
         image = fitted(model, frames[0], (size, size))
         calls = [(row.title, row.path, image) for row in rows if not row.refused]
         at_once = [np.stack([image] * count) for count in asked.batch]
-        calls += [(f"{rows[0].title}, {len(b)} at once", rows[0].path, b) for b in at_once]
+        served = next(row for row in rows if row.title == "saved_model")
+        calls += [(f"{served.title}, {len(b)} at once", served.path, b) for b in at_once]
         speeds: dict[int, dict[str, list]] = {
             threads: {title: [] for title, *_ in calls} for threads in asked.threads
         }

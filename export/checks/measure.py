@@ -42,8 +42,8 @@ def measure(path: Any, image: np.ndarray, *, threads: int, runs: int = 20) -> Me
 
     Args:
         path: the file or version folder.
-        image: uint8 `[H, W, 3]`, of a size the file takes; or `[B, H, W, 3]` of a SavedModel, which
-            alone takes several at once.
+        image: uint8 `[H, W, 3]`, of a size the file takes; or `[B, H, W, 3]`, which goes through at
+            once where the runtime takes several (a SavedModel does).
         threads: CPU threads of the runtime.
         runs: timed runs; fewer if they take longer than 20 s in all.
 
