@@ -1,6 +1,7 @@
 """The few layers Keras lacks. All serialise, run on every backend and export to LiteRT builtins."""
 
 from refinezoo.layers.bilinear_deconvolution import BilinearDeconvolution2D
+from refinezoo.layers.convolution import Conv2D
 from refinezoo.layers.crelu import CReLU
 from refinezoo.layers.image_pool import ImagePool
 from refinezoo.layers.noise import DropoutAndNoise, PixelNoise, RepeatToSize
@@ -14,6 +15,7 @@ from refinezoo.layers.upsampling import NearestUpsampling2D
 __all__ = [
     "BilinearDeconvolution2D",
     "CReLU",
+    "Conv2D",
     "DropoutAndNoise",
     "ImagePool",
     "InstanceNormalization",

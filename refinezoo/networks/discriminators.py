@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from refinezoo.layers import InstanceNormalization
+from refinezoo.layers import Conv2D, InstanceNormalization
 from refinezoo.networks.generators import normal_initializer
 
 
@@ -35,7 +35,7 @@ def patch_discriminator(
     def convolution(x, filters, strides):
         # Explicit padding: Keras "same" pads only bottom and right at stride 2.
         start = normal_initializer() if normalised else keras.initializers.HeNormal()
-        return layers.Conv2D(filters, 4, strides=strides, kernel_initializer=start)(
+        return Conv2D(filters, 4, strides=strides, kernel_initializer=start)(
             layers.ZeroPadding2D(1)(x)
         )
 

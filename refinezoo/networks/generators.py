@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.layers import InstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
+from refinezoo.layers import Conv2D, InstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
 
 
 def normal_initializer():
@@ -50,7 +50,7 @@ def resnet_generator(
         return normal_initializer() if normalised else keras.initializers.HeNormal()
 
     def convolution(x, filters, kernel, strides=1):
-        return layers.Conv2D(filters, kernel, strides=strides, kernel_initializer=start())(x)
+        return Conv2D(filters, kernel, strides=strides, kernel_initializer=start())(x)
 
     def activated(x, activate=True):
         x = InstanceNormalization()(x) if normalised else x
@@ -78,7 +78,7 @@ def resnet_generator(
     if not residual:
         x = convolution(x, channels, 7)
         return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name=name)
-    change = layers.Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(x)
+    change = Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(x)
     return keras.Model(images, ShiftTanh(dtype="float32")(images, change), name=name)
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.layers import RepeatToSize, batch_normalization
+from refinezoo.layers import Conv2D, RepeatToSize, batch_normalization
 from refinezoo.networks.generators import normal_initializer
 
 GENERATORS = ("resnet", "residual_interpretation", "simple", "dcgan", "identity")
@@ -93,7 +93,7 @@ def pixelda_generator(
 
 
 def _convolution(x, filters, kernel=3, **options):
-    return layers.Conv2D(
+    return Conv2D(
         filters, kernel, padding="same", kernel_initializer=normal_initializer(), **options
     )(x)
 

@@ -6,7 +6,7 @@ Reference: Zheng et al. 2018, arXiv 1808.01454, and facts of its published code.
 import keras
 from keras import layers
 
-from refinezoo.layers import ReflectionPadding2D, batch_normalization
+from refinezoo.layers import Conv2D, ReflectionPadding2D, batch_normalization
 
 
 def shared_prelu():
@@ -31,7 +31,7 @@ def convolution(x, filters, size=3, *, dilation=1, mirrored=True, bias=False):
     """A convolution that keeps H and W, over reflection or (`mirrored=False`) zero padding."""
     padding = dilation * (size // 2)
     x = (ReflectionPadding2D if mirrored else layers.ZeroPadding2D)(padding)(x)
-    return layers.Conv2D(
+    return Conv2D(
         filters, size, dilation_rate=dilation, use_bias=bias, kernel_initializer=he_normal()
     )(x)
 

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from refinezoo.layers import Conv2D
 from refinezoo.networks.t2net_blocks import batch_norm, he_normal, shared_prelu
 
 
@@ -22,9 +23,9 @@ def t2net_image_discriminator(*, width=64, channels=3, name="discriminator_image
 
     def convolved(x, filters, strides, bias=False):
         # Explicit padding: Keras "same" pads only bottom and right at stride 2.
-        return layers.Conv2D(
-            filters, 4, strides=strides, use_bias=bias, kernel_initializer=he_normal()
-        )(layers.ZeroPadding2D(1)(x))
+        return Conv2D(filters, 4, strides=strides, use_bias=bias, kernel_initializer=he_normal())(
+            layers.ZeroPadding2D(1)(x)
+        )
 
     images = keras.Input((None, None, channels), name="images")
     x = prelu(convolved(images, width, 2))

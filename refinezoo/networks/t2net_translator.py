@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from refinezoo.errors import RefinezooError
-from refinezoo.layers import ReflectionPadding2D
+from refinezoo.layers import Conv2D, ReflectionPadding2D
 from refinezoo.networks.generators import ShiftTanh
 from refinezoo.networks.t2net_blocks import (
     batch_norm,
@@ -60,7 +60,7 @@ def t2net_translator(
     for step in range(downsamplings, 0, -1):
         x = upsampled(x, 2 * width, width if step == 1 else 2 * width, prelu)
     if residual:
-        change = layers.Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(
+        change = Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(
             ReflectionPadding2D(3)(x)
         )
         return keras.Model(images, ShiftTanh(dtype="float32")(images, change), name=name)
