@@ -61,9 +61,8 @@ def test_equal_shaped_kernels_start_different():
 def test_training_and_inference_agree(rng):
     network = resnet_generator(width=4, blocks=1)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
-    np.testing.assert_array_equal(
-        np.asarray(network(images, training=True)), np.asarray(network(images, training=False))
-    )
+    trained, refined = (np.asarray(network(images, training=mode)) for mode in (True, False))
+    np.testing.assert_allclose(trained, refined, atol=1e-5)  # the last layer sums in another order
 
 
 @pytest.mark.once
