@@ -1,26 +1,65 @@
-"""A convolution that makes a few maps, an image say, as fast as one that makes many."""
+"""Convolutions that train as fast as others where their plain form leaves a processor idle."""
 
 import keras
 from keras import ops
+
+from refinezoo.errors import RefinezooError
+from refinezoo.layers.padding import ReflectionPadding2D
+from refinezoo.layers.upsampling import NearestUpsampling2D
 
 FEW_MAPS = 8
 
 
 @keras.saving.register_keras_serializable("refinezoo")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, several times faster where a large kernel makes fewer than 8 maps.
+    """`keras.layers.Conv2D`, rearranged while it trains (and always on JAX) in two cases.
 
-    A matrix multiply to 3 columns uses little of a processor: TensorFlow trains the 7x7 layer at
-    the end of a generator at 2 GFLOP/s where its other layers reach 50. While it trains (and always
-    on JAX) such a layer convolves each row of its kernel to maps of their own, `kh` times as many,
-    and sums them, each shifted by its row: the same products, summed in another order.
+    A large kernel to fewer than 8 maps: a matrix multiply to 3 columns uses little of a processor.
+    TensorFlow trains the 7x7 layer at the end of a generator at 2 GFLOP/s where others reach 50.
+    Each row of the kernel makes maps of its own, and their sum, each shifted by its row, is the
+    answer.
 
-    Weights, arguments and what is exported are those of the layer of Keras.
+    `enlarge=True`: the input is doubled in height and width by repeating pixels and mirrored by one
+    pixel, then convolved. Of the 3x3 taps two or more meet the same pixel; each of the four
+    phases of the answer is a 2x2 convolution of the input as it came, 4 products in place of 9.
+
+    Products are summed in another order, equal to rounding. Weights and what is exported are those
+    of the plain form.
+
+    Args:
+        enlarge: see above; only with kernels of 3x3, stride 1, `padding="valid"`.
+        others: as `keras.layers.Conv2D`.
+
+    Raises:
+        RefinezooError: for other kernels or strides with `enlarge`.
     """
 
+    def __init__(self, filters, kernel_size, *, enlarge=False, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.enlarge = enlarge
+        plain = self.padding in ("same", "valid") and self.data_format == "channels_last"
+        plain &= (self.strides, self.dilation_rate, self.groups) == ((1, 1), (1, 1), 1)
+        self.few_maps = plain and filters < FEW_MAPS and self.kernel_size[0] > 1
+        if enlarge:
+            if not plain or self.padding != "valid" or self.kernel_size != (3, 3):
+                raise RefinezooError(
+                    "expected a 3x3 kernel, stride 1 and padding 'valid' with enlarge=True, "
+                    f"received kernel_size={self.kernel_size}, strides={self.strides}, "
+                    f"padding={self.padding!r}."
+                )
+            self.doubled, self.mirrored = NearestUpsampling2D(), ReflectionPadding2D(1)
+
     def call(self, inputs, training=False):
-        if not self._has_few_maps() or not (training or keras.backend.backend() == "jax"):
-            return super().call(inputs)
+        rearranged = training or keras.backend.backend() == "jax"
+        if rearranged and self.enlarge:
+            return self._finished(self._phase_by_phase(inputs))
+        if self.enlarge:
+            inputs = self.mirrored(self.doubled(inputs))
+        elif rearranged and self.few_maps:
+            return self._finished(self._row_by_row(inputs))
+        return super().call(inputs)
+
+    def _row_by_row(self, inputs):
         height, width, channels, filters = self.kernel.shape
         if self.padding == "same":
             above, left = (height - 1) // 2, (width - 1) // 2
@@ -29,18 +68,45 @@ class Conv2D(keras.layers.Conv2D):
         rows = ops.transpose(self.kernel, (1, 2, 0, 3))
         maps = ops.conv(inputs, ops.reshape(rows, (1, width, channels, height * filters)))
         kept = ops.shape(inputs)[1] - height + 1
-        outputs = sum(
+        return sum(
             maps[:, row : row + kept, :, row * filters : (row + 1) * filters]
             for row in range(height)
         )
+
+    def _phase_by_phase(self, inputs):
+        # Mirroring the doubled image by one pixel repeats the border pixels of the input.
+        inputs = ops.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
+        kernels = [phase for rows in _pairs(self.kernel, 0) for phase in _pairs(rows, 1)]
+        maps = ops.conv(inputs, ops.concatenate(kernels, axis=-1))
+        batch, height, width, _ = ops.shape(maps)
+        height, width, filters = height - 1, width - 1, self.filters
+        rows = []
+        for y in (0, 1):
+            phases = [
+                maps[:, y : y + height, x : x + width, first : first + filters]
+                for x, first in ((0, 2 * y * filters), (1, (2 * y + 1) * filters))
+            ]
+            rows.append(ops.reshape(ops.stack(phases, axis=3), (batch, height, 2 * width, filters)))
+        return ops.reshape(ops.stack(rows, axis=2), (batch, 2 * height, 2 * width, filters))
+
+    def _finished(self, outputs):
         outputs = outputs + self.bias if self.use_bias else outputs
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _has_few_maps(self):
-        return (
-            self.filters < FEW_MAPS
-            and self.kernel_size[0] > 1
-            and (self.strides, self.dilation_rate, self.groups) == ((1, 1), (1, 1), 1)
-            and self.padding in ("same", "valid")
-            and self.data_format == "channels_last"
-        )
+    def compute_output_shape(self, input_shape):
+        if not self.enlarge:
+            return super().compute_output_shape(input_shape)
+        batch, height, width, _ = input_shape
+        return batch, height and 2 * height, width and 2 * width, self.filters
+
+    def get_config(self):
+        return {**super().get_config(), "enlarge": self.enlarge}
+
+
+def _pairs(kernel, axis):
+    """The taps of an even and of an odd output pixel: three along `axis` meet two pixels."""
+    first, middle, last = ops.split(kernel, 3, axis=axis)
+    return (
+        ops.concatenate([first, middle + last], axis=axis),
+        ops.concatenate([first + middle, last], axis=axis),
+    )

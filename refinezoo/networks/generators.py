@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.layers import Conv2D, InstanceNormalization, NearestUpsampling2D, ReflectionPadding2D
+from refinezoo.layers import Conv2D, InstanceNormalization, ReflectionPadding2D
 
 
 def normal_initializer():
@@ -58,7 +58,7 @@ def resnet_generator(
 
     def upsampled(x, filters):
         if upsampling == "resize":
-            return convolution(ReflectionPadding2D(1)(NearestUpsampling2D()(x)), filters, 3)
+            return Conv2D(filters, 3, enlarge=True, kernel_initializer=start())(x)
         x = layers.Conv2DTranspose(
             filters, 3, strides=2, padding="valid", kernel_initializer=start()
         )(x)

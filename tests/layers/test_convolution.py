@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from refinezoo.layers import Conv2D
+from refinezoo.errors import RefinezooError
+from refinezoo.layers import Conv2D, NearestUpsampling2D, ReflectionPadding2D
 
 CASES = [
     dict(filters=3, kernel_size=7),
@@ -55,3 +56,37 @@ def test_reads_the_weights_of_the_layer_of_keras(tmp_path):
     models[1].load_weights(tmp_path / "plain.weights.h5")
     for plain, ours in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(plain, ours)
+
+
+def enlarging(kind, **options):
+    """Twice the size: by one layer of ours, or by Keras's and two of ours."""
+    inputs = keras.Input((None, None, 5))
+    x = keras.layers.Conv2D(5, 1)(inputs)  # a gradient must come through
+    if kind == "ours":
+        return keras.Model(inputs, Conv2D(4, 3, enlarge=True, **options)(x))
+    x = ReflectionPadding2D(1)(NearestUpsampling2D()(x))
+    return keras.Model(inputs, keras.layers.Conv2D(4, 3, **options)(x))
+
+
+def test_an_enlarging_convolution_equals_upsampling_and_convolution(tmp_path):
+    images = np.random.default_rng(0).normal(size=(2, 6, 9, 5)).astype("float32")
+    ours, plain = enlarging("ours", activation="tanh"), enlarging("plain", activation="tanh")
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    ours.load_weights(tmp_path / "plain.weights.h5")
+    expected = ops.convert_to_numpy(plain(images))
+    assert ours.output_shape == plain.output_shape == (None, None, None, 4)
+    for training in (False, True):
+        np.testing.assert_allclose(ours(images, training=training), expected, atol=1e-5)
+    for model in (ours, plain):
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(images, np.ones_like(expected), epochs=3, verbose=0)
+    for ours_after, plain_after in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours_after, plain_after, atol=1e-5)
+    again = keras.models.clone_model(ours)
+    again.set_weights(ours.get_weights())
+    np.testing.assert_array_equal(again(images), ours(images))
+
+
+def test_enlarges_with_3x3_kernels_alone():
+    with pytest.raises(RefinezooError, match="3x3 kernel"):
+        Conv2D(4, 5, enlarge=True)
