@@ -47,7 +47,9 @@ class Conv2D(keras.layers.Conv2D):
                     f"received kernel_size={self.kernel_size}, strides={self.strides}, "
                     f"padding={self.padding!r}."
                 )
-            self.doubled, self.mirrored = NearestUpsampling2D(), ReflectionPadding2D(1)
+            policy = self.dtype_policy
+            self.doubled = NearestUpsampling2D(dtype=policy)
+            self.mirrored = ReflectionPadding2D(1, dtype=policy)
 
     def call(self, inputs, training=False):
         rearranged = training or keras.backend.backend() == "jax"
