@@ -39,7 +39,7 @@ def without_tensorflow(tmp_path):
     start = "import sys\nfor name in ('tensorflow', 'tensorboard'):\n    sys.modules[name] = None\n"
     (tmp_path / "sitecustomize.py").write_text(start)
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    environment |= {"PYTHONPATH": f"{tmp_path}{os.pathsep}{environment.get('PYTHONPATH', ROOT)}"}
+    environment |= {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     environment |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_PLATFORMS": "cpu"}
 
     def run(*line):

@@ -81,7 +81,7 @@ def edge_function(model: Any, size: Size) -> Any:
             "exported as a SavedModel alone. Use format saved_model."
         )
     spec = tf.TensorSpec([1, *size, 3], tf.uint8, name="images")
-    return tf.function(model.kind.graph(model), input_signature=[spec])
+    return tf.function(model.kind.graph(model), autograph=False, input_signature=[spec])
 
 
 def edge_info(model: Any, sizes: Sequence[Size], **how: Any) -> dict[str, Any]:
