@@ -70,10 +70,9 @@ class Conv2D(keras.layers.Conv2D):
         rows = ops.transpose(self.kernel, (1, 2, 0, 3))
         maps = ops.conv(inputs, ops.reshape(rows, (1, width, channels, height * filters)))
         kept = ops.shape(inputs)[1] - height + 1
-        return sum(
-            maps[:, row : row + kept, :, row * filters : (row + 1) * filters]
-            for row in range(height)
-        )
+        # Split first: the gradient of a slice is as large as what it was taken from.
+        parts = ops.split(maps, height, axis=-1)
+        return sum(part[:, row : row + kept] for row, part in enumerate(parts))
 
     def _phase_by_phase(self, inputs):
         # Mirroring the doubled image by one pixel repeats the border pixels of the input.
@@ -82,13 +81,11 @@ class Conv2D(keras.layers.Conv2D):
         maps = ops.conv(inputs, ops.concatenate(kernels, axis=-1))
         batch, height, width, _ = ops.shape(maps)
         height, width, filters = height - 1, width - 1, self.filters
+        parts = iter(ops.split(maps, 4, axis=-1))
         rows = []
         for y in (0, 1):
-            phases = [
-                maps[:, y : y + height, x : x + width, first : first + filters]
-                for x, first in ((0, 2 * y * filters), (1, (2 * y + 1) * filters))
-            ]
-            rows.append(ops.reshape(ops.stack(phases, axis=3), (batch, height, 2 * width, filters)))
+            row = [next(parts)[:, y : y + height, x : x + width] for x in (0, 1)]
+            rows.append(ops.reshape(ops.stack(row, axis=3), (batch, height, 2 * width, filters)))
         return ops.reshape(ops.stack(rows, axis=2), (batch, 2 * height, 2 * width, filters))
 
     def _finished(self, outputs):

@@ -18,31 +18,27 @@ class Rates:
     Attributes:
         gflop: 10^9 operations of 3 x 3 convolutions of 64 maps and their gradients.
         narrow_gflop: the same of 16 maps.
-        few_gflop: of 7 x 7 convolutions to 3 maps: a processor gathers as many patches for one map
-            as for sixteen, and that is what takes the time.
         moved_mb: MB read and written by a sum of two maps.
     """
 
     gflop: float
     narrow_gflop: float
-    few_gflop: float
     moved_mb: float
 
 
 def measured_rates() -> Rates:
     """The rates of this machine, here and now, in a second or two."""
-    shapes = ((64, 3, 64, 64), (128, 3, 16, 16), (64, 7, 24, 3))
-    gflop, narrow, few = (_trained_convolution(*shape) for shape in shapes)
+    gflop, narrow = _trained_convolution(64, 64), _trained_convolution(128, 16)
     maps = keras.ops.ones((1, 256, 256, 64))
     read_and_written_mb = 3 * prod(maps.shape) * 4e-6
-    return Rates(gflop, narrow, few, read_and_written_mb / undisturbed_seconds(lambda: maps + maps))
+    return Rates(gflop, narrow, read_and_written_mb / undisturbed_seconds(lambda: maps + maps))
 
 
-def _trained_convolution(side: int, size: int, read: int, made: int) -> float:
-    """GFLOP/s of a convolution of square maps and its two gradients."""
+def _trained_convolution(side: int, count: int) -> float:
+    """GFLOP/s of a 3 x 3 convolution of square maps to as many, and of its two gradients."""
     rng = np.random.default_rng(0)
-    maps = keras.ops.convert_to_tensor(rng.random((1, side, side, read), "float32"))
-    kernel = keras.ops.convert_to_tensor(rng.random((size, size, read, made), "float32"))
+    maps = keras.ops.convert_to_tensor(rng.random((1, side, side, count), "float32"))
+    kernel = keras.ops.convert_to_tensor(rng.random((3, 3, count, count), "float32"))
 
     def loss(maps, kernel):
         return keras.ops.sum(keras.ops.square(keras.ops.conv(maps, kernel, padding="same")))

@@ -20,7 +20,7 @@ _IN_PLACE = frozenset(
     "Mul Neg RealDiv Relu Relu6 ReluGrad Relu6Grad Rsqrt RsqrtGrad Select SelectV2 Sigmoid "
     "SigmoidGrad Sign Softplus SoftplusGrad Sqrt SqrtGrad Square Sub Tanh TanhGrad".split()
 )
-NARROW, FEW = 32, 8
+NARROW = 32
 # Operations that call functions, and where they name them.
 _CALLS = frozenset(
     "If StatelessIf While StatelessWhile PartitionedCall StatefulPartitionedCall".split()
@@ -37,7 +37,6 @@ class StepCost:
         operations: of the graph.
         gflop: 10^9 multiplications and additions of convolutions and matrix products.
         narrow_gflop: those of them from or to fewer than `NARROW` channels (TensorFlow alone).
-        few_gflop: those of convolutions to fewer than `FEW`, which are not among them (likewise).
         moved_mb: what all other operations read and write, MB.
     """
 
@@ -45,13 +44,12 @@ class StepCost:
     operations: int
     gflop: float
     narrow_gflop: float
-    few_gflop: float
     moved_mb: float
 
     def seconds(self, rates: Rates) -> float:
         """Of a step, where each kind of work goes at its rate."""
-        arithmetic = (self.gflop - self.narrow_gflop - self.few_gflop) / rates.gflop
-        arithmetic += self.narrow_gflop / rates.narrow_gflop + self.few_gflop / rates.few_gflop
+        arithmetic = (self.gflop - self.narrow_gflop) / rates.gflop
+        arithmetic += self.narrow_gflop / rates.narrow_gflop
         return arithmetic + self.moved_mb / rates.moved_mb
 
 
@@ -71,7 +69,7 @@ def step_cost(model: keras.Model, batch: Any) -> StepCost:
     import tensorflow as tf
 
     specs = keras.tree.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), batch)
-    graph = tf.function(model.train_step).get_concrete_function(specs).graph
+    graph = tf.function(model.train_step, autograph=False).get_concrete_function(specs).graph
     return graph_cost(graph)
 
 
@@ -87,7 +85,7 @@ def graph_cost(graph: Any) -> StepCost:
         return [graph_cost(function.graph) for function in called if function]
 
     memory, moved, count = _Memory(graph), 0.0, 0
-    gflop = {"wide": 0.0, "narrow": 0.0, "few": 0.0}
+    gflop = {"wide": 0.0, "narrow": 0.0}
     for op in in_order(graph):
         inner = inside(op)
         memory.take(op, 1e6 * max([each.live_mb for each in inner], default=0.0))
@@ -95,15 +93,13 @@ def graph_cost(graph: Any) -> StepCost:
         gflop[kind] += flop / 1e9
         if inner:
             most = max(inner, key=lambda each: each.gflop)
-            gflop["wide"] += most.gflop - most.narrow_gflop - most.few_gflop
+            gflop["wide"] += most.gflop - most.narrow_gflop
             gflop["narrow"] += most.narrow_gflop
-            gflop["few"] += most.few_gflop
             moved += most.moved_mb
         if not flop and op.type not in _VIEWS:
             moved += sum(map(_bytes, [*op.inputs, *op.outputs])) / 1e6
         count += 1 + sum(each.operations for each in inner)
-    total = sum(gflop.values())
-    return StepCost(memory.top / 1e6, count, total, gflop["narrow"], gflop["few"], moved)
+    return StepCost(memory.top / 1e6, count, sum(gflop.values()), gflop["narrow"], moved)
 
 
 def in_order(graph: Any) -> list[Any]:
@@ -185,8 +181,6 @@ def _flop(op: Any) -> tuple[float, str]:
     if op.type.startswith("Depthwise"):
         return 2.0 * prod(pixels) * prod(kernel[:2]), "narrow"
     flop = 2.0 * prod(pixels) * prod(kernel[:3])
-    if kernel[3] < FEW:
-        return flop, "few"
     return flop, "narrow" if min(kernel[2:]) < NARROW else "wide"
 
 
@@ -210,6 +204,5 @@ def _told_by_xla(model: keras.Model, batch: Any) -> StepCost:
         operations=0,
         gflop=told.get("flops", 0.0) / 1e9,
         narrow_gflop=0.0,
-        few_gflop=0.0,
         moved_mb=told.get("bytes accessed", 0.0) / 1e6,
     )

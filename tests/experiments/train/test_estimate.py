@@ -16,7 +16,7 @@ from refinezoo.training.rates import Rates
 
 @pytest.fixture
 def rates(monkeypatch):
-    monkeypatch.setattr(module, "measured_rates", lambda: Rates(2.0, 1.0, 0.5, 1000.0))
+    monkeypatch.setattr(module, "measured_rates", lambda: Rates(2.0, 1.0, 1000.0))
 
 
 def refiner(**changes):
