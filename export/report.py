@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.disk import of_disk
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.checks.measure import Measured, measure
 from refinezoo.export.checks.parity import PARITY_FRAMES, parity
@@ -20,7 +21,7 @@ from refinezoo.export.formats.edge_graph import image_sizes
 from refinezoo.export.formats.through_tensorflow import one_process
 from refinezoo.export.registry import FULL, Format, chosen_formats
 from refinezoo.export.runtimes.exported import open_exported
-from refinezoo.files import atomic_path, of_disk
+from refinezoo.files import atomic_path
 from refinezoo.paths import contained, plain_name
 from refinezoo.refinement.fingerprint import weights_sha256
 from refinezoo.renames import renamed

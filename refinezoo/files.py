@@ -5,18 +5,17 @@ holds the workshop while its process lives; what a killed process left in one is
 that writes there, or by `sweep`. Folders that may be replaced or deleted as a whole carry a stamp.
 """
 
-import errno
 import hashlib
 import itertools
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from refinezoo.disk import megabytes, worded
 from refinezoo.errors import RefinezooError
 from refinezoo.paths import no_link
 from refinezoo.workshop import (
@@ -37,21 +36,6 @@ _STAMPED = (
     "Made by refinezoo, which replaces or deletes this folder as a whole. "
     "Keep nothing of your own in it.\n"
 )
-_REMEDIES = {
-    errno.ENOSPC: "Make room, or write to another disk; then run it again.",
-    errno.EDQUOT: "Make room, or write to another disk; then run it again.",
-    errno.EFBIG: "The disk, or a limit of this user (ulimit -f), takes no file of that size.",
-    errno.EIO: "The disk fails; write to another one.",
-    errno.EROFS: "Give a folder that can be written to.",
-    errno.EACCES: "Give a folder that you may write to.",
-    errno.EPERM: "Give a folder that you may write to.",
-    errno.ENOTDIR: "A file is in the way; give another path.",
-    errno.EISDIR: "A folder is in the way; remove it, or give another path.",
-    errno.EEXIST: "A file is in the way; give another path.",
-    errno.ENAMETOOLONG: "Give a shorter name.",
-    errno.ELOOP: "A link is in the way; remove it.",
-}
-
 ASSETS = Path(__file__).resolve().parent / "assets"  # pictures that come with the package
 
 
@@ -185,8 +169,7 @@ def locked_folder(folder: str | os.PathLike, busy: str, *, part: str = "") -> It
         RefinezooError: another process holds it, or it cannot be written.
     """
     folder = Path(folder)
-    made = not folder.exists()
-    own = folder / (f"{LOCK}-{part}" if part else LOCK)
+    made, own = not folder.exists(), folder / (f"{LOCK}-{part}" if part else LOCK)
     locks: dict[Path, int] = {}
     try:
         with worded(folder):
@@ -215,26 +198,6 @@ def _hold_a_moment(path: Path, *, shared: bool) -> int | None:
     return None
 
 
-def check_room(folder: str | os.PathLike, needed: int, purpose: str) -> None:
-    """Raises a RefinezooError unless the disk of `folder` has `needed` bytes free."""
-    place = Path(folder).absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise RefinezooError(
-            f"expected {_megabytes(needed)} free for {purpose} in {str(folder)!r}, received "
-            f"{_megabytes(free)}. {_REMEDIES[errno.ENOSPC]}"
-        )
-
-
-def of_disk(error: Exception) -> bool:
-    """Whether an error says that the disk takes nothing or no more, in whoever's words."""
-    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-    words = [*map(os.strerror, numbers), "iostream error"]  # the last is all that C++ says of it
-    return any(each in str(error) for each in words)
-
-
 def small_file(path: str | os.PathLike, most: int) -> bytes:
     """The bytes of a file from outside.
 
@@ -248,7 +211,7 @@ def small_file(path: str | os.PathLike, most: int) -> bytes:
         raise RefinezooError(f"expected a file, received {path}, which is none.")
     if size > most:
         raise RefinezooError(
-            f"expected at most {_megabytes(most)} of {path}, received {_megabytes(size)}."
+            f"expected at most {megabytes(most)} of {path}, received {megabytes(size)}."
         )
     return path.read_bytes()
 
@@ -285,32 +248,3 @@ def _check_ours(path: Path) -> None:
 
 def _stamp(folder: Path) -> None:
     no_link(folder / STAMP).write_text(_STAMPED, encoding="utf-8")
-
-
-@contextmanager
-def worded(path: Path) -> Iterator[None]:
-    """Words what the file system refuses at `path`, also where a library has its own error for it.
-
-    Raises:
-        RefinezooError: what could not be written, why, and the remedy.
-    """
-    try:
-        yield
-    except RefinezooError:
-        raise
-    except Exception as error:
-        number = getattr(error, "errno", None) or next(
-            (number for number in _REMEDIES if os.strerror(number) in str(error)), 0
-        )
-        if (remedy := _REMEDIES.get(number)) is None:
-            raise
-        # Of two names, as of a copy, the second is the one that is written.
-        name = getattr(error, "filename2", None) or getattr(error, "filename", None)
-        where = f" ({name})" if name else ""
-        raise RefinezooError(
-            f"cannot write {str(path)!r}: {os.strerror(number)}{where}. {remedy}"
-        ) from error
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.{0 if count >= 1e7 else 2}f} MB"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"errors", "lazy", "memory", "paths", "quiet", "renames", "workshop"},
+    {"disk", "errors", "lazy", "memory", "paths", "quiet", "renames", "workshop"},
     {"files", "config", "layers", "losses"},
     {"networks", "data"},
     {"models", "metrics", "report", "scenes"},

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from refinezoo import files, paths, workshop
+from refinezoo import disk, files, paths, workshop
 from refinezoo.errors import RefinezooError
 
 # Kills a write at each of its calls to the file system; after each, reports what is there.
@@ -232,10 +232,10 @@ def test_file_systems_without_locks_still_write(tmp_path, monkeypatch):
 
 
 def test_room_is_looked_at_first(tmp_path):
-    files.check_room(tmp_path / "not" / "there", 1, "a run")
+    disk.check_room(tmp_path / "not" / "there", 1, "a run")
     with pytest.raises(RefinezooError, match="MB free for a run .*received .* MB"):
-        files.check_room(tmp_path, 1 << 60, "a run")
-    assert [files._megabytes(count) for count in (3000, 5 << 20, 1 << 40)] == [
+        disk.check_room(tmp_path, 1 << 60, "a run")
+    assert [disk.megabytes(count) for count in (3000, 5 << 20, 1 << 40)] == [
         "0.00 MB",
         "5.24 MB",
         "1,099,512 MB",

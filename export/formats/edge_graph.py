@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.data.image_size import height_and_width
+from refinezoo.disk import of_disk
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.export.formats.info import checked_kind, model_info
 from refinezoo.export.registry import FULL
-from refinezoo.files import of_disk
 from refinezoo.models.graph_sizes import GREY
 from refinezoo.quiet import without_notes
 from refinezoo.renames import old_name_used

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.disk import worded
 from refinezoo.errors import RefinezooError
 from refinezoo.export.serving.png import decode_png
-from refinezoo.files import atomic_path, sha256, worded
+from refinezoo.files import atomic_path, sha256
 from refinezoo.paths import no_link
 
 JOURNAL = "request.jsonl"

@@ -17,8 +17,9 @@ from refinezoo.data.coco_records import ImageRecord
 from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, read_header
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.data.tree import RENDER_FOLDERS
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.files import atomic_folder, check_room, write_json
+from refinezoo.files import atomic_folder, write_json
 from refinezoo.paths import check_apart
 
 _SPLITS = ("train", "val", "test")

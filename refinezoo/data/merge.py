@@ -14,8 +14,9 @@ from typing import Any
 from refinezoo import __version__
 from refinezoo.data.maps import map_places, maps_of
 from refinezoo.data.merge_sources import Source, class_names, draw, open_source, provenance
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_folder, check_room, write_json
+from refinezoo.files import atomic_folder, write_json
 from refinezoo.paths import check_apart
 
 _log = logging.getLogger(__name__)

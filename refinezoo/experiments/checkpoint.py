@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_path, check_room
+from refinezoo.files import atomic_path
 from refinezoo.models.hdf5 import InMemory
 from refinezoo.models.weights import load_weights
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from refinezoo.data.formats import Layout
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_paths, check_room, sha256
+from refinezoo.files import atomic_paths, sha256
 from refinezoo.refinement.shard import Shard
 
 

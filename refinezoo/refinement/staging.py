@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.config import read_json
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
-from refinezoo.files import check_room, locked_folder, own_folder, remove_folder, write_json
+from refinezoo.files import locked_folder, own_folder, remove_folder, write_json
 from refinezoo.paths import contained
 from refinezoo.workshop import is_mark
 from refinezoo.zoo.remote import cache_folder

@@ -17,8 +17,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from refinezoo.config import parse_json
+from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
-from refinezoo.files import atomic_folder, check_room, sha256
+from refinezoo.files import atomic_folder, sha256
 from refinezoo.models.presets import CONFIG_FILE, Preset, checked_preset
 from refinezoo.models.weights import Weights, check_weights
 

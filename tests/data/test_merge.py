@@ -8,7 +8,7 @@ import pytest
 from small_sets import coco, photo, put, put_coco
 from typer.testing import CliRunner
 
-from refinezoo import files
+from refinezoo import disk
 from refinezoo.cli.app import app
 from refinezoo.data import CocoDataset
 from refinezoo.data.check import check_dataset
@@ -164,7 +164,7 @@ def test_all_or_nothing(sets, tmp_path, monkeypatch):
         merge_datasets(tmp_path / "out", sets)
     assert tree(tmp_path) == before
     monkeypatch.undo()
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda place: type("D", (), {"free": 10}))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda place: type("D", (), {"free": 10}))
     with pytest.raises(RefinezooError, match="free for the merged dataset"):
         merge_datasets(tmp_path / "new", sets)
     assert tree(tmp_path) == before

@@ -96,8 +96,8 @@ def test_other_files_in_the_folder_stay(tmp_path):
 
 
 def test_room_is_looked_at(tmp_path, monkeypatch):
-    from refinezoo import files
+    from refinezoo import disk
 
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(RefinezooError, match="free for two checkpoints"):
         Checkpoint(tmp_path / "backup").check_room(compiled(0))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from refinezoo import files
+from refinezoo import disk, files
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import Gate, refine_dataset
 
@@ -130,7 +130,7 @@ def test_a_full_disk_ends_the_run_and_is_not_taken_for_odd_pictures(
 
 
 def test_room_is_looked_at_before_work(coco, tmp_path, brighter, monkeypatch):
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(RefinezooError, match="free for the refined dataset"):
         refine(coco, tmp_path / "out", brighter)
     assert not (tmp_path / "out").exists()
