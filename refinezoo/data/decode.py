@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.pixel_values import values_of
+from refinezoo.data.truncated import refuse_truncated
 from refinezoo.errors import RefinezooError
 
 # Pillow's name of a format and its suffixes. Only these decoders run: Pillow has others that start
@@ -43,9 +44,6 @@ _TURNS = {
 }
 _BACK = {6: 8, 8: 6}  # the turn that undoes one; the others undo themselves
 _TIFF_SIZE = (256, 257)  # tags of the stored width and height
-
-# What ends a JPEG's segment of compressed data: no stuffed zero, restart, fill byte.
-_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
             raise RefinezooError(f"{path}: expected a picture, received a file of zero bytes.")
         with _opened(io.BytesIO(data)) as image:
             header = _header(path, image)
-            _refuse_truncated(path, data)
+            refuse_truncated(path, data)
             if header.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise RefinezooError(
                     f"{path}: expected one picture, received an animation or several pages. "
@@ -241,32 +239,3 @@ class _worded:  # noqa: N801
             f"{self.path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received bytes that "
             f"do not decode ({words}). Replace or delete the file."
         ) from None
-
-
-def _refuse_truncated(path: Path, data: bytes) -> None:
-    """A training set must not contain what a decoder fills a cut file with."""
-    whole = True
-    if data[:2] == b"\xff\xd8":
-        whole = _jpeg_ends(data)
-    elif data[:8] == b"\x89PNG\r\n\x1a\n":
-        whole = b"IEND" in data
-    elif data[:4] == b"RIFF":
-        whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    if not whole:
-        raise RefinezooError(
-            f"{path}: expected a whole picture, received a truncated file ({len(data)} bytes "
-            "without the end marker). Copy it again or delete it."
-        )
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether a JPEG reaches its end marker; phones append megabytes (motion photos) to it.
-
-    Segments are skipped by their length, since the preview in EXIF has an end marker of its own.
-    """
-    place = 2
-    while marker := _JPEG_MARKER.search(data, place):
-        if marker[1] == b"\xd9":
-            return True
-        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return False
