@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--street", type=Path, help="folder blender_street, for --pictures alone")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--size", type=int, default=128, help="side of the detectors' input")
     parser.add_argument("--out", type=Path, default=Path("runs/imagenet_start"))
