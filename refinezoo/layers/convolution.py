@@ -51,6 +51,12 @@ class Conv2D(keras.layers.Conv2D):
             self.doubled = NearestUpsampling2D(dtype=policy)
             self.mirrored = ReflectionPadding2D(1, dtype=policy)
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.enlarge:  # JAX never calls them, and a model trains when all its layers are built
+            self.doubled.build(input_shape)
+            self.mirrored.build(self.doubled.compute_output_shape(input_shape))
+
     def call(self, inputs, training=False):
         rearranged = training or keras.backend.backend() == "jax"
         if rearranged and self.enlarge:
