@@ -28,7 +28,7 @@ def test_equals_the_layer_of_keras(case):
     plain.set_weights(ours.get_weights())
     expected = ops.convert_to_numpy(plain(images))
     for training in (False, True):
-        np.testing.assert_allclose(ours(images, training=training), expected, atol=1e-5)
+        np.testing.assert_allclose(ours(images, training=training), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("case", CASES[:3], ids=lambda case: str(case["kernel_size"]))
@@ -45,7 +45,7 @@ def test_trains_as_the_layer_of_keras(case):
         model.fit(images, targets, epochs=3, verbose=0)
         weights.append(model.get_weights())
     for ours, plain in zip(*weights, strict=True):
-        np.testing.assert_allclose(ours, plain, atol=1e-5)
+        np.testing.assert_allclose(ours, plain, atol=1e-4)
 
 
 def test_reads_the_weights_of_the_layer_of_keras(tmp_path):
@@ -76,12 +76,12 @@ def test_an_enlarging_convolution_equals_upsampling_and_convolution(tmp_path):
     expected = ops.convert_to_numpy(plain(images))
     assert ours.output_shape == plain.output_shape == (None, None, None, 4)
     for training in (False, True):
-        np.testing.assert_allclose(ours(images, training=training), expected, atol=1e-5)
+        np.testing.assert_allclose(ours(images, training=training), expected, atol=1e-4)
     for model in (ours, plain):
         model.compile(keras.optimizers.SGD(0.1), "mse")
         model.fit(images, np.ones_like(expected), epochs=3, verbose=0)
     for ours_after, plain_after in zip(ours.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_allclose(ours_after, plain_after, atol=1e-5)
+        np.testing.assert_allclose(ours_after, plain_after, atol=1e-4)
     assert all(layer.built for layer in ours._flatten_layers())  # or it does not train on JAX
     again = keras.models.clone_model(ours)
     again.set_weights(ours.get_weights())

@@ -62,7 +62,7 @@ def test_training_and_inference_agree(rng):
     network = resnet_generator(width=4, blocks=1)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
     trained, refined = (np.asarray(network(images, training=mode)) for mode in (True, False))
-    np.testing.assert_allclose(trained, refined, atol=1e-5)  # the last layer sums in another order
+    np.testing.assert_allclose(trained, refined, atol=1e-4)  # the last layer sums in another order
 
 
 @pytest.mark.once
