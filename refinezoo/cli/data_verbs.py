@@ -66,7 +66,7 @@ def compose(
             "products, else none."
         ),
     ] = None,
-    image_size: Annotated[int, typer.Option(min=16, help="Side of the scenes, pixels.")] = 128,
+    image_size: Annotated[str, typer.Option(help="Side of the square scenes, pixels.")] = "128",
     layout: Annotated[
         Literal["shelf", "hand_held", "tray", "mixed"],
         typer.Option(help="Where goods stand; mixed: mostly hand_held."),
@@ -89,7 +89,7 @@ def compose(
         out,
         count,
         distractors=distractors or (None if products else ASSETS / "distractors"),
-        image_size=image_size,
+        image_size=parse_size(image_size),
         layout=layout,
         camera=camera,
         seed=seed,

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from refinezoo.data.formats import list_images
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 
@@ -51,6 +52,7 @@ def load_digits(
         return images[-VALIDATION:], labels[-VALIDATION:]
     if split not in SPLITS:
         raise RefinezooError(f"expected split 'train', 'validation' or 'test', received {split!r}.")
+    image_size = side_of_square(image_size, "a model of digits")
     if image_size < 8:
         raise RefinezooError(f"expected image_size of 8 pixels or more, received {image_size}.")
     path = Path(path)

@@ -1,7 +1,9 @@
 """`image_size`: one side of squares, or (height, width), pixels."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from refinezoo.errors import RefinezooError
 
@@ -39,6 +41,13 @@ def height_and_width(image_size: Any, *, multiple: int = 1) -> tuple[int, int]:
     return height, width
 
 
+def largest_window(height: int, width: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the largest window of an image that has the proportions of `shape`."""
+    if height * shape[1] <= width * shape[0]:
+        return height, max(1, round(height * shape[1] / shape[0]))
+    return max(1, round(width * shape[0] / shape[1])), width
+
+
 def side_of_square(image_size: Any, owner: str) -> int:
     """The side of an `image_size`, for `owner`, which sees squares alone.
 
@@ -52,3 +61,17 @@ def side_of_square(image_size: Any, owner: str) -> int:
             f"{height} x {width} (height x width). Take {max(height, width)}."
         )
     return height
+
+
+def _of_config(value: Any) -> int | list[int]:
+    """An `image_size` as a file says it: a side stays a side, a pair a pair."""
+    try:
+        height, width = height_and_width(value)
+    except RefinezooError:
+        raise ValueError(
+            "expected one side of squares or [height, width], whole pixels of 1 or more"
+        ) from None
+    return [height, width] if isinstance(value, list | tuple) else height
+
+
+ImageSizeField = Annotated[int | list[int], BeforeValidator(_of_config)]

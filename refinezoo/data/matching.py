@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.image_size import largest_window
 from refinezoo.errors import RefinezooError
 
 GRID = 64  # cells, in height and width, on which the places of crops are counted
@@ -24,9 +25,9 @@ class MatchedCrops:
     """How crops are made and matched.
 
     Attributes:
-        describe: uint8 `[N, S, S, 3]` to float `[N, D]`: what a crop shows
+        describe: uint8 `[N, H, W, 3]` to float `[N, D]`: what a crop shows
             (`refinezoo.refiners.judged.crop_descriptor` makes one of ImageNet features).
-        window: side of a crop, as a share of its picture's shorter side.
+        window: a crop's sides, as a share of those of the largest that its picture holds.
         per_picture: crops of each picture.
         neighbours: the most alike crops of photos from which each crop of a render draws.
         distance: the farthest of them. Descriptors are normalised by mean and deviation of their
@@ -60,7 +61,8 @@ class Matches:
         pictures: those of the renders and those of the photos: sequences of dicts with `"image"`,
             uint8 `[h, w, 3]`, and `.items`, their names.
         settings: see `MatchedCrops`.
-        cut: (picture, window) to a crop uint8 `[S, S, 3]`.
+        cut: (picture, window) to a crop uint8 `[H, W, 3]`.
+        image_size: H and W, pixels.
         seed: of the windows and the draws.
 
     Raises:
@@ -72,9 +74,10 @@ class Matches:
         pictures: Any,
         settings: MatchedCrops,
         cut: Callable[[np.ndarray, tuple], np.ndarray],
+        image_size: tuple[int, int],
         seed: int,
     ) -> None:
-        self.settings, self.seed = settings, seed
+        self.settings, self.image_size, self.seed = settings, image_size, seed
         self.names = [[str(item) for item in domain.items] for domain in pictures]
         described = [self._described(domain, k, cut) for k, domain in enumerate(pictures)]
         self.crops = [crops for crops, _ in described]
@@ -130,11 +133,14 @@ class Matches:
         for index in range(len(domain)):
             image = domain[index]["image"]
             height, width = image.shape[:2]
-            side = max(1, round(settings.window * min(height, width)))
+            h, w = (
+                max(1, round(settings.window * side))
+                for side in largest_window(height, width, self.image_size)
+            )
             random = np.random.default_rng([self.seed, 1 << 35, k, index])
             for _ in range(settings.per_picture):
-                y, x = (int(random.integers(most - side + 1)) for most in (height, width))
-                crops.append((index, (y, x, side, side)))
+                y, x = int(random.integers(height - h + 1)), int(random.integers(width - w + 1))
+                crops.append((index, (y, x, h, w)))
                 waiting.append(cut(image, crops[-1][1]))
             while len(waiting) >= settings.batch_size or (waiting and index == len(domain) - 1):
                 part, waiting = waiting[: settings.batch_size], waiting[settings.batch_size :]
@@ -147,10 +153,10 @@ class Matches:
         return crops, np.concatenate(found)
 
     def _place(self, crop, pictures):
-        index, (y, x, side, _) = crop
+        index, (y, x, h, w) = crop
         height, width = pictures[index]["image"].shape[:2]
         cells = []
-        for first, length in ((y, height), (x, width)):
+        for first, side, length in ((y, h, height), (x, w, width)):
             start, stop = (int(place * GRID / length) for place in (first, first + side))
             cells.append(slice(start, max(stop, start + 1)))
         return tuple(cells)

@@ -7,6 +7,7 @@ import numpy as np
 
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.data.epochs import EpochBatches
+from refinezoo.data.image_size import ImageSize
 from refinezoo.data.labels import Labels, read_labels
 from refinezoo.data.matching import MatchedCrops
 from refinezoo.data.pictures import MaskFunction
@@ -43,7 +44,7 @@ class UnpairedImages(EpochBatches):
 def unpaired(
     synthetic: Any,
     real: Any,
-    image_size: int = 128,
+    image_size: ImageSize = 128,
     batch_size: int = 1,
     crop: str = "random",
     augment: bool | Augmentation = True,
@@ -66,10 +67,11 @@ def unpaired(
         synthetic: folder of pictures, COCO folder or file, `CocoDataset`, list of files, folders
             or arrays, or an array uint8 [N, H, W, 3].
         real: the same.
-        image_size: side of the square crops in pixels.
+        image_size: height and width of the crops, or one side, pixels.
         batch_size: pictures of each domain in a batch.
-        crop: "random" (a window of 0.9 to 1 times the shorter side, scaled), "centre" (the middle
-            square) or "resize" (the whole picture, its shape not kept).
+        crop: "random" (a window of 0.9 to 1 times the largest one of these proportions, scaled),
+            "centre" (the largest one, in the middle) or "resize" (the whole picture, its shape not
+            kept).
         augment: True mirrors half of the pictures; or an `Augmentation`.
         seed: of order, windows and augmentation.
         steps: batches per epoch; None makes the larger domain come once.
@@ -86,12 +88,12 @@ def unpaired(
         **kwargs: `workers`, `max_queue_size`, ... of `keras.utils.PyDataset`.
 
     Returns:
-        A `keras.utils.PyDataset` of `{"synthetic": {"image": uint8 [B, S, S, 3],
-        "foreground_mask": float32 [B, S, S, 1], 1 = object, "depth_m": float32 [B, S, S, 1], 0 =
+        A `keras.utils.PyDataset` of `{"synthetic": {"image": uint8 [B, H, W, 3],
+        "foreground_mask": float32 [B, H, W, 1], 1 = object, "depth_m": float32 [B, H, W, 1], 0 =
         missing}, "real": {...}}`, with `labels` also "label" int32 [B] and "quaternion" float32
         [B, 4] of the renders. Masks lie in `foreground_masks/`, depth in `depth/` (16-bit PNG
         in millimetres or `.npy` in metres) beside `images/`; a domain without them has none.
-        With `class_ids` "class_ids" uint8 [B, S, S, 1], with `encode` "targets" of the renders.
+        With `class_ids` "class_ids" uint8 [B, H, W, 1], with `encode` "targets" of the renders.
 
     Raises:
         RefinezooError: no or unreadable pictures, maps missing for some, impossible arguments.

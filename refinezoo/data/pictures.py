@@ -15,6 +15,7 @@ from refinezoo.data.coco import CocoDataset
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import list_images, recognise
 from refinezoo.data.formats.base import beside
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.data.images import read_image
 from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
 from refinezoo.data.mask_values import as_foreground_mask
@@ -32,13 +33,14 @@ _log = logging.getLogger(__name__)
 class Pictures:
     """The pictures (with foreground masks and depth) of one domain, in memory when they fit.
 
-    A picture is kept no larger than training needs: its shorter side is at most `short_side`.
+    A picture is kept no larger than training needs: it just covers `largest`.
 
     Args:
         source: folder of pictures or of a dataset in any known layout; COCO file; `CocoDataset`;
             pattern; array uint8 [N, H, W, 3]; or a list of files, folders or arrays [H, W, 3].
         masks: makes a foreground mask of a picture that has no mask file.
-        short_side: pixels.
+        largest: height and width, or one side, pixels, to which larger pictures are scaled down, so
+            that they cover it in their own proportions.
         budget: bytes of memory for decoded pictures; beyond that they are read when needed.
         resize_masks: bring masks of another size to their picture's instead of refusing them.
         domain: "synthetic" or "real", for messages.
@@ -52,7 +54,7 @@ class Pictures:
         self,
         source: Any,
         masks: MaskFunction | None,
-        short_side: int,
+        largest: ImageSize,
         budget: int,
         resize_masks: bool,
         domain: str,
@@ -61,7 +63,7 @@ class Pictures:
         found = _found(source, domain)
         self.items, self.sizes, self.depth_unit_m = found.items, found.sizes, found.depth_unit_m
         self.masks = masks
-        self.short_side = short_side
+        self.largest = height_and_width(largest)
         self.resize_masks = resize_masks
         self.domain = domain
         self.mask_files = self._complete(found.labels, "foreground_mask", masks is not None)
@@ -123,7 +125,7 @@ class Pictures:
                     f"expected class ids of the size of their image, {height} x {width}, received "
                     f"{list(found['class_ids'].shape)} in {ids}. Export both at one size."
                 )
-        scale = self.short_side / min(height, width)
+        scale = max(self.largest[0] / height, self.largest[1] / width)
         if scale >= 1:
             return found
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from refinezoo.data.formats import list_images
+from refinezoo.data.image_size import side_of_square
 from refinezoo.data.images import read_image
 from refinezoo.errors import RefinezooError
 
@@ -28,7 +29,7 @@ def load_pose_views(path: str | os.PathLike, image_size: int = 64) -> tuple[dict
     Raises:
         RefinezooError: no such file, or one without these arrays.
     """
-    path = Path(path)
+    image_size, path = side_of_square(image_size, "a pose model"), Path(path)
     if not path.is_file():
         raise RefinezooError(f"expected a file of views, received {path}, which does not exist.")
     with np.load(path) as file:

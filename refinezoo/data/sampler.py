@@ -9,7 +9,7 @@ import numpy as np
 
 from refinezoo.data.augmentation import Augmentation, crop
 from refinezoo.data.coco import CocoDataset
-from refinezoo.data.image_size import side_of_square
+from refinezoo.data.image_size import ImageSize, height_and_width, largest_window
 from refinezoo.data.labels import Labels
 from refinezoo.data.matching import MatchedCrops, Matches
 from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
@@ -33,7 +33,7 @@ class UnpairedSampler:
         synthetic: Any,
         real: Any,
         *,
-        image_size: int,
+        image_size: ImageSize,
         crop: str,
         augment: bool | Augmentation,
         seed: int,
@@ -50,22 +50,23 @@ class UnpairedSampler:
                 f"expected crop to be one of {', '.join(CROPS)}, received {crop!r}."
                 + did_you_mean(crop, CROPS)
             )
-        image_size = side_of_square(image_size, "a crop")
-        if image_size < 8:
+        self.image_size = height, width = height_and_width(image_size)
+        if min(height, width) < 8:
             raise RefinezooError(f"expected image_size of 8 pixels or more, received {image_size}.")
-        self.image_size = image_size
         self.crop = crop
         self.augmentation = Augmentation() if augment is True else (augment or None)
         self.seed = seed
         # "resize" shrinks in one step from the full picture.
-        short_side = 1 << 30 if crop == "resize" else int(np.ceil(image_size * ZOOM))
+        largest: ImageSize = 1 << 30
         if matched_crops is not None:
-            short_side = int(np.ceil(image_size / matched_crops.window))
+            largest = [int(np.ceil(side / matched_crops.window)) for side in self.image_size]
+        elif crop != "resize":
+            largest = [int(np.ceil(side * ZOOM)) for side in self.image_size]
         self.domains = [
             Pictures(
                 source,
                 masks,
-                short_side,
+                largest,
                 memory_budget // 2,
                 resize_masks,
                 domain,
@@ -84,7 +85,7 @@ class UnpairedSampler:
         self._orders: dict[tuple[int, int], np.ndarray] = {}
         self.matches: Matches | None = None
         if matched_crops is not None:
-            self.matches = Matches(self.domains, matched_crops, self._scaled, seed)
+            self.matches = Matches(self.domains, matched_crops, self._scaled, self.image_size, seed)
 
     def index(self, domain: int, t: int) -> int:
         """Which picture sample t of a domain shows."""
@@ -101,7 +102,7 @@ class UnpairedSampler:
         return int(order[place])
 
     def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
-        """Sample t: `image` uint8 [S, S, 3]; `foreground_mask`, `depth_m` float32 [S, S, 1].
+        """Sample t: `image` uint8 [H, W, 3]; `foreground_mask`, `depth_m` float32 [H, W, 1].
 
         Of a render also `label` int32 [] and `quaternion` float32 [4], if there are labels.
         """
@@ -118,7 +119,7 @@ class UnpairedSampler:
             rng = np.random.default_rng([self.seed, 1 << 33, domain, t])
             record = self.augmentation(record, rng)
         if self.encode is not None and "boxes_xywh" in record:
-            corners = record.pop("boxes_xywh") / np.array(self.image_size, np.float32)
+            corners = record.pop("boxes_xywh") / np.array([*self.image_size[::-1]] * 2, np.float32)
             corners[:, 2:] += corners[:, :2]
             objects = (record.pop(key) for key in ("labels", "crowd"))
             record["targets"] = self.encode(corners, *objects)
@@ -143,13 +144,14 @@ class UnpairedSampler:
         height, width = array.shape[:2]
         if self.crop == "resize":
             return 0, 0, height, width
-        short = min(height, width)
+        h, w = largest_window(height, width, self.image_size)
         if self.crop == "centre":
-            return (height - short) // 2, (width - short) // 2, short, short
+            return (height - h) // 2, (width - w) // 2, h, w
         rng = np.random.default_rng([self.seed, 1 << 32, domain, t])
-        side = max(1, round(short * rng.uniform(1 / ZOOM, 1.0)))
-        x = int(rng.integers(width - side + 1))
-        return int(rng.integers(height - side + 1)), x, side, side
+        share = rng.uniform(1 / ZOOM, 1.0)
+        h, w = max(1, round(h * share)), max(1, round(w * share))
+        x = int(rng.integers(width - w + 1))
+        return int(rng.integers(height - h + 1)), x, h, w
 
     def _seen(self, objects, shape, window) -> dict[str, np.ndarray]:
         """Boxes of a picture, kept at `shape`, as its window of `image_size` shows them."""
@@ -164,18 +166,17 @@ class UnpairedSampler:
             },
             *(x, y, w, h),
         )
-        size = np.array(self.image_size, np.float32)
-        seen["boxes_xywh"] = seen["boxes_xywh"] * np.array([size / w, size / h] * 2, np.float32)
+        height, width = self.image_size
+        seen["boxes_xywh"] = seen["boxes_xywh"] * np.array([width / w, height / h] * 2, np.float32)
         del seen["image"]
         return seen
 
     def _scaled(self, array, window: tuple[int, ...], nearest: bool = False) -> np.ndarray:
-        y, x, h, w = window
-        size = (self.image_size, self.image_size)
-        mode = cv2.INTER_AREA if max(h, w) > self.image_size else cv2.INTER_LINEAR
+        (y, x, h, w), (height, width) = window, self.image_size
+        mode = cv2.INTER_AREA if h > height or w > width else cv2.INTER_LINEAR
         mode = cv2.INTER_NEAREST_EXACT if nearest else mode
         return cv2.resize(
-            np.ascontiguousarray(array[y : y + h, x : x + w]), size, interpolation=mode
+            np.ascontiguousarray(array[y : y + h, x : x + w]), (width, height), interpolation=mode
         )
 
 

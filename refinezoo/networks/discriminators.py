@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from refinezoo.errors import RefinezooError
 from refinezoo.layers import Conv2D, InstanceNormalization
 from refinezoo.networks.generators import normal_initializer
 
@@ -27,7 +28,7 @@ def patch_discriminator(
 
     Returns:
         `keras.Model`, float `[B, H, W, channels]` in [-1, 1] to logits `[B, h, w, 1]`; 256 px give
-        30x30, 64 px 6x6. At least 32 px.
+        30x30, 64 px 6x6. See `check_patches` for the smallest.
 
     Reference: Isola et al. 2017, arXiv 1611.07004.
     """
@@ -47,3 +48,22 @@ def patch_discriminator(
         x = layers.LeakyReLU(0.2)(InstanceNormalization()(x) if normalised else x)
     x = convolution(x, 1, 1)
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)
+
+
+def check_patches(image_size, layers_strided):
+    """Checks that images leave a patch to judge.
+
+    Args:
+        image_size: height and width, pixels.
+        layers_strided: of the `patch_discriminator`.
+
+    Raises:
+        RefinezooError: a side below 3 x 2 ** layers_strided.
+    """
+    least = 3 * 2**layers_strided
+    if min(image_size) < least:
+        raise RefinezooError(
+            f"expected image_size of at least {least} pixels for a PatchGAN of {layers_strided} "
+            f"strided layers, received {image_size[0]} x {image_size[1]} (height x width). Enlarge "
+            "image_size, or take fewer discriminator_layers."
+        )

@@ -23,6 +23,7 @@ from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
 from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
+from refinezoo.networks.discriminators import check_patches
 from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refines_by_mean import RefinesByMean
 from refinezoo.refiners.task import Tasked
@@ -122,6 +123,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         super().__init__(**kwargs)
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
+        self.discriminator_layers = discriminator_layers
         self.declare_judge(discriminator, judge, backbone)
         self.declare_task(task_loss, train_task)
         self.clip_norm = (1.0 if self.projected else 0.0) if clip_norm is None else clip_norm
@@ -208,13 +210,15 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
 
     def prepare_training(self):
         """Makes the pools of the PatchGANs and, once, the frozen features, judge and task."""
-        shape = (None, *height_and_width(self.image_size, multiple=self.stride), 3)
+        size = height_and_width(self.image_size, multiple=self.stride)
+        if self.patches:
+            check_patches(size, self.discriminator_layers)
         self.pools = [
             ImagePool(self.pool_size, self.seed + i, name=f"pool_{half}")
             for i, half in enumerate(("refined", "unrefined") if self.patches else ())
         ]
         for pool in self.pools:
-            pool.build(shape)
+            pool.build((None, *size, 3))
         self.prepare_judge(features="perceptual" in self.loss_weights)
         self.prepare_task()
 

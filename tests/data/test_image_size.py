@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
-from refinezoo.data.image_size import height_and_width, side_of_square
+from refinezoo.data.digits import load_digits
+from refinezoo.data.image_size import height_and_width, largest_window, side_of_square
+from refinezoo.data.pose import load_pose_views
 from refinezoo.errors import RefinezooError
 from refinezoo.refiners import CycleGAN, PixelDA, SimGAN
 from refinezoo.tasks.classification import Classifier
 from refinezoo.tasks.detection import SSD300
+from refinezoo.tasks.detection.anchors import find_anchors
 from refinezoo.tasks.obstacle_range import ObstacleRange
 from refinezoo.tasks.segmentation import DeepLabV2
 
@@ -29,6 +32,27 @@ def test_multiples_and_squares_are_told():
         height_and_width((90, 128), multiple=32)
     with pytest.raises(RefinezooError, match="a model sees squares alone.*48 x 64.*Take 64"):
         side_of_square((48, 64), "a model")
+
+
+def test_the_largest_window_has_the_proportions_and_fits():
+    assert largest_window(120, 200, (32, 32)) == (120, 120)
+    assert largest_window(120, 200, (24, 64)) == (75, 200)
+    assert largest_window(200, 90, (24, 64)) == (34, 90)
+    assert largest_window(3, 500, (8, 4000)) == (1, 500)
+
+
+def test_files_and_readers_of_squares_say_so(tmp_path):
+    for read in (load_digits, load_pose_views, find_anchors):
+        rest = {"split": "train"} if read is load_digits else {}
+        with pytest.raises(RefinezooError, match="sees squares alone"):
+            read(tmp_path, image_size=[28, 32], **rest)
+
+
+def test_cameras_take_both():
+    from refinezoo.scenes.street import ForestWorld, StreetScene
+
+    for camera in (StreetScene(1).camera, ForestWorld(1).random_camera):
+        assert camera(64) == camera((64, 64))
 
 
 @pytest.mark.once

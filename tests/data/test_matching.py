@@ -52,6 +52,14 @@ def test_pairs_show_alike_content():
     np.testing.assert_array_equal(data[5]["real"]["image"], again[5]["real"]["image"])
 
 
+def test_crops_of_any_shape_are_matched():
+    renders = [striped("red", "green"), striped("blue")]
+    data = unpaired(renders, renders, image_size=(16, 48), matched_crops=settings(window=0.5))
+    windows = {window[2:] for crops in data.sampler.matches.crops for _, window in crops}
+    assert windows == {(16, 48)}  # halves of pictures kept at 32 x 96
+    assert data[0]["real"]["image"].shape == (1, 16, 48, 3)
+
+
 def test_the_report_names_what_has_no_counterpart():
     renders = [striped("red", "green"), striped("blue")]
     photos = [striped("red", "green", noise=20), striped("green", "red", noise=20)]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from small_sets import coco, photo, put, put_coco
 
 from refinezoo.data import CocoDataset, FollowEpoch, unpaired, unpaired_tf_dataset, write_image
 from refinezoo.data.augmentation import Augmentation
@@ -137,6 +138,65 @@ def test_augmentation_object(tmp_path):
     assert (plain[0]["real"]["image"] != dark[0]["real"]["image"]).any()
 
 
+def coordinates(height, width):
+    """A picture whose red is the row and whose green is the column of each pixel."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.arange(height)[:, None], np.arange(width)
+    return image
+
+
+@pytest.mark.parametrize("shape", [(24, 64), (64, 24), (32, 32)])
+@pytest.mark.parametrize("crop", ["random", "centre", "resize"])
+def test_crops_of_any_shape_show_pictures_undistorted(shape, crop):
+    """Unless they are to show the whole picture; masks, kept or made, are cut with them."""
+    pictures = [coordinates(120, 200), coordinates(200, 90)]
+    data = unpaired(
+        pictures,
+        pictures,
+        image_size=shape,
+        crop=crop,
+        augment=False,
+        masks=lambda image: (image[..., :1] > 60).astype(np.float32),
+    )
+    for index in range(6):
+        record = data.sampler.sample(0, index)
+        image = record["image"].astype(float)
+        assert image.shape == (*shape, 3) and record["foreground_mask"].shape == (*shape, 1)
+        down, across = np.ptp(image[:, 0, 0]), np.ptp(image[0, :, 1])
+        down, across = down / (shape[0] - 1), across / (shape[1] - 1)
+        height, width = pictures[data.sampler.index(0, index)].shape[:2]
+        whole = height / shape[0], width / shape[1]
+        if crop == "resize":
+            np.testing.assert_allclose([down, across], whole, rtol=0.05)
+        else:
+            low = 1.0 if crop == "centre" else 256 / 286
+            np.testing.assert_allclose(down, across, rtol=0.1)
+            assert 0.93 * low * min(whole) < (down + across) / 2 < 1.05 * min(whole)
+        if crop == "centre":
+            middle = [image[..., 0].mean(), image[..., 1].mean()]
+            np.testing.assert_allclose(middle, [height / 2, width / 2], atol=2)
+        disagree = (image[..., 0] > 60) != (record["foreground_mask"][..., 0] > 0.5)
+        assert disagree.mean() < 0.06
+
+
+def test_boxes_of_oblong_crops_are_shares_of_them(tmp_path):
+    put(tmp_path / "set/images/a.png", photo(0))
+    put_coco(tmp_path / "set/annotations.json", coco(["a.png"], box=(8, 6, 16, 12)))
+    for crop, wanted in (
+        ("resize", [8 / 32, 6 / 24, 24 / 32, 18 / 24]),
+        ("centre", [8 / 32, 2 / 16, 24 / 32, 14 / 16]),
+    ):
+        data = unpaired(
+            tmp_path / "set",
+            [photo(9)],
+            image_size=(16, 32),
+            crop=crop,
+            augment=False,
+            encode=lambda corners, *_: corners,
+        )
+        np.testing.assert_allclose(data[0]["synthetic"]["targets"], [[wanted]], atol=1e-6)
+
+
 @pytest.mark.tensorflow
 def test_tf_dataset_gives_the_same_batches(tmp_path):
     synthetic, real = write_domain(tmp_path / "s", 5), write_domain(tmp_path / "r", 3, masks=False)
@@ -260,8 +320,6 @@ def test_depth_comes_with_its_picture(tmp_path):
 
 
 def test_pictures_of_a_coco_set_are_those_it_names(tmp_path):
-    from small_sets import coco, photo, put, put_coco
-
     names = ["a.png", "cam1/0.png", "cam1/1.png"]
     for number, name in enumerate([*names, "spare.png"]):
         put(tmp_path / "set/images" / name, photo(number))

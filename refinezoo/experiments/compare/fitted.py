@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
 from refinezoo.experiments.compare.set_schema import RefinerSection
@@ -33,9 +34,9 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
 
     settings = dict(section.adapt or {})
     refiner = build(settings.pop("class"), settings, f"refiners.{name}.adapt")
-    side = int((found.study.synthetic.compose or {}).get("image_size", 128))
+    rendered = height_and_width((found.study.synthetic.compose or {}).get("image_size", 128))
     task = task_named(found.study.model.task, found.study.settings)
-    height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or (side, side)
+    height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or rendered
     renders = renders_of(synthetic)
     if takes_masks(refiner):
         make = mask_function(section.masks, found.root)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from refinezoo.config import Strict
+from refinezoo.data.image_size import ImageSizeField
 from refinezoo.models.registry import model_class, model_names
 from refinezoo.renames import old_name_used
 
@@ -20,7 +21,7 @@ class DigitsSection(Strict):
     file: str
     measured_on: Literal["test", "validation"] = "test"
     photos: dict[Literal["train", "test"], str] | None = None
-    image_size: int = Field(28, ge=8)
+    image_size: ImageSizeField = 28
     seed: int = Field(0, ge=0)
 
 
@@ -28,7 +29,7 @@ class StreetSection(Strict):
     """Street frames by `refinezoo.scenes.street.render_street`."""
 
     count: int = Field(2000, gt=0)
-    image_size: tuple[int, int] = (240, 320)
+    image_size: ImageSizeField = [240, 320]
     seed: int = Field(0, ge=0)
 
 

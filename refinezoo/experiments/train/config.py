@@ -7,9 +7,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from refinezoo.config import Strict, parse_yaml, read_yaml, validate
+from refinezoo.data.image_size import ImageSizeField, height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.photo_masks import checked_source
 from refinezoo.experiments.train.task import TaskTraining
+
+LEAST_SIDE = 16  # pixels, of a training crop
 
 
 class TrainingConfig(Strict):
@@ -51,7 +54,9 @@ class TrainingConfig(Strict):
     resize_masks: bool = Field(
         default=False, description="bring masks of another size to their render's (nearest)"
     )
-    image_size: int = Field(default=128, ge=16, description="side of the training crops, pixels")
+    image_size: ImageSizeField = Field(
+        default=128, description="side of the training crops, or [height, width], pixels"
+    )
     crop: str = Field(default="random", description="how crops are cut (refinezoo.data.unpaired)")
     matched_crops: bool = Field(
         default=False,
@@ -85,6 +90,13 @@ class TrainingConfig(Strict):
         description="folder of the run; an unfinished run there is resumed, and a finished one "
         "extended by more `steps`"
     )
+
+    @field_validator("image_size")
+    @classmethod
+    def _large_enough(cls, value: int | list[int]) -> int | list[int]:
+        if min(height_and_width(value)) < LEAST_SIDE:
+            raise ValueError(f"expected sides of at least {LEAST_SIDE} pixels")
+        return value
 
     @field_validator("masks")
     @classmethod

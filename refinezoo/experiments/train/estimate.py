@@ -16,6 +16,7 @@ from math import prod
 from typing import Any
 
 from refinezoo.config import validate
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run import compiled
@@ -191,10 +192,13 @@ def _smaller(values: dict[str, Any], model: str) -> dict[str, Any] | None:
         return {"arguments.gradient_checkpointing": True}
     if values["batch_size"] > 1:
         return {"batch_size": values["batch_size"] // 2}
-    side = int(values["image_size"] * 0.75) // 32 * 32
-    if side >= LEAST_SIDE:
-        told = {"image_size": side}
-        return told | ({"arguments.image_size": side} if "image_size" in known else {})
+    size = values["image_size"]
+    sides = [int(side * 0.75) // 32 * 32 for side in height_and_width(size)]
+    if min(sides) >= LEAST_SIDE:
+        told: dict[str, Any] = {"image_size": sides if isinstance(size, list) else sides[0]}
+        if "image_size" in known:
+            told["arguments.image_size"] = told["image_size"]
+        return told
     width = arguments.get("width", 0) // 2
     return {"arguments.width": width} if width >= LEAST_WIDTH else None
 

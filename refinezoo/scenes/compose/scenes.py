@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from refinezoo.data.image_size import side_of_square
+from refinezoo.data.image_size import ImageSize, side_of_square
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import atomic_folder
@@ -26,7 +26,7 @@ def compose_scenes(
     count: int,
     *,
     distractors: str | os.PathLike | None = None,
-    image_size: int = 128,
+    image_size: ImageSize = 128,
     layout: str = "mixed",
     camera: str = "mixed",
     seed: int = 0,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.scenes.street.buildings import BRICK, wall
 from refinezoo.scenes.street.camera import Camera
@@ -61,21 +62,22 @@ class ForestWorld(Scene):
         self._draw(rng)
 
     def camera(
-        self, image_size: tuple[int, int], x: float, z: float, heading: float, height: float = 1.5
+        self, image_size: ImageSize, x: float, z: float, heading: float, height: float = 1.5
     ) -> Camera:
         """A level camera of 80 degrees.
 
         Args:
-            image_size: height and width, pixels.
+            image_size: height and width, or one side, pixels.
             x: metres.
             z: metres.
             heading: radians to the right of +z.
             height: metres.
         """
-        focal = image_size[1] / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
-        return Camera((image_size[0], image_size[1]), float(focal), (x, height, z), heading)
+        size = height_and_width(image_size)
+        focal = size[1] / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
+        return Camera(size, float(focal), (x, height, z), heading)
 
-    def random_camera(self, image_size: tuple[int, int]) -> Camera:
+    def random_camera(self, image_size: ImageSize) -> Camera:
         """A camera somewhere in the field where no obstacle is nearer than 0.6 m."""
         rng = np.random.default_rng([*self.seed, 6])
         while True:

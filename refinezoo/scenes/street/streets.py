@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from refinezoo.data.image_size import ImageSize, height_and_width
 from refinezoo.scenes.street.buildings import House
 from refinezoo.scenes.street.camera import Camera
 from refinezoo.scenes.street.classes import TREE, VOID
@@ -47,12 +48,13 @@ class StreetScene(Scene):
         self._close()
         self._drive()
 
-    def camera(self, image_size: tuple[int, int]) -> Camera:
+    def camera(self, image_size: ImageSize) -> Camera:
         """The driver's camera: height, pitch, focal length and lane vary with the seed."""
         rng = np.random.default_rng([*self.seed, 2])
+        height, width = height_and_width(image_size)
         return Camera(
-            (image_size[0], image_size[1]),
-            float(image_size[1] * rng.uniform(0.8, 1.15)),
+            (height, width),
+            float(width * rng.uniform(0.8, 1.15)),
             (float(rng.uniform(-0.65, 0.1) * self.half), float(rng.uniform(1.25, 1.75)), 0.0),
             float(rng.normal(0, 0.06)),
             float(rng.normal(0.015, 0.025)),

@@ -6,6 +6,7 @@ import numpy as np
 
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.data.depth import read_depth_folder
+from refinezoo.data.image_size import ImageSizeField, height_and_width
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
@@ -18,12 +19,13 @@ class DepthStudy(ArrayTask):
     """Monocular depth by a `DepthUNet`, or by the network inside a method such as T2Net.
 
     Attributes:
-        image_size: height and width to train and predict at; the truth keeps its own size.
+        image_size: height and width, or one side, to train and predict at; the truth keeps its own
+            size.
         min_depth: metres; nearer truth does not count.
         max_depth: metres; farther truth does not count. None is the model's.
     """
 
-    image_size: tuple[int, int]
+    image_size: ImageSizeField
     min_depth: float = 1e-3
     max_depth: float | None = None
 
@@ -69,4 +71,4 @@ class DepthStudy(ArrayTask):
 
     def photo_size(self, model: dict[str, Any]) -> tuple[int, int]:
         """`image_size`."""
-        return self.image_size
+        return height_and_width(self.image_size)

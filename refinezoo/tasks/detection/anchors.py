@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from refinezoo.data.image_size import side_of_square
 from refinezoo.errors import RefinezooError
 
 _MIN_SCALE, _SECOND_SCALE, _LAST_SCALE, _BEYOND_SCALE = 0.1, 0.2, 0.88, 1.05
@@ -114,7 +115,7 @@ def find_anchors(dataset, image_size: int, count: int = 9, seed: int = 0) -> lis
     Raises:
         RefinezooError: fewer different shapes than `count`.
     """
-    sizes = [np.zeros((0, 2))]
+    sizes, image_size = [np.zeros((0, 2))], side_of_square(image_size, "YOLOv3")
     for record in dataset.records:
         scale = image_size / max(record.width, record.height)
         sizes.append(np.asarray(record.boxes_xywh, "float64")[~record.crowd, 2:] * scale)

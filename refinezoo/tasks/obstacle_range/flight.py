@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.image_size import ImageSize
 from refinezoo.errors import RefinezooError
 from refinezoo.scenes.street.forest import FIELD_OF_VIEW, LENGTH, ForestWorld
 from refinezoo.scenes.street.scene import Frame
@@ -76,7 +77,7 @@ def simulate_flight(
     predict: Callable[[Frame], np.ndarray] | None,
     world: ForestWorld,
     *,
-    image_size: tuple[int, int] = (96, 128),
+    image_size: ImageSize = (96, 128),
     speed: float = 2.0,
     turn_rate: float = 60.0,
     step_s: float = 0.2,
@@ -90,7 +91,7 @@ def simulate_flight(
             model.predict_ranges(frame.image[None])[0]` flies on a model, `lambda frame:
             sector_ranges(frame.depth_m)` on the truth.
         world: to fly through.
-        image_size: of the frames, height and width, pixels.
+        image_size: of the frames, height and width, or one side, pixels.
         speed: metres per second.
         turn_rate: degrees per second, at most.
         step_s: seconds between two frames.

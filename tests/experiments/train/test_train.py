@@ -4,12 +4,14 @@ import csv
 import json
 import shutil
 
+import cv2
 import keras
 import numpy as np
 import pytest
 import yaml
+from command_line import run
 from pixel_gan import VALUES, PixelGAN, config, weights
-from small_sets import put
+from small_sets import photo, put
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train import config as training_config
@@ -179,6 +181,8 @@ def test_config_file_and_overrides(tmp_path):
     read = training_config.read_config(path, ["steps=9", "arguments.width=24", "masks=grabcut"])
     assert (read.steps, read.arguments["width"], read.masks) == (9, 24, "grabcut")
     assert read.seed == 3
+    for size in (96, [96, 128]):
+        assert training_config.read_config(path, [f"image_size={size}"]).image_size == size
     for override, message in {
         "steps=many": "steps: expected a whole number, received 'many'",
         "stps=3": "stps: unknown key. Did you mean 'steps'",
@@ -187,11 +191,48 @@ def test_config_file_and_overrides(tmp_path):
         "steps.more=1": "to hold keys",
         "steps=[1": "the value after steps=",
         "batch_size=0": "batch_size: expected a number of at least 1",
+        "image_size=[96]": "image_size: expected one side of squares or [height, width], whole",
+        "image_size=64.5": "image_size: expected one side of squares or [height, width], whole",
+        "image_size=[8, 128]": "image_size: expected sides of at least 16 pixels",
         "refiner=null": "expected refiner: CLASS, or init: NAME_OR_PRESET",
     }.items():
         with pytest.raises(RefinezooError) as error:
             training_config.read_config(path, [override])
         assert message in str(error.value), override
+
+
+def test_the_command_line_trains_on_oblong_crops(tmp_path):
+    for number in range(3):
+        put(tmp_path / f"renders/images/{number}.png", photo(number, 30, 60))
+        put(tmp_path / f"photos/{number}.png", photo(number + 3, 60, 30))
+    small = {"width": 2, "blocks": 1, "discriminator_width": 2, "pool_size": 2}
+    values = {
+        "refiner": "CycleGAN",
+        "arguments": {**small, "image_size": [24, 32]},
+        "synthetic": str(tmp_path / "renders"),
+        "real": str(tmp_path / "photos"),
+        "image_size": [24, 32],
+        "steps": 2,
+        "samples": 2,
+        "tensorboard": False,
+        "out": str(tmp_path / "run"),
+    }
+    path = tmp_path / "oblong.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert run("train", path).exit_code == 0
+    grid = cv2.imread(str(tmp_path / "run/samples/epoch_0001.png"))
+    assert grid.shape == (2 * 24, 2 * 32, 3)
+    kept = json.loads((tmp_path / "run/preset/config.json").read_text())
+    assert kept["training"]["steps"] == 2
+    assert load_preset(tmp_path / "run/preset").arguments["image_size"] == [24, 32]
+    assert run("train", path).exit_code == 0  # it is the run that the folder holds
+    for changes, message in (
+        (["image_size=[32, 24]"], "[B, 24, 32, 3]"),
+        (["arguments.image_size=[20, 32]"], "at least 24 pixels for a PatchGAN of 3"),
+        (["arguments.image_size=[24, 30]"], "multiple of 4 pixels"),
+    ):
+        refused = run("train", path, *changes, f"out={tmp_path / 'other'}")
+        assert refused.exit_code == 2 and message in refused.stderr
 
 
 def test_presets_of_earlier_steps_are_kept(noise, tmp_path):
