@@ -7,44 +7,17 @@ import glob
 import importlib
 import os
 import pkgutil
-import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from refinezoo.data.coco_pictures import rows_and_pictures
 from refinezoo.data.decode import IMAGE_SUFFIXES
-from refinezoo.data.formats.base import (
-    FORMATS,
-    LISTS,
-    DatasetFormat,
-    Paired,
-    add_siblings,
-    dataset_format,
-)
+from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
 from refinezoo.data.formats.bop import depth_unit_m
 from refinezoo.data.formats.layout import Layout
-from refinezoo.data.tree import (
-    ARCHIVES,
-    UNREAD,
-    Tree,
-    is_picture,
-    matching,
-    read_tree,
-    refuse_archive,
-)
+from refinezoo.data.formats.left_out import foreign, unpaired, unread
+from refinezoo.data.tree import is_picture, matching, read_tree, refuse_archive
 from refinezoo.errors import RefinezooError, did_you_mean
-
-_ANNOTATIONS = (".xml", ".txt")
-_TEXTS = (".json", ".xml", ".csv", ".txt")
-_FOREIGN = re.compile(
-    rb"xmin|x_min|xtl=|bounding_?box|\"(bbox|shapes|regions|coordinates|points|polygon)\"|bbox,"
-    rb"|^[a-z_]\w*( -?[\d.]+){14}"  # KITTI
-    rb"|^(-?[\d.]+ ){8}[a-z]"  # DOTA
-    rb"|\.(jpe?g|png) \d+,\d+,\d+,\d+",  # a list of pictures with their boxes
-    re.I | re.M,
-)
-_SAMPLES, _SNIFFED = 50, 1 << 14
 
 __all__ = [
     "DatasetFormat",
@@ -102,12 +75,12 @@ def recognise(
     chosen = set(layout.renders)
     layout.carried = [name for name in tree.files if name not in chosen]
     owned = {file for files in layout.labels.values() for file in files.values()}
-    layout.notes += _unread(tree, owned) + _unpaired(tree, owned)
+    layout.notes += unread(tree, owned) + unpaired(tree, owned)
     others = [other for other in formats() if other.annotated and other is not kind]
     if kind.annotated and (titles := [other.title for other in others if other.claims(tree)]):
         layout.notes.append(f"annotations of {' and '.join(titles)} are there too: not read")
     if not kind.annotated:
-        layout.notes += _foreign(tree, owned)
+        layout.notes += foreign(tree, owned)
     if not layout.renders and not layout.missing:
         raise RefinezooError(
             f"found no renders in {str(source)!r} ({len(tree.files)} files). Expected images named "
@@ -169,29 +142,6 @@ def _listed(
     raise RefinezooError(f"expected a folder of pictures, received {source}: no such folder.")
 
 
-def _unread(tree: Tree, owned: set[str]) -> list[str]:
-    """What may be pictures and is not read, in words."""
-    found = []
-    for suffixes, words in (
-        (UNREAD, "pictures of formats that are not read"),
-        (ARCHIVES, "archives, whose content is not seen: unpack them"),
-    ):
-        names = [n for n in tree.files if n.lower().endswith(suffixes) and n not in owned]
-        if names:
-            found.append(f"{len(names)} {words} ({', '.join(names[:3])})")
-    return found
-
-
-def _foreign(tree: Tree, owned: set[str]) -> list[str]:
-    """What looks like boxes or polygons of LabelMe, CVAT, VIA, CreateML, CSV, ..., in words."""
-    names = [name for name in tree.files if name.lower().endswith(_TEXTS) and name not in owned]
-    for name in names[:: max(1, len(names) // _SAMPLES)]:
-        with suppress(OSError), open(tree.root / name, "rb") as file:
-            if _FOREIGN.search(file.read(_SNIFFED)):
-                return [f"annotations of a format that is not read: {name}, carried as it is"]
-    return []
-
-
 def _scale_depth(layout: Layout) -> None:
     """The unit that BOP's cameras state, also beside a COCO file."""
     try:
@@ -199,25 +149,6 @@ def _scale_depth(layout: Layout) -> None:
     except RefinezooError as error:
         del layout.labels["depth"]
         layout.notes.append(f"depth is not read: {error}")
-
-
-def _unpaired(tree: Tree, owned: set[str]) -> list[str]:
-    """Annotations, a file a picture, whose picture is not there, in words."""
-    beside = {os.path.dirname(name) for name in owned if name.lower().endswith(_ANNOTATIONS)}
-    names = [
-        name
-        for name in tree.files
-        if name.lower().endswith(_ANNOTATIONS)
-        and name not in owned
-        and name.rsplit("/", 1)[-1].lower() not in LISTS
-        and (os.path.dirname(name) in beside or _in_annotations(name))
-    ]
-    words = f"{len(names)} annotation files belong to no picture ({', '.join(names[:3])})"
-    return [words] if names else []
-
-
-def _in_annotations(name: str) -> bool:
-    return not {"labels", "annotations"}.isdisjoint(name.lower().split("/")[:-1])
 
 
 def _named(name: str) -> DatasetFormat:
