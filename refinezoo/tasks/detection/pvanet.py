@@ -15,7 +15,6 @@ Reference:
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 from keras import ops
 
 from refinezoo.data.image_size import height_and_width
@@ -214,23 +213,6 @@ class PVANET(TwoStageTraining, Detector):
         """The network up to a layer of the backbone, and the rest with its losses."""
         trunk, rest = split_at(self.first_stage, layer)
         return trunk, StagesAbove(self, rest)
-
-    def encode(self, boxes_xyxy: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
-        """Objects float32 [max_objects, 5] of one image: class and box xyxy as fractions.
-
-        Class k + 1 for class k, -1 for a crowd region, 0 for padding. Anchors and regions are
-        matched with them in the training step, because the regions are not known before.
-        """
-        if len(boxes_xyxy) > self.max_objects:
-            raise RefinezooError(
-                f"expected at most max_objects={self.max_objects} objects and crowd regions in a "
-                f"training image, received {len(boxes_xyxy)}. Build the detector with a larger "
-                "max_objects."
-            )
-        objects = np.zeros((self.max_objects, 5), "float32")
-        objects[: len(boxes_xyxy), 0] = np.where(crowd, -1, np.asarray(labels) + 1)
-        objects[: len(boxes_xyxy), 1:] = np.asarray(boxes_xyxy).reshape(-1, 4)
-        return objects
 
     def decode(self, raw):
         """Raw predictions float [B, R, 4 + 5 (K + 1)] to detections.

@@ -11,8 +11,10 @@ Reference:
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.losses.rpn import region_loss, rpn_loss
 from refinezoo.tasks.detection.boxes import cxcywh_to_xyxy
 from refinezoo.tasks.detection.sampling import rpn_targets, sample_regions
@@ -30,9 +32,11 @@ class TwoStageTraining:
         pool: the `RoIMaxPooling` layer.
         rpn_batch: anchors of each image that the first stage trains on.
         roi_batch: regions of each image that the second stage trains on.
+        max_objects: most objects and crowd regions of an image.
     """
 
     propose: Any
+    max_objects: int
 
     def prepare_losses(self) -> None:
         """Makes what `compute_loss` needs beside the networks."""
@@ -41,13 +45,29 @@ class TwoStageTraining:
         self.seed_generator = keras.random.SeedGenerator()
         self.loss_parts = [keras.metrics.Mean(name=name) for name in _PARTS]
 
+    def encode(self, boxes_xyxy: np.ndarray, labels: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+        """Objects float32 [max_objects, 5] of one image: class and box xyxy as fractions.
+
+        Class k + 1 for class k, -1 for a crowd region, 0 for padding. Anchors and regions are
+        matched with them in the training step, because the regions are not known before.
+        """
+        if len(boxes_xyxy) > self.max_objects:
+            raise RefinezooError(
+                f"expected at most max_objects={self.max_objects} objects and crowd regions in a "
+                f"training image, received {len(boxes_xyxy)}. Build the detector with a larger "
+                "max_objects."
+            )
+        objects = np.zeros((self.max_objects, 5), "float32")
+        objects[: len(boxes_xyxy), 0] = np.where(crowd, -1, np.asarray(labels) + 1)
+        objects[: len(boxes_xyxy), 1:] = np.asarray(boxes_xyxy).reshape(-1, 4)
+        return objects
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the four losses.
 
         Args:
             x: what the first stage takes.
-            y: objects float [B, M, 5]: class (k + 1, 0 = padding, -1 = crowd) and box xyxy as
-                fractions of the image.
+            y: objects float [B, max_objects, 5], as `encode` gives them.
             y_pred: in training, what the first stage gave.
             sample_weight: not used.
             training: False computes the first stage anew, because `call` gave detections.
