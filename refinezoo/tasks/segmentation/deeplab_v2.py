@@ -20,7 +20,6 @@ import numpy as np
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
-from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
 from refinezoo.models.base import Model
 from refinezoo.models.images import checked_images
 from refinezoo.models.registry import register
@@ -240,35 +239,3 @@ class DeepLabV2(Segments, Model):
     def to_answer(self, outputs, images):
         """Class ids, uint8 `[B, H, W]`."""
         return outputs
-
-    def evaluate_masks(self, images, masks, *, batch_size: int = 8) -> dict[str, Any]:
-        """Mean IoU, IoU per class and pixel accuracy on labelled images.
-
-        Args:
-            images: uint8 `[B, H, W, 3]`, or a list of images of different sizes.
-            masks: class ids, int `[B, H, W]`, or a list of `[H, W]`.
-            batch_size: images per pass, where they are of one size.
-
-        Returns:
-            As `metrics.segmentation.segmentation_metrics`.
-
-        Raises:
-            RefinezooError: masks that do not fit the images or the classes, or without any pixel
-                that counts.
-        """
-        if len(images) != len(masks):
-            raise RefinezooError(
-                f"expected a mask for each image, received {len(images)} images and {len(masks)} "
-                "masks."
-            )
-        if isinstance(images, np.ndarray):
-            pairs = [(images, masks)]
-        else:
-            pairs = [(image[None], mask[None]) for image, mask in zip(images, masks, strict=True)]
-        classes = len(self.class_names)
-        table = np.zeros((classes, classes), np.int64)
-        for part, truth in pairs:
-            truth = self.check_values((part, truth))
-            found = self.segment(part, batch_size)
-            table += confusion_matrix(truth, found, classes, self.ignore_id)
-        return segmentation_metrics(table, self.class_names)

@@ -1,14 +1,21 @@
 """What segmenters predict: the class of every pixel."""
 
+from typing import Any
+
 import numpy as np
 
+from refinezoo.errors import RefinezooError
 from refinezoo.models.answers import single
+from refinezoo.models.images import checked_images
 from refinezoo.models.kind import Kind, Output
 from refinezoo.models.registry import register_kind
 
 
 class Segments:
-    """`segment`, over `predict`."""
+    """`segment` and what it is worth, over `predict`."""
+
+    class_names: list[str]
+    ignore_id: int
 
     def segment(self, images, batch_size=8):
         """The class of every pixel.
@@ -24,6 +31,41 @@ class Segments:
             RefinezooError: for other images.
         """
         return single(images, self.predict(images, batch_size, verbose=0))
+
+    def evaluate_masks(self, images, masks, *, batch_size: int = 8) -> dict[str, Any]:
+        """Mean IoU, IoU per class and pixel accuracy on labelled images.
+
+        Args:
+            images: uint8 `[B, H, W, 3]`, or a list of images of different sizes.
+            masks: class ids, int `[B, H, W]`, or a list of `[H, W]`.
+            batch_size: images per pass, where they are of one size.
+
+        Returns:
+            As `metrics.segmentation.segmentation_metrics`.
+
+        Raises:
+            RefinezooError: masks that do not fit the images or the classes, or without any pixel
+                that counts.
+        """
+        if len(images) != len(masks):
+            raise RefinezooError(
+                f"expected a mask for each image, received {len(images)} images and {len(masks)} "
+                "masks."
+            )
+        if isinstance(images, np.ndarray):
+            pairs = [(images, masks)]
+        else:
+            pairs = [(image[None], mask[None]) for image, mask in zip(images, masks, strict=True)]
+        from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
+        from refinezoo.tasks.segmentation.checks import checked_masks
+
+        classes = len(self.class_names)
+        table = np.zeros((classes, classes), np.int64)
+        for part, truth in pairs:
+            truth = checked_masks(truth, checked_images(part), classes, self.ignore_id)
+            found = self.segment(part, batch_size)
+            table += confusion_matrix(truth, found, classes, self.ignore_id)
+        return segmentation_metrics(table, self.class_names)
 
 
 class SegmenterKind(Kind):
@@ -98,12 +140,8 @@ class SegmenterKind(Kind):
 
     def score(self, model, labelled):
         """Mean IoU."""
-        from refinezoo.metrics.segmentation import confusion_matrix, segmentation_metrics
-
         images, masks = (np.stack(part) for part in zip(*labelled, strict=True))
-        names = model.class_names
-        table = confusion_matrix(masks, model.segment(images), len(names), model.ignore_id)
-        return segmentation_metrics(table, names)["mean_iou"]
+        return model.evaluate_masks(images, masks)["mean_iou"]
 
 
 SEGMENTER = register_kind(SegmenterKind())
