@@ -14,6 +14,7 @@ from refinezoo.config import Strict
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.models.kind import Kind
 from refinezoo.models.registry import model_class, model_names, task_of
+from refinezoo.tasks.adapting import adapting_model
 
 
 @dataclass(frozen=True)
@@ -170,30 +171,7 @@ class Task(Strict):
         return TurnsBatches(sources) if len(sources) > 1 else sources[0]
 
     def _adapting(self, spec: dict[str, Any], **stream: int) -> Prepared:
-        """The method of `refiners.NAME.adapt`, which trains a model of the study's `model`."""
-        part = spec["sets"][0]
-        settings = dict(part["adapt"])
-        name = settings.pop("class")
-        cls: Any = model_class(name) if name in model_names() else None
-        if not hasattr(cls, "with_task"):
-            known = [each for each in model_names() if hasattr(model_class(each), "with_task")]
-            raise RefinezooError(
-                f"refiners: adapt.class: expected {' or '.join(known)}, received {name!r}."
-                + did_you_mean(name, known)
-            )
-        try:
-            model = cls.with_task(
-                spec["model"]["class"], self.arguments(spec), seed=spec["seed"], **settings
-            )
-        except (RefinezooError, TypeError, ValueError) as error:
-            raise RefinezooError(f"refiners: adapt: {name} does not take these: {error}") from None
-        if init := spec["model"].get("init"):
-            if not hasattr(model, "start_from"):
-                raise RefinezooError(
-                    f"model.init: every arm starts from {init!r}, which {name} cannot. Leave init "
-                    f"out, or take {name} out of the refiners."
-                )
-            model.start_from(init)
+        model, part = adapting_model(spec, self.arguments(spec)), spec["sets"][0]
         model.compile()
         data, photos = self.read(part, model), self.read(part["unlabelled"], model)
         return Prepared(model, model, [self.unpaired(data, photos, spec, model, **stream)])
