@@ -14,6 +14,7 @@ from refinezoo.data.drawing import at_most
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import encode_image
 from refinezoo.errors import RefinezooError
+from refinezoo.refinement.batching import batches
 from refinezoo.refinement.calibration import Calibration
 from refinezoo.refinement.fingerprint import model_name, weights_sha256
 from refinezoo.refinement.gate import Gate
@@ -55,7 +56,7 @@ def calibrate_gate(
     run = Run(layout, refiner, strength, seed, Gate())
     scores, seen = [], []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for batch in run.batches(layout.renders, pool, batch_size, ahead=2 * batch_size):
+        for batch in batches(run, layout.renders, pool, batch_size, ahead=2 * batch_size):
             for job, refined in zip(batch, run.refine_each(batch), strict=True):
                 if refined is None:
                     raise RefinezooError(job.error)

@@ -14,6 +14,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_paths, sweep
+from refinezoo.refinement.batching import batches
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.run import Run
 
@@ -41,7 +42,7 @@ def refine_here(
                 temporary.write_bytes(content)
             return {**row, "output_sha256": hashlib.sha256(content).hexdigest()}
 
-        for batch in run.batches(names, pool, batch_size, ahead=batch_size + threads):
+        for batch in batches(run, names, pool, batch_size, ahead=batch_size + threads):
             refined = run.refine_each(batch)
             run.ask_teacher(batch, refined)
             yield [*pool.map(written, batch, refined)]

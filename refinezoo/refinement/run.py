@@ -1,10 +1,8 @@
-"""The steps one render goes through: read, refine in a batch, judge, encode."""
+"""The steps one render goes through: read, refine in a batch (`batching`), judge, encode."""
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,38 +68,6 @@ class Run:
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "clips"}
-
-    def batches(
-        self, names: Iterable[str], pool: Executor, batch_size: int, ahead: int
-    ) -> Iterator[list[Job]]:
-        """Jobs in batches of equal size, read `ahead` by the pool; a failed one comes alone.
-
-        Images that an earlier run finished are left out.
-        """
-        waiting: dict[tuple[Any, ...], list[Job]] = {}
-        for job in self._read_ahead(names, pool, ahead):
-            if job.done:
-                continue
-            if job.error:
-                yield [job]
-            else:
-                key = job.rgb.shape, self.clips and clip_of(job.name)
-                bucket = waiting.setdefault(key, [])
-                bucket.append(job)
-                if len(bucket) == batch_size:
-                    yield waiting.pop(key)
-                elif sum(map(len, waiting.values())) >= 4 * batch_size:
-                    yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
-        yield from waiting.values()
-
-    def _read_ahead(self, names: Iterable[str], pool: Executor, ahead: int) -> Iterator[Job]:
-        pending: deque[Future[Job]] = deque()
-        for name in names:
-            pending.append(pool.submit(self.read, name))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
     def read(self, name: str) -> Job:
         """Reads a render, and its foreground mask and depth where they are used."""
@@ -183,28 +149,9 @@ class Run:
         return self.refiner.refine(images, strength=1.0, seed=self.seed)
 
     def ask_teacher(self, jobs: Sequence[Job], refined: Sequence[np.ndarray | None]) -> None:
-        """Notes in each job how much of the labels the gate's teacher finds again."""
-        if self.gate is None or self.gate.teacher is None:
-            return
-        asked = [
-            (job, image) for job, image in zip(jobs, refined, strict=True) if image is not None
-        ]
-        try:
-            boxes = [
-                read_boxes(self.layout, job.name, image.shape[1], image.shape[0])
-                for job, image in asked
-            ]
-            sources, images = [job.rgb for job, _ in asked], [image for _, image in asked]
-            found = self.gate.teacher.kept(sources, images, boxes) if asked else []
-        except Exception as error:  # a network raises whatever its backend does
-            if len(asked) == 1:
-                asked[0][0].error = worded(asked[0][0].name, error)
-                return
-            for job, image in asked:
-                self.ask_teacher([job], [image])
-            return
-        for (job, _), kept in zip(asked, found, strict=True):
-            job.kept = kept
+        """Notes in each job how much of the labels the gate's teacher, if any, finds again."""
+        if self.gate is not None and self.gate.teacher is not None:
+            self.gate.teacher.ask(self.layout, jobs, refined)
 
     def judge(self, job: Job, refined: np.ndarray | None) -> tuple[bytes | None, dict[str, Any]]:
         """The file to write for a refined image, and its row but for the file's hash.

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.data.formats import Layout
 from refinezoo.errors import RefinezooError
 from refinezoo.models.answers import answer_to
 from refinezoo.refinement.fingerprint import model_name, weights_sha256
+from refinezoo.refinement.job import Job, worded
+from refinezoo.refinement.labels import read_boxes
 
 
 class Teacher:
@@ -56,6 +59,35 @@ class Teacher:
             self.model.kind.kept(self.model, was, then, boxes)
             for was, then, boxes in zip(before, after, boxes_xyxy, strict=True)
         ]
+
+    def ask(
+        self, layout: Layout, jobs: Sequence[Job], refined: Sequence[np.ndarray | None]
+    ) -> None:
+        """Notes in each job how much of its labels is found again; where a batch fails, each alone.
+
+        Args:
+            layout: whose labels they are.
+            jobs: of renders that were refined, or failed to be.
+            refined: their images; None for those that failed.
+        """
+        asked = [
+            (job, image) for job, image in zip(jobs, refined, strict=True) if image is not None
+        ]
+        try:
+            boxes = [
+                read_boxes(layout, job.name, image.shape[1], image.shape[0]) for job, image in asked
+            ]
+            sources, images = [job.rgb for job, _ in asked], [image for _, image in asked]
+            found = self.kept(sources, images, boxes) if asked else []
+        except Exception as error:  # a network raises whatever its backend does
+            if len(asked) == 1:
+                asked[0][0].error = worded(asked[0][0].name, error)
+                return
+            for job, image in asked:
+                self.ask(layout, [job], [image])
+            return
+        for (job, _), kept in zip(asked, found, strict=True):
+            job.kept = kept
 
     def settings(self) -> dict[str, Any]:
         """What a manifest says of it."""
