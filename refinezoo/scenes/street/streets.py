@@ -20,7 +20,7 @@ from refinezoo.scenes.street.plants import Grove, grass
 from refinezoo.scenes.street.raster import Patch
 from refinezoo.scenes.street.road import KERB, carriageway, pavement, paving, side_street
 from refinezoo.scenes.street.scene import Frame, Scene
-from refinezoo.scenes.street.vehicles import Vehicle
+from refinezoo.scenes.street.vehicles import Vehicle, own_bonnet
 
 
 class StreetScene(Scene):
@@ -64,13 +64,8 @@ class StreetScene(Scene):
         """The frame that `camera` sees, perhaps with the bonnet of one's own car (void)."""
         frame = super().render(camera)
         if self.bonnet:
-            height, width = camera.image_size
-            rise = 0.07 + 0.03 * np.sin(self.half * 7)
-            column = np.linspace(-1, 1, width)
-            top = height * (1 - rise * (1 - 0.5 * (column - 0.2) ** 2))
-            inside = np.arange(height)[:, None] > top[None]
-            shine = np.linspace(30, 70, height)[:, None, None] * np.array([1.0, 1.03, 1.1])
-            frame.image[inside] = np.broadcast_to(shine, frame.image.shape)[inside]
+            inside, image = own_bonnet(frame.image.shape[:2], 0.07 + 0.03 * np.sin(self.half * 7))
+            frame.image[inside] = image[inside]
             frame.mask[inside], frame.depth_m[inside], frame.instance[inside] = VOID, 0, 0
         return frame
 

@@ -220,3 +220,21 @@ class Vehicle:
         corners = [rear, rear + ahead * length, rear + ahead * length + across, rear + across]
         self.footprint = np.array([(p[0], p[2]) for p in corners])
         self.caster = Caster(self.footprint, height * 0.85)
+
+
+def own_bonnet(size: tuple[int, int], rise: float) -> tuple[np.ndarray, np.ndarray]:
+    """The bonnet of the car that the camera is in.
+
+    Args:
+        size: height and width of the frame, pixels.
+        rise: its height, as a share of the frame's.
+
+    Returns:
+        Where it is, bool `[H, W]`, and what it looks like, float `[H, W, 3]` in 0..255.
+    """
+    height, width = size
+    column = np.linspace(-1, 1, width)
+    top = height * (1 - rise * (1 - 0.5 * (column - 0.2) ** 2))
+    inside = np.arange(height)[:, None] > top[None]
+    shine = np.linspace(30, 70, height)[:, None, None] * np.array([1.0, 1.03, 1.1])
+    return inside, np.broadcast_to(shine, (height, width, 3))
