@@ -4,7 +4,8 @@
 from refinezoo.cli.app import app, main
 from refinezoo.cli import (
     zoo_verbs,
-    data_verbs,
+    first_verbs,
+    refine_verb,
     dataset_verbs,
     study_verbs,
     model_verbs,

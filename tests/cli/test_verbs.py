@@ -129,7 +129,7 @@ def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):
         return Summary()
 
     monkeypatch.setattr(refinezoo, "refine_dataset", refine_dataset, raising=False)
-    monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")
+    monkeypatch.setattr(cli.refine_verb, "load", lambda name: f"model {name}")
     put(tmp_path / "renders/a.png", photo())
     arguments = ["refine", tmp_path / "renders", tmp_path / "out"]
     arguments += ["--model", "reinhard", "--seed", 4]
@@ -147,10 +147,10 @@ def test_the_zoo_s_calibration_is_taken_for_its_own_weights_alone():
 
     shipped = Calibration.load(gate_file("reinhard"))
     ours = types.SimpleNamespace(weights_sha256=shipped.weights_sha256)
-    assert cli.data_verbs._calibration(None, "reinhard", ours) == shipped
+    assert cli.refine_verb._calibration(None, "reinhard", ours) == shipped
     others = types.SimpleNamespace(weights_sha256="0" * 64)
-    assert cli.data_verbs._calibration(None, "reinhard", others) is None
-    assert cli.data_verbs._calibration(None, "my_refiner/", ours) is None
+    assert cli.refine_verb._calibration(None, "reinhard", others) is None
+    assert cli.refine_verb._calibration(None, "my_refiner/", ours) is None
 
 
 def test_gate_writes_what_refine_reads(monkeypatch, tmp_path):
@@ -161,7 +161,7 @@ def test_gate_writes_what_refine_reads(monkeypatch, tmp_path):
     known = refinement.Calibration(parts, parts, [0.1, 0.2], objects, objects, -2.0, 0.05, 24)
     seen = {}
     monkeypatch.setattr(cli.dataset_verbs, "load", lambda name: f"model {name}")
-    monkeypatch.setattr(cli.data_verbs, "load", lambda name: f"model {name}")
+    monkeypatch.setattr(cli.refine_verb, "load", lambda name: f"model {name}")
     monkeypatch.setattr(refinement, "calibrate_gate", lambda *args, **keywords: known)
     put(tmp_path / "renders/a.png", photo())
     result = run("gate", tmp_path / "renders", tmp_path / "gate.json", "--model", "reinhard")

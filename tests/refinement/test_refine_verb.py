@@ -8,7 +8,7 @@ from PIL import Image
 from small_sets import H, W, coco, colours, ids, photo, put, put_coco
 from typer.testing import CliRunner
 
-from refinezoo.cli import data_verbs
+from refinezoo.cli import refine_verb
 from refinezoo.cli.app import app
 from refinezoo.data import read_image
 
@@ -16,7 +16,7 @@ from refinezoo.data import read_image
 @pytest.fixture
 def refine(tmp_path, brighter, monkeypatch):
     """Runs the verb on `tmp_path / set`: exit code and all that it printed."""
-    monkeypatch.setattr(data_verbs, "load", lambda name: brighter)
+    monkeypatch.setattr(refine_verb, "load", lambda name: brighter)
     out = tmp_path / "out"
 
     def run(*options, source=tmp_path / "set"):
@@ -58,7 +58,7 @@ def test_variants_are_datasets_of_their_own(root, tmp_path, refine, monkeypatch)
         def get_config(self):
             return {}
 
-    monkeypatch.setattr(data_verbs, "load", lambda name: Draws())
+    monkeypatch.setattr(refine_verb, "load", lambda name: Draws())
     coco_set(root)
     code, said = refine("--variants", "3", "--seed", "4")
     assert code == 0 and said.count("2 of 2 images refined") == 3
