@@ -1,6 +1,7 @@
 """What callers pass as images; without OpenCV, so that it costs no start-up time."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,8 +114,13 @@ class ImageBatches:
             if mixed or len({image.shape for image in self.images}) == 1:
                 self.fill = size
         else:
-            length = len(x) if hasattr(x, "__len__") else None
-            self.steps = steps if length is None else min(length, steps or length)
+            length = _length(x)
+            if length == math.inf and steps is None:
+                raise RefinezooError(
+                    "expected a data set that ends, received one that repeats forever. Give steps, "
+                    "the number of batches."
+                )
+            self.steps = steps if length is None else int(min(length, steps or length))
 
     def filled(self, images: list[np.ndarray]) -> list[np.ndarray]:
         """A last, smaller batch of many, filled up: its size would be compiled anew."""
@@ -167,6 +173,15 @@ def _images_of(x: Any) -> list[np.ndarray] | None:
     if not images:
         raise _no_images(x)
     return images
+
+
+def _length(x: Any) -> float | None:
+    """The batches of a data set; None if that is not known."""
+    try:
+        return len(x)
+    except TypeError:  # of a generator, or a tf.data.Dataset of which that is not known
+        count = getattr(x, "cardinality", None)
+        return math.inf if count is not None and int(count()) == -1 else None
 
 
 def _no_images(x: Any) -> RefinezooError:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from refinezoo.errors import RefinezooError
 from refinezoo.models.base import Model
 from refinezoo.models.images import pad_to_multiple
 from refinezoo.refiners.kind import REFINER, Refines
@@ -36,6 +37,15 @@ class Refiner(Refines, Model):
         height, width = images[0].shape[:2]
         refined = (outputs[:, :height, :width].astype("float32") + 1.0) * 127.5
         return np.clip(np.rint(refined), 0, 255).astype(np.uint8)
+
+    def fit(self, *arguments, **options):
+        """As `keras.Model.fit`, for methods that train; the others keep statistics by `adapt`."""
+        if hasattr(self, "adapt") and not hasattr(self, "players"):
+            raise RefinezooError(
+                f"expected a method that trains, received {type(self).__name__}, which keeps "
+                "statistics of photos instead. Call adapt(photos), of some with renders=renders."
+            )
+        return super().fit(*arguments, **options)
 
     def refine_frames(self, images, clip, seed=0):
         """Refines frames of a video by one mapping for all of them, where `clip_layer` has one.

@@ -42,6 +42,12 @@ def find(name_or_folder: str | os.PathLike, *, root: Path | None = None) -> ZooE
     if folder.is_dir():
         read_preset(folder)
         return folder
+    if folder.suffix == ".keras" and folder.is_file():
+        raise RefinezooError(
+            f"expected a zoo name, a preset folder or an exported file, received {folder}, which "
+            f"Keras saved. Open it by keras.models.load_model({str(folder)!r}); what "
+            "save_to_preset(FOLDER) writes of that model is read here and by every verb."
+        )
     raise _unknown(str(name_or_folder), root)
 
 

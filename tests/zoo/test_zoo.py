@@ -103,6 +103,14 @@ def test_unknown_names(tiny_zoo):
 
 
 @pytest.mark.once
+def test_a_file_of_keras_is_told_from_a_name(tmp_path):
+    path = tmp_path / "own.keras"
+    path.touch()
+    with pytest.raises(RefinezooError, match="keras.models.load_model.*save_to_preset"):
+        zoo.load(path)
+
+
+@pytest.mark.once
 def test_a_preset_folder_loads_by_path(tiny_class, tmp_path):
     folder = presets.save_to_preset(tiny_class(filters=2), tmp_path / "mine")
     assert refinezoo.load(folder).filters == 2
