@@ -10,14 +10,6 @@ from refinezoo.config import yaml_text
 
 CARD_FILE = "README.md"
 MARK = "<!-- Written by refinezoo; without this line it is kept when the preset is saved again. -->"
-# Kind of a model -> the hub's name of what it does.
-PIPELINES = {
-    "refiner": "image-to-image",
-    "detector": "object-detection",
-    "segmenter": "image-segmentation",
-    "depth": "depth-estimation",
-    "classifier": "image-classification",
-}
 
 
 def card(model: Any, config: dict[str, Any]) -> str:
@@ -28,8 +20,8 @@ def card(model: Any, config: dict[str, Any]) -> str:
         config: what its `config.json` says.
     """
     head = {"library_name": "refinezoo", "tags": ["refinezoo", "keras", model.kind.name]}
-    if model.kind.name in PIPELINES:
-        head["pipeline_tag"] = PIPELINES[model.kind.name]
+    if model.kind.hub_task:
+        head["pipeline_tag"] = model.kind.hub_task
     weights, training = config["weights"] or {}, config["training"] or {}
     summary = next(iter((type(model).__doc__ or "").strip().splitlines()), "")
     facts = {

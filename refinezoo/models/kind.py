@@ -87,6 +87,10 @@ class Kind:
         most_lost: how much of it a compressed file may lose.
         gate: metric and limit of a compressed file without labels, see `lost`.
         agreement_by: what `agreement` measures, in words.
+        finds_objects: whether an answer says where objects are, see `object_mask`.
+        training_labels: what the labels of renders are called in a batch that trains a refiner with
+            `task_loss` in its loss, or nothing where there is no such loss.
+        hub_task: what the Hugging Face hub calls what its models do, or nothing.
         conveniences: a class of the methods that the field knows it by, built on `predict`;
             models inherit it, and exported files get it.
     """
@@ -106,6 +110,9 @@ class Kind:
     most_lost: ClassVar[float] = 0.01
     gate: ClassVar[tuple[str, float]]
     agreement_by: ClassVar[str] = ""
+    finds_objects: ClassVar[bool] = False
+    training_labels: ClassVar[str] = ""
+    hub_task: ClassVar[str] = ""
     conveniences: ClassVar[type] = Plain
 
     def __repr__(self) -> str:
@@ -182,6 +189,31 @@ class Kind:
     def classes_in(self, model: Any, truth: Any) -> tuple[str, ...]:
         """Names of the classes that are in an image; none where the kind has no classes."""
         return ()
+
+    def object_mask(self, model: Any, image: Any, answer: Any) -> Any:
+        """Where an answer says that objects are, float32 `[H, W, 1]`; of `finds_objects`."""
+        raise NotImplementedError(f"kind {self.name} finds no objects.")
+
+    # ---- in a refiner's loss
+
+    def task_loss(self, model: Any, images: Any, labels: Any) -> Any:
+        """L(T(images), labels), a scalar that has a gradient to the images.
+
+        Args:
+            model: T, compiled where its loss comes with that.
+            images: refined renders, `[B, S, S, 3]` in [-1, 1]; scaled where T sees one size alone.
+            labels: of the renders, `training_labels` of a batch.
+        """
+        from keras import ops
+
+        from refinezoo.layers.resizing import resize_bilinear
+
+        pixels, size = (images + 1.0) * 127.5, getattr(model, "image_size", None)
+        if isinstance(size, int) and (size, size) != tuple(images.shape[1:3]):
+            pixels = resize_bilinear(pixels, (size, size))
+        found = model(pixels, training=False)
+        loss = model.compute_loss(x=pixels, y=labels, y_pred=found, training=False)
+        return ops.cast(loss, "float32")
 
     # ---- what two models of the kind differ in
 

@@ -64,6 +64,7 @@ class RefinerKind(Kind):
     outputs = {"refined": Output("uint8", ("H", "W", 3), limits=(0, 255), order="RGB")}
     error_unit = "levels of 255"
     gate = ("PSNR dB", 35.0)
+    hub_task = "image-to-image"
     conveniences = Refines
 
     def signatures(self, model, max_image_pixels):

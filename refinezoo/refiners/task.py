@@ -10,14 +10,9 @@ import os
 from typing import Any
 
 import keras
-from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.layers.resizing import resize_bilinear
-from refinezoo.losses.depth import depth_task_loss
-
-#: Kind of a model -> the key of its labels in the synthetic half of a batch.
-KEYS = {"detector": "targets", "segmenter": "class_ids", "depth": "depth_m", "classifier": "label"}
+from refinezoo.models.registry import kinds
 
 
 class Task:
@@ -35,13 +30,14 @@ class Task:
             import refinezoo
 
             model = refinezoo.load(model)
-        kind = getattr(getattr(model, "kind", None), "name", None)
-        if kind not in KEYS:
+        key = getattr(getattr(model, "kind", None), "training_labels", "")
+        if not key:
+            known = [kind.name for kind in kinds().values() if kind.training_labels]
             raise RefinezooError(
-                "expected task_loss as a detector, segmenter, depth model or classifier of "
-                f"refinezoo.tasks, or the name of one in the zoo, received {type(model).__name__}."
+                f"expected task_loss as a model of refinezoo.tasks ({', '.join(known)}), or the "
+                f"name of one in the zoo, received {type(model).__name__}."
             )
-        self.model, self.key = model, KEYS[kind]
+        self.model, self.key = model, key
         if self.key in ("targets", "label") and not model.compiled:
             model.compile()  # the loss of these comes with it
 
@@ -55,15 +51,7 @@ class Task:
 
         A model of one size sees them scaled to it.
         """
-        if self.key == "depth_m":
-            maps = self.model.depth_network(images, training=False)[1:]
-            return depth_task_loss(maps, labels, self.model.max_depth)
-        pixels, size = (images + 1.0) * 127.5, getattr(self.model, "image_size", None)
-        if isinstance(size, int) and (size, size) != tuple(images.shape[1:3]):
-            pixels = resize_bilinear(pixels, (size, size))
-        found = self.model(pixels, training=False)
-        loss = self.model.compute_loss(x=pixels, y=labels, y_pred=found, training=False)
-        return ops.cast(loss, "float32")
+        return self.model.kind.task_loss(self.model, images, labels)
 
 
 class Tasked:

@@ -8,6 +8,8 @@ import pytest
 from refinezoo.data.masks import grabcut_mask
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.photo_masks import mask_by, mask_function
+from refinezoo.tasks.detection.kind import DETECTOR
+from refinezoo.tasks.segmentation.kind import SEGMENTER
 
 pytestmark = pytest.mark.once
 
@@ -26,8 +28,7 @@ def detector(boxes, scores):
         "classes": np.zeros((1, len(boxes)), int),
         "count": np.array([len(boxes)]),
     }
-    kind = SimpleNamespace(name="detector")
-    return SimpleNamespace(kind=kind, predict=lambda images, verbose: found)
+    return SimpleNamespace(kind=DETECTOR, predict=lambda images, verbose: found)
 
 
 def test_a_detector_gives_what_is_in_its_sure_boxes():
@@ -40,8 +41,7 @@ def test_a_detector_gives_what_is_in_its_sure_boxes():
 
 def test_a_segmenter_gives_what_is_neither_class_0_nor_void():
     ids = np.array([[[0, 1, 255], [2, 0, 0]]], "uint8")
-    kind = SimpleNamespace(name="segmenter")
-    model = SimpleNamespace(kind=kind, predict=lambda images, verbose: ids, ignore_id=255)
+    model = SimpleNamespace(kind=SEGMENTER, predict=lambda images, verbose: ids, ignore_id=255)
     mask = mask_by(model)(np.zeros((2, 3, 3), "uint8"))
     np.testing.assert_array_equal(mask[..., 0], [[0, 1, 0], [1, 0, 0]])
 

@@ -41,6 +41,8 @@ class ClassifierKind(Kind):
     own_size = True
     gate = ("change of probability", 0.02)
     agreement_by = "probability of the true class"
+    training_labels = "label"
+    hub_task = "image-classification"
     conveniences = Classifies
 
     def signatures(self, model, max_image_pixels):

@@ -34,7 +34,16 @@ class DepthKind(Kind):
     error_unit = "m"
     gate = ("relative change", 0.01)
     agreement_by = "share of known depth met within a quarter"
+    training_labels = "depth_m"
+    hub_task = "depth-estimation"
     conveniences = PredictsDepth
+
+    def task_loss(self, model, images, labels):
+        """L_t of all scales of the network."""
+        from refinezoo.losses.depth import depth_task_loss
+
+        maps = model.depth_network(images, training=False)[1:]
+        return depth_task_loss(maps, labels, model.max_depth)
 
     def draw(self, model, image, answer, truth=None):
         """The image over its metres as colours, near red to far blue, missing black."""

@@ -62,7 +62,23 @@ class DetectorKind(Kind):
     label_score = "AP50"
     gate = ("AP50 lost", 0.01)
     agreement_by = "F1 of boxes, class and IoU of 0.5"
+    finds_objects = True
+    training_labels = "targets"
+    hub_task = "object-detection"
     conveniences = Detects
+
+    def object_mask(self, model, image, answer):
+        """GrabCut inside each box with a score of 0.5 or more."""
+        from refinezoo.data.masks import grabcut_mask
+
+        height, width = image.shape[:2]
+        mask = np.zeros((height, width, 1), "float32")
+        for box in np.clip(_sure(answer, 0.5)["boxes"], 0, [width, height, width, height]):
+            left, top, right, bottom = box
+            if right - left >= 1 and bottom - top >= 1:
+                cut = grabcut_mask(image, (left, top, right - left, bottom - top))
+                mask = np.maximum(mask, cut)
+        return mask
 
     def draw(self, model, image, answer, truth=None):
         """Boxes that `shown` takes: green where right, red where wrong; true ones are white."""

@@ -80,7 +80,14 @@ class SegmenterKind(Kind):
     label_score = "mean IoU"
     gate = ("share of pixels changed", 0.01)
     agreement_by = "share of labelled pixels that are right"
+    finds_objects = True
+    training_labels = "class_ids"
+    hub_task = "image-segmentation"
     conveniences = Segments
+
+    def object_mask(self, model, image, answer):
+        """What is neither class 0 nor void."""
+        return ((answer != 0) & (answer != model.ignore_id)).astype("float32")[..., None]
 
     def draw(self, model, image, answer, truth=None):
         """Classes as colours over the image, ignored pixels black."""
