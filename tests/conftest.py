@@ -364,6 +364,7 @@ def shallow_cyclegans():
     import keras
 
     from refinezoo.layers import InstanceNormalization
+    from refinezoo.networks import generators
     from refinezoo.refiners import cyclegan
 
     def generator(name, **settings):
@@ -380,7 +381,7 @@ def shallow_cyclegans():
     @contextmanager
     def shallow():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cyclegan, "resnet_generator", generator)
+            patch.setattr(generators, "resnet_generator", generator)
             patch.setattr(cyclegan, "patch_discriminator", discriminator)
             yield
 

@@ -95,13 +95,13 @@ def test_pixelda(world):
 def test_t2net(world, toy_depth_unet, monkeypatch):
     from keras import Input, Model, layers
 
-    from refinezoo.refiners import t2net
+    from refinezoo.refiners import t2net, t2net_depth
 
     def toy_judge(**settings):
         features = Input((None, None, 4))
         return Model(features, layers.Conv2D(1, 1)(features))
 
-    monkeypatch.setattr(t2net, "depth_unet", toy_depth_unet)
+    monkeypatch.setattr(t2net_depth, "depth_unet", toy_depth_unet)
     monkeypatch.setattr(t2net, "t2net_feature_discriminator", toy_judge)
     settings = {"size": (96, 96), "epochs": 1, "steps": 1, **TINY}
     metres = example("t2net")(world / "frames", world / "photos/images", **settings)

@@ -77,5 +77,13 @@ def check_similarity(name):
     return name
 
 
+def content_similarity(name, images, reference, *, mask=None, normalise_by="image"):
+    """L_c of a name of `SIMILARITIES`; the arguments are those of `masked_pairwise_mse`."""
+    options = {"normalise_by": normalise_by} if name.endswith("mpse") else {}
+    if name == "masked_mpse":
+        options["mask"] = mask
+    return SIMILARITIES[name](images, reference, **options)
+
+
 def _difference(images, reference):
     return ops.cast(images, "float32") - ops.cast(reference, "float32")

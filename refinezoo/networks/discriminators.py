@@ -50,20 +50,21 @@ def patch_discriminator(
     return keras.Model(images, layers.Activation("linear", dtype="float32")(x), name=name)
 
 
-def check_patches(image_size, layers_strided):
+def check_patches(discriminator, image_size):
     """Checks that images leave a patch to judge.
 
     Args:
+        discriminator: a `patch_discriminator`.
         image_size: height and width, pixels.
-        layers_strided: of the `patch_discriminator`.
 
     Raises:
-        RefinezooError: a side below 3 x 2 ** layers_strided.
+        RefinezooError: they are too small for it.
     """
-    least = 3 * 2**layers_strided
-    if min(image_size) < least:
+    try:
+        discriminator.compute_output_shape((1, *image_size, discriminator.input_shape[-1]))
+    except ValueError:
         raise RefinezooError(
-            f"expected image_size of at least {least} pixels for a PatchGAN of {layers_strided} "
-            f"strided layers, received {image_size[0]} x {image_size[1]} (height x width). Enlarge "
-            "image_size, or take fewer discriminator_layers."
-        )
+            "expected image_size of at least 24 pixels for a PatchGAN of 3 strided layers (12 for "
+            f"2), received {image_size[0]} x {image_size[1]} (height x width). Enlarge image_size, "
+            "or take fewer discriminator_layers."
+        ) from None

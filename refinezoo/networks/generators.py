@@ -1,10 +1,13 @@
 """Image-to-image networks. Each function returns a functional `keras.Model` with free H and W."""
 
+from functools import partial
+
 import keras
 from keras import layers, ops
 
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import Conv2D, InstanceNormalization, ReflectionPadding2D
+from refinezoo.networks.affine_generator import affine_generator
 
 
 def normal_initializer():
@@ -80,6 +83,25 @@ def resnet_generator(
         return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name=name)
     change = Conv2D(channels, 7, kernel_initializer="zeros", dtype="float32")(x)
     return keras.Model(images, ShiftTanh(dtype="float32")(images, change), name=name)
+
+
+def generator_called(kind, *, width, blocks, **settings):
+    """A function of a name that makes the generators of CycleGAN, and the stride of their sides.
+
+    Args:
+        kind: `"resnet"`, of `resnet_generator`, or `"affine"`, of `affine_generator`.
+        width: filters of the first layer.
+        blocks: residual blocks.
+        **settings: what `resnet_generator` alone takes.
+
+    Raises:
+        RefinezooError: another kind.
+    """
+    if kind == "affine":
+        return partial(affine_generator, width=width, blocks=blocks), 8
+    if kind == "resnet":
+        return partial(resnet_generator, width=width, blocks=blocks, **settings), 4
+    raise RefinezooError(f"expected generator 'resnet' or 'affine', received {kind!r}.")
 
 
 @keras.saving.register_keras_serializable("refinezoo")

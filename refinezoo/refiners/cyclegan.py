@@ -16,14 +16,13 @@ import keras
 from keras import ops
 
 from refinezoo.data.image_size import height_and_width
-from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
 from refinezoo.models.registry import register
-from refinezoo.networks import affine_generator, patch_discriminator, resnet_generator
-from refinezoo.networks.discriminators import check_patches
+from refinezoo.networks.discriminators import check_patches, patch_discriminator
+from refinezoo.networks.generators import generator_called
 from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refines_by_mean import RefinesByMean
 from refinezoo.refiners.task import Tasked
@@ -123,28 +122,19 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         super().__init__(**kwargs)
         self.image_size, self.pool_size, self.seed = image_size, pool_size, seed
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
-        self.discriminator_layers = discriminator_layers
         self.declare_judge(discriminator, judge, backbone)
         self.declare_task(task_loss, train_task)
         self.clip_norm = (1.0 if self.projected else 0.0) if clip_norm is None else clip_norm
         self.gradient_checkpointing = gradient_checkpointing
 
-        if generator not in ("resnet", "affine"):
-            raise RefinezooError(
-                f"expected generator 'resnet' or 'affine', received {generator!r}."
-            )
-        if generator == "affine":
-            self.stride = 8
-            make_generator = partial(affine_generator, width=width, blocks=blocks)
-        else:
-            make_generator = partial(
-                resnet_generator,
-                width=width,
-                blocks=blocks,
-                upsampling=upsampling,
-                residual=residual,
-                normalised=normalised,
-            )
+        make_generator, self.stride = generator_called(
+            generator,
+            width=width,
+            blocks=blocks,
+            upsampling=upsampling,
+            residual=residual,
+            normalised=normalised,
+        )
         self.generator_s2r = make_generator(name="generator_s2r")
         self.generator_r2s = make_generator(name="generator_r2s")
         if self.patches:
@@ -212,7 +202,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         """Makes the pools of the PatchGANs and, once, the frozen features, judge and task."""
         size = height_and_width(self.image_size, multiple=self.stride)
         if self.patches:
-            check_patches(size, self.discriminator_layers)
+            check_patches(self.discriminator_real, size)
         self.pools = [
             ImagePool(self.pool_size, self.seed + i, name=f"pool_{half}")
             for i, half in enumerate(("refined", "unrefined") if self.patches else ())
@@ -243,11 +233,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         made = {"x": x, "refined": refined, "unrefined": unrefined}
         terms |= self.extra_losses_of(batch, {**made, "y": y, "back_x": back_x, "back_y": back_y})
         if "perceptual" in self.loss_weights:
-            maps = [
-                keras.tree.flatten(self.backbone(images, training=False))[:3]
-                for images in (refined, x)
-            ]
-            terms["perceptual"] = perceptual_loss(*maps)
+            terms["perceptual"] = perceptual_loss(self.features(refined), self.features(x))
         if self.task:
             terms["task"] = self.task.loss(refined, batch["synthetic"][self.task.key])
         if self.judge:

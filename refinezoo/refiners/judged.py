@@ -55,6 +55,10 @@ class Judged:
                 self.backbone, self.judged, regions=self.regions, **settings
             )
 
+    def features(self, images: Any) -> list[Any]:
+        """The three finest maps of the frozen `backbone`, of images in [-1, 1]."""
+        return keras.tree.flatten(self.backbone(images, training=False))[:3]
+
     def look(self, images: Sequence[Any], outputs: dict, masks: Any = None) -> list[dict]:
         """`ProjectedJudge.look` at the current step, augmented in training alone."""
         step = self.optimizer.iterations

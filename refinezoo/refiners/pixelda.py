@@ -15,17 +15,15 @@ import keras
 from keras import ops
 
 from refinezoo.data.image_size import side_of_square
-from refinezoo.layers import PixelNoise
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
-from refinezoo.losses.similarity import SIMILARITIES, check_similarity
-from refinezoo.losses.task import class_loss, quaternion_loss
+from refinezoo.losses.similarity import check_similarity, content_similarity
 from refinezoo.models.registry import register
-from refinezoo.networks import pixelda_discriminator, pixelda_generator, task_tower
+from refinezoo.networks import pixelda_discriminator, pixelda_generator
 from refinezoo.networks.pixelda_generators import takes_noise
-from refinezoo.refiners.kind import REFINER, RGBD_REFINER
 from refinezoo.refiners.pixelda_task import TaskInside
-from refinezoo.refiners.refiner import Refiner, no_seed, unpack
+from refinezoo.refiners.refiner import no_seed
 from refinezoo.refiners.with_depth import WithDepth
+from refinezoo.refiners.with_noise import WithNoise
 from refinezoo.renames import renamed
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 
@@ -33,7 +31,7 @@ DIGITS = tuple("0123456789")
 
 
 @register
-class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
+class PixelDA(TaskInside, WithNoise, WithDepth, AlternatingModel):
     """Unsupervised pixel-level domain adaptation: a refiner G and a task model T.
 
     Training batch: `{"synthetic": {"image", "label"[, "quaternion", "depth_m",
@@ -122,9 +120,8 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
         image_size = side_of_square(image_size, "T, the task model,")
         self.class_names, self.image_size = list(class_names), image_size
         self.quaternion, self.use_depth, self.max_depth = quaternion, use_depth, max_depth
-        self.noise_dimensions = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
-        self.random = keras.random.SeedGenerator(seed)
-        self.random_state = self.random.state  # as a weight it is checkpointed
+        seen = noise_dimensions if takes_noise(generator, noise_dimensions) else 0
+        self.declare_noise(seen, seed)
         channels = 4 if use_depth else 3
 
         self.generator = pixelda_generator(
@@ -138,12 +135,9 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
         self.discriminator = pixelda_discriminator(
             image_size=image_size, channels=channels, width=discriminator_width or width
         )
-        self.tower = task_tower(
+        self.declare_task(
             tower,
-            image_size=image_size,
-            classes=len(self.class_names),
             channels=channels,
-            quaternion=quaternion,
             width_multiplier=tower_width_multiplier,
             private_layers=private_layers,
             dropout=tower_dropout,
@@ -151,17 +145,9 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
         self.labels_hold = generator != "dcgan"  # which never sees the render
 
         images = keras.Input((None, None, channels), name="images")
-        noise = PixelNoise(self.noise_dimensions, name="pixel_noise")
-        self.pixel_noise = noise if self.noise_dimensions else None
-        refined = self.refined(images, self.pixel_noise and noise(images, no_seed(images)))
+        refined = self.call({"images": images, "seed": no_seed(images)})
         self.inference_network = keras.Model(images, refined, name="refiner")
-        square = keras.Input((image_size, image_size, channels), name="task_images")
-        self.task_network = keras.Model(
-            square, self.tower.shared(self.tower.private_real(square)), name="task"
-        )
-        self.refiner_and_task = keras.Model(
-            [images, square], [refined, self.task_network(square)], name="pixelda"
-        )
+        self.keep_with_task(images, refined)
 
         needed = ["image", "label"] + ["quaternion"] * quaternion + ["depth_m"] * use_depth
         masked = similarity == "masked_mpse" and lambda_similarity and not use_depth
@@ -181,26 +167,6 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
             weights |= {"content_similarity": lambda_similarity} if lambda_similarity else {}
         self.track_losses(weights)
         self.built = True
-
-    def call(self, inputs, training=False):
-        """Refines: float `[B, H, W, 3 or 4]` in [-1, 1] to the same."""
-        images, seed = unpack(inputs)
-        return self.refined(images, self.pixel_noise and self.pixel_noise(images, seed), training)
-
-    def refined(self, images, noise=None, training=False):
-        """G(x, z); `noise` float `[B, noise_dimensions]` in (-1, 1), None for a G without."""
-        inputs = [images, noise] if self.noise_dimensions else images
-        return self.generator(inputs, training=training)
-
-    @property
-    def kind(self):
-        """A refiner, of RGB and depth with `use_depth`."""
-        return RGBD_REFINER if self.use_depth else REFINER
-
-    @property
-    def preset_network(self):
-        """The refiner with T, which is what it was trained for."""
-        return self.refiner_and_task
 
     # ---- the game
 
@@ -273,32 +239,11 @@ class PixelDA(TaskInside, WithDepth, Refiner, AlternatingModel):
                 task[name] * self.loss_weights[f"{name}_refined"] for name in task
             )
         if "content_similarity" in self.loss_weights:
-            terms["content_similarity"] = self.content_similarity(refined, x, batch["synthetic"])
-        return terms, {"refined": refined}
-
-    def task_losses(self, synthetic, answers):
-        """L_t of T's answers to images with the labels of `synthetic`, name -> scalar."""
-        losses = {"class": class_loss(synthetic["label"], answers["label"])}
-        if self.quaternion:
-            losses["quaternion"] = quaternion_loss(synthetic["quaternion"], answers["quaternion"])
-        return losses
-
-    def content_similarity(self, refined, x, synthetic):
-        """L_c; with depth the mask is what lies before the far plane, as in the official code."""
-        kind, options = self.arguments["similarity"], {}
-        if kind.endswith("mpse"):
-            options["normalise_by"] = self.arguments["normalise_by"]
-        if kind == "masked_mpse":
-            options["mask"] = (
-                ops.cast(x[..., 3:4] < 0.99, "float32")
-                if self.use_depth
-                else synthetic["foreground_mask"]
+            terms["content_similarity"] = content_similarity(
+                self.arguments["similarity"],
+                refined,
+                x,
+                mask=self.foreground(x, batch["synthetic"]),
+                normalise_by=self.arguments["normalise_by"],
             )
-        return SIMILARITIES[kind](refined, x, **options)
-
-    def draw_noise(self, images):
-        """z for each image, uniform in (-1, 1); None for a G without noise."""
-        if not self.noise_dimensions:
-            return None
-        count = images.shape[0] or ops.shape(images)[0]
-        return keras.random.uniform((count, self.noise_dimensions), -1.0, 1.0, seed=self.random)
+        return terms, {"refined": refined}

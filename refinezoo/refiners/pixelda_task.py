@@ -1,12 +1,14 @@
-"""PixelDA's task model T seen from outside: from which it is made, on what, and what it says."""
+"""PixelDA's task model T: from what it is made, on what it learns, and what it says."""
 
 import keras
 import numpy as np
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.losses.task import class_loss, quaternion_loss
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
+from refinezoo.networks import task_tower
 from refinezoo.training.checks import (
     check_depth,
     check_image_size,
@@ -39,6 +41,39 @@ class TaskInside:
         if (xi := tower.get("lambda_quaternion")) is not None:
             shared |= {"quaternion": True, "lambda_quaternion": (xi, xi / 2)}
         return cls(**{**shared, **settings})
+
+    def declare_task(self, tower, **settings):
+        """Makes T; the arguments are those of `networks.task_tower`."""
+        side = self.image_size
+        self.tower = task_tower(
+            tower,
+            image_size=side,
+            classes=len(self.class_names),
+            quaternion=self.quaternion,
+            **settings,
+        )
+        images = keras.Input((side, side, settings["channels"]), name="task_images")
+        answers = self.tower.shared(self.tower.private_real(images))
+        self.task_network = keras.Model(images, answers, name="task")
+
+    def task_losses(self, synthetic, answers):
+        """L_t of T's answers to images with the labels of `synthetic`, name -> scalar."""
+        losses = {"class": class_loss(synthetic["label"], answers["label"])}
+        if self.quaternion:
+            losses["quaternion"] = quaternion_loss(synthetic["quaternion"], answers["quaternion"])
+        return losses
+
+    def keep_with_task(self, images, refined):
+        """Makes the refiner with T of the refiner's input and output."""
+        square = self.task_network.input
+        self.refiner_and_task = keras.Model(
+            [images, square], [refined, self.task_network(square)], name="pixelda"
+        )
+
+    @property
+    def preset_network(self):
+        """The refiner with T, which is what it was trained for."""
+        return self.refiner_and_task
 
     # ---- what goes in
 

@@ -19,7 +19,7 @@ from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generat
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import depth_task_loss, smoothness_loss
 from refinezoo.models.registry import register
-from refinezoo.networks.depth_unet import BACKBONES, STRIDE, depth_unet
+from refinezoo.networks.depth_unet import BACKBONES, STRIDE
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
     t2net_image_discriminator,
@@ -28,10 +28,8 @@ from refinezoo.networks.t2net_translator import t2net_translator
 from refinezoo.refiners.judged import Judged
 from refinezoo.refiners.refiner import Refiner, unpack
 from refinezoo.refiners.t2net_depth import DepthInside
-from refinezoo.tasks.depth.checks import check_settings, check_size, check_sizes
-from refinezoo.tasks.depth.depth_unet import in_metres
+from refinezoo.tasks.depth.checks import check_size
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
-from refinezoo.training.checks import check_image_size
 from refinezoo.training.schedules import decayed
 from refinezoo.training.start import slow_backbone
 
@@ -113,7 +111,6 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
     ):
         super().__init__(**kwargs)
         height, image_width = self.image_size = height_and_width(image_size)
-        check_settings(max_depth, smoothness_order)
         self.declare_judge(discriminator, judge, backbone)
         check_size(self.image_size)
         if feature_discriminator not in ("free", "clipped"):
@@ -121,7 +118,6 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
                 "expected feature_discriminator 'free' or 'clipped', received "
                 f"{feature_discriminator!r}."
             )
-        self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.every = discriminators_every
         self.clipped = feature_discriminator == "clipped"
         self.pool_size, self.seed = pool_size, seed
@@ -133,8 +129,12 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         self.translator = t2net_translator(
             width=width, downsamplings=downsamplings, blocks=blocks, residual=residual
         )
-        self.depth_network = depth_unet(
-            width=depth_width, backbone=depth_backbone, batch_norm=depth_batch_norm
+        self.declare_depth(
+            max_depth,
+            smoothness_order,
+            width=depth_width,
+            backbone=depth_backbone,
+            batch_norm=depth_batch_norm,
         )
         self.discriminator_image = t2net_image_discriminator(width=width) if self.patches else None
         self.discriminator_feature = t2net_feature_discriminator(
@@ -143,10 +143,7 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
 
         images = keras.Input((None, None, 3), name="images")
         self.inference_network = keras.Model(images, self.translator(images), name="refiner")
-        self.depth_inference = in_metres(self.depth_network, max_depth)
-        self.refiner_and_depth = keras.Model(
-            images, [self.inference_network(images), self.depth_inference(images)], name="t2net"
-        )
+        self.keep_with_depth(images)
         weights = {
             "reconstruction": lambda_reconstruction,
             "task": lambda_task,
@@ -160,11 +157,6 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
             weights |= {"projected": lambda_projected, "discriminator_projected": 1.0}
         self.track_losses(weights)
         self.built = True
-
-    @property
-    def preset_network(self):
-        """What refines renders, and what says the depth of photos."""
-        return self.refiner_and_depth
 
     @classmethod
     def indoor(cls, **settings):
@@ -292,10 +284,3 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
                 "real", *self.look(images, outputs), training
             )
         return terms, {}
-
-    def check_batch(self, data):
-        """As the base class; also the sizes."""
-        batch = super().check_batch(data)
-        check_image_size(batch, self.image_size, type(self).__name__)
-        check_sizes(batch["synthetic"])
-        return batch

@@ -1,12 +1,14 @@
-"""T2Net's depth network T seen from outside: from which model it is made, and what it says."""
+"""T2Net's depth network T: from which model it is made, on what it learns, and what it says."""
 
 import keras
 
 from refinezoo.errors import RefinezooError
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
-from refinezoo.tasks.depth.checks import check_metres
-from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet
+from refinezoo.networks.depth_unet import depth_unet
+from refinezoo.tasks.depth.checks import check_metres, check_settings, check_sizes
+from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet, in_metres
+from refinezoo.training.checks import check_image_size
 from refinezoo.training.start import start_backbone
 
 
@@ -30,6 +32,24 @@ class DepthInside(DepthPredictor):
         shared |= {f"depth_{key}": depth[key] for key in ("width", "backbone", "batch_norm")}
         shared |= {"depth_learning_rate": depth["learning_rate"]}
         return cls(**{**shared, **settings})
+
+    def declare_depth(self, max_depth, smoothness_order, **network):
+        """Makes T, which says so many metres; `network` are arguments of `depth_unet`."""
+        check_settings(max_depth, smoothness_order)
+        self.max_depth, self.smoothness_order = max_depth, smoothness_order
+        self.depth_network = depth_unet(**network)
+
+    def keep_with_depth(self, images):
+        """Makes what says the depth of photos, alone and beside the refiner of these images."""
+        self.depth_inference = in_metres(self.depth_network, self.max_depth)
+        self.refiner_and_depth = keras.Model(
+            images, [self.inference_network(images), self.depth_inference(images)], name="t2net"
+        )
+
+    @property
+    def preset_network(self):
+        """What refines renders, and what says the depth of photos."""
+        return self.refiner_and_depth
 
     def predict_task(self, images):
         """T on photos, as `predict_depth`."""
@@ -56,6 +76,13 @@ class DepthInside(DepthPredictor):
 
         signed = depth_signatures(self, max_image_pixels)
         return {"depth": signed["serving_default"], "depth_tensor": signed["tensor"]}
+
+    def check_batch(self, data):
+        """As the base class; also the sizes."""
+        batch = super().check_batch(data)
+        check_image_size(batch, self.image_size, type(self).__name__)
+        check_sizes(batch["synthetic"])
+        return batch
 
     def check_values(self, batch):
         """Refuses depth that is not in metres or missing altogether."""

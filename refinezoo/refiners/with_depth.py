@@ -4,14 +4,21 @@ import numpy as np
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.refiners.kind import REFINER, RGBD_REFINER
+from refinezoo.refiners.refiner import Refiner
 from refinezoo.training.checks import check_depth
 
 
-class WithDepth:
-    """Mixin, before `Refiner`; the model has `use_depth` and `max_depth`.
+class WithDepth(Refiner):
+    """A refiner that has `use_depth` and `max_depth`.
 
     With `use_depth` its networks take `[B, H, W, 4]`: RGB and depth, both in [-1, 1].
     """
+
+    @property
+    def kind(self):
+        """A refiner, of RGB and depth with `use_depth`."""
+        return RGBD_REFINER if self.use_depth else REFINER
 
     def with_depth(self, images, depth_m=None):
         """Images `[..., 3]` in [-1, 1], with depth as a fourth channel if the model uses it.
@@ -23,6 +30,12 @@ class WithDepth:
         depth = ops.cast(depth_m, "float32")
         far = ops.where(depth > 0.0, ops.minimum(depth / self.max_depth, 1.0), 1.0)
         return ops.concatenate([images, far * 2.0 - 1.0], axis=-1)
+
+    def foreground(self, images, synthetic):
+        """Objects of renders, `[B, H, W, 1]`: before the far plane, or their mask, if any."""
+        if self.use_depth:
+            return ops.cast(images[..., 3:4] < 0.99, "float32")
+        return synthetic.get("foreground_mask")
 
     def refine(self, images, strength=1.0, seed=None, batch_size=8):
         """As every refiner; a model with depth has `refine_rgbd` instead."""

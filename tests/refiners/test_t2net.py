@@ -8,7 +8,7 @@ from keras import layers
 import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.depth import smoothness_loss
-from refinezoo.refiners import T2Net
+from refinezoo.refiners import T2Net, t2net_depth
 from refinezoo.refiners import t2net as method
 from refinezoo.tasks.depth.depth_unet import DepthUNet
 
@@ -34,7 +34,7 @@ def toy_judge(channels):
 def toy(monkeypatch, toy_depth_unet):
     """Makes a `T2Net(...)` of one-layer networks."""
     monkeypatch.setattr(method, "t2net_translator", toy_translator)
-    monkeypatch.setattr(method, "depth_unet", toy_depth_unet)
+    monkeypatch.setattr(t2net_depth, "depth_unet", toy_depth_unet)
     monkeypatch.setattr(method, "t2net_image_discriminator", toy_judge(3))
     monkeypatch.setattr(method, "t2net_feature_discriminator", toy_judge(4))
 

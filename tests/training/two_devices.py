@@ -27,8 +27,9 @@ from keras import layers  # noqa: E402
 
 from refinezoo.layers import DropoutAndNoise, InstanceNormalization  # noqa: E402
 from refinezoo.models.registry import model_class  # noqa: E402
+from refinezoo.networks import generators  # noqa: E402
 from refinezoo.networks.t2net_blocks import batch_norm  # noqa: E402
-from refinezoo.refiners import cyclegan, t2net  # noqa: E402
+from refinezoo.refiners import cyclegan, t2net, t2net_depth  # noqa: E402
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 STEPS, EPOCHS, BATCH = 2, 2, 4
@@ -73,10 +74,10 @@ def depth_unet(**settings):
 
 
 SHALLOW = {
-    (cyclegan, "resnet_generator"): generator,
+    (generators, "resnet_generator"): generator,
     (cyclegan, "patch_discriminator"): judge(),
     (t2net, "t2net_translator"): generator,
-    (t2net, "depth_unet"): depth_unet,
+    (t2net_depth, "depth_unet"): depth_unet,
     (t2net, "t2net_image_discriminator"): judge(norm=batch_norm),
     (t2net, "t2net_feature_discriminator"): judge(4),
 }

@@ -33,7 +33,7 @@ def toys(monkeypatch, toy_depth_unet):
 
     The networks themselves are exported in tests/export/formats/test_edge_formats.py.
     """
-    from refinezoo.refiners import t2net
+    from refinezoo.refiners import t2net, t2net_depth
     from refinezoo.tasks.depth import depth_unet
 
     def translator(**settings):
@@ -42,7 +42,7 @@ def toys(monkeypatch, toy_depth_unet):
         return keras.Model(images, refined, name="translator")
 
     monkeypatch.setattr(t2net, "t2net_translator", translator)
-    for module in (t2net, depth_unet):
+    for module in (t2net_depth, depth_unet):
         monkeypatch.setattr(module, "depth_unet", toy_depth_unet)
 
 
