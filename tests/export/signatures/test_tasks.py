@@ -254,6 +254,7 @@ def test_class_ids_as_arrays_and_as_png(segmenter, scenes, tmp_path):
 
 def test_segmenters_are_gated_by_mean_iou(segmenter, tmp_path, monkeypatch):
     from refinezoo.export.checks import quality
+    from refinezoo.tasks.segmentation.kind import Segments
 
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
@@ -261,18 +262,18 @@ def test_segmenters_are_gated_by_mean_iou(segmenter, tmp_path, monkeypatch):
     cv2.imwrite(str(tmp_path / "images/a.png"), image[..., ::-1])
     cv2.imwrite(str(tmp_path / "masks/a.png"), segmenter.segment(image))
 
-    class Same:
+    class Same(Segments):
         sizes = [(40, 48)]
         class_names, ignore_id = segmenter.class_names, segmenter.ignore_id
 
-        def segment(self, images):
+        def segment(self, images, batch_size=8):
             return segmenter.segment(images)
 
         def predict(self, images):
             return self.segment(images)
 
     class Blank(Same):
-        def segment(self, images):
+        def segment(self, images, batch_size=8):
             return np.zeros(images.shape[:-1], "uint8")
 
     def measured(exported, evaluation):
