@@ -90,8 +90,8 @@ def start(python: str, file: str, settings: dict) -> subprocess.Popen:
     )
 
 
-def ask(program: subprocess.Popen, name: str, steps: int) -> dict:
-    """A turn of a program."""
+def ask(program: subprocess.Popen, name: str, steps: int | str) -> dict:
+    """A turn of a program, or a file of refined images (`peers/worker.py`)."""
     program.stdin.write(f"{steps}\n")
     program.stdin.flush()
     return _line(program, name)

@@ -19,19 +19,21 @@ from refinezoo.refiners import CycleGAN  # noqa: E402
 
 
 class Batches(keras.utils.PyDataset):
-    """Sixteen pairs of uint8 batches in memory, over and over."""
+    """Uint8 batches in memory, drawn at random: sixteen of noise, or the pictures of a file."""
 
-    def __init__(self, size: int, batch: int):
+    def __init__(self, size: int, batch: int, data: str | None = None, seed: int = 0):
         super().__init__()
-        rng = np.random.default_rng(0)
+        self.rng = np.random.default_rng(seed)
         shape = (16, batch, size, size, 3)
-        self.halves = [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
+        self.halves = [self.rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)]
+        if data:
+            self.halves = [np.load(data)[name][:, None] for name in ("synthetic", "real")]
 
     def __len__(self) -> int:
         return 4096
 
     def __getitem__(self, index: int) -> dict:
-        x, y = (half[index % 16] for half in self.halves)
+        x, y = (self.rng.choice(half) for half in self.halves)
         return {"synthetic": {"image": x}, "real": {"image": y}}
 
 
@@ -81,10 +83,16 @@ if __name__ == "__main__":
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     size = settings["image_size"]
     shape = {key: settings[key] for key in ("image_size", "width", "blocks")}
+    data = Batches(size, settings["batch_size"], settings.get("data"), settings.get("seed", 0))
+    keras.utils.set_random_seed(settings.get("seed", 0))
     model = CycleGAN(**shape, **settings.get("arguments", {}))
     told = {"matmul_gflops": peak(settings["precision"])} if settings.get("peak", True) else {}
     told["step_gflop"] = operations(model, size) * settings["batch_size"] / 1e9
     model.compile()
-    data = Batches(size, settings["batch_size"])
     steps = partial(model.fit, data, verbose=0)
-    serve(lambda count: steps(steps_per_epoch=count), device_mb(), **told)
+
+    def refine(path: str) -> None:
+        """Saves what the generator makes of the synthetic images: uint8 `[N, H, W, 3]`."""
+        np.save(path, model.refine(data.halves[0][:, 0]))
+
+    serve(lambda count: steps(steps_per_epoch=count), device_mb(), refine, **told)

@@ -10,6 +10,7 @@ import json
 import random
 import sys
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,6 +20,13 @@ from worker import matmul_gflops, serve
 def norm(channels: int) -> nn.Module:
     """Instance norm without learnt scale, as the paper's code has it."""
     return nn.InstanceNorm2d(channels)
+
+
+def drawn_as_in_the_paper(layer: nn.Module) -> None:
+    """Kernels from a normal distribution of deviation .02, no bias."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+        nn.init.zeros_(layer.bias)
 
 
 class Block(nn.Module):
@@ -78,11 +86,14 @@ class Pool:
 class Step:
     """Networks, optimizers and one training step."""
 
-    def __init__(self, image_size, width, blocks, batch_size, precision, compiled, device):
-        torch.manual_seed(0)
+    def __init__(
+        self, image_size, width, blocks, batch_size, precision, compiled, device, data=None, seed=0
+    ):
+        torch.manual_seed(seed)
+        random.seed(seed)
         self.to = {"device": device, "memory_format": torch.channels_last}
         made = [generator(width, blocks) for _ in range(2)] + [discriminator(width) for _ in "xy"]
-        made = [network.to(**self.to) for network in made]
+        made = [network.apply(drawn_as_in_the_paper).to(**self.to) for network in made]
         self.networks = [torch.compile(network) if compiled else network for network in made]
         rates = {"lr": 2e-4, "betas": (0.5, 0.999)}
         self.optimizers = [
@@ -94,7 +105,9 @@ class Step:
         self.kind, self.half = device, precision == "bfloat16"
         shape = (16, batch_size, 3, image_size, image_size)
         self.data = [torch.randint(0, 256, shape, dtype=torch.uint8) for _ in "xy"]
-        self.taken = 0
+        if data:
+            sets = (np.load(data)[name] for name in ("synthetic", "real"))
+            self.data = [torch.from_numpy(s.transpose(0, 3, 1, 2).copy())[:, None] for s in sets]
 
     def __call__(self, count: int) -> None:
         for _ in range(count):
@@ -105,8 +118,8 @@ class Step:
     def one(self) -> None:
         """Generators, then discriminators."""
         g, f, d_y, d_x = self.networks
-        x, y = (set_[self.taken % 16].to(**self.to).float() / 127.5 - 1 for set_ in self.data)
-        self.taken += 1
+        drawn = (random.choice(set_) for set_ in self.data)
+        x, y = (images.to(**self.to).float() / 127.5 - 1 for images in drawn)
         with torch.autocast(self.kind, torch.bfloat16, enabled=self.half):
             self.judges[0].requires_grad_(False), self.judges[1].requires_grad_(False)
             refined, unrefined = g(x), f(y)
@@ -129,6 +142,13 @@ class Step:
         self.optimizers[1].zero_grad()
         loss.backward()
         self.optimizers[1].step()
+
+    @torch.no_grad()
+    def refine(self, path: str) -> None:
+        """Saves what the generator makes of the synthetic images: uint8 `[N, H, W, 3]`."""
+        refined = [self.networks[0](x.to(**self.to).float() / 127.5 - 1) for x in self.data[0]]
+        levels = torch.cat(refined).permute(0, 2, 3, 1).cpu() * 127.5 + 127.5
+        np.save(path, levels.round().to(torch.uint8).numpy())
 
 
 def peak(device: str, precision: str, side: int = 2048) -> float:
@@ -156,4 +176,5 @@ if __name__ == "__main__":
             """The peak of the GPU's memory."""
             return torch.cuda.max_memory_allocated() / 1e6
 
-    serve(Step(**settings), device_mb, **told)
+    step = Step(**settings)
+    serve(step, device_mb, refine=step.refine, **told)

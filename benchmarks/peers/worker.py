@@ -1,7 +1,8 @@
 """What the measured programs of `benchmarks/train_speed.py` share: they do what a line asks for.
 
 One line, a number of training steps, gives one line, JSON: seconds of a step, after one that is not
-timed. So two programs take turns on the same cores; the first turn is the warm-up.
+timed. So two programs take turns on the same cores; the first turn is the warm-up. A path in its
+place refines the synthetic images into that file.
 """
 
 import json
@@ -12,17 +13,25 @@ from collections.abc import Callable
 
 
 def serve(
-    steps: Callable[[int], None], device_mb: Callable[[], float] | None = None, **told: float
+    steps: Callable[[int], None],
+    device_mb: Callable[[], float] | None = None,
+    refine: Callable[[str], None] | None = None,
+    **told: float,
 ) -> None:
     """Says what is `told`, then answers until the input ends.
 
     Args:
         steps: takes a number of training steps and waits for the last.
         device_mb: the peak of an accelerator's memory; None: that of the process is told.
+        refine: saves the refined synthetic images in a file.
         told: facts of the program, such as its peak, said first.
     """
     print(json.dumps({**told, "built_mb": _peak_mb()}), flush=True)
     for line in sys.stdin:
+        if refine is not None and not line.strip().isdigit():
+            refine(line.strip())
+            print(json.dumps({"refined": line.strip()}), flush=True)
+            continue
         count = int(line)
         steps(1)  # a machine may have taken the memory of a program that waited for its turn
         wall, cpu = time.perf_counter(), _cpu()
