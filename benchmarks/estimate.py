@@ -76,20 +76,36 @@ CELLS = {
     "DeepLabV2, ResNet-101 at .25, 96 x 128 px, batch 8": task("DeepLabV2", 8, **DEEPLAB),
 }
 YOLO = {"image_size": 160, "width_multiplier": 0.25, "depth_multiplier": 0.25}
-HELD_OUT = {  # on which no constant of the estimate was chosen
-    "held out: CycleGAN, resnet, width 24, 3 blocks, 192 px, batch 2": gan(
+OTHERS = {
+    "CycleGAN, resnet, width 24, 3 blocks, 192 px, batch 2": gan(
         side=192, batch=2, width=24, blocks=3
     ),
-    "held out: CycleGAN, projected judge, width 12, 3 blocks, 160 px, batch 2": gan(
+    "CycleGAN, projected judge, width 12, 3 blocks, 160 px, batch 2": gan(
         side=160, batch=2, width=12, blocks=3, discriminator="projected"
     ),
-    "held out: T2Net, width 16, 96 px, batch 2": gan(
+    "T2Net, width 16, 96 px, batch 2": gan(
         refiner="T2Net", side=96, batch=2, width=16, max_depth=80.0, synthetic="maps"
     ),
-    "held out: DepthUNet, width 12, 96 x 128 px, batch 4": task(
+    "DepthUNet, width 12, 96 x 128 px, batch 4": task(
         "DepthUNet", 4, DEPTH, width=12, max_depth=80.0
     ),
-    "held out: YOLOv3 at .25, 160 px, batch 6": task("YOLOv3", 6, **YOLO),
+    "YOLOv3 at .25, 160 px, batch 6": task("YOLOv3", 6, **YOLO),
+}
+PROJECTED = {"residual": True, "upsampling": "resize", "discriminator": "both", "normalised": False}
+LITE0 = {"class_names": DEEPLAB["class_names"], "ignore_id": 11, "image_size": [96, 128]}
+LITE0 |= {"backbone": "efficientnet_lite0", "output_stride": 16, "rates": [1, 2, 4, 6]}
+PVANET = {"image_size": 160, "backbone": "efficientnet_lite0", "width_multiplier": 0.25}
+HELD_OUT = {  # on which no constant of the estimate was chosen
+    "held out: CycleGAN of cyclegan_projected, 128 px, batch 1": gan(
+        side=128, batch=1, width=24, blocks=4, colour="transport", **PROJECTED
+    ),
+    "held out: CycleGAN, resnet, width 32, 6 blocks, 96 px, batch 3": gan(
+        side=96, batch=3, width=32, blocks=6
+    ),
+    "held out: PVANET on EfficientNet-Lite0, 160 px, batch 4": task("PVANET", 4, **PVANET),
+    "held out: DeepLabV2 on EfficientNet-Lite0, 96 x 128 px, batch 6": task(
+        "DeepLabV2", 6, **LITE0, scales=[1]
+    ),
 }
 LARGE = {  # minutes each, and the first one more memory than many machines have
     "CycleGAN, width 64, 9 blocks, 512 px, batch 1": gan(side=512, batch=1),
@@ -117,7 +133,9 @@ def main() -> None:
         # Of maps: the same without the boxes, which else are what the folder is for.
         boxes = shutil.ignore_patterns("maps", "*.json")
         shutil.copytree(folder, Path(folder) / "maps", ignore=boxes)
-        for name, values in (CELLS | HELD_OUT | LARGE if asked.cells else CELLS).items():
+        for name, values in (
+            CELLS | OTHERS | HELD_OUT | LARGE if asked.cells else CELLS | OTHERS
+        ).items():
             if all(word in name for word in asked.cells):
                 line = [sys.executable, Path(__file__).resolve(), "--steps", str(asked.steps)]
                 line += ["--cell", json.dumps(values)]

@@ -21,6 +21,7 @@ _IN_PLACE = frozenset(
     "SigmoidGrad Sign Softplus SoftplusGrad Sqrt SqrtGrad Square Sub Tanh TanhGrad".split()
 )
 NARROW = 32
+OPERATION_S = 5e-6  # to start one; measured by benchmarks/estimate.py
 # Operations that call functions, and where they name them.
 _CALLS = frozenset(
     "If StatelessIf While StatelessWhile PartitionedCall StatefulPartitionedCall".split()
@@ -50,7 +51,7 @@ class StepCost:
         """Of a step, where each kind of work goes at its rate."""
         arithmetic = (self.gflop - self.narrow_gflop) / rates.gflop
         arithmetic += self.narrow_gflop / rates.narrow_gflop
-        return arithmetic + self.moved_mb / rates.moved_mb
+        return arithmetic + self.moved_mb / rates.moved_mb + self.operations * OPERATION_S
 
 
 def step_cost(model: keras.Model, batch: Any) -> StepCost:

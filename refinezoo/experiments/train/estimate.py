@@ -3,9 +3,9 @@
 memory = the process as it is when model, optimizer and data are ready
          + what TensorFlow keeps for each operation of the step
          + the feature maps and gradients that a step holds at once
-time   = convolutions at the rate of one measured here, narrow ones and those to an image at
-         rates of their own
+time   = convolutions at the rate of one measured here, narrow ones at a rate of their own
          + all else at the rate at which maps are read and written here
+         + 5 microseconds for each operation
 """
 
 import shlex
@@ -21,14 +21,13 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.experiments.train.run import compiled
 from refinezoo.experiments.train.task import TaskTraining, task_and_spec
-from refinezoo.memory import free_mb, keep_freed_memory, peak_mb
+from refinezoo.memory import free_mb, peak_mb
 from refinezoo.training.rates import Rates, measured_rates
 from refinezoo.training.step_cost import step_cost
 
 # Measured by benchmarks/estimate.py (docs/speed.md):
-OPERATION_MB = 0.04  # of TensorFlow's graph, its optimised copy and its executor
-BETWEEN_MAPS = 1.5  # freed memory that is kept has holes: 1.9 at 512 px, less below
-RECOMPUTED = 3.2  # in its place under gradient checkpointing, where TensorFlow works ahead
+OPERATION_MB = 0.0275  # of TensorFlow's graph, its optimised copy and its executor
+RECOMPUTED = 3.9  # passes held under gradient checkpointing, where TensorFlow works ahead
 ERROR = 1.2  # the peak may be so much higher
 LEAST_SIDE, LEAST_WIDTH = 64, 8
 
@@ -119,7 +118,7 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     parts = {
         "process_mb": round(process),
         "graph_mb": round(cost.operations * OPERATION_MB),
-        "maps_mb": round(cost.live_mb * _held(model)),
+        "maps_mb": round(cost.live_mb * _passes(model)),
     }
     told = {
         "model": type(model).__name__,
@@ -136,15 +135,12 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     return told, sum(4e-6 * prod(variable.shape) for variable in variables)
 
 
-def _held(model: Any) -> float:
-    """What is held of memory for each MB of maps, measured on TensorFlow; XLA says it itself."""
+def _passes(model: Any) -> float:
+    """How many of the passes that a step takes are held at once; XLA says it itself."""
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        return 1.0
-    if getattr(model, "gradient_checkpointing", False):
-        return RECOMPUTED
-    return BETWEEN_MAPS if keep_freed_memory() else 1.0
+    recomputed = getattr(model, "gradient_checkpointing", False)
+    return RECOMPUTED if recomputed and keras.backend.backend() == "tensorflow" else 1.0
 
 
 @contextmanager
