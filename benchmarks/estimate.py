@@ -4,8 +4,8 @@
     python benchmarks/estimate.py "held out"
     python benchmarks/estimate.py "512 px" --steps 0     # the estimate alone
 
-Each cell is a process of its own: it tells its estimate, then takes a few steps of the same
-training by `fit`. Peak memory is that of the process; the time is that of the fastest step.
+Each cell is a process that tells its estimate, and another one that takes a few steps of the same
+training by `fit`. Peak memory is that of the second; the time is that of the fastest step.
 Data: a few rendered street frames. Rows of other cells stay in the file of results.
 """
 
@@ -120,10 +120,12 @@ def main() -> None:
     parser.add_argument("cells", nargs="*", help="words of its name; small ones by default")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "results/estimate.json")
-    parser.add_argument("--cell", help=argparse.SUPPRESS)
+    parser.add_argument("--asked", choices=("estimate", "measured"), help=argparse.SUPPRESS)
+    parser.add_argument("--cell", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.cell:
-        print(json.dumps(cell(json.loads(asked.cell), asked.steps)))
+    if asked.asked:
+        told = estimated(asked.cell) if asked.asked == "estimate" else measured(**vars(asked))
+        print(json.dumps(told))
         return
     found = json.loads(asked.out.read_text()) if asked.out.exists() else {}
     rows = found.get("rows", [])
@@ -137,12 +139,7 @@ def main() -> None:
             CELLS | OTHERS | HELD_OUT | LARGE if asked.cells else CELLS | OTHERS
         ).items():
             if all(word in name for word in asked.cells):
-                line = [sys.executable, Path(__file__).resolve(), "--steps", str(asked.steps)]
-                line += ["--cell", json.dumps(values)]
-                run = subprocess.run(line, stdout=subprocess.PIPE, text=True, cwd=folder)
-                told = {"ended_with": run.returncode}
-                if not run.returncode:
-                    told = json.loads(run.stdout.splitlines()[-1])
+                told = compared(values, asked.steps, folder)
                 row = {"cell": name, "command": command, **told}
                 print(json.dumps(row), flush=True)
                 rows = [other for other in rows if other["cell"] != name] + [row]
@@ -150,37 +147,56 @@ def main() -> None:
                 asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def cell(values: dict, steps: int) -> dict:
-    """Estimate and measurement of one training."""
-    import gc
+def compared(values: dict, steps: int, folder: str) -> dict:
+    """Estimate and measurement of one training, a process each, and their ratios."""
+    row: dict = {}
+    for asked in ("estimate", "measured")[: 2 if steps else 1]:
+        line = [sys.executable, Path(__file__).resolve(), "--steps", str(steps)]
+        line += ["--asked", asked, "--cell", json.dumps(values)]
+        run = subprocess.run(line, stdout=subprocess.PIPE, text=True, cwd=folder)
+        if run.returncode:
+            return {"ended_with": run.returncode}
+        row[asked] = json.loads(run.stdout.splitlines()[-1])
+    if steps:
+        told, took = row["estimate"], row["measured"]
+        row["memory_ratio"] = round(told["memory_mb"] / took["memory_mb"], 2)
+        row["time_ratio"] = round(told["seconds_per_step"] / took["cpu_s_per_step"], 2)
+    return row
 
-    import keras
 
+def configured(values: dict):
+    """The config of a training."""
     from refinezoo.config import validate
     from refinezoo.experiments.train import TaskTraining, TrainingConfig
-    from refinezoo.experiments.train.estimate import estimate, ready
+
+    return validate(TaskTraining if "model" in values else TrainingConfig, values, "the cell")
+
+
+def estimated(values: dict) -> dict:
+    """What is told of it before it starts."""
+    from refinezoo.experiments.train.estimate import estimate
+
+    told = estimate(configured(values), memory_mb=1e9)
+    kept = ("memory_mb", "process_mb", "graph_mb", "maps_mb", "seconds_per_step", "step", "rates")
+    return {key: told[key] for key in kept}
+
+
+def measured(cell: dict, steps: int, **_) -> dict:
+    """Peak and CPU seconds of its fastest step."""
+    import keras
+
+    from refinezoo.experiments.train.estimate import ready
     from refinezoo.memory import peak_mb
 
-    kind = TaskTraining if "model" in values else TrainingConfig
-    config = validate(kind, values, "the cell")
-    told = estimate(config, memory_mb=1e9)
-    gc.collect()
-    kept = ("memory_mb", "process_mb", "graph_mb", "maps_mb", "seconds_per_step", "step", "rates")
-    row = {"estimate": {key: told[key] for key in kept}}
-    if not steps:
-        return row
     times = []
-    with ready(config) as (model, data):
+    with ready(configured(cell)) as (model, data):
         watch = keras.callbacks.LambdaCallback(
             on_train_batch_begin=lambda step, logs: times.append(cpu_s()),
             on_train_batch_end=lambda step, logs: times.append(cpu_s()),
         )
         model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[watch])
     took = min(end - start for start, end in zip(times[::2], times[1::2], strict=True))
-    row["measured"] = {"memory_mb": round(peak_mb()), "cpu_s_per_step": round(took, 3)}
-    row["memory_ratio"] = round(told["memory_mb"] / peak_mb(), 2)
-    row["time_ratio"] = round(told["seconds_per_step"] / took, 2)
-    return row
+    return {"memory_mb": round(peak_mb()), "cpu_s_per_step": round(took, 3)}
 
 
 def cpu_s() -> float:

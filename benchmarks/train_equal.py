@@ -1,6 +1,6 @@
 """Whether the same CycleGAN, trained as long, refines as well in refinezoo as in PyTorch.
 
-    python benchmarks/train_equal.py --peer PEER/bin/python        # 40 minutes of one core
+    python benchmarks/train_equal.py --peer PEER/bin/python     # 1500 steps: 40 minutes of a core
 
 The programs of `train_speed.py`, several seeds each, on pictures in memory: composed goods, cut out
 at 64 px, to photos of goods whose labels stay unread. Equal means equal distance of the refined
