@@ -21,7 +21,7 @@ _IN_PLACE = frozenset(
     "SigmoidGrad Sign Softplus SoftplusGrad Sqrt SqrtGrad Square Sub Tanh TanhGrad".split()
 )
 NARROW = 32
-OPERATION_S = 5e-6  # to start one; measured by benchmarks/estimate.py
+OPERATION_S = 3e-6  # to start one; measured by benchmarks/estimate.py
 # Operations that call functions, and where they name them.
 _CALLS = frozenset(
     "If StatelessIf While StatelessWhile PartitionedCall StatefulPartitionedCall".split()

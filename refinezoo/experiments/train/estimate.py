@@ -5,7 +5,7 @@ memory = the process as it is when model, optimizer and data are ready
          + the feature maps and gradients that a step holds at once
 time   = convolutions at the rate of one measured here, narrow ones at a rate of their own
          + all else at the rate at which maps are read and written here
-         + 5 microseconds for each operation
+         + 3 microseconds for each operation
 """
 
 import shlex
@@ -26,8 +26,9 @@ from refinezoo.training.rates import Rates, measured_rates
 from refinezoo.training.step_cost import step_cost
 
 # Measured by benchmarks/estimate.py (docs/speed.md):
-OPERATION_MB = 0.0275  # of TensorFlow's graph, its optimised copy and its executor
-RECOMPUTED = 3.9  # passes held under gradient checkpointing, where TensorFlow works ahead
+OPERATION_MB = 0.021  # of TensorFlow's graph, its optimised copy and its executor
+HELD = 0.7  # of what the walk holds: TensorFlow's optimised graph writes more maps in place
+RECOMPUTED = 3.2  # in its place under gradient checkpointing, where TensorFlow works ahead
 ERROR = 1.2  # the peak may be so much higher
 LEAST_SIDE, LEAST_WIDTH = 64, 8
 
@@ -118,7 +119,7 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     parts = {
         "process_mb": round(process),
         "graph_mb": round(cost.operations * OPERATION_MB),
-        "maps_mb": round(cost.live_mb * _passes(model)),
+        "maps_mb": round(cost.live_mb * _held(model)),
     }
     told = {
         "model": type(model).__name__,
@@ -135,12 +136,13 @@ def _cost(config: Any, rates: Rates) -> tuple[dict[str, Any], float]:
     return told, sum(4e-6 * prod(variable.shape) for variable in variables)
 
 
-def _passes(model: Any) -> float:
-    """How many of the passes that a step takes are held at once; XLA says it itself."""
+def _held(model: Any) -> float:
+    """What is held of memory for each MB of maps, measured on TensorFlow; XLA says it itself."""
     import keras
 
-    recomputed = getattr(model, "gradient_checkpointing", False)
-    return RECOMPUTED if recomputed and keras.backend.backend() == "tensorflow" else 1.0
+    if keras.backend.backend() != "tensorflow":
+        return 1.0
+    return RECOMPUTED if getattr(model, "gradient_checkpointing", False) else HELD
 
 
 @contextmanager
