@@ -11,6 +11,7 @@ time   = convolutions at the rate of one measured here, narrow ones at a rate of
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict
 from math import prod
 from typing import Any
@@ -58,14 +59,22 @@ def estimate(
     told = {**first, "allowed_mb": round(allowed), "fits": _fits(first, allowed), "proposal": None}
     values, found = config.model_dump(by_alias=True), first
     overrides: dict[str, Any] = {}
+    least_side = LEAST_SIDE
     while not _fits(found, allowed):
-        change = _smaller(values, first["model"])
+        change = _smaller(values, first["model"], least_side)
         if change is None:
             break
+        tried = deepcopy(values)
         for key, value in change.items():
-            _set(values, key, value)
-        overrides |= change
-        found, held = _cost(validate(type(config), values, "the proposal"), rates)
+            _set(tried, key, value)
+        try:
+            found, held = _cost(validate(type(config), tried, "the proposal"), rates)
+        except RefinezooError:
+            if "image_size" not in change:
+                raise
+            least_side = min(height_and_width(values["image_size"]))  # of this class
+            continue
+        values, overrides = tried, overrides | change
         # This process holds what it needed for the models before: only the first one was alone.
         found["memory_mb"] += round(first["process_mb"] + held - variables) - found["process_mb"]
     if overrides:
@@ -171,12 +180,15 @@ def ready(config: TrainingConfig | TaskTraining) -> Iterator[tuple[Any, Any]]:
         yield compiled(config, config.steps_per_epoch)
 
 
-def _smaller(values: dict[str, Any], model: str) -> dict[str, Any] | None:
+def _smaller(
+    values: dict[str, Any], model: str, least_side: int = LEAST_SIDE
+) -> dict[str, Any] | None:
     """The next change that saves memory, as overrides; None where there is none left.
 
     Args:
         values: of the config.
         model: name of the class, which a config with `init` leaves out.
+        least_side: pixels, that it takes.
     """
     if "refiner" not in values:
         batch = values["training"]["batch_size"]
@@ -192,7 +204,7 @@ def _smaller(values: dict[str, Any], model: str) -> dict[str, Any] | None:
         return {"batch_size": values["batch_size"] // 2}
     size = values["image_size"]
     sides = [int(side * 0.75) // 32 * 32 for side in height_and_width(size)]
-    if min(sides) >= LEAST_SIDE:
+    if min(sides) >= least_side:
         told: dict[str, Any] = {"image_size": sides if isinstance(size, list) else sides[0]}
         if "image_size" in known:
             told["arguments.image_size"] = told["image_size"]

@@ -96,6 +96,19 @@ def test_widths_come_last_and_end():
     assert module._smaller(values, "CycleGAN") is None
 
 
+def test_sides_that_a_class_refuses_are_left_out_of_the_proposal(monkeypatch, rates):
+    def cost(config, rates):
+        if config.image_size < 96:
+            raise RefinezooError("expected at least 96 pixels.")
+        return fake_cost(config, rates)
+
+    monkeypatch.setattr(module, "_cost", cost)
+    arguments = {"image_size": 128, "width": 32, "gradient_checkpointing": True}
+    told = module.estimate(refiner(image_size=128, arguments=arguments), memory_mb=1)
+    sides = ["image_size=96", "arguments.image_size=96"]
+    assert told["proposal"]["overrides"] == [*sides, "arguments.width=8"]
+
+
 def test_with_init_the_class_is_that_of_the_preset():
     values = refiner(refiner=None, init="cyclegan", image_size=128).model_dump()
     first = module._smaller(values, "CycleGAN")
