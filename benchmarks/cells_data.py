@@ -36,7 +36,7 @@ def outline(random, centre, radius, roundness):
 
 
 class Smear:
-    """One picture: what lies on it, drawn from back to front."""
+    """One image: what lies on it, drawn from back to front."""
 
     def __init__(self, random, height, width):
         self.random, self.unit = random, FINER * height / 480  # radii are in pixels of 480 rows
@@ -133,8 +133,8 @@ def main() -> None:
         name = f"{index:06d}.png"
         write_image(options.out / "images" / name, image)
         write_image(options.out / "foreground_masks" / name, mask)
-        picture = {"id": index + 1, "file_name": name, "width": width, "height": height}
-        coco["images"].append(picture)
+        row = {"id": index + 1, "file_name": name, "width": width, "height": height}
+        coco["images"].append(row)
         for label, x, y, w, h in boxes:
             box = {"id": len(coco["annotations"]) + 1, "image_id": index + 1, "iscrowd": 0}
             box |= {"category_id": label + 1, "bbox": [x, y, w, h], "area": w * h}

@@ -34,13 +34,13 @@ def main() -> None:
 
 
 def copy_frames(source: Path, stems: Iterable[str] | None, out: Path) -> None:
-    """Copies pictures of these names (None: all) and their depth to `images/` and `depth/`."""
+    """Copies images of these names (None: all) and their depth to `images/` and `depth/`."""
     layout, wanted = recognise(source), None if stems is None else set(stems)
-    for picture in layout.pictures():
-        if wanted is not None and picture.stem not in wanted:
+    for image in layout.images():
+        if wanted is not None and image.stem not in wanted:
             continue
-        depth = layout.label("depth", picture.relative_to(layout.root).as_posix())
-        for folder, file in (("images", picture), ("depth", depth)):
+        depth = layout.label("depth", image.relative_to(layout.root).as_posix())
+        for folder, file in (("images", image), ("depth", depth)):
             (out / folder).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, out / folder / file.name)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 SIZE = 224
 NAME = "efficientnet_lite0_imagenet"
-PICTURES = Path(__file__).parents[1] / "refinezoo/assets/real_test/images"
+IMAGES = Path(__file__).parents[1] / "refinezoo/assets/real_test/images"
 STAGES = [
     (1, 1, 16),  # blocks, stride, output channels
     (2, 2, 24),
@@ -35,7 +35,7 @@ ENTRY = {
     "kind": "classifier",
     "summary": "EfficientNet-Lite0 with Google's ImageNet weights: 1,000 classes, and the features "
     "from which detectors, segmenters, depth networks and towers start (start_from).",
-    "licence": "Apache-2.0. The pictures of ImageNet, which are not here, have terms of their own.",
+    "licence": "Apache-2.0. The images of ImageNet, which are not here, have terms of their own.",
     "data": [
         {
             "name": "ImageNet-1k (ILSVRC 2012)",
@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("weights", type=Path, help="the .npz")
     parser.add_argument("--names", type=Path, help="1,000 lines, the classes in ImageNet's order")
-    parser.add_argument("--pictures", type=int, default=62, help="of the package's photos")
+    parser.add_argument("--images", type=int, default=62, help="of the package's photos")
     parser.add_argument("--add", action="store_true", help="write the zoo entry")
     asked = parser.parse_args()
 
@@ -89,7 +89,7 @@ def main() -> None:
         names = asked.names.read_text(encoding="utf-8").split("\n")[:1000]
     classifier = Classifier(names, image_size=SIZE, tower="efficientnet_lite0")
     fill(classifier.network, dict(weights))
-    images = photos(asked.pictures)
+    images = photos(asked.images)
     truth = in_numpy(weights, images.astype("float32") / 127.5 - 1)
     published = in_numpy(weights, (images.astype("float32") - 127) / 128)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +101,7 @@ def main() -> None:
             "x / 127.5 - 1 against (x - 127) / 128": truth - published,
         }
         found = {
-            "pictures": len(images),
+            "images": len(images),
             "logits": [round(float(truth.min()), 2), round(float(truth.max()), 2)],
             "largest difference": {key: float(f"{abs(v).max():.3g}") for key, v in rows.items()},
             "same first class": {
@@ -127,7 +127,7 @@ def recipe(found: dict) -> dict:
         "hardware": "one CPU core; float32",
         "minutes": 1.0,
         "date": date.today().isoformat(),
-        "notes": f"Not trained here. Logits on {found['pictures']} photos of the package, range "
+        "notes": f"Not trained here. Logits on {found['images']} photos of the package, range "
         f"{found['logits'][0]} to {found['logits'][1]}: Keras within "
         f"{differences['Keras - NumPy']:.1g} of a NumPy version, the stored file within "
         f"{differences['stored at half precision - NumPy']:.1g}.",
@@ -137,7 +137,7 @@ def recipe(found: dict) -> dict:
 def photos(count: int) -> np.ndarray:
     """The middle square of the package's photos, uint8 [count, SIZE, SIZE, 3] RGB."""
     found = []
-    for path in sorted(PICTURES.iterdir())[:count]:
+    for path in sorted(IMAGES.iterdir())[:count]:
         image = cv2.imread(str(path))[..., ::-1]
         side = min(image.shape[:2])
         top, left = ((length - side) // 2 for length in image.shape[:2])

@@ -7,7 +7,7 @@
 Models: the full ResNet-9 CycleGAN with instance norm (11.4 M parameters), briefly trained, and the
 zoo's `cyclegan_fgbg`; or names of the zoo and preset folders. Each file runs in a process of its
 own, `--rounds` times in turn with the others, so that a busy minute hits them all; the best round
-counts. Only files that keep 35 dB against Keras are called verified. One picture at a time, as the
+counts. Only files that keep 35 dB against Keras are called verified. One image at a time, as the
 edge formats take them; the SavedModel also takes `--batch` at once. Detectors have the sizes that
 they were made for.
 """

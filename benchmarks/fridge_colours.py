@@ -29,17 +29,17 @@ SCENES = STUDY / "data" / "synthetic"
 
 
 def lab(image):
-    """float32 L*a*b* `[H, W, 3]` of a uint8 picture."""
+    """float32 L*a*b* `[H, W, 3]` of a uint8 image."""
     return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
 def statistics(image):
-    """Means, then deviations, of the channels of a float picture."""
+    """Means, then deviations, of the channels of a float image."""
     return np.concatenate([image.mean((0, 1)), image.std((0, 1))])
 
 
 def moved(image, wanted):
-    """The picture with other means and deviations."""
+    """The image with other means and deviations."""
     now = statistics(image)
     gain = np.clip(wanted[3:] / (now[3:] + 1e-3), 0.25, 3)
     return (image - now[:3]) * gain + wanted[:3]

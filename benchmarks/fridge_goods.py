@@ -35,16 +35,16 @@ def class_blind(test, seed):
 
 
 def colour_of_goods(annotations, images, least=0.055, most=400):
-    """Mean L*a*b* in the middle of the boxes of at least `least` of the picture."""
+    """Mean L*a*b* in the middle of the boxes of at least `least` of the image."""
     coco = json.loads(annotations.read_text())
-    pictures = {picture["id"]: picture for picture in coco["images"]}
+    rows = {row["id"]: row for row in coco["images"]}
     means = []
     for box in coco["annotations"]:
-        picture = pictures[box["image_id"]]
+        row = rows[box["image_id"]]
         x, y, w, h = box["bbox"]
-        if box["iscrowd"] or w * h < least * picture["width"] * picture["height"]:
+        if box["iscrowd"] or w * h < least * row["width"] * row["height"]:
             continue
-        image = read_image(images / picture["file_name"])
+        image = read_image(images / row["file_name"])
         inside = image[int(y + 0.15 * h) : int(y + 0.85 * h), int(x + 0.2 * w) : int(x + 0.8 * w)]
         means.append(lab(inside).mean((0, 1)))
         if len(means) == most:

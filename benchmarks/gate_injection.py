@@ -44,7 +44,7 @@ TEACHERS = {"fridge": "pvanet_fridge", "street": "deeplab_v2_street"}
 KINDS = ["erased", "moved", "recoloured", "flipped", "hallucinated"]
 FALSE_ALARMS = 0.05
 HALVINGS = 20
-LEAST_AREA = 0.006  # of the picture: an object that an error is put in
+LEAST_AREA = 0.006  # of the image: an object that an error is put in
 
 
 class Scene:

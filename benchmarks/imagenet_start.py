@@ -5,12 +5,12 @@
 Both arms have the same network, data, steps and batches. `imagenet` starts from the zoo's weights,
 keeps batch normalisation as it is and moves the backbone at a tenth of the rate; `nothing` trains
 everything at one rate, batch normalisation too, as a start from nothing needs. Measured on
-validation pictures: 33 photos of the fridge data (AP50 of the 31 products, and of "a product" with
+validation images: 33 photos of the fridge data (AP50 of the 31 products, and of "a product" with
 the classes left out), CamVid's val (mean IoU), the last 5 of 90 rendered rooms (abs_rel).
 
 Trainings are short: this says what the start is worth, not how good the models get. Finished ones
 are kept in --out and not repeated. CamVid's photos are for research only: figures go into the
-repository, pictures do not.
+repository, images do not.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--fridge", type=Path, default=HERE / "data/fridge")
     parser.add_argument("--camvid", type=Path, help="folder with train/ and val/")
     parser.add_argument("--rooms", type=Path, help="folder blender_rooms")
-    parser.add_argument("--street", type=Path, help="folder blender_street, for --pictures alone")
+    parser.add_argument("--street", type=Path, help="folder blender_street, for --images alone")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--steps", type=int, default=300)
@@ -64,9 +64,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of the detectors' input")
     parser.add_argument("--out", type=Path, default=Path("runs/imagenet_start"))
     parser.add_argument("--results", type=Path, default=HERE / "results/imagenet_start.json")
-    parser.add_argument("--pictures", type=Path, help="JPEG to draw of finished models, and end")
+    parser.add_argument("--images", type=Path, help="JPEG to draw of finished models, and end")
     asked = parser.parse_args()
-    if asked.pictures is not None:
+    if asked.images is not None:
         draw(asked)
         return
     for model in asked.models:
@@ -96,7 +96,7 @@ def collect(asked: argparse.Namespace) -> None:
 
 
 def draw(asked: argparse.Namespace) -> None:
-    """What the models of the first seed say of four pictures each, a row for either start."""
+    """What the models of the first seed say of four images each, a row for either start."""
     rows = []
     for model in asked.models:
         for start in STARTS:
@@ -105,9 +105,9 @@ def draw(asked: argparse.Namespace) -> None:
                 continue
             network = load(folder)
             shown = []
-            for picture in pictures(model, asked):
-                answer = answer_to(network.predict(picture[None], verbose=0), 0)
-                drawn = network.kind.draw(network, picture, answer)
+            for image in images(model, asked):
+                answer = answer_to(network.predict(image[None], verbose=0), 0)
+                drawn = network.kind.draw(network, image, answer)
                 size = (220, round(220 * drawn.shape[0] / drawn.shape[1]))
                 shown.append(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA))
             row = np.concatenate(shown, axis=1)
@@ -115,10 +115,10 @@ def draw(asked: argparse.Namespace) -> None:
             caption = np.full((22, row.shape[1], 3), 255, np.uint8)
             cv2.putText(caption, words, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, 16)
             rows += [caption, row]
-    write_image(asked.pictures, np.concatenate(rows), quality=82)
+    write_image(asked.images, np.concatenate(rows), quality=82)
 
 
-def pictures(model: str, asked: argparse.Namespace) -> list[np.ndarray]:
+def images(model: str, asked: argparse.Namespace) -> list[np.ndarray]:
     """Four that may be shown: fridge photos, rendered rooms and streets (CamVid's may not)."""
     if model in ("deeplab_v2", "depth_unet"):
         folder = asked.street if model == "deeplab_v2" else asked.rooms

@@ -2,7 +2,7 @@
 
     python benchmarks/online_speed.py reinhard fda cyclegan_fgbg
 
-A picture at a time, as `refinezoo.tasks.online` asks for it: processor seconds, 30 pictures after
+An image at a time, as `refinezoo.tasks.online` asks for it: processor seconds, 30 images after
 three that warm up.
 """
 

@@ -50,7 +50,7 @@ class Crops(keras.utils.PyDataset):
             if not crowd
         ]
         self.change = Augmentation(photometric=0.5, expand=0.0, min_ious=(None,))
-        self.pictures = [dataset.read(i) for i in range(len(dataset.records))]
+        self.images = [dataset.read(i) for i in range(len(dataset.records))]
 
     def __len__(self) -> int:
         return self.steps
@@ -71,7 +71,7 @@ class Crops(keras.utils.PyDataset):
         centre += random.uniform(-0.1, 0.1, 2) * sides
         window = np.concatenate([centre - sides / 2, centre + sides / 2])
         none = np.zeros((0, 4), "float32")
-        crop, _ = look_through(self.pictures[item], none, window, SIDE)
+        crop, _ = look_through(self.images[item], none, window, SIDE)
         empty = np.zeros(0, int)
         crop = self.change(crop, none, empty, empty.astype(bool), SIDE, random)[0]
         return crop, int(label)

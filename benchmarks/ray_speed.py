@@ -73,10 +73,10 @@ def main() -> None:
 def _compose(scenes: Path, renders: Path, count: int, image_size: int) -> None:
     """Composed scenes as JPEG files."""
     compose_scenes(ASSETS / "products", scenes, 32, image_size=image_size, progress=False)
-    pictures = [read_image(path) for path in sorted((scenes / "images").glob("*.png"))]
+    images = [read_image(path) for path in sorted((scenes / "images").glob("*.png"))]
     (renders / "images").mkdir(parents=True)
     for number in range(count):
-        write_image(renders / f"images/{number:05}.jpg", pictures[number % len(pictures)])
+        write_image(renders / f"images/{number:05}.jpg", images[number % len(images)])
 
 
 def _rate(answers: Iterable[list], workers: int) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py --files 1000 10000 100000 1000000 --refine-up-to 100000
 
-The tree is simulated: hard links to a few small pictures, in folders of 1,000, without labels. Each
+The tree is simulated: hard links to a few small images, in folders of 1,000, without labels. Each
 figure is of a process of its own: CPU seconds, and the peak of its memory beyond that of a process
 that has imported the same. The refiner changes nothing, so what is measured of `refine` is all that
 is not the model. Writes `OUT`; exponents are the slopes of log(figure) over log(files) between the
@@ -46,8 +46,8 @@ def make_tree(root: Path, files: int) -> None:
             folder.mkdir(parents=True)
         if number % LINKS == 0:
             original = folder / f"{number:07}.png"
-            picture = cv2.resize(draw.integers(0, 255, (4, 4, 3), np.uint8), (32, 32))
-            cv2.imwrite(str(original), picture)
+            image = cv2.resize(draw.integers(0, 255, (4, 4, 3), np.uint8), (32, 32))
+            cv2.imwrite(str(original), image)
         else:
             os.link(original, folder / f"{number:07}.png")
 

@@ -3,7 +3,7 @@
     python benchmarks/serving_memory.py cyclegan --at-once 0 1 2 4 16
 
 Exports the model, then opens it anew in TensorFlow's C++ session loader (which TF Serving uses),
-each time in a process that does nothing else, and sends N pictures of as many pixels as it accepts,
+each time in a process that does nothing else, and sends N images of as many pixels as it accepts,
 from N threads: the worst that a client may do. A larger `--side` is beyond the limit, and must be
 refused from the header. Prints the peak resident memory (VmHWM), in GB.
 """
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="zoo name or preset folder")
     parser.add_argument("--at-once", type=int, nargs="+", default=[0, 1, 2, 4, 16])
-    parser.add_argument("--side", type=int, default=1448, help="of the pictures, pixels")
+    parser.add_argument("--side", type=int, default=1448, help="of the images, pixels")
     parser.add_argument("--format", choices=["png", "jpg"], default="png")
     parser.add_argument("--threads", type=int, default=1, help="of the session")
     parser.add_argument("--exported", type=Path, help="a version folder that was exported before")

@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py --rounds 5 --out benchmarks/results/startup.json
 
-`import refinezoo`, the verbs that need no model, and `load` with a first picture. Python's
+`import refinezoo`, the verbs that need no model, and `load` with a first image. Python's
 `-X importtime` says what the modules of each package cost by themselves (in a further run, since
 it slows the whole); what remains of a process is building, tracing and running. Medians, of seconds
 and of processor seconds: what an idle machine takes where other work shares this one.

@@ -2,7 +2,7 @@
 
     python benchmarks/train_equal.py --peer PEER/bin/python     # 1500 steps: 40 minutes of a core
 
-The programs of `train_speed.py`, several seeds each, on pictures in memory: composed goods, cut out
+The programs of `train_speed.py`, several seeds each, on images in memory: composed goods, cut out
 at 64 px, to photos of goods whose labels stay unread. Equal means equal distance of the refined
 goods to further photos (KID of pooled ImageNet features) and equal accuracy on these photos of a
 linear classifier of such features that has seen refined goods alone.
@@ -87,8 +87,8 @@ class Features:
     def __init__(self):
         self.backbone = refinezoo.load("efficientnet_lite0_imagenet").backbone(taps=(32,))
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        return pooled_features(self.backbone, pictures, size=160)
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return pooled_features(self.backbone, images, size=160)
 
 
 def cut_out(
@@ -96,7 +96,7 @@ def cut_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The goods of a COCO file, the largest first: uint8 `[N, SIDE, SIDE, 3]` and names `[N]`."""
     coco = json.loads(annotations.read_text())
-    files = {picture["id"]: picture["file_name"] for picture in coco["images"]}
+    files = {row["id"]: row["file_name"] for row in coco["images"]}
     names = {category["id"]: category["name"] for category in coco["categories"]}
     boxes = [box for box in coco["annotations"] if not box["iscrowd"]]
     boxes.sort(key=lambda box: -box["bbox"][2] * box["bbox"][3])

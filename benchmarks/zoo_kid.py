@@ -77,7 +77,7 @@ def main() -> None:
     found = {
         "command": "python benchmarks/zoo_kid.py --shared FOLDER",
         "rule": f"KID in pooled EfficientNet-Lite0 features (ImageNet, {SIZE} px), unbiased, cubic "
-        f"kernel; {COUNT} pictures of each set",
+        f"kernel; {COUNT} images of each set",
         "sets": SETS,
         "hardware": hardware(),
         "versions": versions(),

@@ -1,4 +1,4 @@
-"""Detects in the pictures of a camera with a LiteRT file: no Keras, no TensorFlow is loaded.
+"""Detects in the images of a camera with a LiteRT file: no Keras, no TensorFlow is loaded.
 
 The camera is its number, or a video file or stream that OpenCV opens. Esc ends.
 
@@ -11,11 +11,11 @@ import time
 import cv2
 
 import refinezoo
-from refinezoo.tasks.detection.pictures import drawn_boxes
+from refinezoo.tasks.detection.draw import drawn_boxes
 
 
 def main(model, camera=0, score=0.3, threads=None):
-    """Yields of each frame the drawn picture (RGB), the boxes and the milliseconds."""
+    """Yields of each frame the drawn image (RGB), the boxes and the milliseconds."""
     detector = refinezoo.export.load_exported(model, threads=threads)
     source = cv2.VideoCapture(int(camera) if str(camera).isdigit() else str(camera))
     if not source.isOpened():
@@ -38,8 +38,8 @@ def main(model, camera=0, score=0.3, threads=None):
 
 
 if __name__ == "__main__":
-    for picture, boxes, milliseconds in main(*sys.argv[1:]):
+    for image, boxes, milliseconds in main(*sys.argv[1:]):
         print(f"{len(boxes)} objects, {milliseconds:.0f} ms", end="\r")
-        cv2.imshow("refinezoo", picture[..., ::-1])  # of opencv-python; the headless one has none
+        cv2.imshow("refinezoo", image[..., ::-1])  # of opencv-python; the headless one has none
         if cv2.waitKey(1) == 27:
             break

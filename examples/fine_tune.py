@@ -1,4 +1,4 @@
-"""Trains a refiner of the zoo, or a preset of your own, on with other pictures.
+"""Trains a refiner of the zoo, or a preset of your own, on with other images.
 
 python examples/fine_tune.py cyclegan renders/ photos/ tuned/
 """

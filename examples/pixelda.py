@@ -33,8 +33,8 @@ def main(renders, photos, out="pixelda", size=64, epochs=15, steps=200, **networ
 
     names = list_images(photos)
     shape = {"dsize": (size, size), "interpolation": cv2.INTER_AREA}
-    pictures = [cv2.resize(read_image(path), **shape) for path in names]
-    found = model.predict_labels(np.stack(pictures))
+    images = [cv2.resize(read_image(path), **shape) for path in names]
+    found = model.predict_labels(np.stack(images))
     return {path.name: labels.class_names[k] for path, k in zip(names, found, strict=True)}
 
 

@@ -14,7 +14,7 @@ from refinezoo.export import ServingClient, ServingError
 
 
 def main(address, model, renders, out="refined", per_request=4):
-    """Returns the number of pictures that came back."""
+    """Returns the number of images that came back."""
     paths = list_images(renders)
     with ServingClient(address, model, timeout=60, retries=3) as client:
         client.wait_until_ready()
@@ -23,7 +23,7 @@ def main(address, model, renders, out="refined", per_request=4):
             chosen = paths[start : start + per_request]
             try:
                 refined = client.refine([read_image(path) for path in chosen])
-            except ServingError as error:  # one bad picture: say which request, go on
+            except ServingError as error:  # one bad image: say which request, go on
                 print(f"{chosen[0].name} and next: {error}", file=sys.stderr)
                 continue
             for path, image in zip(chosen, refined, strict=True):
@@ -32,4 +32,4 @@ def main(address, model, renders, out="refined", per_request=4):
 
 
 if __name__ == "__main__":
-    print(main(*sys.argv[1:]), "pictures")
+    print(main(*sys.argv[1:]), "images")

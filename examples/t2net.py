@@ -1,6 +1,6 @@
 """Trains T2Net: depth of real photos from renders with depth, and a translator of the renders.
 
-`renders/` holds `images/` and `depth/` (16-bit PNG in millimetres), `photos/` pictures alone.
+`renders/` holds `images/` and `depth/` (16-bit PNG in millimetres), `photos/` images alone.
 
 python examples/t2net.py renders/ photos/ rooms/
 """

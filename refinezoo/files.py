@@ -36,7 +36,7 @@ _STAMPED = (
     "Made by refinezoo, which replaces or deletes this folder as a whole. "
     "Keep nothing of your own in it.\n"
 )
-ASSETS = Path(__file__).resolve().parent / "assets"  # pictures that come with the package
+ASSETS = Path(__file__).resolve().parent / "assets"  # images that come with the package
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def atomic_paths(
 ) -> Iterator[Callable[[Path], AbstractContextManager[Path]]]:
     """Yields what does as `atomic_path`, for many files below a folder, in one workshop.
 
-    Making, locking and deleting a workshop takes longer than writing a picture.
+    Making, locking and deleting a workshop takes longer than writing an image.
     """
     folder, number = Path(folder), itertools.count()
 

@@ -1,4 +1,4 @@
-"""Old names of arguments, which work for one version with a warning."""
+"""Old names, which work for one version with a warning."""
 
 import functools
 import inspect
@@ -44,6 +44,28 @@ def old_names(cls: type) -> dict[str, str]:
     for base in cls.__mro__:
         found |= getattr(base.__dict__.get("__init__"), "old_names", {})
     return found
+
+
+def former_name(name: str, function: _Function) -> _Function:
+    """A function or method under the name that it had, as `old = former_name("old", new)`."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        old_name_used(name, function.__name__)
+        return function(*args, **options)
+
+    return call  # type: ignore[return-value]
+
+
+def renamed_keys(content: Any, section: str, **names: str) -> Any:
+    """A section of a config with the present names of its keys; what is no mapping stays."""
+    if not isinstance(content, dict):
+        return content
+    for old in names.keys() & content.keys():
+        if names[old] in content:
+            raise ValueError(f"received {names[old]} and its old name {old}: leave {old} out")
+        old_name_used(f"{section}: {old}", names[old])
+    return {names.get(key, key): value for key, value in content.items()}
 
 
 def old_name_used(old: str, new: str, stacklevel: int = 3) -> None:

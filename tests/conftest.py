@@ -259,7 +259,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def images(rng) -> np.ndarray:
-    """Two small pictures, uint8 [2, 32, 32, 3]: smooth, each with its own tint."""
+    """Two small images, uint8 [2, 32, 32, 3]: smooth, each with its own tint."""
     ramp = np.linspace(0, 1, 32)
     base = ramp[None, :, None, None] * ramp[None, None, :, None]
     tint = rng.uniform(60, 250, (2, 1, 1, 3))

@@ -1,4 +1,4 @@
-"""Small datasets for the tests of formats: textured pictures, flat labels."""
+"""Small datasets for the tests of formats: textured images, flat labels."""
 
 import json
 
@@ -9,7 +9,7 @@ H, W = 24, 32
 
 
 def photo(seed=0, height=H, width=W):
-    """A textured picture, uint8 [H, W, 3]."""
+    """A textured image, uint8 [H, W, 3]."""
     return np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
 
 
@@ -40,7 +40,7 @@ def put(path, values):
 
 
 def coco(names, *, prefix="", width=W, height=H, box=(3, 4, 10, 8)):
-    """A document with one box of class 1 in each picture."""
+    """A document with one box of class 1 in each image."""
     return {
         "images": [
             {"id": k, "file_name": f"{prefix}{name}", "width": width, "height": height}

@@ -9,7 +9,7 @@ from refinezoo.errors import RefinezooError
 
 
 def write(folder, count, *, colour=(120, 130, 140), size=(72, 96), seed=0, noise=20):
-    """`count` noisy pictures around an RGB colour, size (height, width)."""
+    """`count` noisy images around an RGB colour, size (height, width)."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
@@ -46,7 +46,7 @@ def test_enough_images_give_no_finding(tmp_path):
 def test_corrupt_and_truncated_files_are_errors(folders):
     synthetic, real = folders
     (real / "zero.png").write_bytes(b"")
-    (real / "text.jpg").write_text("no picture")
+    (real / "text.jpg").write_text("no image")
     content = (real / "000.png").read_bytes()
     (real / "half.png").write_bytes(content[: len(content) // 2])
     report = doctor.diagnose(synthetic, real)

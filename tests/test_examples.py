@@ -1,4 +1,4 @@
-"""Every file of `examples/`, run on a world of a few small pictures."""
+"""Every file of `examples/`, run on a world of a few small images."""
 
 import importlib.util
 import json
@@ -128,8 +128,8 @@ def test_hybrid_detector_and_camera(world, tmp_path):
     video.release()
     seen = list(example("camera")(file, "film.avi", score=0.0))
     assert len(seen) == 3
-    for picture, boxes, milliseconds in seen:
-        assert picture.shape[2] == 3 and boxes.shape[1] == 4 and milliseconds > 0
+    for image, boxes, milliseconds in seen:
+        assert image.shape[2] == 3 and boxes.shape[1] == 4 and milliseconds > 0
     with pytest.raises(SystemExit, match="cannot open"):
         next(example("camera")(file, "none.avi"))
 

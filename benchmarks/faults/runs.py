@@ -182,7 +182,7 @@ def outcome(out: Path) -> dict[str, str]:
 
 
 def _answers(out: Path) -> dict[str, str]:
-    """Of each exported model its answer to one picture, or why it has none."""
+    """Of each exported model its answer to one image, or why it has none."""
     files = [path for path in out.rglob("*") if path.suffix in EXPORTED - {".pb"}]
     files += out.rglob("saved_model.pb")
     if not files:

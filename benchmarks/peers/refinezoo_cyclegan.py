@@ -19,7 +19,7 @@ from refinezoo.refiners import CycleGAN  # noqa: E402
 
 
 class Batches(keras.utils.PyDataset):
-    """Uint8 batches in memory, drawn at random: sixteen of noise, or the pictures of a file."""
+    """Uint8 batches in memory, drawn at random: sixteen of noise, or the images of a file."""
 
     def __init__(self, size: int, batch: int, data: str | None = None, seed: int = 0):
         super().__init__()

@@ -22,7 +22,7 @@ def checked_kind(model: Any) -> Kind:
         )
     if kind.not_exported:
         raise RefinezooError(
-            f"expected a model of pictures alone, received {kind.not_exported}. Refine renders "
+            f"expected a model of images alone, received {kind.not_exported}. Refine renders "
             "with the Keras model: refinezoo refine, or model.refine(images, foreground_mask=...)."
         )
     return kind

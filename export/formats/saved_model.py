@@ -84,7 +84,7 @@ def saved_model(
         overwrite: replace an existing version.
         max_image_pixels: largest height x width of one encoded image, which is refused before it
             is decoded, and largest images x height x width of `tensor`. Memory grows with it.
-        warmup_images: pictures of which TF Serving's warm-up requests are made; three photos of
+        warmup_images: images of which TF Serving's warm-up requests are made; three photos of
             the package by default, none if empty. Without tensorflow-serving-api
             (`pip install refinezoo[serving]`) the default writes none, and says so in the log.
 

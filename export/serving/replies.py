@@ -22,14 +22,14 @@ from refinezoo.files import atomic_path, sha256
 from refinezoo.paths import no_link
 
 JOURNAL = "request.jsonl"
-_PICTURES = {"image_bytes": "RGB", "depth_mm_bytes": "16-bit grey", "mask_bytes": "8-bit grey"}
+_IMAGES = {"image_bytes": "RGB", "depth_mm_bytes": "16-bit grey", "mask_bytes": "8-bit grey"}
 
 
 def check_reply(reply: dict[str, np.ndarray], size: tuple[int, int]) -> None:
     """Refuses an answer about one image of `size` (height, width) that cannot be one.
 
     Raises:
-        RefinezooError: pictures that cannot be decoded or have another size, numbers that are
+        RefinezooError: images that cannot be decoded or have another size, numbers that are
             not finite, another count of answers than one, or none.
     """
     if not reply:
@@ -39,8 +39,8 @@ def check_reply(reply: dict[str, np.ndarray], size: tuple[int, int]) -> None:
             raise RefinezooError(
                 f"expected one answer {name} to one image, received {list(values.shape)}."
             )
-        if name in _PICTURES:
-            decode_png(values.flat[0] if values.size else b"", size, _PICTURES[name])
+        if name in _IMAGES:
+            decode_png(values.flat[0] if values.size else b"", size, _IMAGES[name])
         elif values.dtype.kind not in "iuf" or not np.isfinite(values).all():
             raise RefinezooError(f"expected numbers as {name}, received others.")
     if "count" in reply:
@@ -51,8 +51,8 @@ def check_reply(reply: dict[str, np.ndarray], size: tuple[int, int]) -> None:
 
 def reply_files(reply: dict[str, np.ndarray], stem: str) -> dict[str, bytes]:
     """A checked answer as the files that hold it: PNG, or JSON of numbers; by name in `out`."""
-    pictures = sorted(name for name in reply if name in _PICTURES)
-    if not pictures:
+    images = sorted(name for name in reply if name in _IMAGES)
+    if not images:
         count = int(reply["count"].flat[0]) if "count" in reply else None
         found = {
             key: (values[0] if count is None else values[0][:count]).tolist()
@@ -60,10 +60,10 @@ def reply_files(reply: dict[str, np.ndarray], stem: str) -> dict[str, bytes]:
             if key != "count"
         }
         return {f"{stem}.json": json.dumps(found, indent=1).encode() + b"\n"}
-    both = len(pictures) > 1
+    both = len(images) > 1
     return {
         f"{'depth/' if both and name == 'depth_mm_bytes' else ''}{stem}.png": reply[name].flat[0]
-        for name in pictures
+        for name in images
     }
 
 

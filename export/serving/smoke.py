@@ -29,13 +29,13 @@ PATIENT = 300.0  # seconds until a server is up
 
 
 def check(servable: Path, addresses: list[str]) -> list[str]:
-    """Asks each model over each address; a refiner's picture is held against its graph, run here.
+    """Asks each model over each address; a refiner's image is held against its graph, run here.
 
     Returns:
         A line a model and address.
 
     Raises:
-        RefinezooError: a picture that differs by more than `MOST` levels, or a refusal.
+        RefinezooError: an image that differs by more than `MOST` levels, or a refusal.
     """
     photo = cv2.resize(
         read_image(packaged_photos(1)[0]), (SIDE, SIDE), interpolation=cv2.INTER_AREA
@@ -57,13 +57,13 @@ def check(servable: Path, addresses: list[str]) -> list[str]:
 
 
 def _apart(received: np.ndarray, folder: Path, photo: np.ndarray) -> int:
-    """Levels between a served picture and the graph's own."""
+    """Levels between a served image and the graph's own."""
     with SavedModelSession(folder, threads=1) as session:
         wanted = session.run("serving_default", image_bytes=[encode_png(photo)])["image_bytes"][0]
     off = int(np.abs(decode_png(wanted, photo.shape[:2]).astype(int) - received).max())
     if off > MOST:
         raise RefinezooError(
-            f"expected the served pictures of {folder} within {MOST} of 255 levels of the graph's, "
+            f"expected the served images of {folder} within {MOST} of 255 levels of the graph's, "
             f"received up to {off}. Please report this, with the server's version."
         )
     return off

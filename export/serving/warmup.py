@@ -44,7 +44,7 @@ def write_warmup(
     Args:
         folder: the version folder, or the one it is being written to.
         name: the model's name.
-        images: picture files. Each becomes a `serving_default` request, and a part of the first
+        images: image files. Each becomes a `serving_default` request, and a part of the first
             one a `tensor` request. JPEG and PNG are sent as they are.
         max_image_pixels: what the model accepts. Larger images are shrunk to it: a model whose
             warm-up fails is not loaded by TF Serving.
@@ -110,12 +110,12 @@ def _requests(
 
 
 def _decoded_size(content: bytes) -> tuple[int, int]:
-    # As it is stored: the servable does not turn pictures by their EXIF orientation.
+    # As it is stored: the servable does not turn images by their EXIF orientation.
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if picture is None:
-        raise RefinezooError("expected a picture that OpenCV reads, received other bytes.")
-    return picture.shape[0], picture.shape[1]
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if image is None:
+        raise RefinezooError("expected an image that OpenCV reads, received other bytes.")
+    return image.shape[0], image.shape[1]
 
 
 def _encoded(path: Path, pixels: np.ndarray, max_image_pixels: int) -> bytes:

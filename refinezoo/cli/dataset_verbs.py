@@ -13,10 +13,10 @@ from refinezoo.errors import RefinezooError
 def check(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder; docs/datasets.md has layouts.")],
     images: Annotated[
-        list[str] | None, typer.Option(help="Pattern below DATASET of its pictures; repeatable.")
+        list[str] | None, typer.Option(help="Pattern below DATASET of its images; repeatable.")
     ] = None,
 ) -> None:
-    """Hold every annotation, mask and depth map against its picture.
+    """Hold every annotation, mask and depth map against its image.
 
     Exit code 1: an error was found. Example: refinezoo check renders/
     """
@@ -78,9 +78,9 @@ def merge(
         typer.Argument(help="NAME=DATASET ..., as real=photos/ refined=out/; boxes are needed."),
     ],
     ratio: Annotated[
-        str, typer.Option(help="Pictures of each source: 1:2 takes twice as many of the second.")
+        str, typer.Option(help="Images of each source: 1:2 takes twice as many of the second.")
     ] = "",
-    count: Annotated[int | None, typer.Option(min=1, help="Pictures at most.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Images at most.")] = None,
     renamed: Annotated[
         list[str] | None,
         typer.Option("--map", help="OLD=NEW renames a class, OLD= leaves it out; repeatable."),
@@ -88,14 +88,14 @@ def merge(
     union: Annotated[
         bool, typer.Option("--union", help="Allow classes that not all datasets know.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the pictures that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the images that are drawn.")] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")
     ] = False,
 ) -> None:
-    """Merge real, refined and synthetic datasets into one, in a ratio, each picture by its source.
+    """Merge real, refined and synthetic datasets into one, in a ratio, each image by its source.
 
-    Equal names never collide: pictures lie in images/NAME/. All or nothing is written.
+    Equal names never collide: images lie in images/NAME/. All or nothing is written.
     Example: refinezoo merge hybrid real=photos/ refined=refined/ --ratio 1:2
     """
     from refinezoo.data.merge import merge_datasets
@@ -112,11 +112,11 @@ def merge(
     )
     lines = []
     for row in report["sources"]:
-        words = f"{row['taken']} of {row['available']} pictures, {row['annotations']} boxes"
+        words = f"{row['taken']} of {row['available']} images, {row['annotations']} boxes"
         lines.append(f"{row['name']}: {words} ({row['path']})")
     classes = len(report["classes"])
-    lines.append(f"{report['images']} pictures, {report['annotations']} boxes of {classes} classes")
-    lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
+    lines.append(f"{report['images']} images, {report['annotations']} boxes of {classes} classes")
+    lines += [f"{kind} of {count} images" for kind, count in report["maps"].items()]
     lines.append("nothing written" if dry_run else f"-> {out}")
     answer(report, "\n".join(lines))
 
@@ -136,10 +136,10 @@ def convert(
 
     report = convert_dataset(dataset, out, to)
     lines = [
-        f"{report['format']}: {report['images']} pictures, {report['annotations']} objects of "
+        f"{report['format']}: {report['images']} images, {report['annotations']} objects of "
         f"{len(report['classes'])} classes -> {out}"
     ]
-    lines += [f"{kind} of {count} pictures" for kind, count in report["maps"].items()]
+    lines += [f"{kind} of {count} images" for kind, count in report["maps"].items()]
     lines += [f"left out: {count} {what}" for what, count in report["left_out"].items()]
     answer(report, "\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""`predict`, `label`, `evaluate`: what a model says of pictures, and how right it is."""
+"""`predict`, `label`, `evaluate`: what a model says of images, and how right it is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,13 @@ Model = Annotated[str, typer.Argument(help="Zoo name, preset folder or exported 
 @verb()
 def predict(
     model: Model,
-    images: Annotated[str, typer.Argument(help="Folder, picture or pattern: 'photos/**/*.jpg'.")],
-    out: Annotated[Path, typer.Option(help="Folder of predictions.json, maps and drawn pictures.")],
+    images: Annotated[str, typer.Argument(help="Folder, image or pattern: 'photos/**/*.jpg'.")],
+    out: Annotated[Path, typer.Option(help="Folder of predictions.json, maps and drawn images.")],
     drawn: Annotated[
-        bool, typer.Option("--drawn/--not-drawn", help="Answers drawn into the pictures.")
+        bool, typer.Option("--drawn/--not-drawn", help="Answers drawn into the images.")
     ] = True,
 ) -> None:
-    """Write what a model says of each picture: boxes, classes, masks, metres or refined images.
+    """Write what a model says of each image: boxes, classes, masks, metres or refined images.
 
     Example: refinezoo predict pvanet_fridge photos/ --out found
     """
@@ -30,7 +30,7 @@ def predict(
     list_images(images)  # a wrong folder is told before TensorFlow starts
     said = predict_folder(load(model), images, out, drawn=drawn)
     lines = [f"{Path(row['file']).name}: {row['words']}" for row in said["images"][:10]]
-    lines.append(f"{len(said['images'])} pictures: {out / 'predictions.json'}")
+    lines.append(f"{len(said['images'])} images: {out / 'predictions.json'}")
     answer(said, "\n".join(lines))
 
 
@@ -66,13 +66,13 @@ def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Labelled photos: folder or COCO file.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of a COCO file's pictures, if not beside it.")
+        Path | None, typer.Option(help="Folder of a COCO file's images, if not beside it.")
     ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="JSON file for the detections, as COCO results.")
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="HTML file: truth and answers, the worst pictures first.")
+        Path | None, typer.Option(help="HTML file: truth and answers, the worst images first.")
     ] = None,
 ) -> None:
     """Measure a model on labelled photos, by the metrics that studies use.

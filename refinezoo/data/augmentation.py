@@ -32,7 +32,7 @@ def flip(record: Record) -> Record:
 
 
 def crop(record: Record, x: int, y: int, width: int, height: int, min_kept: float = 0.25) -> Record:
-    """Cuts out a window that lies inside the picture.
+    """Cuts out a window that lies inside the image.
 
     Boxes are clipped to it; those of which less than `min_kept` of the area is left are dropped.
     """
@@ -132,8 +132,8 @@ class Augmentation:
     Attributes:
         flip: chance of mirroring.
         rotate: largest rotation, degrees.
-        crop: smallest side of a random window, as a share of the picture's; 1 = no crop. The
-            window is scaled back to the picture's size.
+        crop: smallest side of a random window, as a share of the image's; 1 = no crop. The
+            window is scaled back to the image's size.
         brightness: largest relative change.
         contrast: largest relative change.
         saturation: largest relative change.

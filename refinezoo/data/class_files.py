@@ -1,4 +1,4 @@
-"""Pictures in a folder for each class: `CLASS/NAME.png`."""
+"""Images in a folder for each class: `CLASS/NAME.png`."""
 
 import os
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from refinezoo.errors import RefinezooError, did_you_mean
 
 
 def class_folders(folder: str | os.PathLike) -> dict[str, list[Path]]:
-    """The pictures of each class, classes and pictures in the order of their names.
+    """The images of each class, classes and images in the order of their names.
 
     Raises:
-        RefinezooError: fewer than two folders directly below hold pictures.
+        RefinezooError: fewer than two folders directly below hold images.
     """
     tree = read_tree(folder)
     found: dict[str, list[Path]] = {}
-    for name in tree.pictures:
+    for name in tree.images:
         if name.count("/") == 1:
             found.setdefault(name.split("/")[0], []).append(tree.root / name)
     if len(found) < 2:
         raise RefinezooError(
-            f"expected a folder of pictures for each class in {str(folder)!r}, as cat/0001.png and "
+            f"expected a folder of images for each class in {str(folder)!r}, as cat/0001.png and "
             f"dog/0001.png, received {' and '.join(found) or 'none'}. Name the folder above them."
         )
     return {name: found[name] for name in sorted(found)}
@@ -35,12 +35,12 @@ def class_folders(folder: str | os.PathLike) -> dict[str, list[Path]]:
 def read_class_folders(
     folder: str | os.PathLike, class_names: Sequence[str], image_size: int
 ) -> dict[str, np.ndarray]:
-    """Reads pictures and their classes into memory.
+    """Reads images and their classes into memory.
 
     Args:
         folder: holds a folder for each class.
         class_names: what the labels count in.
-        image_size: side S to which pictures are resized, pixels.
+        image_size: side S to which images are resized, pixels.
 
     Returns:
         `image` uint8 [N, S, S, 3] and `label` int64 [N], class by class, in the order of the names.

@@ -17,10 +17,10 @@ from refinezoo.errors import RefinezooError, did_you_mean
 
 @dataclass(frozen=True)
 class CocoDataset:
-    """A detection set in memory; pictures are read on demand.
+    """A detection set in memory; images are read on demand.
 
     Attributes:
-        records: one per picture, in the file's order.
+        records: one per image, in the file's order.
         class_names: K names, sorted by category id.
         category_ids: K COCO ids, ascending; `category_ids[label]` leads back.
         json_path: the file (the first one's after `concat`), or the folder of another format.
@@ -41,18 +41,18 @@ class CocoDataset:
     ) -> "CocoDataset":
         """Loads a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO, ...).
 
-        Boxes that leave the picture are clipped, boxes without area are dropped; both are counted
-        in `counts` and logged. Pictures without objects are kept. Every picture's size is compared
-        with what the annotations say: where EXIF turns a picture, the one of its two sizes that
+        Boxes that leave the image are clipped, boxes without area are dropped; both are counted
+        in `counts` and logged. Images without objects are kept. Every image's size is compared
+        with what the annotations say: where EXIF turns an image, the one of its two sizes that
         they give decides how it is read.
 
         Args:
             source: annotations file or dataset folder.
-            image_folder: where the pictures are, there or in `images/` or in folders named after
+            image_folder: where the images are, there or in `images/` or in folders named after
                 the file (`train2017/`); by default the file's folder or the one above.
 
         Raises:
-            RefinezooError: no boxes, rows without a meaning, missing pictures or ones of another
+            RefinezooError: no boxes, rows without a meaning, missing images or ones of another
                 size, unknown categories, doubled ids.
         """
         return _loaded(*read_with_files(source, image_folder))
@@ -61,7 +61,7 @@ class CocoDataset:
         return len(self.records)
 
     def read(self, index: int) -> np.ndarray:
-        """The picture of `records[index]`: uint8 [H, W, 3] RGB.
+        """The image of `records[index]`: uint8 [H, W, 3] RGB.
 
         Raises:
             RefinezooError: unreadable, or another size than the annotation file says.
@@ -117,7 +117,7 @@ class CocoDataset:
     def concat(self, other: "CocoDataset") -> "CocoDataset":
         """Both datasets, e.g. real + refined; classes are matched by name.
 
-        Where both have a picture of the same id, all pictures are numbered anew, from 1.
+        Where both have an image of the same id, all images are numbered anew, from 1.
 
         Raises:
             RefinezooError: the class names differ.

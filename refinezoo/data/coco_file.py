@@ -19,19 +19,19 @@ MAX_BYTES = 2 << 30  # LVIS has 1.1 GB
 _SECTIONS = ("images", "annotations", "categories")
 
 
-def read_coco(source: str | os.PathLike | dict[str, Any], *, pictures: bool = True) -> CocoFile:
+def read_coco(source: str | os.PathLike | dict[str, Any], *, named: bool = True) -> CocoFile:
     """Reads and normalises a COCO file, or such a document.
 
     Args:
         source: the file, or its content.
-        pictures: whether every image needs a `file_name`.
+        named: whether every image needs a `file_name`.
 
     Raises:
         RefinezooError: no JSON, or no COCO. Rows without a meaning become `problems`.
     """
     if isinstance(source, dict):
-        return _normalised("annotations", source, pictures)
-    return _normalised(str(Path(source)), read_document(source), pictures)
+        return _normalised("annotations", source, named)
+    return _normalised(str(Path(source)), read_document(source), named)
 
 
 def read_document(path: str | os.PathLike) -> Any:
@@ -60,7 +60,7 @@ def is_coco(document: Any) -> bool:
 
 
 def _of_no_objects(rows: Any) -> bool:
-    """Whether annotations are there, and all of them are of whole pictures."""
+    """Whether annotations are there, and all of them are of whole images."""
     keys = {"bbox", "segmentation", "category_id"}
     return (
         isinstance(rows, list)
@@ -69,7 +69,7 @@ def _of_no_objects(rows: Any) -> bool:
     )
 
 
-def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
+def _normalised(path: str, document: Any, named: bool) -> CocoFile:
     coco = CocoFile(path)
     if not isinstance(document, dict) or any(key not in document for key in _SECTIONS):
         keys = list(document)[:10] if isinstance(document, dict) else type(document).__name__
@@ -80,9 +80,9 @@ def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
         if not isinstance(document, dict) or "images" not in document:
             raise RefinezooError(f"{path}: {words}")
         coco.problems.append(words)
-    read_rows(coco, document, pictures)
-    if pictures:
-        refuse_shared_pictures(coco, {key: row["file_name"] for key, row in coco.images.items()})
+    read_rows(coco, document, named)
+    if named:
+        refuse_shared_images(coco, {key: row["file_name"] for key, row in coco.images.items()})
     _refuse_corners(coco)
     _merge_twins(coco)
     coco.categories = dict(
@@ -91,18 +91,18 @@ def _normalised(path: str, document: Any, pictures: bool) -> CocoFile:
     return coco
 
 
-def refuse_shared_pictures(coco: CocoFile, files: Mapping[Id, Any]) -> None:
-    """Notes pictures of two ids as problems: to each the objects of the other are background.
+def refuse_shared_images(coco: CocoFile, files: Mapping[Id, Any]) -> None:
+    """Notes images of two ids as problems: to each the objects of the other are background.
 
     Args:
         coco: the file.
-        files: of each picture, as it is called or where it lies.
+        files: of each image, as it is called or where it lies.
     """
     owners: dict[Any, Id] = {}
     for number, file in files.items():
         owner = owners.setdefault(file, number)
         problem = (
-            f"images {owner!r} and {number!r} are both {file}. Give the objects of one picture one "
+            f"images {owner!r} and {number!r} are both {file}. Give the objects of one image one "
             "image_id."
         )
         if owner != number and problem not in coco.problems:

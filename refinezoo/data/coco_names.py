@@ -1,4 +1,4 @@
-"""Which picture of a tree a COCO row names, however its exporter wrote the path."""
+"""Which image of a tree a COCO row names, however its exporter wrote the path."""
 
 import itertools
 import os
@@ -16,8 +16,8 @@ _LOOKED_AT = 200
 _WHOLE = re.compile(r"([A-Za-z]:)?/|[A-Za-z][\w+.-]+://")
 
 
-def picture_folders(document: str) -> list[str]:
-    """Where the pictures of a COCO file may lie, nearest first; POSIX, below the dataset's root.
+def image_folders(document: str) -> list[str]:
+    """Where the images of a COCO file may lie, nearest first; POSIX, below the dataset's root.
 
     Also `images/`, `data/` and the like, and folders named after the file: `train2017/` of
     `instances_train2017.json`.
@@ -35,7 +35,7 @@ def picture_folders(document: str) -> list[str]:
 def locate(
     file_name: str, folders: Sequence[str], find: Callable[[str], str | None], root: Path
 ) -> str | None:
-    """The picture that a COCO row names, as a POSIX path below the root; None where there is none.
+    """The image that a COCO row names, as a POSIX path below the root; None where there is none.
 
     Args:
         file_name: as written, with either slash, absolute or not, an address, percent-encoded.
@@ -78,7 +78,7 @@ def doubtful_names(
 def _found(
     name: str, folders: Sequence[str], find: Callable[[str], str | None], root: Path
 ) -> tuple[str | None, bool]:
-    """The picture of a name, and whether the name leads out of the root."""
+    """The image of a name, and whether the name leads out of the root."""
     whole = _WHOLE.match(name)
     if whole:
         try:

@@ -1,4 +1,4 @@
-"""The pictures of a detection set and their boxes, from rows that are held against the files."""
+"""The images of a detection set and their boxes, from rows that are held against the files."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ import numpy as np
 
 from refinezoo.data.boxes import misfit, other_reading
 from refinezoo.data.coco_file import read_coco
-from refinezoo.data.coco_pictures import rows_and_pictures
+from refinezoo.data.coco_images import rows_and_images
 from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.coco_values import Id
 from refinezoo.data.decode import Header, read_header
@@ -25,17 +25,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One picture and its boxes.
+    """One image and its boxes.
 
     Attributes:
         id: COCO image id.
-        path: the picture's file.
+        path: the image's file.
         width: pixels.
         height: pixels.
-        boxes_xywh: float32 [N, 4] pixels, top left corner, COCO; clipped to the picture.
+        boxes_xywh: float32 [N, 4] pixels, top left corner, COCO; clipped to the image.
         labels: int64 [N], 0 to K - 1, index into `class_names`.
         crowd: bool [N], boxes to be ignored in training (`iscrowd`).
-        truncated: bool [N], cut by the picture's edge (where the file says so).
+        truncated: bool [N], cut by the image's edge (where the file says so).
         visibility: float32 [N], visible share of the object (1 where the file does not say).
         ignore_regions: float32 [M, 4], xywh; unlabelled objects of any class may stand there.
     """
@@ -55,7 +55,7 @@ class ImageRecord:
 def read_with_files(
     source: str | os.PathLike, image_folder: str | os.PathLike | None = None
 ) -> tuple[CocoFile, dict[Id, Path], Path]:
-    """The rows of a dataset with boxes, the file of each picture, and where they were read.
+    """The rows of a dataset with boxes, the file of each image, and where they were read.
 
     Args and raises as `CocoDataset.load`, but sizes and boxes are not looked at.
     """
@@ -79,24 +79,24 @@ def read_with_files(
             if others := coco_files(tree, without=path.name):
                 raise RefinezooError(several(tree, [path.name, *others]))
         refuse_archive(path)
-        coco, files = rows_and_pictures(path, image_folder)
+        coco, files = rows_and_images(path, image_folder)
     if not files:
-        raise RefinezooError(f"{path}: expected pictures, received a file that names none.")
+        raise RefinezooError(f"{path}: expected images, received a file that names none.")
     return coco, files, path
 
 
 def records_of(
     coco: CocoFile, files: dict[Id, Path], path: Path
 ) -> tuple[list[ImageRecord], dict[str, int]]:
-    """A record of each picture, its size and boxes held against it, and what was counted.
+    """A record of each image, its size and boxes held against it, and what was counted.
 
     Args:
         coco: the rows.
-        files: the picture of each image id.
+        files: the image of each image id.
         path: where the rows were read, for words.
 
     Raises:
-        RefinezooError: pictures of another size, or boxes that are none in pixels.
+        RefinezooError: images of another size, or boxes that are none in pixels.
     """
     labels = {number: k for k, number in enumerate(coco.categories)}
     counts: Counter[str] = Counter(coco.counts)
@@ -104,7 +104,7 @@ def records_of(
     found: dict[Id, list[tuple]] = {}
     boxes = [(row["bbox"], sizes[row["image_id"]]) for row in coco.annotations]
     if words := misfit(boxes):
-        raise RefinezooError(f"{path}: expected boxes in pixels of their pictures, but {words}")
+        raise RefinezooError(f"{path}: expected boxes in pixels of their images, but {words}")
     if words := other_reading(boxes):
         _log.warning("%s: %s. Look at some of them; COCO has x, y, width, height.", path, words)
     for row in coco.annotations:
@@ -134,7 +134,7 @@ def records_of(
     counts["images_without_objects"] = sum(not len(record.labels) for record in records)
     if counts["clipped"] or counts["dropped_without_area"]:
         _log.warning(
-            "%s: %d boxes clipped to their picture, %d without area dropped",
+            "%s: %d boxes clipped to their image, %d without area dropped",
             path,
             counts["clipped"],
             counts["dropped_without_area"],
@@ -143,7 +143,7 @@ def records_of(
 
 
 def _size(file: Path, row: dict[str, Any]) -> tuple[int, int]:
-    """The picture's width and height as its annotations mean it."""
+    """The image's width and height as its annotations mean it."""
     header: Header = read_header(file)
     if row["width"] is None or row["height"] is None:
         return header.upright
@@ -154,10 +154,10 @@ def _size(file: Path, row: dict[str, Any]) -> tuple[int, int]:
 
 
 def other_size(path: Path, expected: tuple[int, int], received: tuple[int, ...]) -> str:
-    """Words for a picture of another size than its annotations say."""
+    """Words for an image of another size than its annotations say."""
     return (
         f"{path}: expected {expected[0]} x {expected[1]} pixels as its annotations say, received "
-        f"{received[0]} x {received[1]}. Boxes would not fit; restore the picture or correct the "
+        f"{received[0]} x {received[1]}. Boxes would not fit; restore the image or correct the "
         "annotations."
     )
 

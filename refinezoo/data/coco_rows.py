@@ -22,8 +22,8 @@ class CocoFile:
         annotations: rows `id` (1 to N), `image_id`, `category_id`, `bbox` (four floats, xywh,
             pixels), `area`, `iscrowd` (0 or 1), `truncated`, `visibility`, `segmentation`.
         categories: names by id, sorted by id.
-        problems: rows that have no meaning, in words; such boxes and pictures are left out.
-        lost: those of them that are pictures.
+        problems: rows that have no meaning, in words; such boxes and images are left out.
+        lost: those of them that are images.
         counts: what was changed, by what.
     """
 
@@ -55,20 +55,20 @@ class CocoFile:
         }
 
 
-def read_rows(coco: CocoFile, document: dict[str, Any], pictures: bool) -> None:
+def read_rows(coco: CocoFile, document: dict[str, Any], named: bool) -> None:
     """Fills `coco` with what the sections of `document` say.
 
     Args:
         coco: categories, images, annotations and problems are added to it.
         document: of a COCO file; a section that it lacks has no rows.
-        pictures: whether an image without a file name is a problem.
+        named: whether an image without a file name is a problem.
 
     Raises:
         RefinezooError: a section is no list of rows.
     """
     for section, read in (
         ("categories", _category),
-        ("images", partial(_image, pictures=pictures)),
+        ("images", partial(_image, named=named)),
         ("annotations", _annotation),
     ):
         _read_rows(coco, document.get(section), section, read)
@@ -109,9 +109,9 @@ def _category(coco: CocoFile, row: dict) -> str:
     return ""
 
 
-def _image(coco: CocoFile, row: dict, pictures: bool) -> str:
+def _image(coco: CocoFile, row: dict, named: bool) -> str:
     number = id_of(row, "id")
-    name = row.get("file_name") if pictures else str(row.get("file_name"))
+    name = row.get("file_name") if named else str(row.get("file_name"))
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise Meaningless(f"expected a file_name, received it without file_name ({name!r:.40})")
     width, height = (side_of(row, key) for key in ("width", "height"))
@@ -184,5 +184,5 @@ def _compare_sizes(mask: tuple[int, int], image: dict[str, Any]) -> None:
     stated = image["width"], image["height"]
     if None not in stated and stated != (width, height):
         raise ValueError(
-            f"its size is {width} x {height}, of a picture of {stated[0]} x {stated[1]}"
+            f"its size is {width} x {height}, of an image of {stated[0]} x {stated[1]}"
         )

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from refinezoo.data.coco import load_with_rows
-from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.coco_images import dataset_root
 from refinezoo.data.coco_records import ImageRecord
 from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, read_header
 from refinezoo.data.maps import map_places, maps_of
@@ -31,9 +31,9 @@ def convert_dataset(
 ) -> dict[str, Any]:
     """Writes a dataset with boxes in another format, atomically.
 
-    Pictures are copied byte for byte to `images/` (VOC: `JPEGImages/`); masks and depth beside
+    Images are copied byte for byte to `images/` (VOC: `JPEGImages/`); masks and depth beside
     them go along. Boxes stay true to a hundredth of a pixel; in VOC and YOLO, whose readers skip
-    pictures with others, they end at the picture's edge. Polygons are kept by COCO, and by YOLO
+    images with others, they end at the image's edge. Polygons are kept by COCO, and by YOLO
     where every object has exactly one (its readers take a mixture for boxes); crowds are
     `difficult` in VOC and left out of YOLO, which has no word for them. What is left out is
     counted.
@@ -61,17 +61,17 @@ def convert_dataset(
     root = source if source.is_dir() else dataset_root(source)
     places = {number: f"images/{_below(file, root, to)}" for number, file in files.items()}
     known: dict[str, Path] = {}
-    for number, place in places.items():  # a label file has the name of its picture
+    for number, place in places.items():  # a label file has the name of its image
         name = place if to == "coco" else os.path.splitext(place)[0]
         if (other := known.setdefault(name, files[number])) != files[number]:
             raise RefinezooError(
-                f"expected pictures of different names, received {other} and {files[number]}. "
+                f"expected images of different names, received {other} and {files[number]}. "
                 "Rename one of them."
             )
     for record in dataset.records:
         if to == "yolo" and not _upright(record):
             raise RefinezooError(
-                f"{record.path}: expected a picture that its boxes fit as viewers show it, but "
+                f"{record.path}: expected an image that its boxes fit as viewers show it, but "
                 "EXIF turns it. Save it upright: YOLO states no size to tell by."
             )
         coco.images[record.id] |= {"width": record.width, "height": record.height}
@@ -80,12 +80,12 @@ def convert_dataset(
         row["file_name"] = places[row["id"]]
     left_out = Counter({"keypoints": coco.counts["keypoints"]})
     if to != "coco":
-        _keep_in_pictures(document, left_out)
+        _keep_in_images(document, left_out)
     maps = maps_of(root, files.values())
-    by_picture = {files[number]: place for number, place in places.items()}
-    pairs = {place: file for file, place in by_picture.items()}
+    by_image = {files[number]: place for number, place in places.items()}
+    pairs = {place: file for file, place in by_image.items()}
     for kind, some in maps.items():
-        pairs |= dict(map_places(kind, some, by_picture))
+        pairs |= dict(map_places(kind, some, by_image))
     check_room(out, sum(file.stat().st_size for file in pairs.values()), "the converted dataset")
     with atomic_folder(out) as folder:
         for place, file in pairs.items():
@@ -109,9 +109,9 @@ def _upright(record: ImageRecord) -> bool:
 
 
 def _below(file: Path, root: Path, to: str) -> str:
-    """A picture's path without the names of folders of pictures: `train/0.jpg`.
+    """An image's path without the names of folders of images: `train/0.jpg`.
 
-    VOC and YOLO know pictures by their suffixes, so that one without gets one.
+    VOC and YOLO know images by their suffixes, so that one without gets one.
     """
     *folders, name = file.relative_to(root).parts
     if to != "coco" and file.suffix.lower() not in IMAGE_SUFFIXES:
@@ -119,8 +119,8 @@ def _below(file: Path, root: Path, to: str) -> str:
     return "/".join([*(part for part in folders if part.lower() not in RENDER_FOLDERS), name])
 
 
-def _keep_in_pictures(document: dict[str, Any], left_out: Counter[str]) -> None:
-    """Ends boxes and polygons at the edges of their pictures; what has no area there goes."""
+def _keep_in_images(document: dict[str, Any], left_out: Counter[str]) -> None:
+    """Ends boxes and polygons at the edges of their images; what has no area there goes."""
     sides = {row["id"]: (row["width"], row["height"]) for row in document["images"]}
     kept = []
     for row in document["annotations"]:
@@ -218,7 +218,7 @@ def _add(element: ElementTree.Element, **texts: Any) -> None:
         ElementTree.SubElement(element, key).text = str(text)
 
 
-def _put(folder: Path, kind: str, picture: PurePosixPath, suffix: str, text: str) -> None:
-    path = folder / PurePosixPath(kind, *picture.parts[1:]).with_suffix(suffix)
+def _put(folder: Path, kind: str, image: PurePosixPath, suffix: str, text: str) -> None:
+    path = folder / PurePosixPath(kind, *image.parts[1:]).with_suffix(suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Decodes any picture file to the values it stores; what they mean is its reader's affair."""
+"""Decodes any image file to the values it stores; what they mean is its reader's affair."""
 
 import io
 import os
@@ -32,7 +32,7 @@ PIXEL_LIMIT = 1 << 27  # 134 million, 0.4 GB as RGB
 _BESIDE = 64 << 20  # bytes of a file that are no pixels: motion photos, profiles
 _LIMIT_VARIABLE = "REFINEZOO_MAX_PIXELS"
 _ORIENTATION = 0x0112
-# EXIF orientation -> how the stored rows and columns become the upright picture.
+# EXIF orientation -> how the stored rows and columns become the upright image.
 _TURNS = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -48,7 +48,7 @@ _TIFF_SIZE = (256, 257)  # tags of the stored width and height
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture file says of itself before its pixels are decoded.
+    """What an image file says of itself before its pixels are decoded.
 
     Attributes:
         format: as Pillow calls it, e.g. "JPEG".
@@ -62,11 +62,11 @@ class Header:
 
     @property
     def upright(self) -> tuple[int, int]:
-        """Width and height as a viewer shows the picture."""
+        """Width and height as a viewer shows the image."""
         return self.stored[::-1] if self.orientation >= 5 else self.stored
 
     def turns(self, size: tuple[int, int] | None) -> bool:
-        """Whether a reader that expects `size` (width, height) sees the picture turned upright.
+        """Whether a reader that expects `size` (width, height) sees the image turned upright.
 
         Annotations of another size than the upright one, but of that of the stored pixels, were
         made by a tool that ignores EXIF.
@@ -78,7 +78,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The stored values of a picture file.
+    """The stored values of an image file.
 
     Attributes:
         values: [H, W], or [H, W, C] with 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; bool,
@@ -99,10 +99,10 @@ class Decoded:
 
 
 def read_header(path: str | os.PathLike) -> Header:
-    """Format, size and orientation of a picture file, without decoding its pixels.
+    """Format, size and orientation of an image file, without decoding its pixels.
 
     Raises:
-        RefinezooError: no picture, or more pixels than the limit.
+        RefinezooError: no image, or more pixels than the limit.
     """
     path = Path(path)
     with _worded(path):
@@ -112,7 +112,7 @@ def read_header(path: str | os.PathLike) -> Header:
 
 
 def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> Decoded:
-    """Decodes a picture file.
+    """Decodes an image file.
 
     At most `PIXEL_LIMIT` pixels; the environment variable REFINEZOO_MAX_PIXELS sets another limit.
 
@@ -122,20 +122,20 @@ def decode(path: str | os.PathLike, *, size: tuple[int, int] | None = None) -> D
             stored pixels have this size and the upright ones have not.
 
     Raises:
-        RefinezooError: no file, no picture, an animation, truncated, or over the limit.
+        RefinezooError: no file, no image, an animation, truncated, or over the limit.
     """
     path = Path(path)
     with _worded(path):
         data = file_bytes(path)
         if not data:
-            raise RefinezooError(f"{path}: expected a picture, received a file of zero bytes.")
+            raise RefinezooError(f"{path}: expected an image, received a file of zero bytes.")
         with _opened(io.BytesIO(data)) as image:
             header = _header(path, image)
             refuse_truncated(path, data)
             if header.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise RefinezooError(
-                    f"{path}: expected one picture, received an animation or several pages. "
-                    "Save the picture that you mean as a file of its own."
+                    f"{path}: expected one image, received an animation or several pages. "
+                    "Save the image that you mean as a file of its own."
                 )
             values, palette, scale, conversions = values_of(image, data)
     if header.format == "TIFF" and header.orientation != 1:  # its decoders turn what they read
@@ -154,7 +154,7 @@ def file_bytes(path: Path) -> bytes:
     """The bytes of a file of pixels, if they can be so many.
 
     Raises:
-        RefinezooError: no file (a pipe, a device), or one larger than any picture within the limit.
+        RefinezooError: no file (a pipe, a device), or one larger than any image within the limit.
         OSError: it cannot be read.
     """
     size = _size(path)
@@ -170,7 +170,7 @@ def _size(path: Path) -> int:
     """Bytes of a file, which is none of those that never end or answer (pipes, devices)."""
     size = path.stat().st_size
     if not path.is_file():
-        raise RefinezooError(f"expected a picture file, received {path}, which is no file.")
+        raise RefinezooError(f"expected an image file, received {path}, which is no file.")
     return size
 
 
@@ -202,7 +202,7 @@ def _header(path: Path, image: Any) -> Header:
         raise RefinezooError(_too_large(path, f"{width} x {height}", width * height))
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken EXIF block says nothing; the picture may be whole
+    except Exception:  # a broken EXIF block says nothing; the image may be whole
         orientation = 1
     if image.format == "TIFF":  # Pillow says the upright size
         width, height = (image.tag_v2.get(tag) for tag in _TIFF_SIZE)
@@ -230,12 +230,12 @@ class _worded:  # noqa: N801
             return
         if isinstance(error, OSError) and error.errno is not None:
             raise RefinezooError(
-                f"expected a picture file, received {self.path}: {error.strerror}."
+                f"expected an image file, received {self.path}: {error.strerror}."
             ) from None
         if "decompression bomb" in str(error) and (count := re.search(r"(\d+) pixels", str(error))):
             raise RefinezooError(_too_large(self.path, f"{int(count[1]):,}", int(count[1])))
         words = str(error) if "cannot identify" not in str(error) else "no decoder knows it"
         raise RefinezooError(
-            f"{self.path}: expected a picture ({', '.join(IMAGE_SUFFIXES)}), received bytes that "
+            f"{self.path}: expected an image ({', '.join(IMAGE_SUFFIXES)}), received bytes that "
             f"do not decode ({words}). Replace or delete the file."
         ) from None

@@ -23,7 +23,7 @@ def read_depth_folder(
     unit_m: float | None = None,
     stems: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads the pictures of a dataset with their depth (see `read_depth`) into memory.
+    """Reads the images of a dataset with their depth (see `read_depth`) into memory.
 
     Args:
         folder: holds `images/` and `depth/`, or is laid out as docs/datasets.md lists.
@@ -42,7 +42,7 @@ def read_depth_folder(
     """
     layout = recognise(folder)
     unit_m = layout.depth_unit_m if unit_m is None else unit_m
-    paths = [p for p in layout.pictures() if stems is None or p.stem in stems]
+    paths = [p for p in layout.images() if stems is None or p.stem in stems]
     missing = sorted(set(stems or ()) - {path.stem for path in paths})
     if missing or not paths:
         raise RefinezooError(

@@ -38,7 +38,7 @@ def read_depth(path: str | os.PathLike, unit_m: float = 0.001) -> np.ndarray:
     if depth.ndim == 3 and depth.shape[2] > 1 and depth.dtype.kind in "uib":
         raise RefinezooError(
             f"{path}: expected a depth map [H, W], received {list(depth.shape)} {depth.dtype}, "
-            "colours. A coloured depth picture cannot be turned back into metres; export the depth "
+            "colours. A coloured depth image cannot be turned back into metres; export the depth "
             "buffer as 16-bit grey PNG or float .npy."
         )
     if depth.dtype in (np.uint8, np.int8, bool):

@@ -84,19 +84,19 @@ def mnist_m(
         RefinezooError: no photos, or one smaller than a digit.
     """
     side = digits.shape[1]
-    pictures = []
+    images = []
     for file in list_images(photos):
-        picture = read_image(file)
-        if min(picture.shape[:2]) < side:
+        image = read_image(file)
+        if min(image.shape[:2]) < side:
             raise RefinezooError(
                 f"{file}: expected a photo of at least {side}x{side} pixels, received "
-                f"{picture.shape[1]}x{picture.shape[0]}. Remove it from the folder."
+                f"{image.shape[1]}x{image.shape[0]}. Remove it from the folder."
             )
-        pictures.append(picture)
+        images.append(image)
     draws = np.random.default_rng(seed).random((len(digits), 3))
     blended = np.empty((*digits.shape, 3), np.uint8)
     for index, (which, across, down) in enumerate(draws):
-        photo = pictures[int(which * len(pictures))]
+        photo = images[int(which * len(images))]
         y = int(down * (photo.shape[0] - side + 1))
         x = int(across * (photo.shape[1] - side + 1))
         patch = photo[y : y + side, x : x + side].astype(np.int16)

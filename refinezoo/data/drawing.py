@@ -1,4 +1,4 @@
-"""Answers drawn into pictures: words, boxes, colours for depth and classes. For the eye alone."""
+"""Answers drawn into images: words, boxes, colours for depth and classes. For the eye alone."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Pictures as uint8 RGB: read whatever the file format, written atomically."""
+"""Images as uint8 RGB: read whatever the file format, written atomically."""
 
 import logging
 import os
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture file as RGB.
+class ImageFile:
+    """An image file as RGB.
 
     Attributes:
         rgb: uint8 [H, W, 3], 0 to 255.
@@ -47,8 +47,8 @@ class Picture:
         return ((self.rgb * alpha + MATTE * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def read_picture(path: str | os.PathLike, size: tuple[int, int] | None = None) -> Picture:
-    """Reads a picture as RGB and its transparency, whatever its format.
+def read_image_file(path: str | os.PathLike, size: tuple[int, int] | None = None) -> ImageFile:
+    """Reads an image as RGB and its transparency, whatever its format.
 
     Grey, palette and CMYK become RGB, 16-bit values are divided by 257, and the EXIF orientation
     is applied.
@@ -58,7 +58,7 @@ def read_picture(path: str | os.PathLike, size: tuple[int, int] | None = None) -
         size: width and height that annotations give; see `refinezoo.data.decode.decode`.
 
     Raises:
-        RefinezooError: missing, empty, truncated, no picture, or values without a stated range
+        RefinezooError: missing, empty, truncated, no image, or values without a stated range
             (float, 32 bits).
     """
     found = decode(path, size=size)
@@ -73,30 +73,30 @@ def read_picture(path: str | os.PathLike, size: tuple[int, int] | None = None) -
         values = np.concatenate([values[..., :1]] * 3 + [values[..., 1:]], axis=2)
         conversions.append("grey to RGB")
     alpha = np.ascontiguousarray(values[..., 3]) if values.shape[2] == 4 else None
-    return Picture(
+    return ImageFile(
         np.ascontiguousarray(values[..., :3]), alpha, found.header.format, tuple(conversions)
     )
 
 
 def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Reads a picture as RGB: `read_picture`, transparent pixels laid over mid-grey (128).
+    """Reads an image as RGB: `read_image_file`, transparent pixels laid over mid-grey (128).
 
     Args:
-        path: a picture file, e.g. PNG, JPEG, BMP, WebP, TIFF, PNM or TGA.
+        path: an image file, e.g. PNG, JPEG, BMP, WebP, TIFF, PNM or TGA.
         size: width and height that annotations give; see `refinezoo.data.decode.decode`.
 
     Returns:
         uint8 [H, W, 3], RGB, 0 to 255.
 
     Raises:
-        RefinezooError: as `read_picture`.
+        RefinezooError: as `read_image_file`.
     """
-    picture = read_picture(path, size)
-    if picture.alpha is not None and picture.alpha.min() < 255:
-        uniform = picture.alpha.min() == picture.alpha.max()
+    image = read_image_file(path, size)
+    if image.alpha is not None and image.alpha.min() < 255:
+        uniform = image.alpha.min() == image.alpha.max()
         words = "alpha is the same everywhere and left out" if uniform else "laid over grey"
         _log.info("%s: transparent pixels: %s", path, words)
-    return picture.flattened()
+    return image.flattened()
 
 
 def read_rgba(path: str | os.PathLike) -> np.ndarray:
@@ -105,18 +105,18 @@ def read_rgba(path: str | os.PathLike) -> np.ndarray:
     Raises:
         RefinezooError: the file is truncated, does not decode or has no alpha channel.
     """
-    picture = read_picture(path)
-    if picture.alpha is None:
+    image = read_image_file(path)
+    if image.alpha is None:
         raise RefinezooError(
-            f"{path}: expected an RGBA cut-out (PNG with transparency), received a picture "
-            f"{list(picture.rgb.shape)} without. "
+            f"{path}: expected an RGBA cut-out (PNG with transparency), received an image "
+            f"{list(image.rgb.shape)} without. "
             "Cut the object out of its background and save it as PNG with an alpha channel."
         )
-    return np.dstack([picture.rgb, picture.alpha])
+    return np.dstack([image.rgb, image.alpha])
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = JPEG_QUALITY) -> Path:
-    """Writes a picture atomically; the suffix chooses the format.
+    """Writes an image atomically; the suffix chooses the format.
 
     Args:
         path: the file, e.g. `.png` (lossless) or `.jpg`.
@@ -127,7 +127,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray, quality: int = JPEG_
         The path.
 
     Raises:
-        RefinezooError: the array is no picture or the suffix is unknown.
+        RefinezooError: the array is no image or the suffix is unknown.
     """
     path = Path(path)
     image = np.asarray(image)
@@ -160,14 +160,14 @@ def check_writable(suffix: str) -> str:
     name = format_of(suffix) or {"MPO": "JPEG"}.get(suffix, suffix)
     if name not in SUFFIXES:
         raise RefinezooError(
-            f"expected a picture format that can be written ({', '.join(IMAGE_SUFFIXES)}), "
-            f"received {suffix!r}. Convert these pictures to PNG or JPEG."
+            f"expected an image format that can be written ({', '.join(IMAGE_SUFFIXES)}), "
+            f"received {suffix!r}. Convert these images to PNG or JPEG."
         )
     return name
 
 
 def encode_image(image: np.ndarray, suffix: str = ".png", quality: int = JPEG_QUALITY) -> bytes:
-    """The bytes of a picture file.
+    """The bytes of an image file.
 
     Args:
         image: uint8 [H, W, 3] RGB, [H, W, 4] RGBA or [H, W] grey; alpha is left out where the
@@ -176,7 +176,7 @@ def encode_image(image: np.ndarray, suffix: str = ".png", quality: int = JPEG_QU
         quality: of JPEG and WebP.
 
     Raises:
-        RefinezooError: a format that cannot be written, or a picture too large for it.
+        RefinezooError: a format that cannot be written, or an image too large for it.
     """
     name = check_writable(suffix)
     if image.ndim == 3 and image.shape[2] == 4 and name not in _KEEPS_ALPHA:
@@ -185,7 +185,7 @@ def encode_image(image: np.ndarray, suffix: str = ".png", quality: int = JPEG_QU
         return _encoded(np.ascontiguousarray(image), name, quality)
     except (OSError, ValueError, cv2.error) as error:
         raise RefinezooError(
-            f"a picture of {list(image.shape)} could not be written as {name}: {error}."
+            f"an image of {list(image.shape)} could not be written as {name}: {error}."
         ) from None
 
 
@@ -222,5 +222,5 @@ def _eight_bit(path: Path, values: np.ndarray, conversions: list[str]) -> np.nda
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     raise RefinezooError(
         f"{path}: expected 8 or 16 bits per channel, received {values.dtype}. "
-        "Save it as an 8-bit picture (a float or 32-bit picture has no stated range)."
+        "Save it as an 8-bit image (a float or 32-bit image has no stated range)."
     )

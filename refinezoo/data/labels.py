@@ -12,13 +12,13 @@ import numpy as np
 from refinezoo.errors import RefinezooError
 from refinezoo.files import small_file
 
-_MOST_BYTES = 256 << 20  # of a CSV file: millions of pictures
+_MOST_BYTES = 256 << 20  # of a CSV file: millions of images
 QUATERNION = ("qw", "qx", "qy", "qz")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of pictures by file name.
+    """Labels of images by file name.
 
     Attributes:
         path: the file they were read from.
@@ -33,16 +33,16 @@ class Labels:
     quaternion: dict[str, np.ndarray]
 
     def of(self, items: list[Any]) -> dict[str, np.ndarray]:
-        """`label` int32 [N] and, if told, `quaternion` float32 [N, 4] of N picture files.
+        """`label` int32 [N] and, if told, `quaternion` float32 [N, 4] of N image files.
 
         Raises:
-            RefinezooError: a picture without a line, or pictures that are no files.
+            RefinezooError: an image without a line, or images that are no files.
         """
         names = [item.name if isinstance(item, Path) else "" for item in items]
         missing = [name for name in names if name not in self.label]
         if missing:
             raise RefinezooError(
-                f"{self.path}: expected a line for each of {len(names)} pictures, {len(missing)} "
+                f"{self.path}: expected a line for each of {len(names)} images, {len(missing)} "
                 f"have none, e.g. {missing[0] or 'an array, which has no file name'}."
             )
         found = {"label": np.array([self.label[name] for name in names], np.int32)}
@@ -55,7 +55,7 @@ def read_labels(path: str | os.PathLike) -> Labels:
     """Reads a CSV file with the header `file,class` or `file,class,qw,qx,qy,qz`.
 
     Args:
-        path: the file; `file` is the picture's name without folders. A quaternion is the object's
+        path: the file; `file` is the image's name without folders. A quaternion is the object's
             rotation (w, x, y, z), of length 1 within 1 %.
 
     Raises:
@@ -73,7 +73,7 @@ def read_labels(path: str | os.PathLike) -> Labels:
     if not set(wanted) <= set(header) or not rows:
         raise RefinezooError(
             f"{path}: expected the header file,class or file,class,{','.join(QUATERNION)} and a "
-            f"line for each picture, received {','.join(header) or 'nothing'} and {len(rows)} "
+            f"line for each image, received {','.join(header) or 'nothing'} and {len(rows)} "
             "lines."
         )
     classes: dict[str, str] = {}

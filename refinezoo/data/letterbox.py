@@ -1,4 +1,4 @@
-"""Placing a picture of any shape in a square without stretching it, and boxes back.
+"""Placing an image of any shape in a square without stretching it, and boxes back.
 
 Reference:
     https://github.com/qqwweee/keras-yolo3, `letterbox_image`.
@@ -11,7 +11,7 @@ GREY = (128, 128, 128)
 
 
 def placement(height: int, width: int, side: int) -> tuple[int, int, int, int]:
-    """Where a picture lies in a square of `side` pixels: (height, width, top, left) there.
+    """Where an image lies in a square of `side` pixels: (height, width, top, left) there.
 
     The longer side fills the square; whole numbers, rounded half up, so that NumPy, TensorFlow and
     a client in another language agree.
@@ -38,7 +38,7 @@ def letterbox(image: np.ndarray, side: int, fill=GREY) -> np.ndarray:
 
 
 def out_of_letterbox(boxes_xyxy: np.ndarray, height: int, width: int, side: int) -> np.ndarray:
-    """Boxes [..., 4] as fractions of the square, in pixels of the picture, clipped to it."""
+    """Boxes [..., 4] as fractions of the square, in pixels of the image, clipped to it."""
     high, wide, top, left = placement(height, width, side)
     offset = np.array([left, top, left, top], "float32")
     scale = np.array([width / wide, height / high] * 2, "float32")

@@ -1,4 +1,4 @@
-"""Masks and depth in files of their own, and where they go when their pictures are copied."""
+"""Masks and depth in files of their own, and where they go when their images are copied."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from refinezoo.data.tree import read_tree
 _log = logging.getLogger(__name__)
 
 
-def maps_of(root: Path, pictures: Iterable[Path]) -> dict[str, dict[Path, Path]]:
-    """Per kind of `SIBLINGS` the label file of each picture of a dataset that has one.
+def maps_of(root: Path, images: Iterable[Path]) -> dict[str, dict[Path, Path]]:
+    """Per kind of `SIBLINGS` the label file of each image of a dataset that has one.
 
     Depth in another unit than millimetres (BOP) stays: elsewhere nothing would say so.
     """
     tree = read_tree(root)
     layout = Layout(tree, FORMATS["coco"])
-    layout.renders = [file.relative_to(root).as_posix() for file in pictures]
+    layout.renders = [file.relative_to(root).as_posix() for file in images]
     add_siblings(tree, layout)
     for note in layout.notes:
         _log.warning("%s: %s", root, note)
@@ -35,12 +35,12 @@ def maps_of(root: Path, pictures: Iterable[Path]) -> dict[str, dict[Path, Path]]
 def map_places(
     kind: str, files: Mapping[Path, Path], places: Mapping[Path, str]
 ) -> list[tuple[str, Path]]:
-    """Where the label files of a kind belong, so that they are found beside copied pictures.
+    """Where the label files of a kind belong, so that they are found beside copied images.
 
     Args:
         kind: of `SIBLINGS`.
-        files: by picture.
-        places: of the copied pictures, POSIX paths that begin with `images/`.
+        files: by image.
+        places: of the copied images, POSIX paths that begin with `images/`.
 
     Returns:
         Pairs of a POSIX path and the file that goes there.
@@ -48,9 +48,9 @@ def map_places(
     folder = SIBLINGS[kind][0][0]
     return [
         (
-            Path(folder, *Path(place).parts[1:]).with_suffix(files[picture].suffix).as_posix(),
-            files[picture],
+            Path(folder, *Path(place).parts[1:]).with_suffix(files[image].suffix).as_posix(),
+            files[image],
         )
-        for picture, place in places.items()
-        if picture in files
+        for image, place in places.items()
+        if image in files
     ]

@@ -12,7 +12,7 @@ from refinezoo.data.mask_values import as_foreground_mask
 from refinezoo.errors import RefinezooError
 
 Colours = Mapping[tuple[int, int, int], int]
-_CHROMA = 24  # levels between the channels of a grey picture after lossy compression
+_CHROMA = 24  # levels between the channels of a grey image after lossy compression
 _log = logging.getLogger(__name__)
 
 
@@ -27,15 +27,15 @@ def read_foreground_mask(
 
     Args:
         path: the file.
-        height: of the picture.
-        width: of the picture.
-        resize: bring another size to the picture's (nearest, logged) instead of refusing it.
+        height: of the image.
+        width: of the image.
+        resize: bring another size to the image's (nearest, logged) instead of refusing it.
 
     Returns:
         float32 [height, width, 1], 1 = object.
 
     Raises:
-        RefinezooError: no picture, another size without `resize`, or values that a lossy format
+        RefinezooError: no image, another size without `resize`, or values that a lossy format
             has changed.
     """
     found = decode(path, size=(width, height))

@@ -20,9 +20,9 @@ def as_foreground_mask(
             255 or 65535, are coverage, soft at the edges: what exceeds half of the largest value
             is object. Other whole numbers are ids of classes or instances, and so are values that
             fill areas beside 255 (void of PASCAL VOC): all above 0 is object.
-        height: of the picture.
-        width: of the picture.
-        resize: bring another size to the picture's (nearest, logged) instead of refusing it.
+        height: of the image.
+        width: of the image.
+        resize: bring another size to the image's (nearest, logged) instead of refusing it.
         name: for messages, e.g. the file.
 
     Raises:
@@ -36,10 +36,10 @@ def as_foreground_mask(
     threshold = max(mask.max(), 0) / 2 if _is_coverage(mask) else 0
     binary: np.ndarray = (mask > threshold).astype(np.float32)
     if binary.shape != (height, width):
-        sizes = f"{mask.shape[1]} x {mask.shape[0]} for a picture of {width} x {height}"
+        sizes = f"{mask.shape[1]} x {mask.shape[0]} for an image of {width} x {height}"
         if not resize:
             raise RefinezooError(
-                f"{name}: expected a mask of the picture's size, received {sizes}. To "
+                f"{name}: expected a mask of the image's size, received {sizes}. To "
                 "resize it (nearest neighbour): --resize-masks of refine, resize_masks: true of "
                 "train, resize_masks=True in Python."
             )
@@ -53,7 +53,7 @@ def as_foreground_mask(
         )
     if looks_inverted(binary):
         _log.warning(
-            "%s: the mask covers the picture's border and not its middle; expected 1 = object. "
+            "%s: the mask covers the image's border and not its middle; expected 1 = object. "
             "If it is inverted, invert the files.",
             name,
         )

@@ -1,4 +1,4 @@
-"""Pictures with their foreground masks, one after the other."""
+"""Images with their foreground masks, one after the other."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,20 +20,20 @@ def images_and_masks(
     size: tuple[int, int] | None = None,
     resize_masks: bool = False,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Reads pictures with the masks beside them, and makes those that are not there.
+    """Reads images with the masks beside them, and makes those that are not there.
 
     Args:
-        paths: of the pictures; masks lie in `foreground_masks/`, class ids, of which 0 is no
+        paths: of the images; masks lie in `foreground_masks/`, class ids, of which 0 is no
             object, in `masks/`, beside their folder.
-        masks: function image -> mask for pictures without a file, as `grabcut_mask`.
+        masks: function image -> mask for images without a file, as `grabcut_mask`.
         size: height and width to bring both to; None keeps them.
-        resize_masks: bring masks of another size to their picture's (nearest).
+        resize_masks: bring masks of another size to their image's (nearest).
 
     Yields:
         uint8 `[H, W, 3]` and float32 `[H, W, 1]`, 1 = object.
 
     Raises:
-        RefinezooError: a picture has no mask, one that cannot be read, or of another size.
+        RefinezooError: an image has no mask, one that cannot be read, or of another size.
     """
     paths = [Path(path) for path in paths]
     known = beside(paths)
@@ -49,7 +49,7 @@ def images_and_masks(
         else:
             raise RefinezooError(
                 f"expected a foreground mask beside {path}, received none. Put "
-                "foreground_masks/NAME.png beside the pictures' folder, or say where masks come "
+                "foreground_masks/NAME.png beside the images' folder, or say where masks come "
                 "from (masks: grabcut, or a detector or segmenter of yours)."
             )
         if size is not None:

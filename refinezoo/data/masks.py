@@ -1,4 +1,4 @@
-"""Foreground masks of pictures that have none: subtract background templates, or guess by GrabCut.
+"""Foreground masks of images that have none: subtract background templates, or guess by GrabCut.
 
 Reference: Wang et al. 2019 (arXiv 1904.12294) subtract pre-collected background templates; their
 thresholds are not published, so the numbers here are ours.
@@ -13,20 +13,20 @@ from refinezoo.errors import RefinezooError
 
 
 class BackgroundTemplates:
-    """Finds what differs from pictures of the empty scene, taken by the same fixed camera.
+    """Finds what differs from images of the empty scene, taken by the same fixed camera.
 
     d(p) = min over templates k of max over channels c of |blur(I) - gain_k * blur(T_k)|. The gain
-    per channel is the commonest ratio of picture to template, so that other light does not count
-    as difference even where goods cover half of the picture. Then a threshold, 3 x 3 opening,
+    per channel is the commonest ratio of image to template, so that other light does not count
+    as difference even where goods cover half of the image. Then a threshold, 3 x 3 opening,
     7 x 7 closing, holes filled, specks dropped.
 
     Args:
-        templates: uint8 [H, W, 3] pictures of the empty scene, one or more, of one size.
+        templates: uint8 [H, W, 3] images of the empty scene, one or more, of one size.
         threshold: "otsu" (between `otsu_range`) or a distance in grey levels, 0 to 255.
         otsu_range: bounds of Otsu's threshold; without a lower bound it would split the noise of
-            an empty picture.
+            an empty image.
         blur: sigma in pixels.
-        min_area: share of the picture below which a region is a speck.
+        min_area: share of the image below which a region is a speck.
 
     Raises:
         RefinezooError: no templates, wrong type, or different sizes.
@@ -43,7 +43,7 @@ class BackgroundTemplates:
     ) -> None:
         if len(templates) == 0:
             raise RefinezooError(
-                "expected one or more background templates (pictures of the empty scene), "
+                "expected one or more background templates (images of the empty scene), "
                 "received none."
             )
         for template in templates:
@@ -65,7 +65,7 @@ class BackgroundTemplates:
         self.templates = [self._smooth(template) for template in templates]
 
     def mask(self, image: np.ndarray) -> np.ndarray:
-        """The foreground of a picture.
+        """The foreground of an image.
 
         Args:
             image: uint8 [H, W, 3] of the templates' size.
@@ -110,7 +110,7 @@ class BackgroundTemplates:
 
 
 def illumination_gain(image: np.ndarray, template: np.ndarray) -> np.ndarray:
-    """The light of a picture relative to a template, per channel.
+    """The light of an image relative to a template, per channel.
 
     The mode of the log ratio, then the median of the pixels near it in every channel.
 
@@ -144,11 +144,11 @@ def illumination_gain(image: np.ndarray, template: np.ndarray) -> np.ndarray:
 
 
 def clean_mask(mask: np.ndarray, min_area: float = 0.001) -> np.ndarray:
-    """3 x 3 opening, 7 x 7 closing, holes filled, regions under `min_area` of the picture dropped.
+    """3 x 3 opening, 7 x 7 closing, holes filled, regions under `min_area` of the image dropped.
 
     Args:
         mask: uint8 [H, W], 0 or 1.
-        min_area: share of the picture.
+        min_area: share of the image.
 
     Returns:
         uint8 [H, W], 0 or 1.
@@ -169,8 +169,8 @@ def grabcut_mask(
 ) -> np.ndarray:
     """A guess for a photo without a template: GrabCut from a box, or from a prior in the middle.
 
-    Works at a reduced size. Where GrabCut fails (a flat picture, a box of no pixels) the prior
-    itself is returned, so that this never raises on a valid picture.
+    Works at a reduced size. Where GrabCut fails (a flat image, a box of no pixels) the prior
+    itself is returned, so that this never raises on a valid image.
 
     Args:
         image: uint8 [H, W, 3].
@@ -181,7 +181,7 @@ def grabcut_mask(
         float32 [H, W, 1], 1 = object.
 
     Raises:
-        RefinezooError: no uint8 RGB picture.
+        RefinezooError: no uint8 RGB image.
     """
     _check_image(image, "an image")
     height, width = image.shape[:2]

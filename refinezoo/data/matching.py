@@ -15,6 +15,7 @@ import numpy as np
 
 from refinezoo.data.image_size import largest_window
 from refinezoo.errors import RefinezooError
+from refinezoo.renames import renamed
 
 GRID = 64  # cells, in height and width, on which the places of crops are counted
 CHUNK = 2048
@@ -27,8 +28,8 @@ class MatchedCrops:
     Attributes:
         describe: uint8 `[N, H, W, 3]` to float `[N, D]`: what a crop shows
             (`refinezoo.refiners.judged.crop_descriptor` makes one of ImageNet features).
-        window: a crop's sides, as a share of those of the largest that its picture holds.
-        per_picture: crops of each picture.
+        window: a crop's sides, as a share of those of the largest that its image holds.
+        per_image: crops of each image.
         neighbours: the most alike crops of photos from which each crop of a render draws.
         distance: the farthest of them. Descriptors are normalised by mean and deviation of their
             own domain and have length 1: 0 is alike, 1.4 unrelated, 2 opposite.
@@ -37,31 +38,36 @@ class MatchedCrops:
 
     describe: Callable[[np.ndarray], np.ndarray]
     window: float = 0.5
-    per_picture: int = 15
+    per_image: int = 15
     neighbours: int = 10
     distance: float = 1.0
     batch_size: int = 32
 
     def __post_init__(self) -> None:
-        counts = (self.per_picture, self.neighbours, self.batch_size)
+        counts = (self.per_image, self.neighbours, self.batch_size)
         if not callable(self.describe) or not 0.0 < self.window <= 1.0 or min(counts) < 1:
             raise RefinezooError(
-                "expected describe as a function of crops, window in (0, 1] and per_picture, "
+                "expected describe as a function of crops, window in (0, 1] and per_image, "
                 f"neighbours and batch_size of 1 or more, received {self}."
             )
+
+
+MatchedCrops.__init__ = renamed(per_picture="per_image")(  # type: ignore[method-assign]
+    MatchedCrops.__init__
+)
 
 
 class Matches:
     """The crops of both domains, which of them are alike, and how often each is drawn.
 
     Crop i of a render is drawn in proportion to max d / mean d under it, d the number of matched
-    crops over each place of the frame: what is rare in the pictures is not rare in the training.
+    crops over each place of the frame: what is rare in the images is not rare in the training.
 
     Args:
-        pictures: those of the renders and those of the photos: sequences of dicts with `"image"`,
+        images: those of the renders and those of the photos: sequences of dicts with `"image"`,
             uint8 `[h, w, 3]`, and `.items`, their names.
         settings: see `MatchedCrops`.
-        cut: (picture, window) to a crop uint8 `[H, W, 3]`.
+        cut: (image, window) to a crop uint8 `[H, W, 3]`.
         image_size: H and W, pixels.
         seed: of the windows and the draws.
 
@@ -71,15 +77,15 @@ class Matches:
 
     def __init__(
         self,
-        pictures: Any,
+        images: Any,
         settings: MatchedCrops,
         cut: Callable[[np.ndarray, tuple], np.ndarray],
         image_size: tuple[int, int],
         seed: int,
     ) -> None:
         self.settings, self.image_size, self.seed = settings, image_size, seed
-        self.names = [[str(item) for item in domain.items] for domain in pictures]
-        described = [self._described(domain, k, cut) for k, domain in enumerate(pictures)]
+        self.names = [[str(item) for item in domain.items] for domain in images]
+        described = [self._described(domain, k, cut) for k, domain in enumerate(images)]
         self.crops = [crops for crops, _ in described]
         renders, photos = (normalised(found) for _, found in described)
         self.near, self.distances = nearest(renders, photos, settings.neighbours)
@@ -89,18 +95,18 @@ class Matches:
             raise RefinezooError(
                 f"expected crops of renders and photos nearer than distance={settings.distance}, "
                 f"received none of {len(self.near)} (the nearest is {self.distances.min():.2f}). "
-                "Show pictures of alike content, raise distance or per_picture, make the window "
+                "Show images of alike content, raise distance or per_image, make the window "
                 "smaller, or train without matched crops."
             )
         density = np.zeros((GRID, GRID))
-        places = [self._place(self.crops[0][i], pictures[0]) for i in self.matched]
+        places = [self._place(self.crops[0][i], images[0]) for i in self.matched]
         for place in places:
             density[place] += 1
         weights = np.array([density.max() / density[place].mean() for place in places])
         self.cumulated = np.cumsum(weights / weights.sum())
 
     def draw(self, domain: int, t: int) -> tuple[int, tuple[int, int, int, int]]:
-        """Picture and window (y, x, height, width) of sample t; the two domains' are alike."""
+        """Image and window (y, x, height, width) of sample t; the two domains' are alike."""
         random = np.random.default_rng([self.seed, 1 << 34, t])
         last = len(self.matched) - 1
         i = self.matched[min(int(np.searchsorted(self.cumulated, random.random())), last)]
@@ -113,7 +119,7 @@ class Matches:
 
         Returns:
             `crops` and `without`, counts of crops per domain (a photo's has none if no render's
-            crop draws it); `pictures_without`, the pictures of which no crop has one;
+            crop draws it); `images_without`, the images of which no crop has one;
             `median_distance` of the nearest.
         """
         drawn = np.unique(self.near[self.alike])
@@ -124,7 +130,7 @@ class Matches:
             out[domain] = {
                 "crops": len(self.crops[k]),
                 "without": len(self.crops[k]) - len(used),
-                "pictures_without": [name for i, name in enumerate(self.names[k]) if i not in seen],
+                "images_without": [name for i, name in enumerate(self.names[k]) if i not in seen],
             }
         return out
 
@@ -138,7 +144,7 @@ class Matches:
                 for side in largest_window(height, width, self.image_size)
             )
             random = np.random.default_rng([self.seed, 1 << 35, k, index])
-            for _ in range(settings.per_picture):
+            for _ in range(settings.per_image):
                 y, x = int(random.integers(height - h + 1)), int(random.integers(width - w + 1))
                 crops.append((index, (y, x, h, w)))
                 waiting.append(cut(image, crops[-1][1]))
@@ -152,9 +158,9 @@ class Matches:
                     )
         return crops, np.concatenate(found)
 
-    def _place(self, crop, pictures):
+    def _place(self, crop, images):
         index, (y, x, h, w) = crop
-        height, width = pictures[index]["image"].shape[:2]
+        height, width = images[index]["image"].shape[:2]
         cells = []
         for first, side, length in ((y, h, height), (x, w, width)):
             start, stop = (int(place * GRID / length) for place in (first, first + side))

@@ -1,7 +1,7 @@
-"""`merge_datasets`: one COCO set of real, refined and synthetic pictures, each named by its source.
+"""`merge_datasets`: one COCO set of real, refined and synthetic images, each named by its source.
 
 Mixing real with refined data is how most gains of refinement are used; a merged set says of each
-picture where it comes from, and of each source what made it.
+image where it comes from, and of each source what made it.
 """
 
 import logging
@@ -35,23 +35,23 @@ def merge_datasets(
 ) -> dict[str, Any]:
     """Merges datasets with boxes into one COCO set, atomically.
 
-    Pictures are copied to `images/SOURCE/...`, so that equal names never meet; `annotations.json`
+    Images are copied to `images/SOURCE/...`, so that equal names never meet; `annotations.json`
     has new ids, the classes sorted by name, and in each image row its `source`. Boxes, polygons and
     run-length masks are as they were. `info` holds the seed, the ratio and, of each source, its
     path, the SHA-256 of its annotations and, where refinezoo refined it, by what. Foreground masks
-    and depth of the same names go along where every picture that is taken has them; class ids in
+    and depth of the same names go along where every image that is taken has them; class ids in
     files of their own, whose numbers are each dataset's, only of one source.
 
     Args:
         out: a new folder, or one that an earlier merge made.
         sources: datasets (COCO, VOC, YOLO; folder or annotations file) by the name of each.
-        ratio: pictures of each source, relative to each other; the most that this allows are
-            taken, none twice. All pictures by default.
-        count: of pictures at most, in that ratio.
+        ratio: images of each source, relative to each other; the most that this allows are
+            taken, none twice. All images by default.
+        count: of images at most, in that ratio.
         classes: new names by old ones; None leaves a class's objects out.
         union: allow classes that not all sources know. Their objects are background in the
             others, which teaches a detector not to see them.
-        seed: of the pictures that are drawn.
+        seed: of the images that are drawn.
         dry_run: write nothing.
 
     Returns:
@@ -79,7 +79,7 @@ def merge_datasets(
     }
     pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
     if len(dict(pairs)) < len(pairs):
-        raise RefinezooError("expected different pictures of each source, received one file twice.")
+        raise RefinezooError("expected different images of each source, received one file twice.")
     maps, report["left_out"] = _maps(found)
     report["maps"] = {kind: len(some) for kind, some in maps.items()}
     pairs += [pair for some in maps.values() for pair in some]
@@ -112,7 +112,7 @@ def _maps(sources: Sequence[Source]) -> tuple[dict[str, list[tuple[str, Path]]],
         having = [s for s, files in zip(sources, known, strict=True) if kind in files]
         count = sum(len(files.get(kind, ())) for files in known)
         if count < (wanted := sum(len(s.taken) for s in sources)):
-            left_out[kind] = f"{count} of {wanted} pictures have it"
+            left_out[kind] = f"{count} of {wanted} images have it"
         elif kind == "class_ids" and having[1:]:
             left_out[kind] = "the numbers of several sources need not mean the same classes"
         else:
@@ -133,7 +133,7 @@ def _maps(sources: Sequence[Source]) -> tuple[dict[str, list[tuple[str, Path]]],
 def _maps_of_taken(source: Source) -> dict[str, dict[Path, Path]]:
     taken = {source.files[number] for number in source.taken}
     found = {
-        kind: {picture: file for picture, file in files.items() if picture in taken}
+        kind: {image: file for image, file in files.items() if image in taken}
         for kind, files in maps_of(source.path, source.files.values()).items()
     }
     return {kind: files for kind, files in found.items() if files}

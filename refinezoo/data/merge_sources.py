@@ -1,4 +1,4 @@
-"""The datasets that are merged: which pictures of each, under which class names, made by what."""
+"""The datasets that are merged: which images of each, under which class names, made by what."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from refinezoo.config import read_json
 from refinezoo.data.coco import load_with_rows
-from refinezoo.data.coco_pictures import dataset_root
+from refinezoo.data.coco_images import dataset_root
 from refinezoo.data.coco_rows import CocoFile
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.files import sha256
@@ -22,15 +22,15 @@ _MADE_BY = ("model", "strength", "gate", "seed", "version")
 
 @dataclass
 class Source:
-    """A dataset, and the pictures that are taken of it.
+    """A dataset, and the images that are taken of it.
 
     Attributes:
         name: of the source, a plain word.
         path: of its folder.
-        root: of its pictures.
+        root: of its images.
         coco: its rows.
-        files: the picture of each image id.
-        taken: ids of the pictures that are taken, all at first.
+        files: the image of each image id.
+        taken: ids of the images that are taken, all at first.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Source:
     taken: list[Any]
 
     def place(self, number: Any) -> str:
-        """The path of a picture in the merged set."""
+        """The path of an image in the merged set."""
         return f"images/{self.name}/{self.files[number].relative_to(self.root).as_posix()}"
 
 
@@ -123,7 +123,7 @@ def draw(
         source.taken = [numbers[index] for index in sorted(order[:wanted])]
         if share and not source.taken:
             raise RefinezooError(
-                f"expected pictures of {source.name}, but of {len(numbers)} this ratio and count "
+                f"expected images of {source.name}, but of {len(numbers)} this ratio and count "
                 "take none. Give a larger count, or another ratio."
             )
 

@@ -1,4 +1,4 @@
-"""Unpaired batches of synthetic and real pictures, for any Keras backend."""
+"""Unpaired batches of synthetic and real images, for any Keras backend."""
 
 import os
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.augmentation import Augmentation
+from refinezoo.data.domain_images import MaskFunction
 from refinezoo.data.epochs import EpochBatches
 from refinezoo.data.image_size import ImageSize
 from refinezoo.data.labels import Labels, read_labels
 from refinezoo.data.matching import MatchedCrops
-from refinezoo.data.pictures import MaskFunction
 from refinezoo.data.sampler import Encode, UnpairedSampler
 from refinezoo.errors import RefinezooError
 
@@ -64,21 +64,21 @@ def unpaired(
     """Unpaired training batches of two domains, balanced, reshuffled each epoch, seeded.
 
     Args:
-        synthetic: folder of pictures, COCO folder or file, `CocoDataset`, list of files, folders
+        synthetic: folder of images, COCO folder or file, `CocoDataset`, list of files, folders
             or arrays, or an array uint8 [N, H, W, 3].
         real: the same.
         image_size: height and width of the crops, or one side, pixels.
-        batch_size: pictures of each domain in a batch.
+        batch_size: images of each domain in a batch.
         crop: "random" (a window of 0.9 to 1 times the largest one of these proportions, scaled),
-            "centre" (the largest one, in the middle) or "resize" (the whole picture, its shape not
+            "centre" (the largest one, in the middle) or "resize" (the whole image, its shape not
             kept).
-        augment: True mirrors half of the pictures; or an `Augmentation`.
+        augment: True mirrors half of the images; or an `Augmentation`.
         seed: of order, windows and augmentation.
         steps: batches per epoch; None makes the larger domain come once.
-        masks: function image -> foreground mask for pictures without a file in
+        masks: function image -> foreground mask for images without a file in
             `foreground_masks/`, e.g. `grabcut_mask` or `BackgroundTemplates(...)`.
-        resize_masks: bring masks of another size to their picture's (nearest, logged).
-        memory_budget: bytes for decoded pictures; what does not fit is read when needed.
+        resize_masks: bring masks of another size to their image's (nearest, logged).
+        memory_budget: bytes for decoded images; what does not fit is read when needed.
         labels: CSV file of the renders' classes (and rotations), as `read_labels` reads it.
         matched_crops: show pairs of crops of alike content instead of `crop`, see `MatchedCrops`;
             `sampler.matches.report()` of what is returned says what has no counterpart.
@@ -96,7 +96,7 @@ def unpaired(
         With `class_ids` "class_ids" uint8 [B, H, W, 1], with `encode` "targets" of the renders.
 
     Raises:
-        RefinezooError: no or unreadable pictures, maps missing for some, impossible arguments.
+        RefinezooError: no or unreadable images, maps missing for some, impossible arguments.
     """
     _check_batches(batch_size, steps)
     if labels is not None and not isinstance(labels, Labels):

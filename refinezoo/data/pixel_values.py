@@ -9,7 +9,7 @@ import numpy as np
 def values_of(
     image: Any, data: bytes
 ) -> tuple[np.ndarray, np.ndarray | None, int, tuple[str, ...]]:
-    """The values of an open picture, its palette, what grey was multiplied by, conversions."""
+    """The values of an open image, its palette, what grey was multiplied by, conversions."""
     mode, bits = image.mode, _bits(image, data)
     if bits == 16 and mode in ("RGB", "RGBA", "LA"):  # Pillow would keep the upper eight
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -76,12 +76,12 @@ def photographed(
     """The objects of `views`, each set into `copies` photos, under another light each time.
 
     On the object: gamma 0.6 to 1.6, gains per colour 0.65 to 1.35, and light that falls off to one
-    side by up to 60 %. On the whole picture: blur of up to 0.8 pixels and noise of up to 6 levels.
+    side by up to 60 %. On the whole image: blur of up to 0.8 pixels and noise of up to 6 levels.
 
     Args:
         views: what `load_pose_views` gives, or rows of it.
         photos: a folder of photos, or their paths.
-        copies: pictures of each view.
+        copies: images of each view.
         seed: of photos, light and noise.
 
     Returns:
@@ -92,7 +92,7 @@ def photographed(
     backgrounds = [read_image(path) for path in files]
     rng = np.random.default_rng(seed)
     made = [
-        _picture(rng, image, mask, _crop(rng, backgrounds, side))
+        _photographed(rng, image, mask, _crop(rng, backgrounds, side))
         for image, mask in zip(views["image"], views["foreground_mask"], strict=True)
         for _ in range(copies)
     ]
@@ -109,7 +109,7 @@ def _crop(rng: np.random.Generator, photos: list[np.ndarray], side: int) -> np.n
     )
 
 
-def _picture(
+def _photographed(
     rng: np.random.Generator, image: np.ndarray, mask: np.ndarray, background: np.ndarray
 ) -> np.ndarray:
     side = len(image)
@@ -118,7 +118,7 @@ def _picture(
     y, x = np.mgrid[:side, :side] / (side - 1) - 0.5
     towards = 0.5 + (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(2)
     lit *= (1 - rng.uniform(0, 0.6) * towards)[..., None]
-    picture = (lit * mask * 255 + background * (1 - mask)).astype(np.float32)
-    picture = cv2.GaussianBlur(picture, (0, 0), max(0.05, rng.uniform(0, 0.8)))
-    picture += rng.normal(0, rng.uniform(0, 6), picture.shape)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    composed = (lit * mask * 255 + background * (1 - mask)).astype(np.float32)
+    composed = cv2.GaussianBlur(composed, (0, 0), max(0.05, rng.uniform(0, 0.8)))
+    composed += rng.normal(0, rng.uniform(0, 6), composed.shape)
+    return np.clip(composed + 0.5, 0, 255).astype(np.uint8)

@@ -9,10 +9,10 @@ import numpy as np
 
 from refinezoo.data.augmentation import Augmentation, crop
 from refinezoo.data.coco import CocoDataset
+from refinezoo.data.domain_images import MAPS, DomainImages, MaskFunction
 from refinezoo.data.image_size import ImageSize, height_and_width, largest_window
 from refinezoo.data.labels import Labels
 from refinezoo.data.matching import MatchedCrops, Matches
-from refinezoo.data.pictures import MAPS, MaskFunction, Pictures
 from refinezoo.errors import RefinezooError, did_you_mean
 
 Encode = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -24,8 +24,8 @@ ZOOM = 286 / 256  # CycleGAN scales to 286 and crops 256
 class UnpairedSampler:
     """Sample t of an endless stream, for each domain; depends on nothing but seed and t.
 
-    Each domain goes through its pictures in a new random order, then in another one, so that both
-    give equally many samples (balanced) and every picture comes once before any comes again.
+    Each domain goes through its images in a new random order, then in another one, so that both
+    give equally many samples (balanced) and every image comes once before any comes again.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class UnpairedSampler:
         self.crop = crop
         self.augmentation = Augmentation() if augment is True else (augment or None)
         self.seed = seed
-        # "resize" shrinks in one step from the full picture.
+        # "resize" shrinks in one step from the full image.
         largest: ImageSize = 1 << 30
         if matched_crops is not None:
             largest = [int(np.ceil(side / matched_crops.window)) for side in self.image_size]
         elif crop != "resize":
             largest = [int(np.ceil(side * ZOOM)) for side in self.image_size]
         self.domains = [
-            Pictures(
+            DomainImages(
                 source,
                 masks,
                 largest,
@@ -75,12 +75,12 @@ class UnpairedSampler:
             for source, domain in zip((synthetic, real), DOMAINS, strict=True)
         ]
         self.encode, self.objects = encode, _objects(synthetic) if encode else []
-        # What each render is, beside its picture and maps.
+        # What each render is, beside its image and maps.
         self.labels = labels.of(self.domains[0].items) if labels else {}
         if "quaternion" in self.labels and self.augmentation is not None:
             raise RefinezooError(
                 "expected augment=False (augment: false) with rotations, which a mirrored or "
-                "turned picture does not keep, received an augmentation."
+                "turned image does not keep, received an augmentation."
             )
         self._orders: dict[tuple[int, int], np.ndarray] = {}
         self.matches: Matches | None = None
@@ -88,7 +88,7 @@ class UnpairedSampler:
             self.matches = Matches(self.domains, matched_crops, self._scaled, self.image_size, seed)
 
     def index(self, domain: int, t: int) -> int:
-        """Which picture sample t of a domain shows."""
+        """Which image sample t of a domain shows."""
         if self.matches is not None:
             return self.matches.draw(domain, t)[0]
         count = len(self.domains[domain])
@@ -138,7 +138,7 @@ class UnpairedSampler:
         return out
 
     def _window(self, array, domain: int, t: int) -> tuple[int, ...]:
-        """Sample t's window, y, x, height and width, in its picture."""
+        """Sample t's window, y, x, height and width, in its image."""
         if self.matches is not None:
             return self.matches.draw(domain, t)[1]
         height, width = array.shape[:2]
@@ -154,7 +154,7 @@ class UnpairedSampler:
         return int(rng.integers(height - h + 1)), x, h, w
 
     def _seen(self, objects, shape, window) -> dict[str, np.ndarray]:
-        """Boxes of a picture, kept at `shape`, as its window of `image_size` shows them."""
+        """Boxes of an image, kept at `shape`, as its window of `image_size` shows them."""
         y, x, h, w = window
         kept = shape[1] / objects.width, shape[0] / objects.height
         seen = crop(
@@ -181,7 +181,7 @@ class UnpairedSampler:
 
 
 def _objects(source: Any) -> list[Any]:
-    """The records of a COCO set, in the order of its pictures."""
+    """The records of a COCO set, in the order of its images."""
     if isinstance(source, str | os.PathLike):
         source = CocoDataset.load(source)
     if not hasattr(source, "records"):

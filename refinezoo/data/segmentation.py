@@ -13,7 +13,7 @@ from refinezoo.data.images import read_image
 from refinezoo.data.mask_files import Colours, read_class_ids
 from refinezoo.errors import RefinezooError
 
-_MEAN_RGB = (123, 117, 104)  # what lies beside a picture: DeepLab subtracts it, and sees zeros
+_MEAN_RGB = (123, 117, 104)  # what lies beside an image: DeepLab subtracts it, and sees zeros
 
 
 def read_segmentation_folder(
@@ -23,27 +23,27 @@ def read_segmentation_folder(
     stems: Collection[str] | None = None,
     colours: Colours | None = None,
 ) -> dict[str, np.ndarray]:
-    """Reads the pictures of a dataset with their masks of class ids into memory.
+    """Reads the images of a dataset with their masks of class ids into memory.
 
     Args:
         folder: holds `images/` and `masks/`, or is laid out as docs/datasets.md lists.
         image_size: height and width, or one side, to scale to (images by area, masks by nearest);
             None keeps the files' size, which must then be one.
-        stems: names of the pictures to read, without suffix; None is all.
+        stems: names of the images to read, without suffix; None is all.
         colours: of coloured masks, the class id of each RGB colour.
 
     Returns:
         `image` uint8 [N, H, W, 3] and `class_ids` uint8 [N, H, W], in the order of the names.
 
     Raises:
-        RefinezooError: a picture without a mask, of another size, or a stem without a picture.
+        RefinezooError: an image without a mask, of another size, or a stem without an image.
     """
     layout = recognise(folder)
-    paths = [p for p in layout.pictures() if stems is None or p.stem in stems]
+    paths = [p for p in layout.images() if stems is None or p.stem in stems]
     missing = sorted(set(stems or ()) - {path.stem for path in paths})
     if missing or not paths:
         raise RefinezooError(
-            f"expected pictures {missing[:3] or 'named by stems'} in {folder}, received "
+            f"expected images {missing[:3] or 'named by stems'} in {folder}, received "
             "none of that name."
         )
     records = []
@@ -75,14 +75,14 @@ def read_segmentation_folder(
 
 @dataclass(frozen=True)
 class SegmentationAugmentation:
-    """Joint augmentation of picture and mask as DeepLab's: scale, crop, mirror.
+    """Joint augmentation of image and mask as DeepLab's: scale, crop, mirror.
 
     Attributes:
         scale: smallest and largest zoom.
-        crop: height and width of what is cut out; None is the picture's. Where the zoomed picture
+        crop: height and width of what is cut out; None is the image's. Where the zoomed image
             is smaller, its right and lower rest is grey and ignored.
         flip: chance of mirroring.
-        ignore_id: id of pixels outside of the picture.
+        ignore_id: id of pixels outside of the image.
         brightness: largest relative change.
         contrast: largest relative change.
         saturation: largest relative change.

@@ -11,12 +11,13 @@ from pathlib import Path, PurePosixPath
 
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.errors import RefinezooError
+from refinezoo.renames import old_name_used
 from refinezoo.workshop import is_mark
 
 LABEL_SUFFIXES = tuple(".json .xml .txt .csv .yaml .yml .npy .npz .exr .pfm .gif".split())
 ARCHIVES = tuple(".zip .tar .tgz .gz .bz2 .xz .zst .7z .rar".split())
 UNREAD = tuple(".gif .heic .heif .avif .jxl .psd .hdr .svg .dng .cr2 .nef .arw".split())
-RENDER_FOLDERS = frozenset(  # whose pictures are pictures
+RENDER_FOLDERS = frozenset(  # whose files are images
     "images image jpegimages rgb renders render imgs img color colour frames".split()
 )
 _LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir", "lost+found")
@@ -44,9 +45,15 @@ class Tree:
         return frozenset(self.files)
 
     @cached_property
+    def images(self) -> list[str]:
+        """The files with an image's suffix."""
+        return [name for name in self.files if is_image(name)]
+
+    @property
     def pictures(self) -> list[str]:
-        """The files with a picture's suffix."""
-        return [name for name in self.files if is_picture(name)]
+        """The old name of `images`."""
+        old_name_used("Tree.pictures", "images")
+        return self.images
 
     @cached_property
     def folder_names(self) -> frozenset[str]:
@@ -87,7 +94,7 @@ def read_tree(root: str | os.PathLike) -> Tree:
     """Lists a dataset.
 
     Linked folders and files are followed wherever they lead (datasets lie on other disks), each
-    folder once. Through a link that leaves the root only pictures and label files are seen, so
+    folder once. Through a link that leaves the root only images and label files are seen, so
     that no stray link carries foreign files along.
 
     Raises:
@@ -136,7 +143,7 @@ def read_tree(root: str | os.PathLike) -> Tree:
                 left_out.setdefault("names lead to no file: left out", []).append(name)
             elif (abroad or (target and not _within(target, inside))) and not _is_data(name):
                 left_out.setdefault(
-                    "files out of the dataset are neither pictures nor labels: left out", []
+                    "files out of the dataset are neither images nor labels: left out", []
                 ).append(name)
             else:
                 files.append(name)
@@ -162,40 +169,40 @@ def refuse_archive(path: str | os.PathLike) -> None:
         )
 
 
-def pictures_in(folder: str | os.PathLike) -> list[Path]:
-    """The pictures directly in a folder, sorted by name, whatever they show.
+def images_in(folder: str | os.PathLike) -> list[Path]:
+    """The images directly in a folder, sorted by name, whatever they show.
 
     Raises:
-        RefinezooError: the folder is missing or holds no picture.
+        RefinezooError: the folder is missing or holds no image.
     """
     tree = read_tree(folder)
-    if not (names := [name for name in tree.pictures if "/" not in name]):
+    if not (names := [name for name in tree.images if "/" not in name]):
         raise RefinezooError(
-            f"expected pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}, received none."
+            f"expected images ({', '.join(IMAGE_SUFFIXES)}) in {folder}, received none."
         )
     return [tree.root / name for name in names]
 
 
 def matching(pattern: str, root: str | os.PathLike = ".") -> list[Path]:
-    """The pictures that match a pattern below `root`, sorted; `**` is any number of folders.
+    """The images that match a pattern below `root`, sorted; `**` is any number of folders.
 
     Raises:
         RefinezooError: none does.
     """
     names = glob.glob(pattern, root_dir=root, recursive=True)
     paths = sorted(
-        Path(root, name) for name in names if is_picture(name) and Path(root, name).is_file()
+        Path(root, name) for name in names if is_image(name) and Path(root, name).is_file()
     )
     if not paths:
         raise RefinezooError(
-            f"expected pictures ({', '.join(IMAGE_SUFFIXES)}) that match {pattern!r}, received "
+            f"expected images ({', '.join(IMAGE_SUFFIXES)}) that match {pattern!r}, received "
             "none. Correct the pattern; **/ stands for any number of folders."
         )
     return paths
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file's suffix is a picture's, and no part of its path is hidden."""
+def is_image(name: str) -> bool:
+    """Whether a file's suffix is an image's, and no part of its path is hidden."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not any(
         part.startswith(".") and part not in (".", "..") for part in PurePosixPath(name).parts
     )

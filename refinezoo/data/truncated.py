@@ -20,7 +20,7 @@ def refuse_truncated(path: Path, data: bytes) -> None:
         whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
     if not whole:
         raise RefinezooError(
-            f"{path}: expected a whole picture, received a truncated file ({len(data)} bytes "
+            f"{path}: expected a whole image, received a truncated file ({len(data)} bytes "
             "without the end marker). Copy it again or delete it."
         )
 

@@ -55,7 +55,7 @@ def write_page(
     )
     page.heading("Before and after")
     page.text(
-        "Drag, or focus a picture and use the arrow keys. The annotations of both sets are "
+        "Drag, or focus an image and use the arrow keys. The annotations of both sets are "
         f"the same file, byte for byte (sha256 {recipe['annotations_sha256'][:16]}...)."
     )
     scenes = CocoDataset.load(synthetic)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.formats import Layout, recognise
-from refinezoo.data.images import Picture, read_picture
+from refinezoo.data.images import ImageFile, read_image_file
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 
@@ -31,7 +31,7 @@ class Domain:
     transparent: list[str] = field(default_factory=list)  # more than half of their pixels
 
     def mean(self, key: str) -> float:
-        """The mean over the pictures of one measurement of `_look`."""
+        """The mean over the images of one measurement of `_look`."""
         return float(np.mean([look[key] for look in self.looks]))
 
     def summary(self) -> dict[str, Any]:
@@ -54,15 +54,15 @@ class Domain:
 
 
 def examined(name: str, folder: Path, look_at: int) -> Domain:
-    """Opens all pictures of a folder, and measures the colours of about `look_at` of them.
+    """Opens all images of a folder, and measures the colours of about `look_at` of them.
 
     Raises:
-        RefinezooError: no such folder, or none that holds pictures.
+        RefinezooError: no such folder, or none that holds images.
     """
     if not folder.is_dir():
         raise RefinezooError(f"expected a folder of {name} images, received {folder}: no such one.")
     layout = recognise(folder)
-    domain = Domain(name, folder, layout.pictures(), layout)
+    domain = Domain(name, folder, layout.images(), layout)
     every = max(1, -(-len(domain.files) // look_at))
     for index, file in enumerate(layout.renders):
         _examine_file(domain, file, index % every == 0)
@@ -70,29 +70,29 @@ def examined(name: str, folder: Path, look_at: int) -> Domain:
 
 
 def _examine_file(domain: Domain, name: str, closely: bool) -> None:
-    """Reads a picture as training does."""
+    """Reads an image as training does."""
     path = domain.folder / name
     try:
         domain.hashes.setdefault(sha256(path), []).append(name)
-        picture = read_picture(path, domain.layout.size(name))
+        image = read_image_file(path, domain.layout.size(name))
     except (RefinezooError, OSError):
         domain.unreadable.append(name)
         return
-    height, width = picture.rgb.shape[:2]
+    height, width = image.rgb.shape[:2]
     domain.sizes.append((width, height))
-    domain.kinds.setdefault(_kind(picture), []).append(name)
-    alpha = picture.alpha
+    domain.kinds.setdefault(_kind(image), []).append(name)
+    alpha = image.alpha
     if alpha is not None and alpha.min() < alpha.max() and (alpha < 128).mean() > 0.5:
         domain.transparent.append(name)
     if closely:
-        domain.looks.append(_look(_thumbnail(picture.flattened())))
+        domain.looks.append(_look(_thumbnail(image.flattened())))
 
 
-def _kind(picture: Picture) -> str:
-    done = picture.conversions
+def _kind(image: ImageFile) -> str:
+    done = image.conversions
     if "16-bit to 8-bit" in done:
         return "16-bit"
-    if picture.alpha is not None:
+    if image.alpha is not None:
         return "alpha"
     kinds = {"palette to RGB": "palette", "grey to RGB": "grey", "CMYK to RGB": "CMYK"}
     return next((kinds[words] for words in done if words in kinds), "RGB")

@@ -101,7 +101,7 @@ def findings_alone(domain: Domain) -> list[dict[str, Any]]:
 
 
 def findings_in_labels(domain: Domain) -> list[dict[str, Any]]:
-    """What does not fit between the labels of a folder and its pictures."""
+    """What does not fit between the labels of a folder and its images."""
     if not (domain.layout.labels or "boxes" in domain.layout.details):
         return []
     known = ("unreadable", "doubled", "alpha")  # told by `_alone`
@@ -110,7 +110,7 @@ def findings_in_labels(domain: Domain) -> list[dict[str, Any]]:
             found["level"],
             f"labels: {found['code']}",
             domain.name,
-            f"{domain.name}: {found['count']} of its labels or pictures",
+            f"{domain.name}: {found['count']} of its labels or images",
             found["advice"],
             found["files"],
         )

@@ -20,8 +20,8 @@ def evaluate(
     Args:
         model: of any kind that a study trains: a detector, segmenter, classifier, depth network...
         dataset: the labelled dataset: a folder of a layout in docs/datasets.md, or a COCO file.
-        images: folder of the pictures of a COCO file, if they do not lie beside it.
-        page: HTML file to write: truth and answer of each picture, the worst first.
+        images: folder of the images of a COCO file, if they do not lie beside it.
+        page: HTML file to write: truth and answer of each image, the worst first.
 
     Returns:
         `metrics` (name -> value), `lower_is_better` (names of metrics), `rule` (how they are

@@ -1,4 +1,4 @@
-"""The page of an evaluation: each picture with what is true and what the model says of it."""
+"""The page of an evaluation: each image with what is true and what the model says of it."""
 
 import heapq
 import itertools
@@ -11,14 +11,14 @@ from refinezoo.models.answers import answer_to
 from refinezoo.report import Page, Pair
 from refinezoo.tasks.study import Task
 
-# Pictures of a page; the longer side of each, pixels; pictures a pass.
+# Images of a page; the longer side of each, pixels; images a pass.
 MOST, SIDE, BATCH = 400, 320, 8
 
 
 def write_evaluation_page(
     path: str | os.PathLike, task: Task, model: Any, data: Any, found: Mapping[str, Any]
 ) -> None:
-    """Writes the pictures of a labelled set, those that a model says least right of first.
+    """Writes the images of a labelled set, those that a model says least right of first.
 
     Args:
         path: of the page, `.html`.
@@ -31,7 +31,7 @@ def write_evaluation_page(
     kept = task.kept_answers(model, data, found["predictions"])
     judged = _pairs(task, model, data, kept)
     name = getattr(model, "preset_name", None) or type(model).__name__
-    page = Page(f"{name} on {found['images']} labelled pictures", f"By {found['rule']}.")
+    page = Page(f"{name} on {found['images']} labelled images", f"By {found['rule']}.")
     page.table(["metric", "value"], list(found["metrics"].items()))
     if by:
         pairs = heapq.nsmallest(MOST, judged, key=lambda pair: pair.score or 0.0)

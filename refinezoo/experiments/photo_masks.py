@@ -50,7 +50,7 @@ def mask_function(
 
 
 def mask_by(model: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The objects that a model of the user's own finds, as a mask of a picture.
+    """The objects that a model of the user's own finds, as a mask of an image.
 
     As its kind says (`Kind.object_mask`): a detector's boxes, a segmenter's classes. A model
     trained on renders will do: masks only have to be right on average, for the statistics of many

@@ -1,4 +1,4 @@
-"""The answers of a model to a folder of pictures, as files that other programs read."""
+"""The answers of a model to a folder of images, as files that other programs read."""
 
 import os
 from collections import Counter
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.formats import picture_sizes
+from refinezoo.data.formats import image_sizes
 from refinezoo.data.images import read_image, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, write_json
@@ -27,18 +27,18 @@ def predict_folder(
     drawn: bool = True,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Writes what a model says of each picture.
+    """Writes what a model says of each image.
 
-    `predictions.json` has a row a picture. Arrays of a few values stand in it; maps are files
+    `predictions.json` has a row an image. Arrays of a few values stand in it; maps are files
     beside it, in a folder of their name: images and class ids as PNG, metres as float32 `.npy`.
     Either all of it is written or nothing.
 
     Args:
         model: of any kind, or an exported file.
-        images: a folder, a picture or a pattern such as `photos/**/*.jpg`. Pictures with labels
+        images: a folder, an image or a pattern such as `photos/**/*.jpg`. Images with labels
             are seen the way up that these are for.
         out: the folder to write; an earlier one of this function is replaced.
-        drawn: also write each answer drawn into its picture, in `drawn/`.
+        drawn: also write each answer drawn into its image, in `drawn/`.
         progress: show a progress bar.
 
     Returns:
@@ -46,10 +46,10 @@ def predict_folder(
         `words` and the answer's arrays.
 
     Raises:
-        RefinezooError: no pictures, unreadable ones, equal names, pictures inside of `out`, or
+        RefinezooError: no images, unreadable ones, equal names, images inside of `out`, or
             `out` holds other things.
     """
-    sizes = picture_sizes(images)
+    sizes = image_sizes(images)
     paths = list(sizes)
     names = _names(paths)
     if Path(images).is_dir():
@@ -57,7 +57,7 @@ def predict_folder(
     own = Path(out).resolve()
     if inside := [path for path in paths if path.resolve().is_relative_to(own)]:
         raise RefinezooError(
-            f"expected pictures outside of {out}, which is replaced, received {inside[0]}. Give "
+            f"expected images outside of {out}, which is replaced, received {inside[0]}. Give "
             "another out, or a pattern that leaves it out."
         )
     kind = model.kind
@@ -70,15 +70,15 @@ def predict_folder(
             numbered = track(numbered, "predicting", total=len(numbered))  # type: ignore[arg-type]
         for start in numbered:
             chosen = slice(start, start + BATCH)
-            pictures = [read_image(path, sizes[path]) for path in paths[chosen]]
-            answers = model.predict(pictures, verbose=0)
-            for row, (name, picture) in enumerate(zip(names[chosen], pictures, strict=True)):
+            batch = [read_image(path, sizes[path]) for path in paths[chosen]]
+            answers = model.predict(batch, verbose=0)
+            for row, (name, image) in enumerate(zip(names[chosen], batch, strict=True)):
                 answer = answer_to(answers, row)
                 found = {"file": str(paths[start + row]), "words": kind.words(model, answer)}
                 found |= dict(_written(kind, answer, folder, name))
                 rows.append(found)
                 if drawn:
-                    _picture(folder / "drawn" / name, kind.draw(model, picture, answer))
+                    _write_image(folder / "drawn" / name, kind.draw(model, image, answer))
         said = {
             "written_by": WRITTEN_BY,
             "model": getattr(model, "preset_name", None) or type(model).__name__,
@@ -102,7 +102,7 @@ def _written(kind: Any, answer: Any, folder: Path, name: str) -> Iterator[tuple[
         if "H" not in shape:  # rows beyond the count are padding
             yield key, (array[:count] if shape[:1] == ("keep",) else array).tolist()
         elif array.dtype == np.uint8:
-            _picture(folder / key / name, array)
+            _write_image(folder / key / name, array)
             yield key, f"{key}/{name}.png"
         else:
             path = folder / key / f"{name}.npy"
@@ -111,19 +111,19 @@ def _written(kind: Any, answer: Any, folder: Path, name: str) -> Iterator[tuple[
             yield key, f"{key}/{name}.npy"
 
 
-def _picture(path: Path, image: np.ndarray) -> None:
+def _write_image(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(exist_ok=True, parents=True)
     write_image(path.with_name(path.name + ".png"), image)
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """A name for each picture's answer: its path below the folder that all share."""
+    """A name for each image's answer: its path below the folder that all share."""
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise RefinezooError(
-            f"expected pictures of different names, received {times} called {name}, whose endings "
+            f"expected images of different names, received {times} called {name}, whose endings "
             "differ. Give them one after the other, by a pattern: 'photos/*.jpg'."
         )
     return names

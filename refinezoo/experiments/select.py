@@ -96,7 +96,8 @@ def _arms(content: Any, study: Study, presets: dict[str, Path]) -> str:
         "refiners": {name: {"preset": str(path.resolve())} for name, path in presets.items()},
         "arms": {"synthetic": ["synthetic"], **{name: [name] for name in presets}},
         "gains": None,
-        "measure_pictures": 0,
+        "measure_images": 0,
     }
-    made.pop("out", None)
+    for key in ("out", "measure_pictures"):  # the second is the old name of measure_images
+        made.pop(key, None)
     return yaml_text({key: value for key, value in made.items() if value is not None})

@@ -13,7 +13,7 @@ from refinezoo.experiments.train.config import TrainingConfig
 from refinezoo.files import atomic_path
 from refinezoo.memory import peak_mb
 
-FEW = 100  # pictures; adversarial training from fewer memorises them
+FEW = 100  # images; adversarial training from fewer memorises them
 TIMED = 3  # steps, after the one that compiles
 
 
@@ -162,7 +162,7 @@ def as_text(told: dict[str, Any]) -> str:
         lines.append(f"{found['level'].upper()} {found['code']}: {found['message']}")
         lines.append(f"  -> {found['advice']}")
     if told["ok"]:
-        lines += ["", "Whether it helped says refinezoo compare; pictures do not."]
+        lines += ["", "Whether it helped says refinezoo compare; images do not."]
     else:
         lines += ["", "Mend the errors first, then ask again: nothing was written."]
     return "\n".join(lines)

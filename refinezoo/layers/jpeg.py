@@ -1,4 +1,4 @@
-"""What JPEG does to a picture, as layers compute it, and the quality a picture was saved at."""
+"""What JPEG does to an image, as layers compute it, and the quality an image was saved at."""
 
 import numpy as np
 from keras import ops

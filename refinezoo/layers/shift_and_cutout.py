@@ -1,4 +1,4 @@
-"""What a discriminator's pictures go through, so that few photos are not learnt by heart."""
+"""What a discriminator's images go through, so that few photos are not learnt by heart."""
 
 import keras
 from keras import ops
@@ -8,16 +8,16 @@ from refinezoo.errors import RefinezooError
 
 @keras.saving.register_keras_serializable("refinezoo")
 class ShiftAndCutout(keras.layers.Layer):
-    """Moves pictures, cuts a square out of them and blurs them; gradients pass.
+    """Moves images, cuts a square out of them and blurs them; gradients pass.
 
     Colour is left alone: in refining, the colour is what is to be judged. Shift and blur are one
-    product with a matrix per axis, what leaves the picture comes back mirrored. The random state
+    product with a matrix per axis, what leaves the image comes back mirrored. The random state
     is a weight, so a checkpoint holds it and a resumed run goes on unchanged.
 
     Args:
-        shift: longest move, as a share of the picture's side.
-        cutout: side of the square, as a share of the picture's; it becomes mid-grey. 0 cuts none.
-        seed: of the draws, one for each picture.
+        shift: longest move, as a share of the image's side.
+        cutout: side of the square, as a share of the image's; it becomes mid-grey. 0 cuts none.
+        seed: of the draws, one for each image.
 
     Reference: Zhao et al. 2020, arXiv 2006.10738.
     """
@@ -74,7 +74,7 @@ class ShiftAndCutout(keras.layers.Layer):
 
 
 def _blur(side, sigma):
-    """A Gaussian filter along an axis, normalised within the picture: `[side, side]`."""
+    """A Gaussian filter along an axis, normalised within the image: `[side, side]`."""
     place = ops.arange(side, dtype="float32")
     distance = ops.square(place[:, None] - place[None, :])
     return ops.softmax(-0.5 * distance / ops.square(ops.maximum(sigma, 0.05)), axis=-1)

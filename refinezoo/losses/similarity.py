@@ -14,7 +14,7 @@ def masked_pairwise_mse(images, reference, mask=None, normalise_by="image"):
     """(1/k) sum d^2 - (1/k^2) (sum d)^2 with d = mask (images - reference), per image.
 
     Half the mean squared difference between the d of any two values, so a change of the whole
-    picture's brightness costs nothing but a change of contrast does. The released code has twice
+    image's brightness costs nothing but a change of contrast does. The released code has twice
     this, summed over the batch.
 
     Args:

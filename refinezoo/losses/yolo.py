@@ -77,19 +77,19 @@ def predicted_boxes(raw, anchors: Sequence[Sequence[float]]):
 def yolo_loss(
     targets, predictions, anchors: Sequence[Sequence[float]], ignore_threshold: float = 0.5
 ):
-    """Sum of squares for the size, cross-entropies for the rest; the mean over the pictures.
+    """Sum of squares for the size, cross-entropies for the rest; the mean over the images.
 
     Formula:
         sum_obj (2 - w h) (BCE(xy) + 0.5 |t_wh - t'_wh|^2) + sum_obj (BCE(obj) + BCE(class))
         + sum_noobj BCE(obj)
 
     where "noobj" are the predictions without an object, whose box overlaps each object of the
-    picture by less than `ignore_threshold` and lies in no crowd region with half its area or more.
+    image by less than `ignore_threshold` and lies in no crowd region with half its area or more.
 
     Args:
         targets: float [B, A + N, 5]. The first A rows, one per prediction: class (0 = no object,
             k + 1 = class k), place of the centre in its cell (x, y in [0, 1]), log of the size in
-            anchors (w, h). The last N rows, the picture's objects: OBJECT, CROWD or 0 (padding)
+            anchors (w, h). The last N rows, the image's objects: OBJECT, CROWD or 0 (padding)
             and a box (x1, y1, x2, y2), fractions of the image.
         predictions: float [B, A, 5 + K], see `networks.yolov3`.
         anchors: see `yolo_cells`.

@@ -4,7 +4,7 @@ import numpy as np
 
 from refinezoo.errors import RefinezooError
 
-# Rows and columns that count, as shares of the picture: top, bottom, left, right.
+# Rows and columns that count, as shares of the image: top, bottom, left, right.
 GARG_CROP = (0.40810811, 0.99189189, 0.03594771, 0.96405229)  # KITTI, Garg et al. 2016
 NYU_CROP = (12 / 480, 468 / 480, 16 / 640, 624 / 640)
 

@@ -76,7 +76,7 @@ def read_truth(annotations: str | os.PathLike | dict) -> dict:
 
     See `refinezoo.data.coco_file.read_coco`; the annotations' own ids are replaced by 1 to N.
     """
-    return read_coco(annotations, pictures=False).checked().document()
+    return read_coco(annotations, named=False).checked().document()
 
 
 def with_crowd(truth: dict) -> dict:

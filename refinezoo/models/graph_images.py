@@ -74,7 +74,7 @@ def in_turn(answer: Callable[["tf.Tensor"], Any], images: "tf.Tensor") -> Any:
 
     A server runs many requests at once, and a network's memory grows with their pixels. Those of
     more than 512 x 512 run one at a time in each loaded model, so that a few small files, which
-    decode to large pictures, do not add up.
+    decode to large images, do not add up.
 
     Args:
         answer: from images `[B, H, W, C]` to tensors.
@@ -132,7 +132,7 @@ def decode_depth(depth_mm_bytes: "tf.Tensor", max_image_pixels: int) -> "tf.Tens
         depth = tf.io.decode_png(tf.identity(depth_mm_bytes), channels=1, dtype=tf.uint16)
     depth.set_shape([None, None, 1])
     # In float64: TensorFlow multiplies by 1 / 1000 instead, and a last bit may change the noise,
-    # which is drawn from a hash of the picture.
+    # which is drawn from a hash of the image.
     return tf.cast(tf.cast(depth, tf.float64) / MM_PER_METRE, tf.float32)
 
 

@@ -155,7 +155,7 @@ class Kind:
     # ---- for the eye
 
     def draw(self, model: Any, image: Any, answer: Any, truth: Any = None) -> Any:
-        """An answer as a picture.
+        """An answer as an image.
 
         Args:
             model: that gave it, for its names and units.

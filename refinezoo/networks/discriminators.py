@@ -21,7 +21,7 @@ def patch_discriminator(
         layers_strided: convolutions of stride 2; 3 (the paper's) judge patches of 70 px, 2 of
             34 px, 1 of 16 px: texture rather than layout.
         normalised: instance norm, as in the paper. It divides by the contrast of the image, so a
-            discriminator with it hardly sees how sharp or noisy a picture is; without it the
+            discriminator with it hardly sees how sharp or noisy an image is; without it the
             layers start from He's initialisation.
         channels: of the image.
         name: of the model.

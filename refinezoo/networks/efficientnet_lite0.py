@@ -118,7 +118,7 @@ def efficientnet_lite0_maps(
 
 
 def efficientnet_lite0_top(features, *, batch_norm: bool = False, dropout: float = 0.2):
-    """What the classifier puts between the last tap and its scores: 1,280 features of a picture.
+    """What the classifier puts between the last tap and its scores: 1,280 features of an image.
 
     Args:
         features: the tap of stride 32, [B, h, w, 320].

@@ -18,7 +18,7 @@ def obstacle_range_network(
 ) -> keras.Model:
     """5 x [3 x 3 convolution of stride 2, batch norm, ReLU], mean over rows, 1 x 1 head.
 
-    A column of the last map covers 32 columns of the picture; its head tells the sectors there.
+    A column of the last map covers 32 columns of the image; its head tells the sectors there.
 
     Args:
         image_size: height and width, pixels, multiples of 32.

@@ -30,7 +30,7 @@ def pixelda_generator(
 
     `"resnet"` (paper): noise map beside the image | 3x3 `width` | `blocks` x (3x3, 3x3, sum) |
     1x1 tanh; 445,699 + 11,264 (noise) parameters for 32 px RGB. `"residual_interpretation"`:
-    `blocks` images of 3x3, 3x3, 3x3 tanh, each added to the picture and clipped. `"simple"`:
+    `blocks` images of 3x3, 3x3, 3x3 tanh, each added to the image and clipped. `"simple"`:
     `blocks` 3x3 convolutions. `"dcgan"`: made of noise alone; it sees no render, so what it makes
     has no label. `"identity"`: the render itself, the baseline.
 

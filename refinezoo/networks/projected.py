@@ -80,7 +80,7 @@ def projected_heads(features, *, width=64, name="heads"):
         name: of the model.
 
     Returns:
-        `keras.Model`, the list of maps to a list of logits `[B, h, w, 1]`: patches, not pictures.
+        `keras.Model`, the list of maps to a list of logits `[B, h, w, 1]`: patches, not images.
     """
 
     def activated(x):

@@ -1,6 +1,6 @@
 """PVANET 9.1: backbone, hyper-feature, region proposal network and the head of a region.
 
-Four functions on Keras tensors, in the order in which a picture passes them; the detector joins
+Four functions on Keras tensors, in the order in which an image passes them; the detector joins
 them (`tasks.detection.pvanet`). Normalisation comes before its convolution ("pre-activation"), and
 every block of two or more convolutions adds its input.
 

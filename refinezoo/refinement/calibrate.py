@@ -81,7 +81,7 @@ def calibrate_gate(
 
 
 def _small(image: np.ndarray) -> bytes:
-    """As the page will show it; pictures of a few thousand renders fit no memory."""
+    """As the page will show it; images of a few thousand renders fit no memory."""
     return encode_image(at_most(image, SIDE), ".jpg")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refinezoo.data.images import read_picture
+from refinezoo.data.images import read_image_file
 from refinezoo.refinement.contact_sheet import write_contact_sheet
 from refinezoo.refinement.manifest import Manifest
 from refinezoo.refinement.page import again, ranking, worst, write_run_page
@@ -38,7 +38,7 @@ def finish(
         carried: what was copied.
         orphans: outputs whose source is gone and that were left.
         page: to write, or None.
-        threads: that read pictures.
+        threads: that read images.
     """
     layout, out = run.layout, manifest.out
     with ThreadPoolExecutor(threads) as pool:
@@ -82,7 +82,7 @@ def _measure_flicker(run: Run, rows: Rows, out: Path, pool: ThreadPoolExecutor) 
     """Notes the flicker of each frame in its row."""
 
     def refined(name: str) -> np.ndarray:
-        return read_picture(out / name).rgb
+        return read_image_file(out / name).rgb
 
     if run.clips is not None:
         done = {name for name in run.layout.renders if rows[name]["action"] != "failed"}
@@ -100,7 +100,7 @@ def _write_sheet(run: Run, rows: Rows, path: Path) -> None:
     pairs = [
         (
             f"{row['gate'][by]:.2f} {row['gate']['verdict']}  {row['file']}",
-            run.picture(row["file"]).rgb,
+            run.image(row["file"]).rgb,
             again(run, row),
         )
         for row in worst(run, _judged(run, rows), _WORST)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refinezoo.data.images import Picture
+from refinezoo.data.images import ImageFile
 from refinezoo.errors import RefinezooError
 
 
@@ -15,7 +15,7 @@ class Job:
     name: str
     source_sha256: str
     labels_sha256: str | None = None
-    render: Picture | None = None
+    render: ImageFile | None = None
     mask: np.ndarray | None = None
     depth_m: np.ndarray | None = None
     error: str = ""
@@ -35,4 +35,4 @@ def worded(name: str, error: Exception) -> str:
     if isinstance(error, RefinezooError):
         return str(error)
     what = f"{type(error).__name__}: {error}"
-    return f"{name}: expected a picture that can be refined, received {what}"
+    return f"{name}: expected an image that can be refined, received {what}"

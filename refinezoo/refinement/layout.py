@@ -16,27 +16,27 @@ def find_renders(source: str | os.PathLike, *, images: str | Sequence[str] | Non
 
     Raises:
         RefinezooError: no such folder, no renders in it, annotations that cannot be read or name
-            files outside the tree, rows of pictures without a meaning, or pictures that look like
+            files outside the tree, rows of images without a meaning, or images that look like
             labels.
     """
     layout = recognise(source, images=images)
     if layout.doubtful:
         raise RefinezooError(
-            f"expected renders in {str(source)!r}, received pictures that may be labels "
+            f"expected renders in {str(source)!r}, received images that may be labels "
             f"({layout.doubtful}), which refining would ruin. Name the renders: --images "
             f"{_pattern(layout)} (images= in Python); --dry-run shows what would be done."
         )
     if layout.lost:
         more = f" ({len(layout.lost) - 1} more like it)" if layout.lost[1:] else ""
         raise RefinezooError(
-            f"{layout.lost[0]}{more} Its picture would stay as it is. Or name the renders: "
+            f"{layout.lost[0]}{more} Its image would stay as it is. Or name the renders: "
             "--images 'images/**/*.png' (images= in Python)."
         )
     return layout
 
 
 def _pattern(layout: Layout) -> str:
-    """Of the pictures that are surely such; else of the first one's folder, if all may be."""
+    """Of the images that are surely such; else of the first one's folder, if all may be."""
     if layout.photos:
         return repr(layout.photos[0])
     if layout.mixed:

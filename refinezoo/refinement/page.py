@@ -11,7 +11,7 @@ import numpy as np
 
 from refinezoo.data.drawing import at_most
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import read_picture
+from refinezoo.data.images import read_image_file
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement.job import Job
 from refinezoo.refinement.labels import read_foreground_mask, read_render_depth
@@ -19,7 +19,7 @@ from refinezoo.refinement.rows import Rows
 from refinezoo.refinement.run import Run
 from refinezoo.report import Page, Pair
 
-# Pictures of a page with a gate, of one without; the longest side of each, of few, pixels.
+# Images of a page with a gate, of one without; the longest side of each, of few, pixels.
 MOST, SAMPLE, SIDE, LARGE, FEW = 1000, 100, 240, 480, 200
 _AT_ONCE = 32
 
@@ -32,7 +32,7 @@ def write_run_page(run: Run, rows: Rows, out: Path, path: Path, pool: Executor) 
         rows: of the manifest.
         out: the refined dataset.
         path: of the page.
-        pool: reads the pictures.
+        pool: reads the images.
     """
     counts, made, refused, asked = Counter[str](), [], 0, least_agreement(run)
     for name in run.layout.renders:
@@ -50,15 +50,15 @@ def write_run_page(run: Run, rows: Rows, out: Path, path: Path, pool: Executor) 
     def pair(row: dict[str, Any]) -> Pair:
         name = row["file"]
         dropped = row["action"] == "dropped"
-        after = again(run, row) if dropped else read_picture(out / name).rgb
+        after = again(run, row) if dropped else read_image_file(out / name).rgb
         if "gate" not in row:
-            return _pair(run.picture(name).rgb, after, side, name, names.get(name))
+            return _pair(run.image(name).rgb, after, side, name, names.get(name))
         said = "dropped; this was refused" if dropped else row["action"]
         caption = f"{name}: {said}"
         if "teacher" in row["gate"]:
             caption += f"; the teacher sees {row['gate']['teacher']:.0%} again"
         score = row["gate"][by]
-        return _pair(run.picture(name).rgb, after, side, caption, names.get(name), score)
+        return _pair(run.image(name).rgb, after, side, caption, names.get(name), score)
 
     page = Page(
         f"{counts.total()} renders refined by {run.common['model']}",
@@ -127,7 +127,7 @@ def ranking(run: Run) -> str:
 
 def again(run: Run, row: dict[str, Any]) -> np.ndarray:
     """A render refined once more, before the gate: a dropped one left no refined file."""
-    job = Job(row["file"], row["source_sha256"], render=run.picture(row["file"]))
+    job = Job(row["file"], row["source_sha256"], render=run.image(row["file"]))
     height, width = job.rgb.shape[:2]
     if isinstance(run.strength, tuple) or run.needs_mask:
         job.mask = read_foreground_mask(
@@ -139,10 +139,10 @@ def again(run: Run, row: dict[str, Any]) -> np.ndarray:
 
 
 def class_names(layout: Layout) -> dict[str, tuple[str, ...]]:
-    """Per picture the names of the classes of its boxes; empty where none can be read."""
+    """Per image the names of the classes of its boxes; empty where none can be read."""
     try:
         document = layout.format.document(layout)
-    except RefinezooError:  # several COCO files, or missing pictures: refined nonetheless
+    except RefinezooError:  # several COCO files, or missing images: refined nonetheless
         document = None
     if not document:
         return {}
@@ -156,7 +156,7 @@ def class_names(layout: Layout) -> dict[str, tuple[str, ...]]:
 def _in_turn(
     pool: Executor, make: Callable[[dict[str, Any]], Pair], rows: list[dict[str, Any]]
 ) -> Iterator[Pair]:
-    """Made by the pool, a few at a time: pictures of a thousand renders fit no memory."""
+    """Made by the pool, a few at a time: images of a thousand renders fit no memory."""
     for start in range(0, len(rows), _AT_ONCE):
         yield from pool.map(make, rows[start : start + _AT_ONCE])
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import Picture, check_writable, encode_image, read_picture
+from refinezoo.data.images import ImageFile, check_writable, encode_image, read_image_file
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
@@ -64,7 +64,7 @@ class Run:
     @cached_property
     def clips(self) -> Clips | None:
         """That the renders are frames of; None where they are no sequences."""
-        return Clips(self.layout, lambda name: self.picture(name).rgb) if self.sequence else None
+        return Clips(self.layout, lambda name: self.image(name).rgb) if self.sequence else None
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "clips"}
@@ -83,7 +83,7 @@ class Run:
             if job.done:
                 return job
         try:
-            job.render = self.picture(name)
+            job.render = self.image(name)
             height, width = job.rgb.shape[:2]
             if self.gate or split or self.needs_mask:
                 job.mask = read_foreground_mask(
@@ -189,7 +189,7 @@ class Run:
             conversions.append("alpha carried unchanged")
         return self._encoded(job, pixels), row | {"conversions": conversions}
 
-    def picture(self, name: str) -> Picture:
+    def image(self, name: str) -> ImageFile:
         """A render's pixels, in the orientation that its labels fit.
 
         Raises:
@@ -197,15 +197,15 @@ class Run:
                 that cannot be written back.
         """
         size = self.layout.size(name)
-        picture = read_picture(self.layout.root / name, size)
-        height, width = picture.rgb.shape[:2]
+        image = read_image_file(self.layout.root / name, size)
+        height, width = image.rgb.shape[:2]
         if size and self.layout.size_is_stated(name) and size != (width, height):
             raise RefinezooError(
                 f"{name}: expected {size[0]} x {size[1]} pixels as its annotations say, received "
-                f"{width} x {height}. Labels would not fit; restore the picture or correct them."
+                f"{width} x {height}. Labels would not fit; restore the image or correct them."
             )
-        check_writable(Path(name).suffix or picture.format)
-        return picture
+        check_writable(Path(name).suffix or image.format)
+        return image
 
     def _encoded(self, job: Job, pixels: np.ndarray) -> bytes:
         if job.render is None:

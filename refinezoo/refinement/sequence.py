@@ -20,11 +20,11 @@ _CONSISTENT = 1.0  # pixels that forward and backward flow may differ
 
 
 class Clips:
-    """The clips of a dataset: pictures of one folder whose names differ in their numbers only.
+    """The clips of a dataset: images of one folder whose names differ in their numbers only.
 
     Args:
         layout: the dataset.
-        read: a picture's pixels, uint8 `[H, W, 3]`.
+        read: an image's pixels, uint8 `[H, W, 3]`.
     """
 
     def __init__(self, layout: Layout, read: Callable[[str], np.ndarray]) -> None:
@@ -58,7 +58,7 @@ class Clips:
 
 
 def clip_of(name: str) -> str:
-    """A picture's folder and its name without numbers."""
+    """An image's folder and its name without numbers."""
     path = PurePosixPath(name)
     return f"{path.parent}/{re.sub('[0-9]+', '*', path.name)}"
 
@@ -71,7 +71,7 @@ def _numbers(name: str) -> tuple[str, list[int]]:
 def flicker(
     earlier: np.ndarray, later: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> list[float] | None:
-    """How much consecutive pictures differ once the motion between them is taken out.
+    """How much consecutive images differ once the motion between them is taken out.
 
     The motion is that of the renders: dense inverse search flow, where it agrees with the flow
     back. Reference: Lai et al. 2018, Learning Blind Video Temporal Consistency (there the warping
@@ -80,10 +80,10 @@ def flicker(
     Args:
         earlier: a render, uint8 `[H, W, 3]`.
         later: the next one.
-        pairs: pictures of these two moments, uint8 `[H, W, 3]`.
+        pairs: images of these two moments, uint8 `[H, W, 3]`.
 
     Returns:
-        For each pair the mean absolute difference of the later picture to the earlier one, moved
+        For each pair the mean absolute difference of the later image to the earlier one, moved
         along, in grey levels; None where nothing is seen twice.
     """
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (earlier, later))
@@ -101,8 +101,8 @@ def flicker(
         return None
     moved = [cv2.remap(before, x, y, cv2.INTER_LINEAR) for before, _ in pairs]
     return [
-        float(np.abs(picture[seen].astype(np.float32) - before[seen]).mean())
-        for before, (_, picture) in zip(moved, pairs, strict=True)
+        float(np.abs(image[seen].astype(np.float32) - before[seen]).mean())
+        for before, (_, image) in zip(moved, pairs, strict=True)
     ]
 
 
@@ -113,7 +113,7 @@ def measure(
 
     Args:
         clips: of the renders.
-        refined: reads a refined picture, uint8 `[H, W, 3]`.
+        refined: reads a refined image, uint8 `[H, W, 3]`.
         done: the renders that have one.
         pool: measures several at once.
     """

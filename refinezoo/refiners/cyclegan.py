@@ -58,8 +58,8 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
             can be opened again with the zoo's alone.
         discriminator_width: filters of the PatchGANs' first layer; None is `width`.
         discriminator_layers: their strided layers: 3 judge patches of 70 px (paper), 2 of 34 px.
-        normalised: instance norm in all networks (paper). It hides from discriminators how sharp a
-            picture is, and small generators were seen to grow bright spots to steer it.
+        normalised: instance norm in all networks (paper). It hides from discriminators how sharp an
+            image is, and small generators were seen to grow bright spots to steer it.
         lambda_cycle: weight of the cycle-consistency loss.
         lambda_identity: weight of the identity loss, as a share of `lambda_cycle`.
         lambda_projected: weight of the projected discriminators in the generators' loss.

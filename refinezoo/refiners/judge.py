@@ -31,7 +31,7 @@ KERNEL = 4  # cells of a strided map under each logit of a head
 
 
 class ProjectedJudge(keras.layers.Layer):
-    """One frozen view of the pictures, and a set of heads for each domain that is judged.
+    """One frozen view of the images, and a set of heads for each domain that is judged.
 
     Args:
         backbone: as `projected_features` takes it.
@@ -96,7 +96,7 @@ class ProjectedJudge(keras.layers.Layer):
     def look(
         self, images: Sequence[Any], masks: Any = None, step: Any = None, augment: bool = True
     ) -> list[dict]:
-        """What the heads are shown of batches of pictures, in one pass.
+        """What the heads are shown of batches of images, in one pass.
 
         Args:
             images: list of batches `[B, H, W, 3]` in [-1, 1], all of one size; grey ones are
@@ -135,12 +135,12 @@ class ProjectedJudge(keras.layers.Layer):
         return keras.optimizers.Adam(scheduled(self.learning_rate), 0.5, 0.99, epsilon=1e-8)
 
     def generator_loss(self, domain: str, made: dict) -> Any:
-        """L_G of a view of refined pictures, a scalar; the mean of goods and background."""
+        """L_G of a view of refined images, a scalar; the mean of goods and background."""
         losses = [heads.generator_loss(made) for heads in self.heads_of(domain)]
         return sum(losses) / len(losses)
 
     def discriminator_loss(self, domain: str, real: dict, made: dict, training: bool) -> Any:
-        """L_D of views of photos and of refined pictures, a scalar."""
+        """L_D of views of photos and of refined images, a scalar."""
         losses = [h.discriminator_loss(real, made, training) for h in self.heads_of(domain)]
         return sum(losses) / len(losses)
 

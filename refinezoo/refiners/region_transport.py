@@ -5,7 +5,7 @@
 `PopulationTransport` with r = object or background: s_r is a statistic (mean or deviation of R, G
 or B) of an image under its mask, m_r and d_r its mean and deviation over all renders. It learns
 nothing. What held goods have less of light than the shelf behind them, a statistic of the whole
-picture cannot see.
+image cannot see.
 """
 
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ class RegionTransport(WithMask, Refiner):
             renders: iterable of the same kind.
 
         Raises:
-            RefinezooError: there are no photos or no renders, a picture is no such pair, or one
+            RefinezooError: there are no photos or no renders, an image is no such pair, or one
                 of the two regions is in none of them.
         """
         self.colour.adapt(_checked(real_images), _checked(() if renders is None else renders))

@@ -1,4 +1,4 @@
-"""Entry points of refiners that see depth beside the picture (PixelDA with `use_depth`)."""
+"""Entry points of refiners that see depth beside the image (PixelDA with `use_depth`)."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    pictures = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-    depths = tf.TensorSpec([None, None, None, 1], tf.float32, name="depth_m")
+    image_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+    depth_spec = tf.TensorSpec([None, None, None, 1], tf.float32, name="depth_m")
 
-    @tf.function(autograph=False, input_signature=[pictures, depths])
+    @tf.function(autograph=False, input_signature=[image_spec, depth_spec])
     def refine(images, depth_m):
         inputs = model.with_depth(tf.cast(images, tf.float32) / 127.5 - 1.0, depth_m)
         refined = tf.cast(model.inference_network(inputs, training=False), tf.float32)
@@ -68,7 +68,7 @@ def rgbd_signatures(model: Any, max_image_pixels: int) -> dict[str, Any]:
             "depth_mm_bytes": tf.ensure_shape(metres, [None]),
         }
 
-    @tf.function(autograph=False, input_signature=[pictures, depths])
+    @tf.function(autograph=False, input_signature=[image_spec, depth_spec])
     def tensor(images, depth_m):
         images = check_images(images, max_image_pixels)
         depth_m = check_depth(depth_m, images)

@@ -1,4 +1,4 @@
-"""Refiners that may see depth beside the picture."""
+"""Refiners that may see depth beside the image."""
 
 import numpy as np
 from keras import ops

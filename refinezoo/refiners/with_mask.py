@@ -1,4 +1,4 @@
-"""Refiners that take a foreground mask beside the picture."""
+"""Refiners that take a foreground mask beside the image."""
 
 from typing import Any
 

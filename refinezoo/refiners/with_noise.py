@@ -1,4 +1,4 @@
-"""Refiners whose generator sees noise beside the picture."""
+"""Refiners whose generator sees noise beside the image."""
 
 import keras
 from keras import ops

@@ -1,4 +1,4 @@
-"""Pictures before and after under sliders, with controls to filter, order and wipe them all."""
+"""Images before and after under sliders, with controls to filter, order and wipe them all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from refinezoo.data.drawing import at_most
 from refinezoo.errors import RefinezooError
-from refinezoo.report.pictures import enlarging, img
+from refinezoo.report.images import enlarging, img
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def comparison(pairs: Iterable[Pair], names: tuple[str, str], side: int) -> str:
     Args:
         pairs: may be made one by one: none is kept.
         names: of the image before and the one after.
-        side: longest side of the embedded pictures, pixels.
+        side: longest side of the embedded images, pixels.
 
     Raises:
         RefinezooError: the two images of a pair differ in size.
@@ -80,7 +80,7 @@ def _figure(pair: Pair, names: tuple[str, str], side: int) -> str:
 
 
 def _controls(classes: Iterable[str], scores: Sequence[float]) -> str:
-    """What the pictures can be filtered and ordered by; nothing for a single one."""
+    """What the images can be filtered and ordered by; nothing for a single one."""
     if len(scores) < 2:
         return ""
     known = [score for score in scores if score != float("inf")]
@@ -103,4 +103,4 @@ def _controls(classes: Iterable[str], scores: Sequence[float]) -> str:
     parts.append('<label>search <input type="search" name="words"></label>')
     parts.append('<label>all sliders <input type="range" name="split" value="50"></label>')
     count = f'<output name="count">{len(scores)} of {len(scores)}</output>'
-    return f'<form class="controls" aria-label="Pictures to show">{"".join(parts)}{count}</form>'
+    return f'<form class="controls" aria-label="Images to show">{"".join(parts)}{count}</form>'

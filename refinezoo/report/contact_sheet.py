@@ -1,4 +1,4 @@
-"""Contact sheets: pairs of images side by side, as one picture for a page or a README."""
+"""Contact sheets: pairs of images side by side, as one image for a page or a README."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.report.pictures import checked_image
+from refinezoo.report.images import checked_image
 
 PAPER, INK = (250, 250, 248), (60, 60, 60)
 

@@ -1,11 +1,11 @@
-// Sliders: each wipes its own picture.
+// Sliders: each wipes its own image.
 document.addEventListener("input", ({target}) => {
   if (target.matches(".compare input")) {
     target.parentElement.style.setProperty("--split", target.value + "%");
   }
 });
 
-// Controls of a section: filters, order, and a slider for all of its pictures.
+// Controls of a section: filters, order, and a slider for all of its images.
 const byName = new Intl.Collator(undefined, {numeric: true}).compare;
 const orders = {
   worst: (a, b) => a.score - b.score || byName(a.caption, b.caption),
@@ -54,7 +54,7 @@ for (const form of document.querySelectorAll("form.controls")) {
   if (split.value !== split.defaultValue) wipe();
 }
 
-// One picture, large: a copy of its figure in the dialog.
+// One image, large: a copy of its figure in the dialog.
 const dialog = document.querySelector("dialog");
 let enlarged;
 const enlarge = (figure) => {
@@ -62,8 +62,8 @@ const enlarge = (figure) => {
   const copy = figure.cloneNode(true), slider = copy.querySelector("input");
   copy.querySelector(".zoom").remove();
   if (slider) slider.parentElement.style.setProperty("--split", slider.value + "%");
-  const picture = copy.querySelector("img");
-  dialog.style.setProperty("--ratio", picture.getAttribute("width") / picture.getAttribute("height"));
+  const image = copy.querySelector("img");
+  dialog.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
   dialog.setAttribute("aria-label", copy.querySelector("figcaption").textContent);
   dialog.querySelector("div").replaceChildren(copy);
 };

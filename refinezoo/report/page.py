@@ -1,4 +1,4 @@
-"""One self-contained HTML page: sliders, rows of pictures, tables, charts, provenance."""
+"""One self-contained HTML page: sliders, rows of images, tables, charts, provenance."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from refinezoo.data.drawing import at_most
 from refinezoo.files import atomic_path
 from refinezoo.report.chart import dot_plot
 from refinezoo.report.comparison import Pair, comparison
-from refinezoo.report.pictures import enlarging, img
+from refinezoo.report.images import enlarging, img
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture among others of its row, and what it says in words."""
+    """An image among others of its row, and what it says in words."""
 
     image: np.ndarray
     caption: str
@@ -94,12 +94,12 @@ class Page:
     def panels(
         self, rows: Sequence[Sequence[Panel]], heads: Sequence[str], side: int = 320
     ) -> None:
-        """Adds rows of pictures, such as a photo each with what several models say of it.
+        """Adds rows of images, such as a photo each with what several models say of it.
 
         Args:
             rows: as many panels in each as there are heads.
             heads: the words over the columns.
-            side: longest side of the embedded pictures, pixels.
+            side: longest side of the embedded images, pixels.
         """
         names = "".join(f'<div class="head">{escape(head)}</div>' for head in heads)
         figures = "".join(_panel(panel, side) for row in rows for panel in row)
@@ -143,9 +143,9 @@ class Page:
 
 
 def _panel(panel: Panel, side: int) -> str:
-    picture = img(at_most(panel.image, side), panel.caption)
+    image = img(at_most(panel.image, side), panel.caption)
     return (
-        f'<figure><div class="frame">{picture}</div>'
+        f'<figure><div class="frame">{image}</div>'
         f"<figcaption>{enlarging(panel.caption)}{escape(panel.caption)}</figcaption></figure>"
     )
 

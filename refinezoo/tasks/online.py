@@ -73,8 +73,8 @@ class RefinedBatches(EpochBatches):
 class TurnsBatches(EpochBatches):
     """Batches of several sources, one after the other.
 
-    The sources have the same pictures in the same order, each refined in its own way: of every
-    pass over them each picture comes once, in one of the ways.
+    The sources have the same images in the same order, each refined in its own way: of every
+    pass over them each image comes once, in one of the ways.
 
     Args:
         sources: `EpochBatches` of one length.

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
-from refinezoo.training.checks import check_halves, check_pictures
+from refinezoo.training.checks import check_halves, check_images
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import stateless, value_and_gradients, when
 from refinezoo.training.jit import check_hosts, choose_jit
@@ -109,14 +109,14 @@ class AlternatingModel(Resumable):
         """As `keras.Model.train_on_batch`, after a look at the values."""
         batch = x if y is None else (x, y)
         self.check_keys(batch)
-        check_pictures(batch)
+        check_images(batch)
         self.check_values(batch)
         return super().train_on_batch(x, y, *args, **kwargs)
 
     def _looked_at(self, x, y):
         batch, x = first_batch(x, y)
         self.check_keys(batch)
-        check_pictures(batch)
+        check_images(batch)
         self.check_values(batch)
         return x
 

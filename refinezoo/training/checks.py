@@ -53,7 +53,7 @@ def check_image_size(batch, size, owner, channels=3):
             )
 
 
-def check_pictures(batch):
+def check_images(batch):
     """Images of a batch are uint8 0..255, or float in [-1, 1].
 
     Args:
@@ -66,11 +66,11 @@ def check_pictures(batch):
     if isinstance(batch, dict):
         for key, value in batch.items():
             if key == "image" or isinstance(value, dict):
-                check_pictures(value if isinstance(value, dict) else (value,))
+                check_images(value if isinstance(value, dict) else (value,))
         return
     images = batch[0] if isinstance(batch, (tuple, list)) and len(batch) else None
     if isinstance(images, dict):
-        check_pictures(images)
+        check_images(images)
         return
     images = np.asarray(images)
     if images.dtype == np.uint8 or images.dtype.kind not in "iufb" or not images.size:
@@ -148,10 +148,10 @@ def check_depth(depth_m, max_depth):
 
 
 def check_mask_polarity(images, masks, depth_m=None):
-    """1 = object, 0 = background: the plain part of a picture is not the object.
+    """1 = object, 0 = background: the plain part of an image is not the object.
 
     Told where it can be: by depth, where the masked part has none and the rest has; else by
-    pictures of which the masked part is one flat colour and the rest is not.
+    images of which the masked part is one flat colour and the rest is not.
 
     Args:
         images: uint8 or float `[B, H, W, C]`.
@@ -185,7 +185,7 @@ def check_mask_polarity(images, masks, depth_m=None):
     if told and inverted > told / 2:
         raise RefinezooError(
             "expected foreground_mask with 1 = object and 0 = background, received masks that are "
-            f"inverted ({inverted} of {told} pictures: what they mark is empty and the rest is "
+            f"inverted ({inverted} of {told} images: what they mark is empty and the rest is "
             "not). Pass 1 - foreground_mask."
         )
 

@@ -78,7 +78,7 @@ class StopOnCollapse(Guard):
             return None
         return (
             f"expected refined images that differ as their renders do, received {share:.1%} of "
-            "their variation: nearly one picture for all"
+            "their variation: nearly one image for all"
         )
 
 

@@ -56,7 +56,7 @@ def test_filters_and_order_show_what_they_say(told):
     assert told["name"] == [[zero, one, two, ten], "4 of 4"]
 
 
-def test_a_picture_is_shown_large_and_the_reader_comes_back(told):
+def test_an_image_is_shown_large_and_the_reader_comes_back(told):
     opened, label, width = told["large"]
     assert opened and label.startswith("scene 0") and width > 3 * told["small"]
     assert told["focus"] == "range"

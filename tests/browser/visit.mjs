@@ -62,7 +62,7 @@ await put("split", 10);
 told.all = await page.$$eval(".compare input", (all) => all.map((input) => input.value));
 told.wiped = await wiped();
 
-// One picture large, its neighbour, and back to where it was.
+// One image large, its neighbour, and back to where it was.
 const large = () => page.$eval("dialog", (dialog) => [dialog.open, dialog.ariaLabel,
   dialog.querySelector("img")?.getBoundingClientRect().width]);
 told.small = (await (await page.$(".compare img")).boundingBox()).width;

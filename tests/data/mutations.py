@@ -103,8 +103,8 @@ def altered(value, draw: random.Random):
     return value
 
 
-def pictures() -> dict[str, bytes]:
-    """Small pictures in every format and mode, by suffix and mode."""
+def images() -> dict[str, bytes]:
+    """Small images in every format and mode, by suffix and mode."""
     rgb, grey = photo(), ids()
     kinds = {
         "rgb": Image.fromarray(rgb),
@@ -238,11 +238,11 @@ def cases(folder: Path, seed: int, share: float) -> Iterator[tuple[str, Callable
     draw = random.Random(seed)
     weights = folder / "weights.h5"
     write_weights(weights, WEIGHTS)
-    all_pictures, all_depths, stored = pictures(), depths(), weights.read_bytes()
-    on_pictures = [read_image, read_header, read_class_ids]
-    on_pictures += [lambda path: read_foreground_mask(path, 24, 32)]
+    all_images, all_depths, stored = images(), depths(), weights.read_bytes()
+    on_images = [read_image, read_header, read_class_ids]
+    on_images += [lambda path: read_foreground_mask(path, 24, 32)]
     makers: dict[str, tuple[int, Callable[[], Callable]]] = {
-        "pictures": (4000, lambda: of_files(all_pictures, on_pictures, folder, draw)),
+        "images": (4000, lambda: of_files(all_images, on_images, folder, draw)),
         "depth": (1500, lambda: of_files(all_depths, [read_depth], folder, draw)),
         "coco": (1200, lambda: of_datasets("coco", folder, draw)),
         "voc": (400, lambda: of_datasets("voc", folder, draw)),

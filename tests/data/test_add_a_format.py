@@ -29,5 +29,5 @@ def test_a_new_format_is_one_file(tmp_path):
         shot = f"shots/{number:04d}"
         before, after = (tmp_path / root / shot for root in ("renders", "refined"))
         assert (before / "ids.png").read_bytes() == (after / "ids.png").read_bytes()
-        pictures = [cv2.imread(str(folder / "beauty.png")) for folder in (before, after)]
-        assert pictures[0].shape == pictures[1].shape and (pictures[0] != pictures[1]).any()
+        images = [cv2.imread(str(folder / "beauty.png")) for folder in (before, after)]
+        assert images[0].shape == images[1].shape and (images[0] != images[1]).any()

@@ -1,4 +1,4 @@
-"""Image, mask, depth and boxes stay aligned: the picture's content encodes the mask."""
+"""Image, mask, depth and boxes stay aligned: the image's content encodes the mask."""
 
 import numpy as np
 import pytest

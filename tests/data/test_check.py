@@ -16,7 +16,7 @@ from refinezoo.data.check import as_text, check_dataset
 
 @pytest.fixture
 def whole(tmp_path):
-    """Two pictures with boxes, masks and depth."""
+    """Two images with boxes, masks and depth."""
     for number in range(2):
         put(tmp_path / f"images/{number}.png", photo(number))
         put(tmp_path / f"foreground_masks/{number}.png", ids(255))
@@ -134,7 +134,7 @@ def test_doubled_names(tmp_path):
 
 def test_the_command(whole):
     run = CliRunner().invoke(app, ["check", str(whole)])
-    assert run.exit_code == 0 and "coco: 2 pictures" in run.output
+    assert run.exit_code == 0 and "coco: 2 images" in run.output
     (whole / "images/0.png").unlink()
     run = CliRunner().invoke(app, ["check", str(whole), "--json"])
     assert run.exit_code == 1
@@ -168,7 +168,7 @@ def test_polygons_that_do_not_fit(whole, polygon):
 
 
 def _scattered(count, seed=0):
-    """Boxes anywhere in a picture of 640 x 480: x, y, width, height."""
+    """Boxes anywhere in an image of 640 x 480: x, y, width, height."""
     draw = np.random.default_rng(seed)
     limits = np.array([640, 480])
     sizes = draw.uniform(0.1, 0.4, (count, 2)) * limits

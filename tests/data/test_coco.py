@@ -11,7 +11,7 @@ from refinezoo.metrics.detection import coco_average_precision
 
 
 def write_coco(folder, annotations, categories=((3, "milk"), (7, "juice")), images=2):
-    """A COCO folder with pictures of 40 x 30 pixels."""
+    """A COCO folder with images of 40 x 30 pixels."""
     rows = []
     for k in range(images):
         write_image(folder / "images" / f"{k}.png", np.full((30, 40, 3), 10 * k, np.uint8))
@@ -100,7 +100,7 @@ def test_no_coco_file(tmp_path):
         CocoDataset.load(tmp_path)
 
 
-def test_read_refuses_a_picture_of_another_size(tmp_path):
+def test_read_refuses_an_image_of_another_size(tmp_path):
     dataset = CocoDataset.load(write_coco(tmp_path, []))
     write_image(tmp_path / "images" / "0.png", np.zeros((30, 41, 3), np.uint8))
     with pytest.raises(RefinezooError, match="40 x 30 .* 41 x 30"):

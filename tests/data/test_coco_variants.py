@@ -60,7 +60,7 @@ def _rle(document, change=lambda counts: counts, size=(H, W), bbox=None):
     document["annotations"][0]["segmentation"] = {"size": list(size), "counts": change(counts)}
 
 
-def _shared_picture(document):
+def _shared_image(document):
     document["images"].append({**document["images"][0], "id": 9})
     document["annotations"].append({**document["annotations"][0], "image_id": 9})
 
@@ -70,7 +70,7 @@ def _shared_file(document):
 
 
 def _corners(document, **told):
-    """Boxes as corners, both within their pictures also when read as x, y, width, height."""
+    """Boxes as corners, both within their images also when read as x, y, width, height."""
     for row in document["annotations"]:
         row.update(told, bbox=[3, 4, 13, 12])
 
@@ -197,7 +197,7 @@ def test_annotations_null(make):
         (lambda d: d["images"].append({**d["images"][0], "file_name": "b.png"}), "twice"),
         (_rows("bbox", "annotations", lambda b: [18, 12, 28, 20]), "seem to be x1, y1, x2, y2"),
         (_rows("bbox", "annotations", lambda b: [40, 40, 5, 5]), "another size"),
-        (_shared_picture, "images 1 and 9 are both a.png"),
+        (_shared_image, "images 1 and 9 are both a.png"),
         (_shared_file, "images 1 and 9 are both .*a.png"),
         (lambda d: _corners(d, area=80), "as the area or polygon of 2 of 2 says"),
         (lambda d: _corners(d, segmentation=[[3, 4, 13, 4, 13, 12]]), "polygon of 2 of 2 says"),

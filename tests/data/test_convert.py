@@ -40,7 +40,7 @@ def dataset(tmp_path):
 
 
 def _objects(folder):
-    """Per picture's name its classes and boxes."""
+    """Per image's name its classes and boxes."""
     found = CocoDataset.load(folder)
     return {
         record.path.name: sorted(
@@ -116,8 +116,8 @@ def test_crowds(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("to", ["voc", "yolo"])
-def test_boxes_and_polygons_end_where_their_pictures_do(dataset, tmp_path, to):
-    """Readers of YOLO skip a picture with a number above 1, and all its labels."""
+def test_boxes_and_polygons_end_where_their_images_do(dataset, tmp_path, to):
+    """Readers of YOLO skip an image with a number above 1, and all its labels."""
     path = dataset / "annotations.json"
     document = json.loads(path.read_text())
     first, second, third, fourth = document["annotations"]
@@ -147,7 +147,7 @@ def test_what_is_left_out_is_counted(dataset, tmp_path, to):
     assert convert_dataset(tmp_path / "pose", tmp_path / to, to)["left_out"] == {"keypoints": 1}
 
 
-def test_pictures_without_a_suffix_get_one(dataset, tmp_path):
+def test_images_without_a_suffix_get_one(dataset, tmp_path):
     path = dataset / "annotations.json"
     document = json.loads(path.read_text())
     for row in document["images"]:
@@ -160,7 +160,7 @@ def test_pictures_without_a_suffix_get_one(dataset, tmp_path):
         assert [*_objects(tmp_path / to).values()] == [*_objects(dataset).values()]
 
 
-def test_pictures_that_exif_turns(tmp_path):
+def test_images_that_exif_turns(tmp_path):
     """YOLO states no size by which a reader could tell which way up the boxes are."""
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -189,6 +189,6 @@ def test_names_that_share_a_label_file(dataset, tmp_path):
 
 def test_the_command(dataset, tmp_path):
     run = CliRunner().invoke(app, ["convert", str(dataset), str(tmp_path / "out"), "--to", "voc"])
-    assert run.exit_code == 0 and "voc: 3 pictures, 4 objects of 2 classes" in run.output
+    assert run.exit_code == 0 and "voc: 3 images, 4 objects of 2 classes" in run.output
     run = CliRunner().invoke(app, ["convert", str(dataset), str(tmp_path / "o"), "--to", "vok"])
     assert run.exit_code == 2

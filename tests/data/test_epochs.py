@@ -9,7 +9,7 @@ from refinezoo.models.base import Model
 
 
 class Recorder(Model):
-    """Its loss is the mean of the pictures, so that the history tells which ones came."""
+    """Its loss is the mean of the images, so that the history tells which ones came."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Each layout's pictures, labels and the rest."""
+"""Each layout's images, labels and the rest."""
 
 from pathlib import Path
 
@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from small_sets import H, W, colours, ids, photo, put
 
-from refinezoo.data.formats import base, formats, layout_table, list_images
+from refinezoo.data.formats import (
+    base,
+    formats,
+    layout_table,
+    list_images,
+    picture_sizes,
+    recognise,
+)
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 
@@ -14,7 +21,7 @@ DEEP = np.full((H, W), 4000, np.uint16)
 _CITY = "train/aachen/aachen_000000_000019"
 _VKITTI = "Scene01/clone/frames"
 
-# name -> (pictures, {label kind: file of the first picture}, further files that are labels)
+# name -> (images, {label kind: file of the first image}, further files that are labels)
 LAYOUTS = {
     "solo": (
         {"sequence.0/step0.camera.png": photo()},
@@ -109,8 +116,8 @@ LAYOUTS = {
 
 
 def write_layout(root, name):
-    pictures, labels, rest = LAYOUTS[name]
-    files = {**pictures, **dict(labels.values()), **rest}
+    images, labels, rest = LAYOUTS[name]
+    files = {**images, **dict(labels.values()), **rest}
     for file, values in files.items():
         if values is None:  # np.save would add a suffix in small letters
             (root / file).parent.mkdir(parents=True)
@@ -118,15 +125,15 @@ def write_layout(root, name):
                 np.save(opened, DEEP)
         else:
             put(root / file, values)
-    return pictures, {kind: file for kind, (file, _) in labels.items()}
+    return images, {kind: file for kind, (file, _) in labels.items()}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layout(tmp_path, name):
-    pictures, labels = write_layout(tmp_path, name)
+    images, labels = write_layout(tmp_path, name)
     layout = find_renders(tmp_path)
     assert layout.kind == name
-    assert layout.renders == sorted(pictures)
+    assert layout.renders == sorted(images)
     for kind, file in labels.items():
         assert layout.labels[kind] == {layout.renders[0]: file}
     assert set(layout.carried) >= set(labels.values())
@@ -134,7 +141,7 @@ def test_layout(tmp_path, name):
         path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)
     ] == layout.renders
     text = layout.describe()
-    assert "1 pictures to refine" in text and f"{layout.format.title}:" in text
+    assert "1 images to refine" in text and f"{layout.format.title}:" in text
 
 
 def test_docs_show_the_table():
@@ -147,7 +154,7 @@ def test_a_format_is_one_class(tmp_path):
         """`shot_N.png` with `what_N.png`."""
 
         name, title, example = "toy", "Toy", "shot_1.png, what_1.png"
-        picture = r"shot_(?P<n>\d+)\.png"
+        image = r"shot_(?P<n>\d+)\.png"
         labels = {"class_ids": ("what_{n}.png",)}
 
     for number in range(2):
@@ -162,6 +169,22 @@ def test_a_format_is_one_class(tmp_path):
         del base.FORMATS["toy"]
     assert layout.kind == "toy" and layout.renders == ["shot_0.png", "shot_1.png"]
     assert layout.labels["class_ids"]["shot_0.png"] == "what_0.png"
+
+
+def test_a_format_that_names_pictures_is_still_understood(tmp_path):
+    with pytest.warns(FutureWarning, match="Toy.picture is called image now"):
+        Toy = type("Toy", (base.Paired,), {"picture": r"shot_\d+\.png", "labels": {}})
+    assert Toy.image == r"shot_\d+\.png"
+    put(tmp_path / "shot_1.png", photo())
+    layout = recognise(tmp_path)
+    paths = layout.images()
+    for old, found in (
+        (lambda: layout.pictures(), paths),
+        (lambda: layout.tree.pictures, layout.tree.images),
+        (lambda: list(picture_sizes(tmp_path)), paths),
+    ):
+        with pytest.warns(FutureWarning, match="the old name goes with the next version"):
+            assert old() == found and found
 
 
 def test_every_format_is_described():
@@ -206,7 +229,7 @@ def test_hidden_files_and_links(tmp_path):
     assert "back up" in notes and "secret.key" in notes and "3 hidden" in notes
 
 
-def test_linked_masks_belong_to_their_pictures(tmp_path):
+def test_linked_masks_belong_to_their_images(tmp_path):
     put(tmp_path / "set/images/0.png", photo())
     put(tmp_path / "elsewhere/0.png", ids(255))
     (tmp_path / "set/foreground_masks").symlink_to(tmp_path / "elsewhere")

@@ -72,15 +72,15 @@ def test_models_of_squares_say_so(cls):
 
 
 @pytest.mark.once
-def test_refiners_train_on_oblong_pictures(rng):
-    pictures = rng.integers(0, 256, (2, 32, 48, 3), "uint8")
-    batch = {"synthetic": {"image": pictures}, "real": {"image": pictures}}
+def test_refiners_train_on_oblong_images(rng):
+    images = rng.integers(0, 256, (2, 32, 48, 3), "uint8")
+    batch = {"synthetic": {"image": images}, "real": {"image": images}}
     small = {"image_size": (32, 48), "width": 2, "blocks": 1, "pool_size": 4}
     for model in (CycleGAN(**small), SimGAN(**small, discriminator_width=4)):
         model.compile(run_eagerly=True)
         model.train_on_batch(batch)
         with pytest.raises(RefinezooError, match=r"expected synthetic images \[B, 32, 48, 3\]"):
-            turned = {half: {"image": pictures.swapaxes(1, 2)} for half in batch}
+            turned = {half: {"image": images.swapaxes(1, 2)} for half in batch}
             model.train_on_batch(turned)
     with pytest.raises(RefinezooError, match="multiple of 4 pixels"):
         CycleGAN(**{**small, "image_size": 30}).compile()

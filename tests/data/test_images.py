@@ -11,7 +11,7 @@ from refinezoo.errors import RefinezooError
 
 
 @pytest.fixture
-def picture():
+def image():
     """uint8 [24, 36, 3]: red left half, blue right half."""
     image = np.zeros((24, 36, 3), np.uint8)
     image[:, :18, 0] = 220
@@ -19,10 +19,10 @@ def picture():
     return image
 
 
-def test_round_trip_keeps_rgb_order(tmp_path, picture):
-    assert (read_image(write_image(tmp_path / "a.png", picture)) == picture).all()
-    jpeg = read_image(write_image(tmp_path / "a.jpg", picture, quality=95)).astype(int)
-    assert np.abs(jpeg[:, 4:14] - picture[:, 4:14]).max() < 12
+def test_round_trip_keeps_rgb_order(tmp_path, image):
+    assert (read_image(write_image(tmp_path / "a.png", image)) == image).all()
+    jpeg = read_image(write_image(tmp_path / "a.jpg", image, quality=95)).astype(int)
+    assert np.abs(jpeg[:, 4:14] - image[:, 4:14]).max() < 12
 
 
 def test_grey_becomes_rgb(tmp_path):
@@ -31,12 +31,12 @@ def test_grey_becomes_rgb(tmp_path):
     assert image.shape == (10, 20, 3) and (image == grey[..., None]).all()
 
 
-def test_transparency_is_laid_over_mid_grey(tmp_path, picture):
+def test_transparency_is_laid_over_mid_grey(tmp_path, image):
     alpha = np.full((24, 36, 1), 255, np.uint8)
     alpha[:12] = 0
-    path = write_image(tmp_path / "a.png", np.concatenate([picture, alpha], 2))
-    image = read_image(path)
-    assert (image[:12] == 128).all() and (image[12:] == picture[12:]).all()
+    path = write_image(tmp_path / "a.png", np.concatenate([image, alpha], 2))
+    read = read_image(path)
+    assert (read[:12] == 128).all() and (read[12:] == image[12:]).all()
     assert (read_rgba(path)[..., 3] == alpha[..., 0]).all()
 
 
@@ -57,20 +57,20 @@ def test_float_tiff_is_refused(tmp_path):
         read_image(tmp_path / "a.tiff")
 
 
-def test_palette_cmyk_and_exif(tmp_path, picture):
+def test_palette_cmyk_and_exif(tmp_path, image):
     pillow = pytest.importorskip("PIL.Image")
-    source = pillow.fromarray(picture)
+    source = pillow.fromarray(image)
     source.quantize(8).save(tmp_path / "palette.png")
-    assert (read_image(tmp_path / "palette.png") == picture).all()
+    assert (read_image(tmp_path / "palette.png") == image).all()
     source.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
     cmyk = read_image(tmp_path / "cmyk.jpg").astype(int)
-    assert cmyk.shape == (24, 36, 3) and np.abs(cmyk[:, 4:14] - picture[:, 4:14]).max() < 40
+    assert cmyk.shape == (24, 36, 3) and np.abs(cmyk[:, 4:14] - image[:, 4:14]).max() < 40
     exif = pillow.Exif()
     exif[0x0112] = 6  # show rotated by 90 degrees clockwise
     source.save(tmp_path / "turned.jpg", exif=exif, quality=95)
     turned = read_image(tmp_path / "turned.jpg").astype(int)
     assert turned.shape == (36, 24, 3)
-    assert np.abs(turned[4:14] - np.rot90(picture, -1)[4:14]).max() < 12
+    assert np.abs(turned[4:14] - np.rot90(image, -1)[4:14]).max() < 12
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
@@ -98,8 +98,8 @@ def test_truncated_cut_outs_and_masks_are_refused(tmp_path, read, channels):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_trailers_of_phones_are_no_truncation(tmp_path, picture, suffix):
-    path = write_image(tmp_path / f"a{suffix}", picture)
+def test_trailers_of_phones_are_no_truncation(tmp_path, image, suffix):
+    path = write_image(tmp_path / f"a{suffix}", image)
     alone = read_image(path)
     path.write_bytes(path.read_bytes() + b"ftypmp42" * 4096)
     assert (read_image(path) == alone).all()
@@ -118,7 +118,7 @@ def test_the_end_of_a_preview_is_not_the_end_of_the_photo(tmp_path, progressive)
         read_image(path)
 
 
-def test_files_that_are_no_pictures(tmp_path):
+def test_files_that_are_no_images(tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.jpg").write_text("hello")
     with pytest.raises(RefinezooError, match="zero bytes"):
@@ -129,15 +129,15 @@ def test_files_that_are_no_pictures(tmp_path):
         read_image(tmp_path / "missing.jpg")
 
 
-def test_write_image_refuses_floats_and_leaves_nothing(tmp_path, picture):
+def test_write_image_refuses_floats_and_leaves_nothing(tmp_path, image):
     with pytest.raises(RefinezooError, match="uint8"):
-        write_image(tmp_path / "a.png", picture / 255.0)
+        write_image(tmp_path / "a.png", image / 255.0)
     with pytest.raises(RefinezooError, match="suffixes"):
-        write_image(tmp_path / "a.xyz", picture)
+        write_image(tmp_path / "a.xyz", image)
     assert not list(tmp_path.iterdir())
 
 
-def test_list_images(tmp_path, picture):
+def test_list_images(tmp_path, image):
     with pytest.raises(RefinezooError, match="no such folder"):
         list_images(tmp_path / "none")
     with pytest.raises(RefinezooError, match="found no renders"):

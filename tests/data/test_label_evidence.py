@@ -1,4 +1,4 @@
-"""What could be a label is never a picture."""
+"""What could be a label is never an image."""
 
 import re
 
@@ -47,7 +47,7 @@ def test_labels_without_a_telling_name_are_refused(tmp_path):
 
 
 def _scene(seed, height=96, width=128):
-    """A few regions: class ids, and a textured, shaded picture of them."""
+    """A few regions: class ids, and a textured, shaded image of them."""
     draw = np.random.default_rng(seed)
     classes = np.zeros((height, width), np.uint8)
     for number in range(1, 9):
@@ -103,15 +103,15 @@ def test_small_lossy_labels_of_many_regions(quality):
         ("color/{}.png", "rgb/{}.png", "'rgb/*.png'"),
     ],
 )
-def test_grey_pictures_beside_coloured_ones_of_their_number_are_refused(
+def test_grey_images_beside_coloured_ones_of_their_number_are_refused(
     tmp_path, first, second, offered
 ):
     for number in range(3):
         classes, image = _scene(number)
         grey = LOSSY_LABELS["depth"](classes)
-        pictures = (grey, image) if first.startswith("color") else (image, grey)
-        for place, picture in zip((first, second), pictures, strict=True):
-            put(tmp_path / place.format(number), picture)
+        pair = (grey, image) if first.startswith("color") else (image, grey)
+        for place, values in zip((first, second), pair, strict=True):
+            put(tmp_path / place.format(number), values)
     with pytest.raises(RefinezooError, match=re.escape(f"--images {offered}")):
         find_renders(tmp_path)
     with pytest.raises(RefinezooError, match="may be labels"):
@@ -131,8 +131,8 @@ def test_lossy_photos_are_no_labels(tmp_path, quality):
 
 
 @pytest.mark.parametrize("folder", ["images", "pass"])
-def test_labels_among_the_pictures_of_one_folder_are_refused(tmp_path, folder):
-    """AirSim numbers its kinds of picture: img_0_0 is the scene, img_0_5 the segmentation."""
+def test_labels_among_the_images_of_one_folder_are_refused(tmp_path, folder):
+    """AirSim numbers its kinds of image: img_0_0 is the scene, img_0_5 the segmentation."""
     for number in range(4):
         put(tmp_path / f"{folder}/img_0_0_{number}.png", photo(number))
         put(tmp_path / f"{folder}/img_0_5_{number}.png", colours())
@@ -194,7 +194,7 @@ def test_labels_that_annotations_name_are_refused(tmp_path, place):
     assert find_renders(tmp_path, images="images/[0-9].png").renders == names[::2]
 
 
-def test_the_pattern_that_is_offered_is_of_pictures(tmp_path):
+def test_the_pattern_that_is_offered_is_of_images(tmp_path):
     for number in range(2):
         put(tmp_path / f"RGB/{number}.png", photo(number))
         put(tmp_path / f"GT/COLOR/{number}.png", colours())

@@ -1,4 +1,4 @@
-"""Pictures of any shape in a square, and boxes back."""
+"""Images of any shape in a square, and boxes back."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_the_longer_side_fills_the_square_and_the_rest_is_grey(shape, side):
     assert (square == 128).all(-1).sum() == side * side - high * wide
 
 
-def test_a_picture_of_that_size_stays_as_it_is():
+def test_an_image_of_that_size_stays_as_it_is():
     image = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype("uint8")
     np.testing.assert_array_equal(letterbox(image, 32), image)
 

@@ -17,13 +17,13 @@ ASSETS = Path(__file__).parents[2] / "refinezoo" / "assets"
 
 
 def relit(image: np.ndarray, gain: np.ndarray, noise: float, rng) -> np.ndarray:
-    """Another exposure of a picture: gain per channel and sensor noise, clipped to 8 bits."""
+    """Another exposure of an image: gain per channel and sensor noise, clipped to 8 bits."""
     noisy = image * gain + rng.normal(0, noise, image.shape)
     return np.clip(noisy + 0.5, 0, 255).astype(np.uint8)
 
 
 def cases(count: int, side: int, seed: int = 0):
-    """Yields (templates, picture, true mask [H, W] bool)."""
+    """Yields (templates, image, true mask [H, W] bool)."""
     rng = np.random.default_rng(seed)
     photos = list_images(ASSETS / "real_test" / "images")
     products = list_images(ASSETS / "products")
@@ -43,13 +43,13 @@ def cases(count: int, side: int, seed: int = 0):
         layer = cv2.GaussianBlur(layer, (0, 0), 0.4 / zoom)
         layer = cv2.warpAffine(layer, matrix, (side, side))
         opaque = layer[..., 3:]
-        picture = scene * (1 - opaque) + layer[..., :3]
+        image = scene * (1 - opaque) + layer[..., :3]
         light = rng.uniform(0.6, 1.4) * rng.uniform(0.92, 1.08, 3)
-        picture = relit(picture, light, 2.0, rng)
+        image = relit(image, light, 2.0, rng)
         templates = [
             relit(scene, gain * rng.uniform(0.97, 1.03, 3), 2.0, rng) for gain in (0.75, 1.0, 1.25)
         ]
-        yield templates, picture, opaque[..., 0] > 0.5
+        yield templates, image, opaque[..., 0] > 0.5
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -59,8 +59,8 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize(("side", "count", "mean"), [(128, 20, 0.90), (256, 8, 0.92)])
 def test_templates_find_products_on_real_photos_under_other_light(side, count, mean):
     scores = [
-        iou(BackgroundTemplates(templates).mask(picture)[..., 0] > 0.5, true)
-        for templates, picture, true in cases(count, side)
+        iou(BackgroundTemplates(templates).mask(image)[..., 0] > 0.5, true)
+        for templates, image, true in cases(count, side)
     ]
     print(f"IoU at {side} px: mean {np.mean(scores):.3f}, lowest {min(scores):.3f}")
     assert np.mean(scores) >= mean and min(scores) >= 0.75
@@ -71,12 +71,12 @@ def test_an_empty_scene_in_other_light_has_no_foreground(rng):
     for path in list_images(ASSETS / "real_test" / "images")[:8]:
         scene = cv2.resize(read_image(path), (128, 128), interpolation=cv2.INTER_AREA)
         light = rng.uniform(0.65, 1.2) * rng.uniform(0.93, 1.07, 3)
-        picture = relit(scene, light, 2.0, rng)
-        shares.append(float(BackgroundTemplates([scene]).mask(picture).mean()))
+        image = relit(scene, light, 2.0, rng)
+        shares.append(float(BackgroundTemplates([scene]).mask(image).mean()))
     assert np.mean(shares) < 0.02
 
 
-def test_gain_is_found_although_half_of_the_picture_changed(rng):
+def test_gain_is_found_although_half_of_the_image_changed(rng):
     template = rng.uniform(30, 160, (64, 64, 3)).astype(np.float32)
     image = template * np.float32([1.3, 1.1, 0.8])
     image[:, :34] = rng.uniform(0, 255, (64, 34, 3))
@@ -86,9 +86,9 @@ def test_gain_is_found_although_half_of_the_picture_changed(rng):
 def test_the_nearest_template_counts(rng):
     noon, night = (np.full((40, 40, 3), value, np.uint8) for value in (200, 60))
     night[:, 20:] = 20  # another light, not another gain
-    picture = night.copy()
-    picture[10:30, 5:15] = (220, 40, 40)
-    mask = BackgroundTemplates([noon, night], threshold=30).mask(picture)
+    image = night.copy()
+    image[10:30, 5:15] = (220, 40, 40)
+    mask = BackgroundTemplates([noon, night], threshold=30).mask(image)
     assert mask.shape == (40, 40, 1) and mask.dtype == np.float32
     assert mask[12:28, 7:13].all() and mask.sum() < 1.4 * 200
 
@@ -119,18 +119,18 @@ def test_clean_mask_fills_holes_and_drops_specks():
 
 def test_grabcut_on_composed_photos():
     centred, boxed = [], []
-    for _, picture, true in cases(10, 128, seed=3):
+    for _, image, true in cases(10, 128, seed=3):
         rows, columns = np.flatnonzero(true.any(1)), np.flatnonzero(true.any(0))
         box = [columns[0], rows[0], np.ptp(columns) + 1, np.ptp(rows) + 1]
-        boxed.append(iou(grabcut_mask(picture, box)[..., 0] > 0.5, true))
-        centred.append(iou(grabcut_mask(picture)[..., 0] > 0.5, true))
+        boxed.append(iou(grabcut_mask(image, box)[..., 0] > 0.5, true))
+        centred.append(iou(grabcut_mask(image)[..., 0] > 0.5, true))
     print(f"GrabCut IoU: box {np.mean(boxed):.3f}, centre prior {np.mean(centred):.3f}")
     assert np.mean(boxed) > 0.6 and np.mean(centred) > 0.3
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (7, 5, 3), (1, 1, 3), (300, 20, 3)])
 @pytest.mark.parametrize("box", [None, [0, 0, 0, 0], [2, 2, 3, 900], [-50, -50, 10, 10]])
-def test_grabcut_never_fails_on_flat_pictures(shape, box):
+def test_grabcut_never_fails_on_flat_images(shape, box):
     mask = grabcut_mask(np.full(shape, 90, np.uint8), box)
     assert mask.shape == (*shape[:2], 1) and set(np.unique(mask)) <= {0.0, 1.0}
     if shape == (64, 64, 3) and box is None:
@@ -138,8 +138,8 @@ def test_grabcut_never_fails_on_flat_pictures(shape, box):
 
 
 def test_grabcut_is_repeatable():
-    _, picture, _ = next(cases(1, 128))
-    assert (grabcut_mask(picture) == grabcut_mask(picture)).all()
+    _, image, _ = next(cases(1, 128))
+    assert (grabcut_mask(image) == grabcut_mask(image)).all()
 
 
 def test_masks_of_another_size_are_refused_or_resized_with_a_word(caplog):
@@ -147,7 +147,7 @@ def test_masks_of_another_size_are_refused_or_resized_with_a_word(caplog):
     mask[2:8, 5:15] = 255
     assert as_foreground_mask(mask, 10, 20).sum() == 60
     assert (as_foreground_mask(mask > 0, 10, 20) == as_foreground_mask(mask, 10, 20)).all()
-    with pytest.raises(RefinezooError, match="20 x 10 for a picture of 40 x 20"):
+    with pytest.raises(RefinezooError, match="20 x 10 for an image of 40 x 20"):
         as_foreground_mask(mask, 20, 40)
     with caplog.at_level(logging.INFO, "refinezoo"):
         assert as_foreground_mask(mask, 20, 40, resize=True).sum() == 240

@@ -11,7 +11,7 @@ COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200)}
 
 
 def striped(*names, noise=0):
-    """A picture of equal vertical stripes, uint8 [40, 120, 3], a little brighter by `noise`."""
+    """An image of equal vertical stripes, uint8 [40, 120, 3], a little brighter by `noise`."""
     stripes = [np.full((40, 120 // len(names), 3), COLOURS[name], "uint8") for name in names]
     return np.concatenate(stripes, axis=1) + np.uint8(noise)
 
@@ -21,7 +21,7 @@ def mean_colour(crops):
 
 
 def settings(**changes):
-    return MatchedCrops(mean_colour, **{"window": 0.6, "per_picture": 12, **changes})
+    return MatchedCrops(mean_colour, **{"window": 0.6, "per_image": 12, **changes})
 
 
 def matched(synthetic, real, **changes):
@@ -56,7 +56,7 @@ def test_crops_of_any_shape_are_matched():
     renders = [striped("red", "green"), striped("blue")]
     data = unpaired(renders, renders, image_size=(16, 48), matched_crops=settings(window=0.5))
     windows = {window[2:] for crops in data.sampler.matches.crops for _, window in crops}
-    assert windows == {(16, 48)}  # halves of pictures kept at 32 x 96
+    assert windows == {(16, 48)}  # halves of images kept at 32 x 96
     assert data[0]["real"]["image"].shape == (1, 16, 48, 3)
 
 
@@ -66,8 +66,8 @@ def test_the_report_names_what_has_no_counterpart():
     data = matched(renders, photos)
     report = data.sampler.matches.report()
     assert report["synthetic"]["crops"] == 24 and report["synthetic"]["without"] >= 12
-    assert len(report["synthetic"]["pictures_without"]) == 1
-    assert not report["real"]["pictures_without"]
+    assert len(report["synthetic"]["images_without"]) == 1
+    assert not report["real"]["images_without"]
     assert 0.0 <= report["median_distance"] <= 2.0
     shown = np.concatenate([data[k]["synthetic"]["image"].reshape(-1, 3) for k in range(len(data))])
     assert shown[:, 2].max() == 0  # no blue
@@ -100,7 +100,7 @@ def test_masks_and_depth_are_cut_alike():
         [image],
         image_size=16,
         augment=False,
-        masks=lambda picture: (picture[..., 0] > 100).astype("float32"),
+        masks=lambda image: (image[..., 0] > 100).astype("float32"),
         matched_crops=settings(),
         steps=6,
     )
@@ -126,8 +126,13 @@ def test_no_matching_crops_at_all_is_worded():
         matched(red, green)
 
 
+def test_crops_of_each_image_were_once_per_picture():
+    with pytest.warns(FutureWarning, match=r"MatchedCrops\(per_picture=\) is called per_image="):
+        assert MatchedCrops(mean_colour, per_picture=3) == MatchedCrops(mean_colour, per_image=3)
+
+
 def test_impossible_settings_are_named():
-    for wrong in ({"window": 0.0}, {"per_picture": 0}, {"describe": "l2"}):
+    for wrong in ({"window": 0.0}, {"per_image": 0}, {"describe": "l2"}):
         with pytest.raises(RefinezooError, match="expected describe as a function"):
             MatchedCrops(**{"describe": mean_colour, **wrong})
     with pytest.raises(RefinezooError, match="one row per crop"):

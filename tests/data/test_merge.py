@@ -1,4 +1,4 @@
-"""`merge_datasets`: nothing lost, nothing twice, each picture by its source; peers read it."""
+"""`merge_datasets`: nothing lost, nothing twice, each image by its source; peers read it."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from refinezoo.errors import RefinezooError
 
 @pytest.fixture
 def sets(tmp_path):
-    """Real and refined pictures of equal names; refined ones as `refine` leaves them."""
+    """Real and refined images of equal names; refined ones as `refine` leaves them."""
     for k, (name, count) in enumerate((("real", 3), ("refined", 8))):
         names = [f"{number}.png" for number in range(count)]
         for number, file in enumerate(names):
@@ -48,7 +48,7 @@ def edit(path, change):
     path.write_text(json.dumps(document))
 
 
-def test_all_pictures_with_their_boxes_and_sources(sets, tmp_path):
+def test_all_images_with_their_boxes_and_sources(sets, tmp_path):
     report = merge_datasets(tmp_path / "out", sets)
     assert (report["images"], report["annotations"], report["classes"]) == (11, 11, ["carton"])
     dataset = CocoDataset.load(tmp_path / "out")
@@ -184,7 +184,7 @@ def test_the_command(sets, tmp_path):
     pairs = [f"{name}={path}" for name, path in sets.items()]
     out = str(tmp_path / "out")
     run = CliRunner().invoke(app, ["merge", out, *pairs, "--ratio", "1:2", "--dry-run"])
-    assert run.exit_code == 0 and "refined: 6 of 8 pictures" in run.output
+    assert run.exit_code == 0 and "refined: 6 of 8 images" in run.output
     assert not (tmp_path / "out").exists()
     run = CliRunner().invoke(app, ["merge", out, *pairs, "--map", "carton=tin", "--json"])
     assert run.exit_code == 0 and json.loads(run.output)["classes"] == ["tin"]
@@ -213,7 +213,7 @@ def test_masks_and_depth_go_along_where_all_have_them(sets, tmp_path, caplog):
     assert check_dataset(tmp_path / "out")["ok"]
     next((sets["real"] / "depth").iterdir()).unlink()
     report = merge_datasets(tmp_path / "out", sets)
-    assert report["left_out"]["depth"] == "10 of 11 pictures have it"
+    assert report["left_out"]["depth"] == "10 of 11 images have it"
     assert "depth is left out" in caplog.text and not (tmp_path / "out/depth").exists()
     alone = merge_datasets(tmp_path / "alone", {"real": sets["real"]})
     assert alone["maps"]["class_ids"] == 3

@@ -71,7 +71,7 @@ def tree(root):
 def test_a_killed_merge_left_nothing_and_runs_again(merge, tmp_path):
     assert status(merge("whole"))[0] == 0
     expected, calls = tree(tmp_path / "whole"), int((tmp_path / "count").read_text())
-    assert len(expected) == 8 and calls > 20  # six pictures, the annotations, our stamp
+    assert len(expected) == 8 and calls > 20  # six images, the annotations, our stamp
     for moment in (1, calls // 2, calls):
         assert status(merge("again", moment))[0] == -9
         assert not (tmp_path / "again/out").exists() or tree(tmp_path / "again/out").keys() == {

@@ -12,11 +12,11 @@ from small_sets import H, W, coco, ids, photo, put, put_coco
 from refinezoo.data.check import check_dataset
 from refinezoo.data.coco import CocoDataset
 from refinezoo.data.depth import read_depth_folder
+from refinezoo.data.domain_images import DomainImages
 from refinezoo.data.formats import list_images, recognise
 from refinezoo.data.formats.base import beside
-from refinezoo.data.images import read_picture
+from refinezoo.data.images import read_image_file
 from refinezoo.data.mask_files import read_class_ids
-from refinezoo.data.pictures import Pictures
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 from refinezoo.refinement.labels import check_boxes, read_render_depth
@@ -25,34 +25,34 @@ VOC = "<annotation><object><name>a</name><bndbox>{}</bndbox></object></annotatio
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     for number in range(3):
         put(tmp_path / f"images/{number}.png", photo(number))
     return tmp_path
 
 
 def _turned(path, seed=0):
-    """A picture that EXIF turns by 90 degrees."""
+    """An image that EXIF turns by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(photo(seed)).save(path, exif=exif.tobytes(), quality=95)
 
 
-def test_a_second_coco_file_is_no_secret(pictures):
+def test_a_second_coco_file_is_no_secret(images):
     names = [f"{number}.png" for number in range(3)]
-    put_coco(pictures / "annotations.json", coco(names[:2]))
-    assert len(CocoDataset.load(pictures)) == 2
-    put_coco(pictures / "val.json", coco(names[2:]))
+    put_coco(images / "annotations.json", coco(names[:2]))
+    assert len(CocoDataset.load(images)) == 2
+    put_coco(images / "val.json", coco(names[2:]))
     with pytest.raises(RefinezooError, match=r"received 2: annotations\.json, val\.json"):
-        CocoDataset.load(pictures)
-    assert len(CocoDataset.load(pictures / "val.json")) == 1
+        CocoDataset.load(images)
+    assert len(CocoDataset.load(images / "val.json")) == 1
 
 
-def test_annotations_of_two_formats_are_said(pictures):
-    put(pictures / "labels/0.txt", "0 .5 .5 .2 .2\n")
-    put(pictures / "Annotations/0.xml", VOC.format("<xmin>1</xmin>"))
-    assert any("annotations of YOLO" in note for note in recognise(pictures).notes)
+def test_annotations_of_two_formats_are_said(images):
+    put(images / "labels/0.txt", "0 .5 .5 .2 .2\n")
+    put(images / "Annotations/0.xml", VOC.format("<xmin>1</xmin>"))
+    assert any("annotations of YOLO" in note for note in recognise(images).notes)
 
 
 def test_archives_are_to_be_unpacked(tmp_path):
@@ -64,27 +64,27 @@ def test_archives_are_to_be_unpacked(tmp_path):
             read(tmp_path)
 
 
-def test_pictures_that_are_not_read_are_said(pictures):
-    put(pictures / "images/phone.HEIC", "ftypheic")
-    note = "1 pictures of formats that are not read (images/phone.HEIC)"
-    assert note in recognise(pictures).notes
-    assert {"code": "assumed", "files": [note]}.items() <= check_dataset(pictures)["findings"][
+def test_images_that_are_not_read_are_said(images):
+    put(images / "images/phone.HEIC", "ftypheic")
+    note = "1 images of formats that are not read (images/phone.HEIC)"
+    assert note in recognise(images).notes
+    assert {"code": "assumed", "files": [note]}.items() <= check_dataset(images)["findings"][
         0
     ].items()
 
 
-def test_masks_as_gif(pictures):
+def test_masks_as_gif(images):
     for number in range(3):
-        (pictures / "masks").mkdir(exist_ok=True)
-        Image.fromarray(ids(3)).save(pictures / f"masks/{number}.gif")
-    layout = recognise(pictures)
+        (images / "masks").mkdir(exist_ok=True)
+        Image.fromarray(ids(3)).save(images / f"masks/{number}.gif")
+    layout = recognise(images)
     files = layout.labels["class_ids"]
     assert files["images/0.png"] == "masks/0.gif" and not layout.notes
-    np.testing.assert_array_equal(read_class_ids(pictures / files["images/0.png"]), ids(3))
+    np.testing.assert_array_equal(read_class_ids(images / files["images/0.png"]), ids(3))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".npy"])
-def test_depth_decides_how_a_turned_picture_is_read(tmp_path, suffix):
+def test_depth_decides_how_a_turned_image_is_read(tmp_path, suffix):
     for number, shape in enumerate([(H, W), (W, H)]):
         _turned(tmp_path / f"images/{number}.jpg", number)
         values = np.full(shape, 3000, np.uint16) if suffix == ".png" else np.full(shape, 3.0)
@@ -92,7 +92,7 @@ def test_depth_decides_how_a_turned_picture_is_read(tmp_path, suffix):
     layout = recognise(tmp_path)
     for number, shape in enumerate([(H, W), (W, H)]):
         name = f"images/{number}.jpg"
-        assert read_picture(tmp_path / name, layout.size(name)).rgb.shape[:2] == shape
+        assert read_image_file(tmp_path / name, layout.size(name)).rgb.shape[:2] == shape
     assert check_dataset(tmp_path)["ok"]
 
 
@@ -122,37 +122,37 @@ def test_masks_of_names_that_differ_in_form_only(tmp_path, names):
         assert mask.max() == value
 
 
-def test_links_that_lead_to_each_other(pictures):
-    os.symlink("b", pictures / "a")
-    os.symlink("a", pictures / "b")
-    layout = recognise(pictures)
+def test_links_that_lead_to_each_other(images):
+    os.symlink("b", images / "a")
+    os.symlink("a", images / "b")
+    layout = recognise(images)
     assert len(layout.renders) == 3 and "2 names lead to no file" in layout.tree.notes[0]
 
 
-def test_yolo_with_commas_is_yolo_that_is_not_understood(pictures):
+def test_yolo_with_commas_is_yolo_that_is_not_understood(images):
     for number in range(3):
-        put(pictures / f"labels/{number}.txt", "0, .5, .5, .2, .2\n")
-    assert "not understood" in recognise(pictures).notes[0]
-    assert not check_dataset(pictures)["ok"]
+        put(images / f"labels/{number}.txt", "0, .5, .5, .2, .2\n")
+    assert "not understood" in recognise(images).notes[0]
+    assert not check_dataset(images)["ok"]
     with pytest.raises(RefinezooError, match="received '0, .5"):
-        CocoDataset.load(pictures)
+        CocoDataset.load(images)
 
 
-def test_swapped_corners_are_no_background(pictures):
+def test_swapped_corners_are_no_background(images):
     swapped = "<xmin>20</xmin><ymin>20</ymin><xmax>2</xmax><ymax>2</ymax>"
     for number in range(3):
-        put(pictures / f"Annotations/{number}.xml", VOC.format(swapped))
-    assert not check_dataset(pictures)["ok"]
+        put(images / f"Annotations/{number}.xml", VOC.format(swapped))
+    assert not check_dataset(images)["ok"]
     with pytest.raises(RefinezooError, match="3 of 3 have no area"):
-        CocoDataset.load(pictures)
+        CocoDataset.load(images)
 
 
-def test_a_folder_below_images_full_of_labels(pictures):
+def test_a_folder_below_images_full_of_labels(images):
     for number in range(4):
-        put(pictures / f"images/geometry/frame.{number}.depth_meters.png", photo(number))
-        put(pictures / f"images/colour/face_mask_{number}.png", photo(number))  # a product
-        put(pictures / f"images/colour/bowl_{number}.png", photo(number))
-    layout = recognise(pictures)
+        put(images / f"images/geometry/frame.{number}.depth_meters.png", photo(number))
+        put(images / f"images/colour/face_mask_{number}.png", photo(number))  # a product
+        put(images / f"images/colour/bowl_{number}.png", photo(number))
+    layout = recognise(images)
     assert not [name for name in layout.renders if "geometry" in name]
     assert "images/colour/face_mask_0.png" in layout.renders
     assert "taken for labels" in layout.notes[0]
@@ -182,20 +182,20 @@ VOC_BOX = "<xmin>2</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax>"
 
 
 @pytest.mark.parametrize("kind", ["yolo", "voc"])
-def test_annotations_that_pictures_of_two_folders_would_share(tmp_path, kind):
+def test_annotations_that_images_of_two_folders_would_share(tmp_path, kind):
     for camera in "ab":
         put(tmp_path / f"images/{camera}/0.png", photo(ord(camera)))
     put(tmp_path / "labels/0.txt", "0 .5 .5 .5 .5\n") if kind == "yolo" else put(
         tmp_path / "Annotations/0.xml", VOC.format(VOC_BOX)
     )
-    with pytest.raises(RefinezooError, match=r"0\.\w+ would belong to 2 pictures, images/a/0.png"):
+    with pytest.raises(RefinezooError, match=r"0\.\w+ would belong to 2 images, images/a/0.png"):
         CocoDataset.load(tmp_path)
     assert not check_dataset(tmp_path)["ok"]
-    with pytest.raises(RefinezooError, match="would belong to 2 pictures.*--gate off"):
+    with pytest.raises(RefinezooError, match="would belong to 2 images.*--gate off"):
         check_boxes(recognise(tmp_path))
 
 
-def test_masks_that_pictures_of_two_folders_would_share(tmp_path, caplog):
+def test_masks_that_images_of_two_folders_would_share(tmp_path, caplog):
     for camera in "ab":
         put(tmp_path / f"images/{camera}/0.png", photo(ord(camera)))
     put(tmp_path / "images/a/1.png", photo(1))
@@ -203,37 +203,37 @@ def test_masks_that_pictures_of_two_folders_would_share(tmp_path, caplog):
         put(tmp_path / f"foreground_masks/{number}.png", ids(255))
     layout = recognise(tmp_path)
     assert layout.labels["foreground_mask"] == {"images/a/1.png": "foreground_masks/1.png"}
-    assert "foreground_masks/0.png would belong to 2 pictures" in " ".join(layout.notes)
+    assert "foreground_masks/0.png would belong to 2 images" in " ".join(layout.notes)
     with pytest.raises(RefinezooError, match="2 of 3 have none"):
-        Pictures(tmp_path, None, 32, 1 << 20, False, "synthetic")
+        DomainImages(tmp_path, None, 32, 1 << 20, False, "synthetic")
     found = beside([tmp_path / "images/a/0.png", tmp_path / "images/b/0.png"])
     assert not found["foreground_mask"] and "would belong to 2" in caplog.text
 
 
-def test_rows_of_pictures_without_a_meaning_are_no_pictures_left_alone(pictures):
+def test_rows_of_images_without_a_meaning_are_no_images_left_alone(images):
     document = coco([f"{number}.png" for number in range(3)])
     document["images"][1]["id"] = document["images"][0]["id"]
-    put_coco(pictures / "annotations.json", document)
+    put_coco(images / "annotations.json", document)
     with pytest.raises(RefinezooError, match="1 twice: 0.png and 1.png.*would stay as it is"):
-        find_renders(pictures)
+        find_renders(images)
     with pytest.raises(RefinezooError, match="1 twice"):
-        list_images(pictures)
-    assert len(find_renders(pictures, images="images/*.png").renders) == 3
+        list_images(images)
+    assert len(find_renders(images, images="images/*.png").renders) == 3
 
 
 @pytest.mark.parametrize("rows", ["coco", "voc", "yolo"])
-def test_a_gate_judges_by_all_annotations_or_not_at_all(pictures, rows):
+def test_a_gate_judges_by_all_annotations_or_not_at_all(images, rows):
     document = coco([f"{number}.png" for number in range(3)])
     for number in range(3):
         if rows == "voc":
             box = VOC_BOX if number else VOC_BOX.replace("<ymax>20</ymax>", "")
-            put(pictures / f"Annotations/{number}.xml", VOC.format(box))
+            put(images / f"Annotations/{number}.xml", VOC.format(box))
         if rows == "yolo":
-            put(pictures / f"labels/{number}.txt", "0 .5 .5 .5 .5\n" + "carton .2 .2 .1 .1\n")
+            put(images / f"labels/{number}.txt", "0 .5 .5 .5 .5\n" + "carton .2 .2 .1 .1\n")
     if rows == "coco":
         document["annotations"][0]["bbox"] = None
-        put_coco(pictures / "annotations.json", document)
-    layout = find_renders(pictures)
+        put_coco(images / "annotations.json", document)
+    layout = find_renders(images)
     assert layout.kind == rows and len(layout.renders) == 3
     with pytest.raises(RefinezooError, match="that the gate can judge by.*--gate off"):
         check_boxes(layout)
@@ -261,14 +261,14 @@ def test_depth_of_several_units_is_not_read(tmp_path):
     assert "depth" not in layout.labels and "[0.1, 1.0]" in layout.notes[0]
 
 
-def test_captions_are_no_objects(pictures):
+def test_captions_are_no_objects(images):
     names = [f"{number}.png" for number in range(3)]
-    put_coco(pictures / "annotations/instances.json", coco(names))
+    put_coco(images / "annotations/instances.json", coco(names))
     captions = coco(names) | {"annotations": [{"id": 1, "image_id": 1, "caption": "a carton"}]}
-    put_coco(pictures / "annotations/captions.json", captions)
-    layout = recognise(pictures)
+    put_coco(images / "annotations/captions.json", captions)
+    layout = recognise(images)
     assert not layout.notes and layout.format.problems(layout) == []
-    assert len(CocoDataset.load(pictures).records) == 3
+    assert len(CocoDataset.load(images).records) == 3
 
 
 @pytest.mark.parametrize("names", [("normal", "defect"), ("NORMAL",), ("with_mask", "without")])
@@ -306,33 +306,33 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("file", FOREIGN)
-def test_annotations_of_formats_that_are_not_read_are_said(pictures, file):
-    put(pictures / file, FOREIGN[file])
-    assert f"that is not read: {file}" in recognise(pictures).notes[-1]
-    assert "assumed" in {finding["code"] for finding in check_dataset(pictures)["findings"]}
+def test_annotations_of_formats_that_are_not_read_are_said(images, file):
+    put(images / file, FOREIGN[file])
+    assert f"that is not read: {file}" in recognise(images).notes[-1]
+    assert "assumed" in {finding["code"] for finding in check_dataset(images)["findings"]}
 
 
-def test_other_texts_are_no_annotations(pictures):
-    put(pictures / "labels.csv", "file,class\n0.png,a\n")
-    put(pictures / "settings.json", '{"seed": 1}')
-    put(pictures / "calib/0.txt", f"P0: {'7.2e2 0.0 ' * 6}\n")
-    put(pictures / "poses.txt", f"{'1.0 0.0 0.5 ' * 4}\n")
-    put(pictures / "images.txt", "1 0.8 0.1 0.2 0.3 1.0 2.0 3.0 1 0.png\n")
-    put(pictures / "train.txt", "images/0.png\nimages/1.png\n")
-    assert not recognise(pictures).notes
+def test_other_texts_are_no_annotations(images):
+    put(images / "labels.csv", "file,class\n0.png,a\n")
+    put(images / "settings.json", '{"seed": 1}')
+    put(images / "calib/0.txt", f"P0: {'7.2e2 0.0 ' * 6}\n")
+    put(images / "poses.txt", f"{'1.0 0.0 0.5 ' * 4}\n")
+    put(images / "images.txt", "1 0.8 0.1 0.2 0.3 1.0 2.0 3.0 1 0.png\n")
+    put(images / "train.txt", "images/0.png\nimages/1.png\n")
+    assert not recognise(images).notes
 
 
-def test_names_that_two_files_have_are_said(pictures, caplog):
-    put_coco(pictures / "annotations.json", coco(["0.png"]))
-    CocoDataset.load(pictures)
+def test_names_that_two_files_have_are_said(images, caplog):
+    put_coco(images / "annotations.json", coco(["0.png"]))
+    CocoDataset.load(images)
     assert not caplog.text
-    put(pictures / "0.png", photo(9))
-    CocoDataset.load(pictures)
+    put(images / "0.png", photo(9))
+    CocoDataset.load(images)
     assert "0.png may be 0.png or images/0.png: 0.png is taken" in caplog.text
-    assert "0.png is taken" in recognise(pictures).notes[0]
+    assert "0.png is taken" in recognise(images).notes[0]
 
 
-def test_labels_called_after_the_whole_file_name_of_their_picture(tmp_path):
+def test_labels_called_after_the_whole_file_name_of_their_image(tmp_path):
     box = "<xmin>3</xmin><ymin>4</ymin><xmax>13</xmax><ymax>12</ymax>"
     row = f"<object><name>can</name><bndbox>{box}</bndbox></object>"
     for name in ("a.png", "b.png"):
@@ -366,5 +366,5 @@ def test_masks_are_found_of_a_folder_and_of_its_coco_file(tmp_path, label):
     put(tmp_path / f"foreground_masks/{label}", ids(255))
     put_coco(tmp_path / "annotations.json", coco(["a.png"]))
     for source in (tmp_path, tmp_path / "annotations.json", tmp_path / "images/*.png"):
-        read = Pictures(str(source), None, 1 << 20, 1 << 30, False, "synthetic")[0]
+        read = DomainImages(str(source), None, 1 << 20, 1 << 30, False, "synthetic")[0]
         np.testing.assert_array_equal(read["foreground_mask"], ids(1), err_msg=str(source))

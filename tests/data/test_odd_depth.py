@@ -7,7 +7,7 @@ from PIL import Image
 from small_sets import H, W, ids, photo, put
 
 from refinezoo.data import read_depth
-from refinezoo.data.pictures import Pictures
+from refinezoo.data.domain_images import DomainImages
 from refinezoo.errors import RefinezooError
 
 METRES = np.linspace(1, 8, H * W, dtype=np.float32).reshape(H, W)
@@ -59,7 +59,7 @@ def test_depth_that_is_none(tmp_path):
     deep = (METRES * 1000).astype(np.uint16)
     put(tmp_path / "map.png", np.dstack([deep, deep // 2, deep // 3]))
     for name in ("carla.png", "map.png"):
-        with pytest.raises(RefinezooError, match="colours. A coloured depth picture"):
+        with pytest.raises(RefinezooError, match="colours. A coloured depth image"):
             read_depth(tmp_path / name)
     put(tmp_path / "eight.png", ids())
     with pytest.raises(RefinezooError, match="received 8 bits"):
@@ -78,7 +78,7 @@ def test_depth_files_are_found_by_any_suffix(tmp_path):
     put(tmp_path / "images/a.png", photo())
     (tmp_path / "depth").mkdir()
     _npz(tmp_path / "depth/a.npz")
-    read = Pictures(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
+    read = DomainImages(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
     np.testing.assert_allclose(read["depth_m"], METRES)
 
 

@@ -1,4 +1,4 @@
-"""Pictures as tools write them; files that are none, broken, or too large."""
+"""Images as tools write them; files that are none, broken, or too large."""
 
 import os
 
@@ -11,12 +11,12 @@ from small_sets import H, W, ids, photo, put
 from refinezoo.data import list_images, read_class_ids, read_depth, read_image
 from refinezoo.data.decode import read_header
 from refinezoo.data.formats import voc, yolo
-from refinezoo.data.images import encode_image, read_picture
+from refinezoo.data.images import encode_image, read_image_file
 from refinezoo.data.labels import read_labels
 from refinezoo.errors import RefinezooError
 
 
-def test_pictures_of_odd_kinds(tmp_path):
+def test_images_of_odd_kinds(tmp_path):
     rgb = photo()
     image = Image.fromarray(rgb)
     other = Image.fromarray(photo(1, 9, 9))
@@ -52,7 +52,7 @@ RAMP = np.linspace(0.1, 1, H * W, dtype=np.float32).reshape(H, W)
 
 
 @pytest.mark.parametrize("values", [RAMP, (9999 * RAMP).astype(np.int32)])
-def test_pictures_without_a_range_are_refused(tmp_path, values):
+def test_images_without_a_range_are_refused(tmp_path, values):
     Image.fromarray(values).save(tmp_path / "a.tif")
     with pytest.raises(RefinezooError, match="8 or 16 bits per channel"):
         read_image(tmp_path / "a.tif")
@@ -71,7 +71,7 @@ def test_alpha_that_is_the_same_everywhere_is_left_out(tmp_path):
     for alpha in (0, 7, 255):
         put(tmp_path / "a.png", np.dstack([rgb, np.full((H, W), alpha, np.uint8)]))
         np.testing.assert_array_equal(read_image(tmp_path / "a.png"), rgb)
-        assert (read_picture(tmp_path / "a.png").alpha == alpha).all()
+        assert (read_image_file(tmp_path / "a.png").alpha == alpha).all()
     put(tmp_path / "a.png", np.dstack([rgb, ids(255)]))
     assert (read_image(tmp_path / "a.png")[ids() == 0] == 128).all()
 
@@ -121,7 +121,7 @@ def test_labels_are_of_a_size_that_labels_have(tmp_path):
 
 
 def test_broken_files_end_in_words(tmp_path, rng):
-    """Mutated files of each format: a picture, or a RefinezooError."""
+    """Mutated files of each format: an image, or a RefinezooError."""
     for name in ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000"):
         whole = bytearray(encode_image(photo(), name))
         for _ in range(40):

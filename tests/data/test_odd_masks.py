@@ -10,8 +10,8 @@ from PIL import Image
 from small_sets import H, W, ids, photo, put
 
 from refinezoo.data import read_class_ids
+from refinezoo.data.domain_images import DomainImages
 from refinezoo.data.mask_files import read_foreground_mask
-from refinezoo.data.pictures import Pictures
 from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 from refinezoo.refinement.labels import read_foreground_mask as refine_reads
@@ -64,7 +64,7 @@ def test_every_verb_reads_the_same_foreground(tmp_path, kind):
     put(tmp_path / "images/a.png", photo())
     (tmp_path / "foreground_masks").mkdir()
     image.save(tmp_path / "foreground_masks/a.png")
-    trained = Pictures(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
+    trained = DomainImages(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
     refined = refine_reads(find_renders(tmp_path), "images/a.png", W, H)
     np.testing.assert_array_equal(trained["foreground_mask"] > 0, expected)
     np.testing.assert_array_equal(refined > 0, expected)

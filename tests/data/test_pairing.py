@@ -13,7 +13,7 @@ from refinezoo.scenes import compose_scenes
 
 
 def numbered(count, side=24, start=0):
-    """Pictures of one grey level each: their value tells which one they are."""
+    """Images of one grey level each: their value tells which one they are."""
     return [np.full((side, side, 3), start + k, np.uint8) for k in range(count)]
 
 
@@ -39,7 +39,7 @@ def bright(image):
     return (image[..., :1] > 200).astype(np.float32)
 
 
-def test_the_smaller_domain_is_repeated_and_every_picture_comes_once_per_turn():
+def test_the_smaller_domain_is_repeated_and_every_image_comes_once_per_turn():
     data = unpaired(numbered(12), numbered(5, start=100), image_size=16, batch_size=4)
     assert len(data) == 3
     assert sorted(shown(data, "synthetic", range(3))) == list(range(12))
@@ -63,7 +63,7 @@ def test_epochs_are_reshuffled_and_seeded():
     assert epoch_orders(0) == [first, second] and epoch_orders(1)[0] != first
 
 
-def test_short_epochs_starve_no_picture():
+def test_short_epochs_starve_no_image():
     data = unpaired(numbered(10), numbered(3), image_size=16, batch_size=2, steps=2)
     seen = []
     for _ in range(5):
@@ -139,7 +139,7 @@ def test_augmentation_object(tmp_path):
 
 
 def coordinates(height, width):
-    """A picture whose red is the row and whose green is the column of each pixel."""
+    """An image whose red is the row and whose green is the column of each pixel."""
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0], image[..., 1] = np.arange(height)[:, None], np.arange(width)
     return image
@@ -147,12 +147,12 @@ def coordinates(height, width):
 
 @pytest.mark.parametrize("shape", [(24, 64), (64, 24), (32, 32)])
 @pytest.mark.parametrize("crop", ["random", "centre", "resize"])
-def test_crops_of_any_shape_show_pictures_undistorted(shape, crop):
-    """Unless they are to show the whole picture; masks, kept or made, are cut with them."""
-    pictures = [coordinates(120, 200), coordinates(200, 90)]
+def test_crops_of_any_shape_show_images_undistorted(shape, crop):
+    """Unless they are to show the whole image; masks, kept or made, are cut with them."""
+    images = [coordinates(120, 200), coordinates(200, 90)]
     data = unpaired(
-        pictures,
-        pictures,
+        images,
+        images,
         image_size=shape,
         crop=crop,
         augment=False,
@@ -164,7 +164,7 @@ def test_crops_of_any_shape_show_pictures_undistorted(shape, crop):
         assert image.shape == (*shape, 3) and record["foreground_mask"].shape == (*shape, 1)
         down, across = np.ptp(image[:, 0, 0]), np.ptp(image[0, :, 1])
         down, across = down / (shape[0] - 1), across / (shape[1] - 1)
-        height, width = pictures[data.sampler.index(0, index)].shape[:2]
+        height, width = images[data.sampler.index(0, index)].shape[:2]
         whole = height / shape[0], width / shape[1]
         if crop == "resize":
             np.testing.assert_allclose([down, across], whole, rtol=0.05)
@@ -216,7 +216,7 @@ def test_tf_dataset_gives_the_same_batches(tmp_path):
 
 def test_follow_epoch_resumes_the_stream():
     class Recorder(keras.Model):
-        """Its loss is the mean of the picture, so that the history tells which ones came."""
+        """Its loss is the mean of the image, so that the history tells which ones came."""
 
         def __init__(self):
             super().__init__()
@@ -295,8 +295,8 @@ def test_bad_masks(tmp_path):
         unpaired(folder, numbered(2))
 
 
-def test_depth_comes_with_its_picture(tmp_path):
-    """Depth that equals the picture's grey level in metres still does after window and mirror."""
+def test_depth_comes_with_its_image(tmp_path):
+    """Depth that equals the image's grey level in metres still does after window and mirror."""
     folder = tmp_path / "renders"
     rng = np.random.default_rng(0)
     for k in range(3):
@@ -311,15 +311,15 @@ def test_depth_comes_with_its_picture(tmp_path):
     depth = batch["synthetic"]["depth_m"]
     assert depth.dtype == np.float32 and depth.shape == (3, 48, 48, 1)
     near = np.abs(batch["synthetic"]["image"][..., :1] / 25.0 - depth) < 0.1
-    assert near.mean() > 0.7  # all but the blocks' edges, which the picture blends
+    assert near.mean() > 0.7  # all but the blocks' edges, which the image blends
     twin = next(iter(unpaired_tf_dataset(folder, numbered(2), image_size=48, batch_size=3)))
     np.testing.assert_array_equal(twin["synthetic"]["depth_m"], depth)
     (folder / "depth" / "1.npy").unlink()
-    with pytest.raises(RefinezooError, match="file in depth/ for every synthetic picture, 1 of 3"):
+    with pytest.raises(RefinezooError, match="file in depth/ for every synthetic image, 1 of 3"):
         unpaired(folder, numbered(2))
 
 
-def test_pictures_of_a_coco_set_are_those_it_names(tmp_path):
+def test_images_of_a_coco_set_are_those_it_names(tmp_path):
     names = ["a.png", "cam1/0.png", "cam1/1.png"]
     for number, name in enumerate([*names, "spare.png"]):
         put(tmp_path / "set/images" / name, photo(number))

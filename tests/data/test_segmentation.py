@@ -17,7 +17,7 @@ from refinezoo.errors import RefinezooError
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    """Three pictures of 12 x 16 with masks of ids 0, 3 and 200."""
+    """Three images of 12 x 16 with masks of ids 0, 3 and 200."""
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
     for stem in ("a", "b", "c"):
@@ -51,7 +51,7 @@ def test_masks_that_hold_no_class_ids_are_refused(tmp_path, rng):
     cv2.imwrite(str(tmp_path / "x.png"), np.full((4, 4), 26001, "uint16"))
     with pytest.raises(RefinezooError, match="received 26001 to 26001"):
         read_class_ids(tmp_path / "x.png")
-    (tmp_path / "y.png").write_bytes(b"no picture")
+    (tmp_path / "y.png").write_bytes(b"no image")
     with pytest.raises(RefinezooError, match="do not decode"):
         read_class_ids(tmp_path / "y.png")
 
@@ -65,7 +65,7 @@ def test_a_folder_is_read_in_order_and_scaled(folder):
     np.testing.assert_array_equal(whole["class_ids"][1], read_class_ids(folder / "masks/b.png"))
 
 
-def test_pictures_that_do_not_fit_are_named(folder):
+def test_images_that_do_not_fit_are_named(folder):
     with pytest.raises(RefinezooError, match="'z'"):
         read_segmentation_folder(folder, stems=["a", "z"])
     cv2.imwrite(str(folder / "masks" / "b.png"), np.ones((6, 8), "uint8"))
@@ -76,8 +76,8 @@ def test_pictures_that_do_not_fit_are_named(folder):
         read_segmentation_folder(folder)
 
 
-def test_augmentation_keeps_picture_and_mask_aligned():
-    """Where the mask says k the picture has the brightness 20 k; where it is ignored, the mean."""
+def test_augmentation_keeps_image_and_mask_aligned():
+    """Where the mask says k the image has the brightness 20 k; where it is ignored, the mean."""
     ids = np.kron(np.arange(12).reshape(3, 4), np.ones((16, 16))).astype("uint8")[..., None]
     record = {"image": np.repeat(20 * ids, 3, -1), "class_ids": ids}
     augmentation = SegmentationAugmentation(crop=(40, 36), ignore_id=99)
@@ -94,7 +94,7 @@ def test_augmentation_keeps_picture_and_mask_aligned():
     assert len(seen) >= 3  # padded and not, mirrored and not
 
 
-def test_without_a_crop_the_size_stays_and_light_changes_only_the_picture(rng):
+def test_without_a_crop_the_size_stays_and_light_changes_only_the_image(rng):
     record = {
         "image": rng.integers(50, 200, (20, 30, 3), "uint8"),
         "class_ids": rng.integers(0, 5, (20, 30, 1), "uint8"),

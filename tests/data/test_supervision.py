@@ -17,7 +17,7 @@ Theirs = supervision.DetectionDataset
 
 @pytest.fixture
 def scenes(tmp_path):
-    """Four pictures with two boxes of two classes each, COCO."""
+    """Four images with two boxes of two classes each, COCO."""
     names = [f"{k}.png" for k in range(4)]
     document = coco(names, width=64, height=48, box=(8, 6, 30, 20))
     document["categories"] = [{"id": 3, "name": "milk"}, {"id": 7, "name": "juice"}]

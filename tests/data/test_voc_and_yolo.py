@@ -186,11 +186,11 @@ def test_yolo_in_utf_16(yolo):
 
 
 @pytest.mark.parametrize("file", ["labels/b.txt", "Annotations/b.xml"])
-def test_annotations_without_a_picture_are_said(yolo, file, caplog):
+def test_annotations_without_an_image_are_said(yolo, file, caplog):
     put(yolo / file, "0 .5 .5 .5 .5\n")
     put(yolo / "labels/classes.txt", "can\ntin\n")
     CocoDataset.load(yolo)
-    assert f"1 annotation files belong to no picture ({file})" in caplog.text
+    assert f"1 annotation files belong to no image ({file})" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -218,16 +218,16 @@ def xml(said, left=2):
 
 
 @pytest.mark.parametrize("said", ["a.png", "C:\\photos\\a.PNG", "a", " a.jpg "])
-def test_voc_files_that_no_picture_is_called_like(tmp_path, said):
+def test_voc_files_that_no_image_is_called_like(tmp_path, said):
     put(tmp_path / "JPEGImages/a.png", photo())
     put(tmp_path / "JPEGImages/b.png", photo(1))
     put(tmp_path / "Annotations/label_0001.xml", xml(said))
-    put(tmp_path / "Annotations/b.xml", xml("gone.png", left=5))  # called after its picture
+    put(tmp_path / "Annotations/b.xml", xml("gone.png", left=5))  # called after its image
     boxes = [record.boxes_xywh[0, 0] for record in CocoDataset.load(tmp_path).records]
     assert boxes == [2, 5] and not recognise(tmp_path).notes
 
 
-def test_voc_files_of_pictures_that_several_folders_have(tmp_path, caplog):
+def test_voc_files_of_images_that_several_folders_have(tmp_path, caplog):
     for folder in "AB":
         put(tmp_path / f"{folder}/JPEGImages/a.png", photo())
     put(tmp_path / "B/JPEGImages/b.png", photo(1))
@@ -235,14 +235,14 @@ def test_voc_files_of_pictures_that_several_folders_have(tmp_path, caplog):
     put(tmp_path / "B/Annotations/label.xml", xml("a.png"))
     assert list(recognise(tmp_path).labels["annotations"]) == ["B/JPEGImages/b.png"]
     CocoDataset.load(tmp_path)
-    assert "1 annotation files belong to no picture (B/Annotations/label.xml)" in caplog.text
+    assert "1 annotation files belong to no image (B/Annotations/label.xml)" in caplog.text
 
 
-def test_voc_files_that_say_another_picture(tmp_path):
+def test_voc_files_that_say_another_image(tmp_path):
     for name, said in (("a", "b.png"), ("b", "a.png"), ("c", "c.jpg")):
         put(tmp_path / f"JPEGImages/{name}.png", photo())
         put(tmp_path / f"Annotations/{name}.xml", xml(said, left=ord(name) - 96))
     assert [r.boxes_xywh[0, 0] for r in CocoDataset.load(tmp_path).records] == [1, 2, 3]
-    words = "2 annotations say another picture .*Annotations/a.xml of JPEGImages/a.png: b"
+    words = "2 annotations say another image .*Annotations/a.xml of JPEGImages/a.png: b"
     found = check_dataset(tmp_path)["findings"]
     assert any(re.search(words, file) for finding in found for file in finding["files"])

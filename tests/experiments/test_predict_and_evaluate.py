@@ -118,7 +118,7 @@ def test_evaluation_is_the_studies_metric(tmp_path):
 
 
 class Seer(Detects):
-    """Says one juice of every picture, and counts the passes."""
+    """Says one juice of every image, and counts the passes."""
 
     kind, class_names, passes = DETECTOR, ["cheese", "juice"], 0
 

@@ -18,28 +18,28 @@ from refinezoo.refiners import CameraModel
 gaussian_noise, jpeg = map(compiled, (gaussian_noise, jpeg))
 
 
-def picture(seed, blur=0.0, noise=0.0):
+def squares(seed, blur=0.0, noise=0.0):
     """Squares of 16 px, blurred by so many pixels, with noise of so many levels."""
     rng = np.random.default_rng(seed)
-    squares = np.kron(rng.integers(0, 2, (8, 8, 3)), np.ones((16, 16, 1))) * 140.0 + 50.0
-    soft = cv2.GaussianBlur(squares, (0, 0), blur) if blur else squares
+    sharp = np.kron(rng.integers(0, 2, (8, 8, 3)), np.ones((16, 16, 1))) * 140.0 + 50.0
+    soft = cv2.GaussianBlur(sharp, (0, 0), blur) if blur else sharp
     return np.clip(np.rint(soft + rng.normal(0.0, noise, soft.shape)), 0, 255).astype("uint8")
 
 
 @pytest.mark.parametrize("noise", [2.0, 8.0])
 @pytest.mark.parametrize("blur", [0.8, 1.2])
 def test_what_is_injected_is_measured(blur, noise):
-    measured = np.mean([camera_of(picture(seed, blur, noise)) for seed in range(4)], axis=0)
+    measured = np.mean([camera_of(squares(seed, blur, noise)) for seed in range(4)], axis=0)
     assert measured[1] * 127.5 == pytest.approx(noise, rel=0.2)
     assert measured[0] == pytest.approx(blur, abs=0.4)  # a gradient of whole pixels blurs too
-    softer = camera_of(picture(0, blur + 0.5, noise))
+    softer = camera_of(squares(0, blur + 0.5, noise))
     assert softer[0] > measured[0] + 0.1
 
 
 @pytest.mark.parametrize(("of_renders", "of_photos"), [(0.8, 1.4), (1.4, 0.8), (1.0, 1.0)])
 def test_images_get_the_sharpness_and_noise_of_the_photos(of_renders, of_photos):
-    renders = [picture(seed, of_renders) for seed in range(4)]
-    photos = [picture(seed, of_photos, 3.0) for seed in range(4, 8)]
+    renders = [squares(seed, of_renders) for seed in range(4)]
+    photos = [squares(seed, of_photos, 3.0) for seed in range(4, 8)]
     model = CameraModel(photos=4).adapt(photos, renders=renders)
     before, after, wanted = (
         np.median([camera_of(image) for image in images], axis=0)
@@ -51,7 +51,7 @@ def test_images_get_the_sharpness_and_noise_of_the_photos(of_renders, of_photos)
 
 
 def test_unadapted_it_changes_nothing_and_photos_are_needed():
-    image = picture(0)
+    image = squares(0)
     assert np.array_equal(CameraModel(photos=2).refine(image), image)
     for photos, renders in (([], [image]), ([image], [])):
         with pytest.raises(RefinezooError, match="adapt\\(photos, renders=renders\\)"):
@@ -59,10 +59,10 @@ def test_unadapted_it_changes_nothing_and_photos_are_needed():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 3), (16, 16)])
-def test_small_and_flat_pictures(shape):
+def test_small_and_flat_images(shape):
     flat = np.full((*shape, 3), 90, "uint8")
     assert np.isfinite(camera_of(flat)).all()
-    model = CameraModel(photos=1).adapt([picture(1, 1.2, 5.0)], renders=[picture(2, 0.8), flat])
+    model = CameraModel(photos=1).adapt([squares(1, 1.2, 5.0)], renders=[squares(2, 0.8), flat])
     assert model.refine(flat).shape == flat.shape
 
 
@@ -95,9 +95,9 @@ def test_a_blur_keeps_the_mean_and_both_axes():
 
 def test_rounding_of_the_colours_draws_nothing_anew():
     model = CameraModel(photos=3).adapt(
-        [picture(seed, 1.0, 6.0) for seed in range(3)], renders=[picture(seed) for seed in range(3)]
+        [squares(seed, 1.0, 6.0) for seed in range(3)], renders=[squares(seed) for seed in range(3)]
     )
-    images = picture(5)[None].astype("float32") / 127.5 - 1.0
+    images = squares(5)[None].astype("float32") / 127.5 - 1.0
     moved = np.random.default_rng(0).uniform(-0.9, 0.9, images.shape).astype("float32")
     camera, seed = compiled(model.camera), np.zeros(1, "int32")
     one, other = (
@@ -185,7 +185,7 @@ def test_lens_and_jpeg_are_those_of_the_photos(tmp_path):
 
 @pytest.mark.once
 def test_a_preset_from_before_lens_and_jpeg_loads(tmp_path):
-    photos, renders = [picture(0, 1.0, 4.0)], [picture(1)]
+    photos, renders = [squares(0, 1.0, 4.0)], [squares(1)]
     model = CameraModel(photos=2).adapt(photos, renders=renders)
     folder = model.save_to_preset(tmp_path / "preset")
     config = json.loads((folder / "config.json").read_text())

@@ -1,4 +1,4 @@
-"""What a projected discriminator is made of: spectral norm, and pictures moved and cut."""
+"""What a projected discriminator is made of: spectral norm, and images moved and cut."""
 
 import cv2
 import keras
@@ -52,10 +52,10 @@ def test_shifts_mirror_and_masks_move_along(rng):
         place = min(errors, key=errors.get)
         assert errors[place] < 1e-5
         places.add(place)
-    assert len(places) > 3  # each picture moves by itself
+    assert len(places) > 3  # each image moves by itself
 
 
-def test_cutout_takes_a_square_out_of_the_picture_alone():
+def test_cutout_takes_a_square_out_of_the_image_alone():
     ones = np.ones((4, 32, 32, 1), "float32")
     cut, masks = (np.asarray(x) for x in ShiftAndCutout(0.0, 0.5, seed=2)(ones, ones))
     assert np.all(masks == 1.0)

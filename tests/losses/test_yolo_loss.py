@@ -68,18 +68,18 @@ def brute_force(targets, predictions, threshold=0.5):
 
 @pytest.fixture(scope="module")
 def batch():
-    """Targets and predictions of three pictures: objects, crowds, padding."""
+    """Targets and predictions of three images: objects, crowds, padding."""
     random = np.random.default_rng(0)
     targets = np.zeros((3, COUNT + BOXES, 5), "float32")
     predictions = random.normal(0, 0.7, (3, COUNT, 5 + CLASSES)).astype("float32")
-    for picture in targets[:2]:
+    for image in targets[:2]:
         rows = random.choice(COUNT, 5, replace=False)
-        picture[rows, 0] = random.integers(1, CLASSES + 1, 5)
-        picture[rows, 1:3] = random.random((5, 2))
-        picture[rows, 3:] = random.normal(0, 0.4, (5, 2))
+        image[rows, 0] = random.integers(1, CLASSES + 1, 5)
+        image[rows, 1:3] = random.random((5, 2))
+        image[rows, 3:] = random.normal(0, 0.4, (5, 2))
         low, size = random.uniform(0, 0.6, (4, 2)), random.uniform(0.2, 0.5, (4, 2))
-        picture[COUNT : COUNT + 4, 0] = [1, 1, 1, 2]
-        picture[COUNT : COUNT + 4, 1:] = np.concatenate([low, low + size], axis=1)
+        image[COUNT : COUNT + 4, 0] = [1, 1, 1, 2]
+        image[COUNT : COUNT + 4, 1:] = np.concatenate([low, low + size], axis=1)
     return targets, predictions
 
 

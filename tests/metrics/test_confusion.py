@@ -18,7 +18,7 @@ def _row(image, category, box, **more):
 
 @pytest.fixture
 def truth():
-    """Two milks and a juice; a place in picture 2 where nobody labelled."""
+    """Two milks and a juice; a place in image 2 where nobody labelled."""
     boxes = [
         _row(1, 3, [0, 0, 10, 10], id=1),
         _row(1, 3, [30, 0, 10, 10], id=2),

@@ -15,7 +15,7 @@ REAL = Path(refinezoo.__file__).parent / "assets" / "real_test" / "annotations.j
 
 
 def _truth() -> dict:
-    """Two pictures, three objects of two classes, a third class without any."""
+    """Two images, three objects of two classes, a third class without any."""
     boxes = [(1, 5, [0, 0, 10, 10]), (1, 6, [20, 20, 10, 20]), (2, 5, [5, 5, 40, 30])]
     return {
         "images": [{"id": 1, "width": 50, "height": 50}, {"id": 2, "width": 50, "height": 50}],

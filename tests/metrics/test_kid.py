@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
-from refinezoo.metrics.kid import kid, picture_kid
+from refinezoo.metrics.kid import image_kid, kid
 
 
 def by_loops(x, y):
@@ -31,9 +31,9 @@ def test_one_kind_is_near_zero_and_another_is_not(rng):
     assert subsets["kid"] == pytest.approx(kid(x, z)["kid"], rel=0.2) and subsets["spread"] > 0.0
 
 
-def test_pictures_carry_their_recipe(toy_backbone, rng):
-    pictures = [rng.integers(0, 256, (20 + k, 30, 3), "uint8") for k in range(5)]
-    found = picture_kid(toy_backbone(), pictures, [p // 4 for p in pictures], size=32, batch_size=2)
+def test_images_carry_their_recipe(toy_backbone, rng):
+    images = [rng.integers(0, 256, (20 + k, 30, 3), "uint8") for k in range(5)]
+    found = image_kid(toy_backbone(), images, [p // 4 for p in images], size=32, batch_size=2)
     assert found["n"] == [5, 5] and found["size"] == 32 and found["kid"] > 0.0
     assert "bilinear" in found["resize"] and "toy_backbone" in found["features"]
 
@@ -41,7 +41,7 @@ def test_pictures_carry_their_recipe(toy_backbone, rng):
 def test_what_it_refuses(rng):
     x = rng.normal(size=(4, 3))
     for wrong, message in (
-        ((x, x[:1]), "at least two pictures"),
+        ((x, x[:1]), "at least two images"),
         ((x, x[:, :2]), "of one network"),
         ((x, x * np.nan), "finite features"),
     ):
@@ -50,6 +50,6 @@ def test_what_it_refuses(rng):
     with pytest.raises(RefinezooError, match="subset=5"):
         kid(x, x, subset=5)
     with pytest.raises(RefinezooError, match="received none"):
-        picture_kid(None, [], [])
+        image_kid(None, [], [])
     with pytest.raises(RefinezooError, match="float64"):
-        picture_kid(None, [np.zeros((4, 4, 3))], [])
+        image_kid(None, [np.zeros((4, 4, 3))], [])

@@ -102,7 +102,7 @@ def test_any_size_gives_an_eighth(small, side, cells):
     assert small.compute_output_shape((1, side, side + 8, 3)) == (1, cells, cells + 1, 4)
 
 
-def test_a_picture_of_one_pixel_passes(small):
+def test_an_image_of_one_pixel_passes(small):
     assert compiled(small)(np.zeros((1, 1, 3, 3), "float32")).shape == (1, 1, 1, 4)
 
 

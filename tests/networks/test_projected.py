@@ -55,7 +55,7 @@ def test_nothing_trains_and_seeds_decide(toy_backbone):
     assert not any(np.array_equal(a, b) for a, b in zip(own, other, strict=True))
 
 
-def test_pictures_of_one_colour_have_finite_logits(toy_backbone):
+def test_images_of_one_colour_have_finite_logits(toy_backbone):
     features = projected_features(toy_backbone())
     logits = projected_heads(features, width=8)(features(np.zeros((1, 64, 64, 3), "float32")))
     assert all(np.isfinite(np.asarray(x)).all() for x in logits)

@@ -96,14 +96,14 @@ def coco(tmp_path):
 
 @pytest.fixture(scope="session")
 def products():
-    """Packaged product pictures on grey: uint8 RGB."""
-    pictures = []
+    """Packaged product images on grey: uint8 RGB."""
+    images = []
     for path in sorted((ASSETS / "products").glob("*.png"))[:6]:
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        alpha = picture[..., 3:] / 255.0
-        picture = (picture[..., 2::-1] * alpha + 128 * (1 - alpha)).astype(np.uint8)
-        pictures.append(cv2.resize(picture, (96, 128), interpolation=cv2.INTER_AREA))
-    return pictures
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        alpha = image[..., 3:] / 255.0
+        image = (image[..., 2::-1] * alpha + 128 * (1 - alpha)).astype(np.uint8)
+        images.append(cv2.resize(image, (96, 128), interpolation=cv2.INTER_AREA))
+    return images
 
 
 @pytest.fixture(scope="session")

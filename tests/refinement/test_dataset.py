@@ -366,7 +366,7 @@ def test_boxes_that_are_not_in_pixels_stop_the_gate(coco, tmp_path, brighter):
     assert refine(coco, tmp_path / "out", brighter).refined == 5
 
 
-def test_pictures_that_are_all_missing_are_refused(coco, tmp_path, brighter):
+def test_images_that_are_all_missing_are_refused(coco, tmp_path, brighter):
     document = json.loads((coco / "annotations.json").read_text())
     for row in document["images"]:
         row["file_name"] = f"elsewhere_{row['file_name']}"

@@ -67,7 +67,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(killed, coco, t
     assert tree(out) == expected
 
 
-def test_one_odd_picture_does_not_keep_the_others(coco, tmp_path, brighter):
+def test_one_odd_image_does_not_keep_the_others(coco, tmp_path, brighter):
     """Whatever step it fails in, the others are finished first."""
 
     class Picky(type(brighter)):
@@ -108,7 +108,7 @@ def test_a_failure_while_an_image_is_judged_is_of_that_image(coco, tmp_path, bri
     assert "OverflowError: odd labels" in summary.failed["images/scene_2.png"]
 
 
-def test_a_full_disk_ends_the_run_and_is_not_taken_for_odd_pictures(
+def test_a_full_disk_ends_the_run_and_is_not_taken_for_odd_images(
     coco, tmp_path, brighter, monkeypatch
 ):
     plain, count = Path.write_bytes, 0

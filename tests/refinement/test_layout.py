@@ -7,7 +7,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.refinement import find_renders
 from refinezoo.refinement.labels import read_boxes, read_foreground_mask
 
-PICTURE = np.random.default_rng(0).integers(0, 255, (40, 80, 3), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 255, (40, 80, 3), np.uint8)
 DEPTH = np.full((40, 80), 3000, np.uint16)
 
 
@@ -36,7 +36,7 @@ def test_coco_names_the_renders(coco):
     ],
 )
 def test_coco_trees_in_use(root, write, document, image):
-    write(root / image, PICTURE)
+    write(root / image, IMAGE)
     (root / document).parent.mkdir(parents=True, exist_ok=True)
     content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []}
     (root / document).write_text(json.dumps(content))
@@ -44,7 +44,7 @@ def test_coco_trees_in_use(root, write, document, image):
 
 
 def test_coco_outside_the_tree_is_refused(root, write):
-    write(root / "images/a.png", PICTURE)
+    write(root / "images/a.png", IMAGE)
     content = {"images": [{"id": 1, "file_name": "../../secret.png"}], "annotations": []}
     (root / "a.json").write_text(json.dumps(content))
     with pytest.raises(RefinezooError, match="outside the dataset"):
@@ -52,8 +52,8 @@ def test_coco_outside_the_tree_is_refused(root, write):
 
 
 def test_voc(root, write):
-    write(root / "JPEGImages/a.jpg", PICTURE)
-    write(root / "SegmentationClass/a.png", PICTURE)
+    write(root / "JPEGImages/a.jpg", IMAGE)
+    write(root / "SegmentationClass/a.png", IMAGE)
     (root / "Annotations").mkdir()
     box = "<xmin>10</xmin><ymin>5</ymin><xmax>30</xmax><ymax>90</ymax>"
     (root / "Annotations/a.xml").write_text(
@@ -65,7 +65,7 @@ def test_voc(root, write):
 
 
 def test_yolo(root, write):
-    write(root / "images/train/a.png", PICTURE)
+    write(root / "images/train/a.png", IMAGE)
     labels = root / "labels/train/a.txt"
     labels.parent.mkdir(parents=True)
     labels.write_text("0 0.5 0.5 0.5 0.5\n1 0 0 0.25 0 0.25 0.5\nnonsense\n")
@@ -77,9 +77,9 @@ def test_yolo(root, write):
 
 
 def test_masks_and_depth_beside_rgb(root, write):
-    write(root / "rgb/1.png", PICTURE)
+    write(root / "rgb/1.png", IMAGE)
     write(root / "depth/1.png", DEPTH)
-    write(root / "segmentation/1.png", PICTURE)
+    write(root / "segmentation/1.png", IMAGE)
     mask = np.zeros((40, 80), np.uint8)
     mask[:10] = 255
     write(root / "masks/1.png", mask)
@@ -91,17 +91,17 @@ def test_masks_and_depth_beside_rgb(root, write):
 
 
 def test_flat_folder_leaves_labels_alone(root, write):
-    write(root / "0001.png", PICTURE)
-    write(root / "0001_mask.png", PICTURE)
-    write(root / "depth_0001.png", PICTURE)
+    write(root / "0001.png", IMAGE)
+    write(root / "0001_mask.png", IMAGE)
+    write(root / "depth_0001.png", IMAGE)
     write(root / "0002.png", DEPTH)
-    write(root / "masks/0001.png", PICTURE)
+    write(root / "masks/0001.png", IMAGE)
     layout = find_renders(root)
     assert names(layout) == ["0001.png"] and "taken for labels" in layout.notes[0]
 
 
 def test_products_named_after_labels_are_renders(root, write):
-    write(root / "images/face_mask.png", PICTURE)
+    write(root / "images/face_mask.png", IMAGE)
     assert names(find_renders(root)) == ["images/face_mask.png"]
 
 

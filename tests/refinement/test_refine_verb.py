@@ -44,10 +44,10 @@ def test_shows_what_it_will_do_and_dry_run_does_nothing(root, tmp_path, refine):
     put(root / "images/spare.png", photo(9))
     code, said = refine("--dry-run")
     assert code == 0 and not (tmp_path / "out").exists()
-    assert "COCO: 2 pictures to refine\n  images/*.png: 2" in said
-    assert "not known, carried as they are: 1 pictures" in said
+    assert "COCO: 2 images to refine\n  images/*.png: 2" in said
+    assert "not known, carried as they are: 1 images" in said
     code, said = refine()
-    assert code == 0 and "COCO: 2 pictures" in said and "2 of 2 images refined" in said
+    assert code == 0 and "COCO: 2 images" in said and "2 of 2 images refined" in said
 
 
 def test_variants_are_datasets_of_their_own(root, tmp_path, refine, monkeypatch):
@@ -93,11 +93,11 @@ def test_one_bad_file_among_many(root, tmp_path, refine):
     code, said = refine()
     assert code == 2 and "1 of 3 images" in said and "--on-error skip" in said
     code, said = refine("--on-error", "skip")
-    assert code == 3 and "1 failed" in said and "images/1.png: expected a picture" in said
+    assert code == 3 and "1 failed" in said and "images/1.png: expected an image" in said
     put(root / "images/1.png", photo(1))
     (root / "images/2.png").unlink()
     code, said = refine("--on-error", "skip")
-    assert code == 3 and "missing: 1 pictures" in said
+    assert code == 3 and "missing: 1 images" in said
 
 
 def test_too_many_errors_end_it(root, refine):

@@ -100,7 +100,7 @@ def test_empty_and_full_masks_silence_one_region(judge, fill, rng):
 
 
 @pytest.mark.once
-def test_small_grey_pictures_of_one_colour_are_judged(judge):
+def test_small_grey_images_of_one_colour_are_judged(judge):
     image = np.zeros((1, 9, 70, 1), "float32")
     views = judge.look([image, image], [image, 1.0 + image], step=0)
     assert np.isfinite(float(judge.discriminator_loss("real", *views, training=True)))

@@ -255,7 +255,7 @@ def test_baselines_leave_out_what_they_cannot_have(generator):
     if generator == "identity":
         assert set(model.players()) == {"discriminator", "task"} and len(model.turns()) == 1
         assert names == {"domain", "class_synthetic", "class_refined"}
-    else:  # it sees no render, so its pictures have no label
+    else:  # it sees no render, so its images have no label
         assert names == {"domain", "class_synthetic", "style_transfer", "content_similarity"}
 
 

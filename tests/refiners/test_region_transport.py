@@ -11,7 +11,7 @@ from refinezoo.layers.region_colour import RegionColours, region_statistics
 from refinezoo.refiners import PopulationTransport, RegionTransport
 
 
-def pictures(seed, goods, rest, count=4):
+def masked_images(seed, goods, rest, count=4):
     """Noise about one grey level on the left and another on the right, each with its mask."""
     rng = np.random.default_rng(seed)
     found = []
@@ -31,7 +31,7 @@ def means(pairs):
 
 
 def test_each_region_goes_to_its_own():
-    renders, photos = pictures(0, 150, 150), pictures(1, 90, 200)
+    renders, photos = masked_images(0, 150, 150), masked_images(1, 90, 200)
     model = RegionTransport().adapt(photos, renders=renders)
     images, masks = map(np.stack, zip(*renders, strict=True))
     refined = model.refine(images, foreground_mask=masks)
@@ -71,8 +71,8 @@ def test_the_formula_in_numpy(rng):
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_an_empty_or_full_mask_leaves_the_other_region_out(value):
-    model = RegionTransport().adapt(pictures(1, 90, 200), renders=pictures(0, 150, 150))
-    image = pictures(2, 150, 150, 1)[0][0]
+    model = RegionTransport().adapt(masked_images(1, 90, 200), renders=masked_images(0, 150, 150))
+    image = masked_images(2, 150, 150, 1)[0][0]
     refined = model.refine(image, foreground_mask=np.full((24, 32), value, "float32"))
     assert refined.shape == image.shape
     assert refined.mean() == pytest.approx(90 if value else 200, abs=15)
@@ -86,13 +86,13 @@ def test_unadapted_it_changes_nothing_and_any_size_is_taken(rng):
     for before, after in zip(images, refined, strict=True):
         np.testing.assert_array_equal(before, after)
     flat = np.full((8, 8, 3), 90, "uint8")
-    adapted = RegionTransport().adapt(pictures(1, 90, 200), renders=pictures(0, 150, 150))
+    adapted = RegionTransport().adapt(masked_images(1, 90, 200), renders=masked_images(0, 150, 150))
     assert np.ptp(adapted.refine(flat, foreground_mask=np.eye(8))[np.eye(8) > 0]) == 0
 
 
 @pytest.mark.once
 def test_what_is_missing_or_no_mask_is_worded():
-    photos, renders = pictures(1, 90, 200), pictures(0, 150, 150)
+    photos, renders = masked_images(1, 90, 200), masked_images(0, 150, 150)
     for some, others in (([], renders), (photos, [])):
         with pytest.raises(RefinezooError, match="adapt\\(photos, renders=renders\\)"):
             RegionTransport().adapt(some, renders=others)
@@ -117,8 +117,8 @@ def test_what_is_missing_or_no_mask_is_worded():
 
 @pytest.mark.once
 def test_a_preset_keeps_the_populations(tmp_path):
-    model = RegionTransport().adapt(pictures(1, 90, 200), renders=pictures(0, 150, 150))
+    model = RegionTransport().adapt(masked_images(1, 90, 200), renders=masked_images(0, 150, 150))
     loaded = refinezoo.load(model.save_to_preset(tmp_path / "preset"))
-    image, mask = pictures(2, 150, 150, 1)[0]
+    image, mask = masked_images(2, 150, 150, 1)[0]
     refined = [each.refine(image, foreground_mask=mask).astype(int) for each in (model, loaded)]
     assert loaded.use_mask and np.abs(refined[0] - refined[1]).max() <= 1

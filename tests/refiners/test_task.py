@@ -21,7 +21,7 @@ def tiny_classifier():
 
 
 def one_box(folder, box=(30, 20, 24, 16)):
-    """A picture of 120 x 80 px that is black but for a white box, as a COCO set."""
+    """An image of 120 x 80 px that is black but for a white box, as a COCO set."""
     image = np.zeros((80, 120, 3), "uint8")
     x, y, w, h = box
     image[y : y + h, x : x + w] = 255
@@ -71,7 +71,7 @@ def test_class_ids_follow_windows_and_mirrors(tmp_path):
 @pytest.mark.once
 def test_missing_labels_are_worded(tmp_path):
     dataset = one_box(tmp_path)
-    with pytest.raises(RefinezooError, match="masks/ for every synthetic picture"):
+    with pytest.raises(RefinezooError, match="masks/ for every synthetic image"):
         unpaired(dataset, dataset, 64, class_ids=True)
     with pytest.raises(RefinezooError, match="a COCO set"):
         unpaired([dataset.read(0)], [dataset.read(0)], 64, encode=lambda *_: 0)
@@ -83,12 +83,12 @@ def test_a_detector_sees_refined_renders_at_its_size(rng):
     model = SSD300(["a", "b"], image_size=64, width_multiplier=0.1)
     task = Task(model)
     assert task.key == "targets"
-    pictures = rng.uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
+    images = rng.uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     boxes = np.array([[0.2, 0.2, 0.6, 0.7]], "float32")
     targets = np.stack([model.encode(boxes, np.array([k]), np.zeros(1, bool)) for k in (0, 1)])
-    expected = model.evaluate((pictures + 1) * 127.5, targets, verbose=0)
-    assert float(task.loss(pictures, targets)) == pytest.approx(expected, rel=1e-3)
-    assert np.isfinite(float(task.loss(pictures[:, :32, :32], targets)))
+    expected = model.evaluate((images + 1) * 127.5, targets, verbose=0)
+    assert float(task.loss(images, targets)) == pytest.approx(expected, rel=1e-3)
+    assert np.isfinite(float(task.loss(images[:, :32, :32], targets)))
 
 
 @pytest.mark.once
@@ -98,12 +98,12 @@ def test_a_segmenter_with_ignored_pixels(rng):
     )
     task = Task(model)
     assert task.key == "class_ids"
-    pictures = rng.uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
+    images = rng.uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     ids = rng.integers(0, 2, (1, 64, 64, 1), "uint8")
-    logits = model((pictures + 1.0) * 127.5)
+    logits = model((images + 1.0) * 127.5)
     expected = float(multi_scale_loss(logits, ids[..., 0], 255))
-    assert float(task.loss(pictures, ids)) == pytest.approx(expected, rel=1e-4) and expected > 0.0
-    assert float(task.loss(pictures, np.full_like(ids, 255))) == 0.0
+    assert float(task.loss(images, ids)) == pytest.approx(expected, rel=1e-4) and expected > 0.0
+    assert float(task.loss(images, np.full_like(ids, 255))) == 0.0
 
 
 @pytest.mark.parametrize("train", [pytest.param(False, marks=pytest.mark.once), True])
@@ -115,9 +115,9 @@ def test_the_task_teaches_the_generator(train, rng):
     for weight in ("adversarial_s2r", "adversarial_r2s"):
         model.loss_weights[weight] = 0.0
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=keras.backend.backend() == "tensorflow")
-    pictures = rng.integers(0, 256, (2, 2, 32, 32, 3), "uint8")
+    images = rng.integers(0, 256, (2, 2, 32, 32, 3), "uint8")
     labels = np.array([0, 2], "int32")
-    data = {"synthetic": {"image": pictures[0], "label": labels}, "real": {"image": pictures[1]}}
+    data = {"synthetic": {"image": images[0], "label": labels}, "real": {"image": images[1]}}
     networks = (model.generator_s2r, model.task_network)
     before = [[np.asarray(v) for v in network.variables] for network in networks]
     logs = model.train_on_batch(data, return_dict=True)

@@ -74,9 +74,9 @@ def test_tags_close_and_words_are_escaped(page):
 
 def test_every_image_and_slider_has_words(page):
     outline = Outline(page.html())
-    pictures = outline.all("img")
-    assert len(pictures) == 5
-    assert all(picture["alt"] for picture in pictures)
+    images = outline.all("img")
+    assert len(images) == 5
+    assert all(image["alt"] for image in images)
     (slider,) = outline.all("input")
     assert slider["type"] == "range" and "scene 1" in slider["aria-label"]
     large = [row["aria-label"] for row in outline.all("button") if "aria-label" in row]
@@ -93,11 +93,11 @@ def test_embedded_images_are_the_images(images):
         cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_COLOR)
         for text in encoded
     ]
-    for image, picture in zip(images, shown, strict=True):
-        assert np.abs(picture[..., ::-1].astype(int) - image).mean() < 6
+    for image, decoded in zip(images, shown, strict=True):
+        assert np.abs(decoded[..., ::-1].astype(int) - image).mean() < 6
 
 
-def test_pictures_are_reduced_but_never_enlarged(images):
+def test_images_are_reduced_but_never_enlarged(images):
     page = Page("t", "l")
     page.before_after([Pair(images[0], images[1], "x")], side=16)
     page.before_after([Pair(images[0], images[1], "x")], side=400)

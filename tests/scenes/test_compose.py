@@ -229,7 +229,7 @@ def test_wide_angle_bends_straight_lines_and_keeps_corners():
     x, y = wide_angle_map(65, 50)
     assert np.allclose([x[0, 0], y[0, 0], x[64, 64], y[64, 64]], [0, 0, 64, 64], atol=1e-3)
     assert np.allclose([x[32, 32], y[32, 32]], 32, atol=1e-3)
-    assert y[0, 32] > 4  # the picture's upper edge shows a line that was straight and lower
+    assert y[0, 32] > 4  # the image's upper edge shows a line that was straight and lower
     assert (np.diff(x, axis=1) > 0).all()
 
 

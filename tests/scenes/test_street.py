@@ -223,7 +223,7 @@ def test_collisions_follow_the_geometry():
     assert apart[~np.eye(len(apart), dtype=bool)].min() > 2.2
 
 
-def test_looks_change_the_picture_and_nothing_else():
+def test_looks_change_the_image_and_nothing_else():
     worlds = [ForestWorld(2, look=look) for look in ("plain", "rich")]
     np.testing.assert_array_equal(worlds[0].trunks, worlds[1].trunks)
     np.testing.assert_array_equal(worlds[0].walls, worlds[1].walls)

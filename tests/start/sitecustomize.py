@@ -1,7 +1,7 @@
 """Read by every Python that `make test` starts: TensorFlow starts in two thirds of its time.
 
 TensorFlow imports JAX where it finds it, to convert functions of JAX, and Keras matplotlib, to plot
-training pictures. No test asks for either, so both are hidden while those are imported, no longer.
+training images. No test asks for either, so both are hidden while those are imported, no longer.
 """
 
 import os

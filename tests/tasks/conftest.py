@@ -75,7 +75,7 @@ class Squares:
 
 @pytest.fixture
 def squares(tmp_path) -> Squares:
-    """24 pictures of 64 x 64 pixels with one square each."""
+    """24 images of 64 x 64 pixels with one square each."""
     return Squares(tmp_path)
 
 

@@ -50,7 +50,7 @@ def renders(rng):
 def test_inverted_masks_are_told_by_plain_backgrounds(renders):
     images, masks, _ = renders
     checks.check_mask_polarity(images, masks)
-    with pytest.raises(RefinezooError, match=r"inverted \(4 of 4 pictures.*1 - foreground_mask"):
+    with pytest.raises(RefinezooError, match=r"inverted \(4 of 4 images.*1 - foreground_mask"):
         checks.check_mask_polarity(images, 1.0 - masks)
 
 
@@ -77,12 +77,12 @@ def test_masks_of_0_to_255_are_named(renders):
         np.full((1, 2, 2, 3), np.nan, np.float32),
     ],
 )
-def test_pictures_of_another_range(wrong):
+def test_images_of_another_range(wrong):
     right = np.zeros((1, 2, 2, 3), np.float32)
     halves = {"synthetic": {"image": right, "depth_m": right + 9}, "real": {"image": right}}
-    checks.check_pictures(halves)
-    checks.check_pictures((right, right + 9))
-    checks.check_pictures(np.full((1, 2, 2, 3), 200, np.uint8)[None])
+    checks.check_images(halves)
+    checks.check_images((right, right + 9))
+    checks.check_images(np.full((1, 2, 2, 3), 200, np.uint8)[None])
     for batch in ({**halves, "real": {"image": wrong}}, (wrong, right), ({"image": wrong}, right)):
         with pytest.raises(RefinezooError, match="uint8 0 to 255 or as float -1 to 1"):
-            checks.check_pictures(batch)
+            checks.check_images(batch)

@@ -23,7 +23,7 @@ class Played:
 
 @pytest.fixture
 def renders():
-    """Four colourful pictures: uint8 [4, 16, 16, 3], each another red and blue blot on green."""
+    """Four colourful images: uint8 [4, 16, 16, 3], each another red and blue blot on green."""
     images = np.full((4, 16, 16, 3), (40, 110, 60), np.uint8)
     for index in range(4):
         images[index, 2 * index : 2 * index + 6, 2:8] = (230, 40, 40)
@@ -55,10 +55,10 @@ def test_healthy_refiners_pass(renders, name):
 
 
 def test_collapse_is_named_after_its_patience(renders):
-    def one_picture(images):
+    def one_image(images):
         return 0.02 * images + 120.0
 
-    guard = end_epochs(StopOnCollapse(renders, patience=3, checkpoint="backup/7"), one_picture, 2)
+    guard = end_epochs(StopOnCollapse(renders, patience=3, checkpoint="backup/7"), one_image, 2)
     assert guard.seen == 2
     with pytest.raises(RefinezooError) as error:
         guard.on_epoch_end(2, {})

@@ -173,7 +173,7 @@ def test_every_entry_loads_and_keeps_its_word(name):
     "name",
     [pytest.param(name, marks=[pytest.mark.once] * (name != "cyclegan")) for name in REFINERS],
 )
-def test_every_refiner_keeps_the_size_and_changes_the_picture(name, rng):
+def test_every_refiner_keeps_the_size_and_changes_the_image(name, rng):
     renders = rng.integers(0, 255, (2, 45, 51, 3), dtype=np.uint8)
     refiner = loaded(name)
     refined = refiner.refine(renders, seed=0)

@@ -10,14 +10,15 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from refinezoo.data.coco_pictures import rows_and_pictures
+from refinezoo.data.coco_images import rows_and_images
 from refinezoo.data.decode import IMAGE_SUFFIXES
 from refinezoo.data.formats.base import FORMATS, DatasetFormat, Paired, add_siblings, dataset_format
 from refinezoo.data.formats.bop import depth_unit_m
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.formats.left_out import foreign, unpaired, unread
-from refinezoo.data.tree import is_picture, matching, read_tree, refuse_archive
+from refinezoo.data.tree import is_image, matching, read_tree, refuse_archive
 from refinezoo.errors import RefinezooError, did_you_mean
+from refinezoo.renames import former_name
 
 __all__ = [
     "DatasetFormat",
@@ -25,9 +26,9 @@ __all__ = [
     "Paired",
     "dataset_format",
     "formats",
+    "image_sizes",
     "layout_table",
     "list_images",
-    "picture_sizes",
     "recognise",
 ]
 
@@ -41,7 +42,7 @@ def formats() -> list[DatasetFormat]:
 
 def layout_table() -> str:
     """The registered formats as a Markdown table, in the order in which they are asked."""
-    rows = ["| layout | `kind` | a picture and what belongs to it |", "|---|---|---|"]
+    rows = ["| layout | `kind` | an image and what belongs to it |", "|---|---|---|"]
     for kind in formats():
         files = ", ".join(f"`{name}`" for name in kind.example.split(", "))
         rows.append(f"| {kind.title} | `{kind.name}` | {files} |")
@@ -54,15 +55,15 @@ def recognise(
     images: str | Sequence[str] | None = None,
     format: str | None = None,
 ) -> Layout:
-    """Sorts a dataset tree into pictures, their labels and the rest.
+    """Sorts a dataset tree into images, their labels and the rest.
 
     Args:
         source: the dataset's folder.
-        images: patterns below it (`rgb/**/*.png`) that decide which files are the pictures.
+        images: patterns below it (`rgb/**/*.png`) that decide which files are the images.
         format: the name of a format, where the recogniser should not choose.
 
     Raises:
-        RefinezooError: no such folder or format, no pictures in it, or annotations that cannot be
+        RefinezooError: no such folder or format, no images in it, or annotations that cannot be
             read.
     """
     tree = read_tree(source)
@@ -91,55 +92,58 @@ def recognise(
     known = chosen | owned
     layout.unknown = [
         name
-        for name in tree.pictures
+        for name in tree.images
         if name not in known and os.path.basename(os.path.splitext(name)[0]) not in stems
     ]
     return layout
 
 
 def list_images(source: str | os.PathLike) -> list[Path]:
-    """The pictures of a folder, dataset, COCO file or pattern, in a fixed order.
+    """The images of a folder, dataset, COCO file or pattern, in a fixed order.
 
     A folder is read as every verb reads it: with its sub-folders, without hidden files, and
     without what its format or its names call labels.
 
     Args:
-        source: a folder; a COCO file; one picture; or a pattern, in which `**` is any number of
+        source: a folder; a COCO file; one image; or a pattern, in which `**` is any number of
             folders.
 
     Raises:
-        RefinezooError: nothing there, no pictures, or labels that may be among them.
+        RefinezooError: nothing there, no images, or labels that may be among them.
     """
     return _listed(source)[0]
 
 
-def picture_sizes(source: str | os.PathLike) -> dict[Path, tuple[int, int] | None]:
-    """As `list_images`, each picture with the width and height that its labels give, if any do.
+def image_sizes(source: str | os.PathLike) -> dict[Path, tuple[int, int] | None]:
+    """As `list_images`, each image with the width and height that its labels give, if any do.
 
-    `read_image` takes them: of a picture that EXIF turns they say which way up its labels are.
+    `read_image` takes them: of an image that EXIF turns they say which way up its labels are.
     """
     paths, size = _listed(source)
     return {path: size(path) for path in paths}
 
 
+picture_sizes = former_name("picture_sizes", image_sizes)
+
+
 def _listed(
     source: str | os.PathLike,
 ) -> tuple[list[Path], Callable[[Path], tuple[int, int] | None]]:
-    """The pictures of a source, and what says the size that their labels give."""
+    """The images of a source, and what says the size that their labels give."""
     path = Path(source)
     if path.is_dir():
         layout = recognise(path)
-        return layout.pictures(), lambda file: layout.size(file.relative_to(path).as_posix())
+        return layout.images(), lambda file: layout.size(file.relative_to(path).as_posix())
     if path.is_file():
         if path.suffix.lower() == ".json":
-            coco, files = rows_and_pictures(path)
+            coco, files = rows_and_images(path)
             sides = {files[key]: (row["width"], row["height"]) for key, row in coco.images.items()}
             return list(sides), lambda file: sides[file] if all(sides[file]) else None
         refuse_archive(path)
         return [path], lambda file: None
     if glob.has_magic(str(source)):
         return matching(str(source)), lambda file: None
-    raise RefinezooError(f"expected a folder of pictures, received {source}: no such folder.")
+    raise RefinezooError(f"expected a folder of images, received {source}: no such folder.")
 
 
 def _scale_depth(layout: Layout) -> None:
@@ -162,19 +166,19 @@ def _named(name: str) -> DatasetFormat:
 
 
 def _choose(layout: Layout, patterns: list[str]) -> None:
-    """Makes the files that match the pictures; their labels stay, others are looked for."""
+    """Makes the files that match the images; their labels stay, others are looked for."""
     root = layout.root
     found = {
         Path(name).as_posix()
         for pattern in patterns
         for name in glob.glob(pattern, root_dir=root, recursive=True)
-        if is_picture(name)
+        if is_image(name)
     }
     layout.renders = sorted(found & layout.tree.names)
     layout.doubtful, layout.mixed, layout.lost = "", False, []
     if not layout.renders:
         raise RefinezooError(
-            f"expected pictures that match {', '.join(patterns)} in {str(root)!r}, received none. "
+            f"expected images that match {', '.join(patterns)} in {str(root)!r}, received none. "
             "Patterns are relative to the dataset; **/ stands for any number of folders."
         )
     for kind, files in layout.labels.items():

@@ -14,18 +14,19 @@ from refinezoo.data.depth_files import DEPTH_SUFFIXES
 from refinezoo.data.formats.layout import Layout
 from refinezoo.data.tree import RENDER_FOLDERS, Tree, read_tree
 from refinezoo.errors import RefinezooError
+from refinezoo.renames import old_name_used
 
 _log = logging.getLogger(__name__)
 Name = TypeVar("Name", str, Path)
 
-# How the file of a picture may be called in a folder of labels.
+# How the file of an image may be called in a folder of labels.
 _FORMS = ("{}", "{}_mask", "{}_seg", "{}_label", "{}_depth", "mask_{}", "depth_{}")
 FORMATS: dict[str, "DatasetFormat"] = {}
 
-# Text files that are no annotations of one picture.
+# Text files that are no annotations of one image.
 LISTS = frozenset("classes.txt obj.names notes.txt readme.txt train.txt val.txt test.txt".split())
 
-# Folders beside the pictures' and what a file of the picture's name in them is.
+# Folders beside the images' and what a file of the image's name in them is.
 _MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".gif")
 SIBLINGS = {
     "foreground_mask": (("foreground_masks", "foreground_mask"), _MASK_SUFFIXES),
@@ -40,7 +41,7 @@ class DatasetFormat(ABC):
     Attributes:
         name: one word, e.g. "coco".
         title: for the table of layouts.
-        example: paths of one picture and its labels, for the table.
+        example: paths of one image and its labels, for the table.
         order: formats are asked in this order; the surest signs come first.
         annotated: has boxes of classes.
     """
@@ -57,14 +58,14 @@ class DatasetFormat(ABC):
 
     @abstractmethod
     def read(self, tree: Tree) -> Layout:
-        """The tree's pictures and labels; `recognise` fills in what is carried."""
+        """The tree's images and labels; `recognise` fills in what is carried."""
 
     def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
-        """The labelled boxes of a picture, [x1, y1, x2, y2] in pixels."""
+        """The labelled boxes of an image, [x1, y1, x2, y2] in pixels."""
         return []
 
     def document(self, layout: Layout) -> dict[str, Any] | None:
-        """The labelled boxes of all pictures as COCO has them; None where there are none."""
+        """The labelled boxes of all images as COCO has them; None where there are none."""
         return None
 
     def problems(self, layout: Layout) -> list[str]:
@@ -83,27 +84,33 @@ def dataset_format(cls: type[DatasetFormat]) -> type[DatasetFormat]:
 
 
 class Paired(DatasetFormat):
-    """A format whose paths alone say which label belongs to which picture.
+    """A format whose paths alone say which label belongs to which image.
 
     Attributes:
-        picture: pattern of a picture's path, with named groups.
+        image: pattern of an image's path, with named groups.
         labels: per kind of label the paths that it may have, with those groups in braces.
         depth_unit_m: metres per step of an integer depth file.
-        only_labelled: a path is a picture's only if there is a label for it.
+        only_labelled: a path is an image's only if there is a label for it.
     """
 
-    picture: ClassVar[str]
+    image: ClassVar[str]
     labels: ClassVar[dict[str, tuple[str, ...]]]
     depth_unit_m: ClassVar[float] = 0.001
     only_labelled: ClassVar[bool] = False
     order = 20
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "picture" in cls.__dict__:
+            old_name_used(f"{cls.__name__}.picture", "image")
+            cls.image = cls.__dict__["picture"]
+
     def claims(self, tree: Tree) -> bool:
-        """Whether a picture with one of its labels is there."""
+        """Whether an image with one of its labels is there."""
         return any(any(self._labels(tree, match)) for match in self._matches(tree))
 
     def read(self, tree: Tree) -> Layout:
-        """The pictures that match, with their labels, and those of folders beside them."""
+        """The images that match, with their labels, and those of folders beside them."""
         layout = Layout(tree, self, depth_unit_m=self.depth_unit_m)
         for match in self._matches(tree):
             name, found = match.string, dict(self._labels(tree, match))
@@ -115,8 +122,8 @@ class Paired(DatasetFormat):
         return layout
 
     def _matches(self, tree: Tree) -> Iterator[re.Match[str]]:
-        pattern = re.compile(self.picture, re.IGNORECASE)
-        return filter(None, map(pattern.fullmatch, tree.pictures))
+        pattern = re.compile(self.image, re.IGNORECASE)
+        return filter(None, map(pattern.fullmatch, tree.images))
 
     def _labels(self, tree: Tree, match: re.Match[str]) -> Iterator[tuple[str, str]]:
         groups = {key: value or "" for key, value in match.groupdict().items()}
@@ -127,7 +134,7 @@ class Paired(DatasetFormat):
 
 
 def add_siblings(tree: Tree, layout: Layout) -> None:
-    """Finds masks and depth of the pictures in folders beside theirs; see `SIBLINGS`."""
+    """Finds masks and depth of the images in folders beside theirs; see `SIBLINGS`."""
     for kind, (folders, suffixes) in SIBLINGS.items():
         known = layout.labels.setdefault(kind, {})
         for name in layout.renders:
@@ -141,7 +148,7 @@ def add_siblings(tree: Tree, layout: Layout) -> None:
         held = sum(name.startswith(tuple(f"{f}/" for f in there)) for name in tree.files)
         if there and held and not known:
             layout.notes.append(
-                f"{there[0]}/ has no label of the name of a picture that can be read"
+                f"{there[0]}/ has no label of the name of an image that can be read"
             )
     layout.labels = {kind: files for kind, files in layout.labels.items() if files}
 
@@ -149,7 +156,7 @@ def add_siblings(tree: Tree, layout: Layout) -> None:
 def sibling(
     tree: Tree, name: str, folders: tuple[str, ...], suffixes: tuple[str, ...]
 ) -> str | None:
-    """The file of a picture's name in a folder beside that of the pictures, or inside it."""
+    """The file of an image's name in a folder beside that of the images, or inside it."""
     *parents, file = name.split("/")
     renders = [i for i, part in enumerate(parents) if part.lower() in RENDER_FOLDERS]
     for folder in folders:
@@ -169,12 +176,12 @@ def sibling(
 
 
 def _label_stems(file: str) -> list[str]:
-    """How the label of a picture's file may be called; `a.jpg.png` too is one of `a.jpg`."""
+    """How the label of an image's file may be called; `a.jpg.png` too is one of `a.jpg`."""
     return [*(form.format(file.rsplit(".", 1)[0]) for form in _FORMS), file]
 
 
 def shared(files: Mapping[Name, Any]) -> dict[Any, list[Name]]:
-    """The label files that pictures of several folders would have, with these pictures."""
+    """The label files that images of several folders would have, with these images."""
     owners: dict[Any, list[Name]] = {}
     for name, file in files.items():
         owners.setdefault(file, []).append(name)
@@ -188,13 +195,13 @@ def shared(files: Mapping[Name, Any]) -> dict[Any, list[Name]]:
 def belongs_to_several(file: Any, names: Sequence[Any]) -> str:
     """Why a shared label file is nobody's."""
     return (
-        f"{file} would belong to {len(names)} pictures, {names[0]} and {names[1]}: give each a "
-        "file of its own, in a folder like its picture's."
+        f"{file} would belong to {len(names)} images, {names[0]} and {names[1]}: give each a "
+        "file of its own, in a folder like its image's."
     )
 
 
 def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
-    """Per kind of `SIBLINGS` the label file of each picture that has one, wherever pictures lie."""
+    """Per kind of `SIBLINGS` the label file of each image that has one, wherever images lie."""
     trees: dict[Path, Tree | None] = {}
     found: dict[str, dict[Path, Path]] = {kind: {} for kind in SIBLINGS}
     for path in paths:

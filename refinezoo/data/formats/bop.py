@@ -19,7 +19,7 @@ class Bop(Paired):
     name = "bop"
     title = "BOP"
     example = "train_pbr/000000/rgb/000000.jpg, train_pbr/000000/depth/000000.png"
-    picture = r"(?P<scene>(.*/)?\d{6}/)(rgb|gray)/(?P<n>\d{6})\.(png|jpe?g|tif)"
+    image = r"(?P<scene>(.*/)?\d{6}/)(rgb|gray)/(?P<n>\d{6})\.(png|jpe?g|tif)"
     labels = {
         "depth": ("{scene}depth/{n}.png", "{scene}depth/{n}.tif"),
         "first_mask": ("{scene}mask_visib/{n}_000000.png", "{scene}mask/{n}_000000.png"),

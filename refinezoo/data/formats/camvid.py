@@ -13,7 +13,7 @@ class CamVid(Paired):
     name = "camvid"
     title = "CamVid"
     example = "701_StillsRaw_full/0001TP_006690.png, LabeledApproved_full/0001TP_006690_L.png"
-    picture = r"(?P<top>(.*/)?)(?P<split>[^/]+)/(?P<frame>[^/]+)\.(png|jpe?g)"
+    image = r"(?P<top>(.*/)?)(?P<split>[^/]+)/(?P<frame>[^/]+)\.(png|jpe?g)"
     labels = {
         "class_colours": ("{top}LabeledApproved_full/{frame}_L.png",),
         "class_ids": ("{top}{split}annot/{frame}.png",),

@@ -15,7 +15,7 @@ class Carla(Paired):
     name = "carla"
     title = "CARLA"
     example = "CameraRGB/F0.png, CameraSeg/F0.png, CameraDepth/F0.png"
-    picture = (
+    image = (
         r"(?P<top>(.*/)?)(CameraRGB|CameraRgb|RGB_?Camera)(?P<n>\d*)/(?P<frame>[^/]+)\.(png|jpe?g)"
     )
     labels = {

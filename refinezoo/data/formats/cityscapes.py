@@ -16,9 +16,7 @@ class Cityscapes(Paired):
         "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png, "
         "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png"
     )
-    picture = (
-        r"(?P<top>(.*/)?)leftImg8bit/(?P<place>(.*/)?)(?P<frame>[^/]+)_leftImg8bit\.(png|jpe?g)"
-    )
+    image = r"(?P<top>(.*/)?)leftImg8bit/(?P<place>(.*/)?)(?P<frame>[^/]+)_leftImg8bit\.(png|jpe?g)"
     labels = {
         "class_ids": (
             "{top}gtFine/{place}{frame}_gtFine_labelIds.png",

@@ -1,4 +1,4 @@
-"""Class folders: the folder's name is the picture's class."""
+"""Class folders: the folder's name is the image's class."""
 
 from pathlib import PurePosixPath
 
@@ -13,7 +13,7 @@ _SPLITS = frozenset("train training trainval val valid validation test testing d
 
 @dataset_format
 class ClassFolders(Folders):
-    """`CLASS/NAME.png` or `SPLIT/CLASS/NAME.png`: nothing but pictures, two classes or more."""
+    """`CLASS/NAME.png` or `SPLIT/CLASS/NAME.png`: nothing but images, two classes or more."""
 
     name = "class_folders"
     title = "class folders"
@@ -21,8 +21,8 @@ class ClassFolders(Folders):
     order = 90
 
     def claims(self, tree: Tree) -> bool:
-        """Whether all pictures lie in folders of one depth, none of which says what it holds."""
-        places = {PurePosixPath(name).parent for name in tree.pictures}
+        """Whether all images lie in folders of one depth, none of which says what it holds."""
+        places = {PurePosixPath(name).parent for name in tree.images}
         parts = {part for place in places for part in place.parts}
         depths = {len(place.parts) for place in places}
         return (
@@ -34,7 +34,7 @@ class ClassFolders(Folders):
         )
 
     def read(self, tree: Tree) -> Layout:
-        """All pictures, each with its class; doubtful where some look like labels."""
+        """All images, each with its class; doubtful where some look like labels."""
         layout = super().read(tree)
         layout.details["classes"] = {
             name: PurePosixPath(name).parent.name for name in layout.renders

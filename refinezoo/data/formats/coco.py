@@ -1,10 +1,10 @@
-"""COCO: a JSON file names the pictures, wherever they lie."""
+"""COCO: a JSON file names the images, wherever they lie."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from refinezoo.data.coco_file import is_coco, read_coco, read_document, refuse_shared_pictures
-from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
+from refinezoo.data.coco_file import is_coco, read_coco, read_document, refuse_shared_images
+from refinezoo.data.coco_names import doubtful_names, image_folders, locate
 from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.formats.base import RENDER_FOLDERS, DatasetFormat, add_siblings, dataset_format
 from refinezoo.data.formats.doubt import look_among_annotated
@@ -28,7 +28,7 @@ class Coco(DatasetFormat):
         return bool(_documents(tree))
 
     def read(self, tree: Tree) -> Layout:
-        """The pictures that the files name, with their boxes and sizes.
+        """The images that the files name, with their boxes and sizes.
 
         Raises:
             RefinezooError: a name outside of the tree.
@@ -41,7 +41,7 @@ class Coco(DatasetFormat):
         for name, document in _documents(tree).items():
             coco = read_coco(document)
             coco.path = str(tree.root / name)
-            folders, found = picture_folders(name), {}
+            folders, found = image_folders(name), {}
             for number, row in coco.images.items():
                 try:
                     file = locate(row["file_name"], folders, tree.find, tree.root)
@@ -54,7 +54,7 @@ class Coco(DatasetFormat):
                 boxes.setdefault(file, [])
                 if row["width"] and row["height"]:
                     sizes[file] = row["width"], row["height"]
-            refuse_shared_pictures(coco, found)
+            refuse_shared_images(coco, found)
             for row in coco.annotations:
                 if row["image_id"] in found and not row["iscrowd"]:
                     x, y, w, h = row["bbox"]
@@ -72,7 +72,7 @@ class Coco(DatasetFormat):
         layout.details = {"boxes": boxes, "sizes": sizes, "files": files}
         spare = sum(
             name.split("/")[0].lower() in RENDER_FOLDERS and name not in boxes
-            for name in tree.pictures
+            for name in tree.images
         )
         if spare:
             layout.notes.append(f"{spare} images that no COCO file names are carried unrefined")
@@ -88,7 +88,7 @@ class Coco(DatasetFormat):
         """The tree's only COCO file, its names made paths below the root.
 
         Raises:
-            RefinezooError: several files, or pictures that are missing.
+            RefinezooError: several files, or images that are missing.
         """
         files = layout.details["files"]
         if len(files) > 1:
@@ -96,7 +96,7 @@ class Coco(DatasetFormat):
         coco, found = files[0]
         if layout.missing:
             raise RefinezooError(
-                f"{coco.path}: {len(layout.missing)} pictures are missing: "
+                f"{coco.path}: {len(layout.missing)} images are missing: "
                 f"{', '.join(layout.missing[:3])}. Restore them, or remove these entries."
             )
         document = coco.checked().document()

@@ -1,4 +1,4 @@
-"""Whether labels may be among the pictures of a layout, as their pixels say."""
+"""Whether labels may be among the images of a layout, as their pixels say."""
 
 import itertools
 import re
@@ -19,8 +19,8 @@ def look_for_labels(
     Args:
         tree: of the dataset.
         layout: whose `doubtful`, `mixed`, `photos` and `notes` are set.
-        names: the pictures.
-        named: whether annotations or folder names say that they are pictures; they may all be
+        names: the images.
+        named: whether annotations or folder names say that they are images; they may all be
             flat then, but not some of them.
         apart: whether no two of the series may show the same scenes.
     """
@@ -38,13 +38,13 @@ def look_for_labels(
     alike = _of_one_scene(evidence, series, named=named) if apart else []
     layout.mixed = bool((like and photos) or within)
     if named and like and not layout.mixed:
-        layout.notes.append("the pictures have few values in flat areas: are they renders?")
+        layout.notes.append("the images have few values in flat areas: are they renders?")
     elif like or within:
         layout.doubtful = (
             f"few values in flat areas, as in labels: {', '.join(sorted(like + within)[:3])}"
         )
         if layout.photos:
-            layout.doubtful += f"; beside pictures: {', '.join(sorted(layout.photos)[:3])}"
+            layout.doubtful += f"; beside images: {', '.join(sorted(layout.photos)[:3])}"
     elif alike:
         coloured = [key for key in alike if not evidence.grey(series[key])]
         layout.mixed, layout.photos = True, coloured if len(coloured) == 1 else []
@@ -52,12 +52,12 @@ def look_for_labels(
 
 
 def look_among_annotated(tree: Tree, layout: Layout) -> None:
-    """As `look_for_labels`, for pictures that annotations name; some may lie in label folders."""
+    """As `look_for_labels`, for images that annotations name; some may lie in label folders."""
     look_for_labels(tree, layout, layout.renders, named=True, apart=False)
     odd = [name for name in layout.renders if in_label_folder(name)]
     if odd and len(odd) < len(layout.renders) and not layout.doubtful:
         layout.mixed = True
-        layout.doubtful = f"annotations name pictures in a folder of labels: {odd[0]}"
+        layout.doubtful = f"annotations name images in a folder of labels: {odd[0]}"
         layout.photos = [key for key in layout.photos if not in_label_folder(key)]
 
 
@@ -71,13 +71,13 @@ def _of_one_scene(evidence: Evidence, series: dict[str, list[str]], *, named: bo
 
 
 def _unnamed(key: str) -> tuple[str, ...]:
-    """A series' path with the names of folders of pictures taken out."""
+    """A series' path with the names of folders of images taken out."""
     parts = PurePosixPath(key).parts
     return tuple("" if part.lower() in RENDER_FOLDERS else part for part in parts)
 
 
 def _series(names: list[str]) -> dict[str, list[str]]:
-    """Pictures by folder and by name with digits taken out; single names go by folder alone."""
+    """Images by folder and by name with digits taken out; single names go by folder alone."""
     found: dict[str, list[str]] = {}
     for name in names:
         path = PurePosixPath(name)

@@ -1,4 +1,4 @@
-"""Whether names or pixels say that a picture is a label: ids, class colours, depth, normals."""
+"""Whether names or pixels say that an image is a label: ids, class colours, depth, normals."""
 
 import os
 import re
@@ -86,7 +86,7 @@ def label_like(path: str | os.PathLike) -> bool | None:
 
 
 class Evidence:
-    """What the pixels of a tree say of some of its pictures; each is decoded once."""
+    """What the pixels of a tree say of some of its images; each is decoded once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -94,7 +94,7 @@ class Evidence:
         self._looks: dict[str, _Look | None] = {}
 
     def seen(self, names: Sequence[str]) -> list[bool]:
-        """Whether each of a few readable pictures, spread over the series, looks like a label."""
+        """Whether each of a few readable images, spread over the series, looks like a label."""
         some = _spread(names)
         for name in some:
             if name not in self.known:
@@ -102,10 +102,10 @@ class Evidence:
         return [like for name in some if (like := self.known[name]) is not None]
 
     def same_scenes(self, first: Sequence[str], second: Sequence[str]) -> bool:
-        """Whether pictures of equal names (numbers, in one folder) show the same, differently.
+        """Whether images of equal names (numbers, in one folder) show the same, differently.
 
         A render and its depth or albedo have their edges in common (correlation 0.2 to 0.6 on our
-        rooms); two scenes do not (under 0.1), pictures of goods on white in part. Or those of one
+        rooms); two scenes do not (under 0.1), images of goods on white in part. Or those of one
         series have no colour and those of the other have.
         """
         pairs = [(self._look(name), self._look(other)) for name, other in _fellows(first, second)]
@@ -117,7 +117,7 @@ class Evidence:
         return alike > 0.3 or grey == {(True, False)} or grey == {(False, True)}
 
     def grey(self, names: Sequence[str]) -> bool:
-        """Whether all of a few pictures of a series have no colour."""
+        """Whether all of a few images of a series have no colour."""
         return all(look is None or look.grey for look in map(self._look, _spread(names)))
 
     def _look(self, name: str) -> "_Look | None":
@@ -132,7 +132,7 @@ class Evidence:
 
 
 class _Look(NamedTuple):
-    """A picture's edges, small, and whether its three channels are equal."""
+    """An image's edges, small, and whether its three channels are equal."""
 
     edges: np.ndarray
     grey: bool
@@ -178,7 +178,7 @@ def _alone(pixels: np.ndarray, part: float) -> float:
 
 
 def _flat_and_alone(rgb: np.ndarray) -> bool:
-    """As `_alone`, of small pictures, whose regions are mostly edge: in flat places only.
+    """As `_alone`, of small images, whose regions are mostly edge: in flat places only.
 
     Flat is a square of 7 pixels within 4 levels. At 160 x 120 and JPEG qualities of 40 to 90, 90 %
     of the class colours of streets and rooms are so, and at most 5 % of each of our sets of photos
@@ -202,7 +202,7 @@ def _counted(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _are_normals(values: np.ndarray) -> bool:
-    """Whether RGB is a unit vector in nearly all pixels, as in pictures of surface normals."""
+    """Whether RGB is a unit vector in nearly all pixels, as in images of surface normals."""
     if values.ndim != 3 or values.shape[2] < 3 or values.dtype != np.uint8:
         return False
     small = cv2.resize(values[..., :3], (64, 64), interpolation=cv2.INTER_NEAREST)

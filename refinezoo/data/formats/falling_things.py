@@ -13,7 +13,7 @@ class FallingThings(Paired):
     name = "falling_things"
     title = "Falling Things (NDDS)"
     example = "000000.left.jpg, 000000.left.seg.png, 000000.left.depth.png"
-    picture = r"(?P<frame>(.*/)?\d+(\.(left|right))?)\.(jpe?g|png)"
+    image = r"(?P<frame>(.*/)?\d+(\.(left|right))?)\.(jpe?g|png)"
     labels = {
         "instance_ids": ("{frame}.seg.png", "{frame}.cs.png", "{frame}.is.png"),
         "depth": ("{frame}.depth.png", "{frame}.depth.16.png"),

@@ -1,4 +1,4 @@
-"""Trees that follow no known format: folder and file names tell pictures from labels."""
+"""Trees that follow no known format: folder and file names tell images from labels."""
 
 from pathlib import PurePosixPath
 
@@ -19,10 +19,10 @@ _RENDER_WORDS = RENDER_FOLDERS | {"rgba", "photo", "photos", "camera", "left", "
 
 @dataset_format
 class Folders(DatasetFormat):
-    """Pictures in folders, labels beside them in folders or under names that say so."""
+    """Images in folders, labels beside them in folders or under names that say so."""
 
     name = "folders"
-    title = "folders of pictures"
+    title = "folders of images"
     example = "images/0001.png, foreground_masks/0001.png, depth/0001.png"
     order = 100
 
@@ -31,12 +31,12 @@ class Folders(DatasetFormat):
         return True
 
     def read(self, tree: Tree) -> Layout:
-        """Pictures in folders called images/, rgb/ and the like, else all that no name calls label.
+        """Images in folders called images/, rgb/ and the like, else all that no name calls label.
 
-        Where neither names nor pixels tell pictures from labels, the layout is doubtful.
+        Where neither names nor pixels tell images from labels, the layout is doubtful.
         """
         layout = Layout(tree, self)
-        unlabelled = [name for name in tree.pictures if not in_label_folder(name)]
+        unlabelled = [name for name in tree.images if not in_label_folder(name)]
         named = [name for name in unlabelled if _in_render_folder(name)]
         candidates = named or unlabelled
         beside = {_series_key(name, drop=False) for name in candidates if not _says_label(name)}
@@ -54,13 +54,13 @@ class Folders(DatasetFormat):
     def _sorted_out(
         self, tree: Tree, layout: Layout, names: list[str], *, named: bool
     ) -> list[str]:
-        """Leaves out pictures that are called labels, and says where pixels leave a doubt."""
+        """Leaves out images that are called labels, and says where pixels leave a doubt."""
         odd = {name for name in names if _says_label(name) or _sixteen_bit_grey(tree, name)}
         if named:  # a product may be called mask; a folder full of such names holds labels
             plain = {PurePosixPath(name).parent for name in names if name not in odd}
             odd = {name for name in odd if PurePosixPath(name).parent not in plain}
         if 0 < len(odd) < len(names):
-            layout.notes.append(f"{len(odd)} pictures are taken for labels, as {min(odd)}")
+            layout.notes.append(f"{len(odd)} images are taken for labels, as {min(odd)}")
             names = [name for name in names if name not in odd]
         look_for_labels(tree, layout, names, named=named)
         return names
@@ -68,10 +68,10 @@ class Folders(DatasetFormat):
     def _doubt_names(self, tree: Tree, layout: Layout) -> None:
         """Of folders whose names may be of a label or of a class, pixels decide.
 
-        What is no label, and does not show what the pictures show, leaves a doubt.
+        What is no label, and does not show what the images show, leaves a doubt.
         """
         folders: dict[str, list[str]] = {}
-        for name in tree.pictures:
+        for name in tree.images:
             folder = str(PurePosixPath(name).parent)
             if in_label_folder(name) and not CLASS_WORDS.isdisjoint(words(folder)):
                 folders.setdefault(folder, []).append(name)
@@ -94,7 +94,7 @@ class Folders(DatasetFormat):
 
 
 def _are_photos(evidence: Evidence, folder: str, names: list[str]) -> bool:
-    """Whether a folder's pictures are no labels; X-rays called normal have no colour."""
+    """Whether a folder's images are no labels; X-rays called normal have no colour."""
     votes = evidence.seen(names)
     coloured = "normal" in words(folder) or not evidence.grey(names)
     return coloured and 2 * sum(votes) < len(votes)
@@ -109,7 +109,7 @@ def _says_label(name: str) -> bool:
 
 
 def _series_key(name: str, *, drop: bool) -> tuple[str, str]:
-    """A picture's folder and name without digits, words of renders and, to drop, of labels.
+    """An image's folder and name without digits, words of renders and, to drop, of labels.
 
     Equal for `0001_mask` and `0001`, `depth_0001` and `rgb_0001`, `0.camera.semantic segmentation`
     and `0.camera`; a product called face_mask has no such neighbour.

@@ -15,5 +15,5 @@ class Gta5(Paired):
     title = "GTA5"
     example = "images/00001.png, labels/00001.png"
     order = 45  # after YOLO, whose labels are text
-    picture = r"(?P<before>(?:.*/)?(?:\d+_)?)images/(?P<name>.+)\.(?:png|jpe?g)"
+    image = r"(?P<before>(?:.*/)?(?:\d+_)?)images/(?P<name>.+)\.(?:png|jpe?g)"
     labels = {"class_ids": ("{before}labels/{name}.png",)}

@@ -13,7 +13,7 @@ class Kubric(Paired):
     name = "kubric"
     title = "Kubric"
     example = "rgba_00000.png, segmentation_00000.png, depth_00000.tiff"
-    picture = r"(?P<top>(.*/)?)rgba_(?P<n>\d+)\.png"
+    image = r"(?P<top>(.*/)?)rgba_(?P<n>\d+)\.png"
     labels = {
         "instance_ids": ("{top}segmentation_{n}.png",),
         "depth": ("{top}depth_{n}.tiff", "{top}depth_{n}.exr"),

@@ -1,4 +1,4 @@
-"""What was recognised in a dataset tree: pictures, their labels, and what is neither."""
+"""What was recognised in a dataset tree: images, their labels, and what is neither."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from refinezoo.data.decode import read_header
 from refinezoo.data.depth_files import map_size
 from refinezoo.data.tree import Tree
 from refinezoo.errors import RefinezooError
+from refinezoo.renames import former_name
 
 
 class Boxed(Protocol):
@@ -41,15 +42,15 @@ class Layout:
     Attributes:
         tree: all its files.
         format: how it was recognised.
-        renders: POSIX paths below the root of the pictures, which refining repaints.
-        labels: per kind ("foreground_mask", "class_ids", "depth", ...) the label file of a picture.
+        renders: POSIX paths below the root of the images, which refining repaints.
+        labels: per kind ("foreground_mask", "class_ids", "depth", ...) the label file of an image.
         carried: all other files.
-        unknown: those of the carried that are pictures and belong to nothing known.
-        doubtful: words why label pictures may be among the renders; empty where none can be.
-        mixed: whether those stand beside others that are surely pictures.
-        photos: patterns of those that are surely pictures.
-        missing: pictures that annotations name and the tree lacks.
-        lost: rows of pictures that have no meaning, in words.
+        unknown: those of the carried that are images and belong to nothing known.
+        doubtful: words why label images may be among the renders; empty where none can be.
+        mixed: whether those stand beside others that are surely images.
+        photos: patterns of those that are surely images.
+        missing: images that annotations name and the tree lacks.
+        lost: rows of images that have no meaning, in words.
         notes: what was assumed, in words.
         depth_unit_m: metres per step of an integer depth file.
         details: what the format keeps for itself.
@@ -82,7 +83,7 @@ class Layout:
 
     @property
     def boxes_xywh(self) -> dict[str, list[list[float]]]:
-        """Per picture the boxes of COCO files, [x, y, width, height] in pixels."""
+        """Per image the boxes of COCO files, [x, y, width, height] in pixels."""
         found = self.details.get("boxes", {})
         return {
             name: [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in rows]
@@ -90,12 +91,12 @@ class Layout:
         }
 
     def label(self, kind: str, name: str) -> Path | None:
-        """The label file of a picture, if it has one."""
+        """The label file of an image, if it has one."""
         file = self.labels.get(kind, {}).get(name)
         return None if file is None else self.root / file
 
     def size(self, name: str) -> tuple[int, int] | None:
-        """Width and height that its annotations, or else its maps, give a picture, if they do."""
+        """Width and height that its annotations, or else its maps, give an image, if they do."""
         if name in (known := self.details.get("sizes", {})):
             return known[name]
         for kind in dict.fromkeys((*_MASKS, *self.labels)):
@@ -105,58 +106,60 @@ class Layout:
         return None
 
     def read_size(self, name: str) -> tuple[int, int]:
-        """Width and height of a picture as it is read: turned by EXIF unless its labels are not.
+        """Width and height of an image as it is read: turned by EXIF unless its labels are not.
 
         Raises:
-            RefinezooError: no picture.
+            RefinezooError: no image.
         """
         header = read_header(self.root / name)
         return header.upright if header.turns(self.size(name)) else header.stored
 
     def size_is_stated(self, name: str) -> bool:
-        """Whether annotations, not only masks, give a picture's size."""
+        """Whether annotations, not only masks, give an image's size."""
         return name in self.details.get("sizes", {})
 
     def boxes(self, name: str, width: int, height: int) -> np.ndarray:
-        """The labelled boxes of a picture: float32 [N, 4], xyxy, pixels, clipped."""
+        """The labelled boxes of an image: float32 [N, 4], xyxy, pixels, clipped."""
         return as_boxes(self.format.boxes(self, name, width, height), width, height)
 
-    def pictures(self) -> list[Path]:
+    def images(self) -> list[Path]:
         """The files of `renders`.
 
         Raises:
-            RefinezooError: labels may be among them, or annotations name pictures that are not
+            RefinezooError: labels may be among them, or annotations name images that are not
                 there or that cannot be understood.
         """
         if self.doubtful and self.mixed:
             raise RefinezooError(
-                f"expected pictures in {self.root}, received what may be labels: {self.doubtful}. "
-                "Give the folder of the pictures alone, or a pattern such as 'rgb/**/*.png'."
+                f"expected images in {self.root}, received what may be labels: {self.doubtful}. "
+                "Give the folder of the images alone, or a pattern such as 'rgb/**/*.png'."
             )
         if self.missing:
             raise RefinezooError(
-                f"{self.root}: {len(self.missing)} pictures that annotations name are missing: "
+                f"{self.root}: {len(self.missing)} images that annotations name are missing: "
                 f"{', '.join(self.missing[:3])}. Restore them."
             )
         if self.lost:
             raise RefinezooError(self.lost[0])
         return [self.root / name for name in self.renders]
 
+    pictures = former_name("Layout.pictures", images)
+
     def describe(self) -> str:
         """What is repainted, what belongs to it, what is carried and what is not known."""
-        lines = [f"{self.format.title}: {len(self.renders)} pictures to refine"]
+        lines = [f"{self.format.title}: {len(self.renders)} images to refine"]
         lines += [f"  {row}" for row in _summed(self.renders)]
         for kind, files in self.labels.items():
-            lines.append(f"{kind}: of {len(files)} pictures")
+            lines.append(f"{kind}: of {len(files)} images")
             lines += [f"  {row}" for row in _summed(files.values())]
         rest = sorted({*self.carried} - {*self.unknown})
         lines.append(f"carried as they are: {len(rest)} files")
         lines += [f"  {row}" for row in _summed(rest)]
         if self.unknown:
-            lines.append(f"not known, carried as they are: {len(self.unknown)} pictures")
+            lines.append(f"not known, carried as they are: {len(self.unknown)} images")
             lines += [f"  {row}" for row in _summed(self.unknown)]
         if self.missing:
-            lines.append(f"missing: {len(self.missing)} pictures that annotations name")
+            lines.append(f"missing: {len(self.missing)} images that annotations name")
         lines += [f"note: {note}" for note in (*self.tree.notes, *self.notes)]
         return "\n".join(lines)
 
@@ -164,11 +167,11 @@ class Layout:
 def coco_document(
     layout: Layout, objects: dict[str, list[dict[str, Any]]], classes: dict[int, str]
 ) -> dict[str, Any]:
-    """A COCO document of boxes per picture; ids count from 1, sizes are the files'.
+    """A COCO document of boxes per image; ids count from 1, sizes are the files'.
 
     Args:
         layout: of the dataset.
-        objects: per picture rows `category` (of `classes`, from 0), `xyxy` (pixels) and further
+        objects: per image rows `category` (of `classes`, from 0), `xyxy` (pixels) and further
             keys of COCO annotations.
         classes: names by category; the id of category k is k + 1.
     """

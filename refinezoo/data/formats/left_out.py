@@ -13,17 +13,17 @@ _FOREIGN = re.compile(
     rb"xmin|x_min|xtl=|bounding_?box|\"(bbox|shapes|regions|coordinates|points|polygon)\"|bbox,"
     rb"|^[a-z_]\w*( -?[\d.]+){14}"  # KITTI
     rb"|^(-?[\d.]+ ){8}[a-z]"  # DOTA
-    rb"|\.(jpe?g|png) \d+,\d+,\d+,\d+",  # a list of pictures with their boxes
+    rb"|\.(jpe?g|png) \d+,\d+,\d+,\d+",  # a list of images with their boxes
     re.I | re.M,
 )
 _SAMPLES, _SNIFFED = 50, 1 << 14
 
 
 def unread(tree: Tree, owned: set[str]) -> list[str]:
-    """What may be pictures and is not read, in words."""
+    """What may be images and is not read, in words."""
     found = []
     for suffixes, words in (
-        (UNREAD, "pictures of formats that are not read"),
+        (UNREAD, "images of formats that are not read"),
         (ARCHIVES, "archives, whose content is not seen: unpack them"),
     ):
         names = [n for n in tree.files if n.lower().endswith(suffixes) and n not in owned]
@@ -43,7 +43,7 @@ def foreign(tree: Tree, owned: set[str]) -> list[str]:
 
 
 def unpaired(tree: Tree, owned: set[str]) -> list[str]:
-    """Annotations, a file a picture, whose picture is not there, in words."""
+    """Annotations, a file an image, whose image is not there, in words."""
     beside = {os.path.dirname(name) for name in owned if name.lower().endswith(_ANNOTATIONS)}
     names = [
         name
@@ -53,7 +53,7 @@ def unpaired(tree: Tree, owned: set[str]) -> list[str]:
         and name.rsplit("/", 1)[-1].lower() not in LISTS
         and (os.path.dirname(name) in beside or _in_annotations(name))
     ]
-    words = f"{len(names)} annotation files belong to no picture ({', '.join(names[:3])})"
+    words = f"{len(names)} annotation files belong to no image ({', '.join(names[:3])})"
     return [words] if names else []
 
 

@@ -1,4 +1,4 @@
-"""Pictures with masks of their names in a folder beside them."""
+"""Images with masks of their names in a folder beside them."""
 
 from typing import ClassVar
 
@@ -12,13 +12,13 @@ class Masks(Folders):
     """`images/NAME.*` with `foreground_masks/NAME.png` (objects) or `masks/NAME.png` (ids)."""
 
     name = "masks"
-    title = "pictures with masks"
+    title = "images with masks"
     example = "images/0001.png, masks/0001.png"
     order = 80
     kinds: ClassVar[tuple[str, ...]] = ("foreground_mask", "class_ids")
 
     def claims(self, tree: Tree) -> bool:
-        """Whether there is a folder of such a name beside pictures."""
+        """Whether there is a folder of such a name beside images."""
         known = {folder for kind in self.kinds for folder in SIBLINGS[kind][0]}
         return any(
             part.lower() in known for folder in tree.folders for part in folder.split("/")

@@ -18,7 +18,7 @@ class Replicator(Paired):
     name = "replicator"
     title = "Omniverse Replicator"
     example = "rgb_0000.png, semantic_segmentation_0000.png, distance_to_camera_0000.npy"
-    picture = r"(?P<top>(.*/)??)(rgb/)?rgb_(?P<n>\d+)\.(png|jpe?g)"
+    image = r"(?P<top>(.*/)??)(rgb/)?rgb_(?P<n>\d+)\.(png|jpe?g)"
     labels = {
         "class_colours": _places("semantic_segmentation", ".png"),
         "instance_colours": _places("instance_segmentation", ".png"),

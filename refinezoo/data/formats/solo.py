@@ -13,7 +13,7 @@ class Solo(Paired):
     name = "solo"
     title = "Unity Perception SOLO"
     example = "sequence.0/step0.camera.png, sequence.0/step0.camera.semantic segmentation.png"
-    picture = r"(?P<frame>(.*/)?sequence\.\d+/step\d+\.(?P<camera>[^./]+))\.(png|jpe?g)"
+    image = r"(?P<frame>(.*/)?sequence\.\d+/step\d+\.(?P<camera>[^./]+))\.(png|jpe?g)"
     labels = {
         "class_colours": ("{frame}.semantic segmentation.png", "{frame}.SemanticSegmentation.png"),
         "instance_colours": (

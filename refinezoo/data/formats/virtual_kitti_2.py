@@ -16,7 +16,7 @@ class VirtualKitti2(Paired):
         "Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg, "
         "Scene01/clone/frames/depth/Camera_0/depth_00000.png"
     )
-    picture = r"(?P<top>(.*/)?)frames/rgb/(?P<camera>[^/]+)/rgb_(?P<n>\d+)\.(jpe?g|png)"
+    image = r"(?P<top>(.*/)?)frames/rgb/(?P<camera>[^/]+)/rgb_(?P<n>\d+)\.(jpe?g|png)"
     labels = {
         "depth": ("{top}frames/depth/{camera}/depth_{n}.png",),
         "class_colours": ("{top}frames/classSegmentation/{camera}/classgt_{n}.png",),

@@ -1,4 +1,4 @@
-"""PASCAL VOC: an XML file a picture."""
+"""PASCAL VOC: an XML file an image."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ from refinezoo.data.formats.base import (
 from refinezoo.data.formats.doubt import look_among_annotated
 from refinezoo.data.formats.evidence import in_label_folder
 from refinezoo.data.formats.layout import Layout, coco_document
-from refinezoo.data.tree import Tree, is_picture
+from refinezoo.data.tree import Tree, is_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import small_file
 
@@ -28,8 +28,8 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 class Voc(DatasetFormat):
     """`JPEGImages/NAME.jpg` with `Annotations/NAME.xml`, or both in one folder (Roboflow).
 
-    An XML file belongs to the picture of its own name; one that no picture is called like, to the
-    picture that its `<filename>` says. Corners are taken as written, from 0; files that count from
+    An XML file belongs to the image of its own name; one that no image is called like, to the
+    image that its `<filename>` says. Corners are taken as written, from 0; files that count from
     1 are half a pixel off. Difficult objects are ignored in training and measuring, as VOC's own
     evaluation does.
     """
@@ -41,24 +41,24 @@ class Voc(DatasetFormat):
     annotated = True
 
     def claims(self, tree: Tree) -> bool:
-        """Whether pictures have XML files of their name."""
+        """Whether images have XML files of their name."""
         return any(PurePosixPath(name).suffix.lower() == ".xml" for name in tree.files) and bool(
             self._annotated(tree)
         )
 
     def read(self, tree: Tree) -> Layout:
-        """The annotated pictures, and all others of the same folders."""
+        """The annotated images, and all others of the same folders."""
         layout = Layout(tree, self)
         annotations = self._annotated(tree)
         folders = {PurePosixPath(name).parent for name in annotations}
         layout.renders = [
             name
-            for name in tree.pictures
+            for name in tree.images
             if PurePosixPath(name).parent in folders and not in_label_folder(name)
         ]
         layout.labels["annotations"] = annotations
         sizes: dict[str, tuple[int, int]] = {}
-        stems = {_stem(name) for name in tree.pictures}
+        stems = {_stem(name) for name in tree.images}
         elsewhere = []
         for name, file in annotations.items():
             try:
@@ -73,7 +73,7 @@ class Voc(DatasetFormat):
                 elsewhere.append(f"{file} of {name}: {said}")
         if elsewhere:
             layout.notes.append(
-                f"{len(elsewhere)} annotations say another picture in <filename> than the one they "
+                f"{len(elsewhere)} annotations say another image in <filename> than the one they "
                 f"are called like, which they are taken for ({elsewhere[0]})"
             )
         layout.details["sizes"] = sizes
@@ -82,7 +82,7 @@ class Voc(DatasetFormat):
         return layout
 
     def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
-        """Those of the picture's XML file."""
+        """Those of the image's XML file."""
         file = layout.label("annotations", name)
         try:
             return [box for _, box, _ in _objects(file)] if file else []
@@ -93,7 +93,7 @@ class Voc(DatasetFormat):
         """All boxes; classes are numbered by their sorted names, from 1.
 
         Raises:
-            RefinezooError: an XML file that cannot be read, or that would be of several pictures.
+            RefinezooError: an XML file that cannot be read, or that would be of several images.
         """
         for several in shared(layout.labels["annotations"]).items():
             raise RefinezooError(belongs_to_several(*several))
@@ -117,15 +117,15 @@ class Voc(DatasetFormat):
 
     def _annotated(self, tree: Tree) -> dict[str, str]:
         found = {}
-        pictures = [name for name in tree.pictures if not in_label_folder(name)]
-        for name in pictures:
+        images = [name for name in tree.images if not in_label_folder(name)]
+        for name in images:
             file = sibling(tree, name, ("annotations",), (".xml",)) or tree.with_stem(
                 name.rsplit(".", 1)[0], (".xml",)
             )
             if file:
                 found[name] = file
         lone: dict[str, list[str]] = {}
-        for name in pictures:
+        for name in images:
             lone.setdefault(_stem(name), []).extend([name] if name not in found else [])
         taken = set(found.values())
         for file in tree.files:
@@ -137,7 +137,7 @@ class Voc(DatasetFormat):
 
 
 def _said(path: Path) -> str:
-    """The stem of the picture that an XML file names; nothing where it names none."""
+    """The stem of the image that an XML file names; nothing where it names none."""
     try:
         return _stem(_parsed(path).findtext("filename", ""))
     except RefinezooError:
@@ -145,9 +145,9 @@ def _said(path: Path) -> str:
 
 
 def _stem(name: str) -> str:
-    """The name of a picture's file, also of a path of another machine, without its suffix."""
+    """The name of an image's file, also of a path of another machine, without its suffix."""
     name = PurePosixPath(name.strip().replace("\\", "/")).name.casefold()
-    return name.rsplit(".", 1)[0] if is_picture(name) else name
+    return name.rsplit(".", 1)[0] if is_image(name) else name
 
 
 def _objects(path: Path) -> list[tuple[str, list[float], dict[str, Any]]]:

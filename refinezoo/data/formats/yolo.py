@@ -1,4 +1,4 @@
-"""YOLO: a text file a picture, sizes as shares of the picture's."""
+"""YOLO: a text file an image, sizes as shares of the image's."""
 
 import math
 import re
@@ -25,7 +25,7 @@ from refinezoo.errors import RefinezooError
 _SAMPLES = 300
 _MOST_CLASSES = 1_000_000
 _NUMBERS = re.compile(r"'\d+[\s,;]+[-\d.]+[\s,;]")  # that begin a line which is not understood
-_FAR = 2.0  # picture widths: no box of shares reaches beyond
+_FAR = 2.0  # image widths: no box of shares reaches beyond
 
 
 @dataset_format
@@ -45,7 +45,7 @@ class Yolo(DatasetFormat):
     annotated = True
 
     def claims(self, tree: Tree) -> bool:
-        """Whether pictures have text files of numbers under their name."""
+        """Whether images have text files of numbers under their name."""
         files = list(self._labelled(tree).values())[:_SAMPLES]
         read = [(file, *_read(tree.root / file)) for file in files]
         return any(
@@ -54,13 +54,13 @@ class Yolo(DatasetFormat):
         )
 
     def read(self, tree: Tree) -> Layout:
-        """The labelled pictures, and all others in folders of such."""
+        """The labelled images, and all others in folders of such."""
         layout = Layout(tree, self)
         labels = self._labelled(tree)
         folders = {name.rpartition("/")[0] for name in labels}
         layout.renders = [
             name
-            for name in tree.pictures
+            for name in tree.images
             if name.rpartition("/")[0] in folders and not in_label_folder(name)
         ]
         layout.labels["annotations"] = labels
@@ -87,7 +87,7 @@ class Yolo(DatasetFormat):
         return layout
 
     def boxes(self, layout: Layout, name: str, width: int, height: int) -> list[list[float]]:
-        """Those of the picture's text file; lines that are no numbers are left out."""
+        """Those of the image's text file; lines that are no numbers are left out."""
         return [_scaled(box, (width, height)) for _, box, _ in self._objects(layout, name)]
 
     def document(self, layout: Layout) -> dict[str, Any] | None:
@@ -134,7 +134,7 @@ class Yolo(DatasetFormat):
                 if not (box := _box(row[1:], layout.details["poses"])):
                     odd.append(f"a line of {len(row)} numbers")
                 elif max(map(abs, box)) > _FAR:
-                    odd.append(f"{row[1:5]}, which are no shares of a picture's size")
+                    odd.append(f"{row[1:5]}, which are no shares of an image's size")
             found += [
                 f"{layout.root / file}: expected lines of a class, then x y w h or a polygon's "
                 f"points, received {line}. Correct or remove it."
@@ -143,7 +143,7 @@ class Yolo(DatasetFormat):
         return found
 
     def _objects(self, layout: Layout, name: str) -> list[tuple[int, list[float], list[float]]]:
-        """Class, xyxy and polygon, as shares of the picture's size, of each line."""
+        """Class, xyxy and polygon, as shares of the image's size, of each line."""
         file = layout.label("annotations", name)
         found = []
         for label, *values in _read(file)[0] if file else []:
@@ -157,7 +157,7 @@ class Yolo(DatasetFormat):
         if not any(name.rsplit("/", 1)[-1].lower() not in LISTS for name in texts):
             return {}
         found = {}
-        for name in tree.pictures:
+        for name in tree.images:
             if in_label_folder(name):
                 continue
             file = sibling(tree, name, ("labels",), (".txt",)) or tree.with_stem(

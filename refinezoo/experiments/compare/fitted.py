@@ -50,7 +50,7 @@ def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: Prep
 
 
 def check_online(name: str, section: RefinerSection, refiner: Any, synthetic: PreparedSet) -> None:
-    """Checks that a refiner refines pictures alone, and not always alike.
+    """Checks that a refiner refines images alone, and not always alike.
 
     Raises:
         RefinezooError: it does not.
@@ -61,7 +61,7 @@ def check_online(name: str, section: RefinerSection, refiner: Any, synthetic: Pr
 
     if takes_masks(refiner) or getattr(refiner, "use_depth", False):
         raise RefinezooError(
-            f"refiners.{name}.online: expected a refiner of pictures alone, received one that "
+            f"refiners.{name}.online: expected a refiner of images alone, received one that "
             "takes a mask or depth beside them. Leave online out."
         )
     if section.least_strength is not None or synthetic.annotations.suffix.lower() == ".npz":
@@ -77,7 +77,7 @@ def check_online(name: str, section: RefinerSection, refiner: Any, synthetic: Pr
 
 
 def renders_of(synthetic: PreparedSet) -> list[Path]:
-    """The pictures of a set."""
+    """The images of a set."""
     from refinezoo.data import list_images
 
     of_file = synthetic.annotations.suffix.lower() == ".json"
@@ -90,7 +90,7 @@ def takes_masks(refiner: Any) -> bool:
 
 
 def mask_files(paths: list[Path]) -> list[Path]:
-    """The mask files that lie beside pictures."""
+    """The mask files that lie beside images."""
     from refinezoo.data.formats.base import beside
 
     known = beside(paths)

@@ -145,8 +145,8 @@ class FoundSets:
         return path
 
     def images_of(self, annotations: Path, images: str | None) -> Path:
-        """Where the pictures of a dataset lie: as given, else in its folder."""
-        from refinezoo.data.coco_pictures import dataset_root
+        """Where the images of a dataset lie: as given, else in its folder."""
+        from refinezoo.data.coco_images import dataset_root
 
         if images is not None:
             return self.path(images, "real.images")

@@ -28,11 +28,11 @@ HEADER = ("set", "KID", "change", "gate passed", "change of photos")
 def measure_sets(
     preparation: Preparation, sets: dict[str, PreparedSet], count: int
 ) -> dict[str, dict[str, Any]]:
-    """Per set of renders, plain or refined, by at most `count` pictures and as many photos.
+    """Per set of renders, plain or refined, by at most `count` images and as many photos.
 
     Returns:
         `kid`: to the unlabelled photos (else those of the first real set), in the pooled features
-        of EfficientNet-Lite0 from ImageNet at 224 px, with `kid_n`, the number of pictures of each.
+        of EfficientNet-Lite0 from ImageNet at 224 px, with `kid_n`, the number of images of each.
         Of refined sets also `change_levels`, the mean absolute difference to the render (0 to
         255), `gate_passed`, the share that the gate's usual thresholds keep, and
         `real_identity_levels`, what the refiner changes in a photo, which needs no change.
@@ -57,8 +57,8 @@ def measure_sets(
         if kept.get("hash") != wanted:
             preparation.say(f"{name}: distance to {len(photos)} photos")
             real = _pooled(map(read_image, photos)) if real is None else real
-            pictures = _pictures(prepared, _files(prepared, count))
-            measured = kid(_pooled(pictures), real)
+            images = _images(prepared, _files(prepared, count))
+            measured = kid(_pooled(images), real)
             measured = {"kid": measured["kid"], "kid_n": measured["n"]}
             if section is not None:
                 measured |= _change(sets["synthetic"], prepared, count)
@@ -121,24 +121,24 @@ def _files(prepared: PreparedSet, count: int) -> list[Path]:
     return _spread(list_images(prepared.annotations if of_file else prepared.images), count)
 
 
-def _pictures(
+def _images(
     prepared: PreparedSet, files: list[Path], sizes: Sequence[Any] | None = None
 ) -> Iterator[np.ndarray]:
-    """The pictures of a set's files; where they are refined online, one refinement of each."""
+    """The images of a set's files; where they are refined online, one refinement of each."""
     from refinezoo.data import read_image
     from refinezoo.tasks.online import OnlineRefiner
 
     said = prepared.details.get("online")
     online = OnlineRefiner.of(said, seed=0) if said else None
     for number, file in enumerate(files):
-        picture = read_image(file, sizes[number] if sizes else None)
-        yield picture if online is None else online(picture, number)
+        image = read_image(file, sizes[number] if sizes else None)
+        yield image if online is None else online(image, number)
 
 
-def _pooled(pictures: Iterable[np.ndarray]) -> np.ndarray:
+def _pooled(images: Iterable[np.ndarray]) -> np.ndarray:
     from refinezoo.metrics.kid import pooled_features
 
-    return pooled_features(_features(), pictures, size=KID_SIZE)
+    return pooled_features(_features(), images, size=KID_SIZE)
 
 
 @functools.cache
@@ -157,11 +157,11 @@ def _change(synthetic: PreparedSet, refined: PreparedSet, count: int) -> dict[st
     changes, passed = [], []
     known = [records.get(file.resolve()) for file in _files(synthetic, count)]
     sizes = [record and (record.width, record.height) for record in known]
-    pairs = (_pictures(part, _files(part, count), sizes) for part in (synthetic, refined))
-    for record, render, picture in zip(known, *pairs, strict=True):
-        changes.append(np.abs(picture.astype("float32") - render).mean())
+    pairs = (_images(part, _files(part, count), sizes) for part in (synthetic, refined))
+    for record, render, image in zip(known, *pairs, strict=True):
+        changes.append(np.abs(image.astype("float32") - render).mean())
         boxes = record and xywh_to_xyxy(record.boxes_xywh)
-        passed.append(Gate().passes(score_image(render, picture, boxes)))
+        passed.append(Gate().passes(score_image(render, image, boxes)))
     return {"change_levels": float(np.mean(changes)), "gate_passed": float(np.mean(passed))}
 
 
@@ -193,14 +193,14 @@ def _identity(
         pairs = [
             *images_and_masks(photos, mask_function(section.masks, root), size=(height, width))
         ]
-        pictures, more["foreground_mask"] = map(np.stack, zip(*pairs, strict=True))
+        images, more["foreground_mask"] = map(np.stack, zip(*pairs, strict=True))
     else:
-        pictures = np.stack(
+        images = np.stack(
             [
                 cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
                 for path in photos
             ]
         )
-    refined = refiner.refine(pictures, strength=section.strength, **more)
-    change = np.abs(refined.astype("float32") - pictures).mean()
+    refined = refiner.refine(images, strength=section.strength, **more)
+    change = np.abs(refined.astype("float32") - images).mean()
     return {"real_identity_levels": float(change)}

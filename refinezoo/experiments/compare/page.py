@@ -48,7 +48,7 @@ def write_page(study: Study, results: dict[str, Any], scores: Scores, folder: Pa
     if recipe["failed"]:
         page.text("Failed trainings: " + ", ".join(recipe["failed"]) + ".")
     if "sets_measured" in recipe:
-        page.heading("Pictures")
+        page.heading("Images")
         page.table(list(HEADER), measured_rows(recipe["sets_measured"]))
     _before_after(page, study, folder)
     first = {arm: f"seed_{next(iter(scores[arm]))}" for arm in arms if scores[arm]}

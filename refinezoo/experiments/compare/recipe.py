@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.data.coco_file import read_coco
-from refinezoo.data.coco_pictures import locate_pictures
+from refinezoo.data.coco_images import locate_images
 from refinezoo.data.tree import read_tree
 from refinezoo.files import sha256
 
@@ -47,7 +47,7 @@ def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLik
             [p for part in (images, annotations) for p in sorted(part.iterdir()) if p.is_file()]
         )
     coco = read_coco(annotations)
-    files, _ = locate_pictures(coco, annotations, images)
+    files, _ = locate_images(coco, annotations, images)
     digest = hashlib.sha256(annotations.read_bytes())
     names = ((row["file_name"], files.get(number)) for number, row in coco.images.items())
     for name, path in sorted(names, key=lambda pair: pair[0]):

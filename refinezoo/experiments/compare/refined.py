@@ -147,8 +147,8 @@ class RefinedSets:
 
     def masks_fingerprint(self, section: RefinerSection, synthetic: PreparedSet) -> list[Any]:
         """Of the mask files beside photos and renders, and of the model that makes others."""
-        pictures = (self.found.unlabelled(), renders_of(synthetic))
-        files = [mask_files(paths) for paths in pictures]
+        images = (self.found.unlabelled(), renders_of(synthetic))
+        files = [mask_files(paths) for paths in images]
         made_by: Any = section.masks
         if made_by not in (None, "grabcut"):
             made_by = model_fingerprint(preset(made_by, self.found.root))

@@ -12,6 +12,7 @@ from refinezoo.errors import did_you_mean
 from refinezoo.experiments.compare.set_schema import RealSection, RefinerSection, SyntheticSection
 from refinezoo.models.registry import task_of
 from refinezoo.paths import plain_name
+from refinezoo.renames import renamed_keys
 
 RESERVED_SETS = ("real", "synthetic")
 OPTIMIZERS = ("adam", "adamw", "sgd", "own")
@@ -52,7 +53,7 @@ class TrainingSection(Strict):
 
     `optimizer: own` is the model's own, with the rate and schedule that `model.config` says.
     `freeze` names a layer of a model that starts from `init`: up to it the weights stay, and the
-    rest trains on the stored features of `pictures` augmented pictures of each set.
+    rest trains on the stored features of `augmented_images` images of each set.
     `backbone_rate` is the share of `learning_rate` at which the layers of a pretrained
     efficientnet_lite0 move, usually 0.1; it takes the optimizer adam.
     """
@@ -69,9 +70,14 @@ class TrainingSection(Strict):
     ema: float | None = Field(None, gt=0, lt=1)
     augmentation: Any = True
     freeze: str | None = None
-    pictures: int = Field(8000, gt=0)
+    augmented_images: int = Field(8000, gt=0)
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     backup_every: int = Field(100, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, content: Any) -> Any:
+        return renamed_keys(content, "training", pictures="augmented_images")
 
     @field_validator("schedule", "optimizer")
     @classmethod
@@ -134,7 +140,7 @@ class Study(Strict):
     """A whole study: data, refiners, one downstream model, arms, seeds and metrics.
 
     `settings` are those of the task (`refinezoo/tasks/*/study.py`); `metrics` are its first two.
-    `measure_pictures` of each set are held against as many photos (`measures.py`); 0 leaves it out.
+    `measure_images` of each set are held against as many photos (`measures.py`); 0 leaves it out.
     """
 
     study: str = Field(min_length=1)
@@ -150,7 +156,12 @@ class Study(Strict):
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
     metrics: list[str] = Field(default_factory=list)
     gains: list[tuple[str, str]] | None = None
-    measure_pictures: int = Field(100, ge=0)
+    measure_images: int = Field(100, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, content: Any) -> Any:
+        return renamed_keys(content, "study", measure_pictures="measure_images")
 
     @field_validator("arms", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from refinezoo.config import Strict
 from refinezoo.data.image_size import ImageSizeField
 from refinezoo.models.registry import model_class, model_names
-from refinezoo.renames import old_name_used
+from refinezoo.renames import renamed_keys
 
 
 class DigitsSection(Strict):
@@ -115,10 +115,7 @@ class RefinerSection(Strict):
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, content: Any) -> Any:
-        if isinstance(content, dict) and "fit" in content and "adapt" not in content:
-            old_name_used("refiners: fit", "adapt")
-            content = {"adapt" if key == "fit" else key: value for key, value in content.items()}
-        return content
+        return renamed_keys(content, "refiners", fit="adapt")
 
     @model_validator(mode="after")
     def _one_of(self) -> RefinerSection:

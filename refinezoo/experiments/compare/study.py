@@ -74,7 +74,7 @@ def compare_downstream(
         preparation = Preparation(study, folder, root, say)
         test = preparation.test()
         sets = preparation.sets()
-        measures = measure_sets(preparation, sets, study.measure_pictures)
+        measures = measure_sets(preparation, sets, study.measure_images)
         trainings = [
             _training(study, folder, arm, seed, sets, test)
             for seed in study.seeds
@@ -112,11 +112,13 @@ def _training(
     """Writes the spec of one training and returns the training."""
     shares = study.arms[arm].shares()
     model = study.model.model_dump(by_alias=True)
+    settings = study.training.model_dump(exclude={"backup_every"})
+    settings["pictures"] = settings.pop("augmented_images")  # its old name, so that hashes stay
     recipe = {
         "arm": {name: [share, sets[name].fingerprint] for name, share in shares.items()},
         "seed": seed,
         "model": {**model, "init": initial_weights(study.model.init)},
-        "training": study.training.model_dump(exclude={"backup_every"}),
+        "training": settings,
         "test": test.fingerprint,
         **({"settings": study.settings} if study.settings else {}),
     }

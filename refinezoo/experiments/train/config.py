@@ -61,7 +61,7 @@ class TrainingConfig(Strict):
     matched_crops: bool = Field(
         default=False,
         description="show crops of renders with crops of photos of alike content (ImageNet "
-        "features; half a picture's side); matched_crops.json says what has no counterpart",
+        "features; half an image's side); matched_crops.json says what has no counterpart",
     )
     augment: bool = True
     batch_size: int = Field(default=1, ge=1)

@@ -66,8 +66,8 @@ def adapt_refiner(refiner: Any, config: TrainingConfig) -> None:
         return
     from refinezoo.data import images_and_masks, read_image
 
-    photos: Any = _pictures(config.colours or config.real)
-    renders: Any = _pictures(config.synthetic)
+    photos: Any = _images(config.colours or config.real)
+    renders: Any = _images(config.synthetic)
     if getattr(refiner, "use_mask", False):
         make, resize = mask_function(config.masks), config.resize_masks
         photos = images_and_masks(photos, make, resize_masks=resize)
@@ -77,8 +77,8 @@ def adapt_refiner(refiner: Any, config: TrainingConfig) -> None:
     refiner.adapt(photos, seed=config.seed, renders=renders)
 
 
-def _pictures(sources: str | list[str]) -> list[Path]:
-    """The pictures of folders, datasets and patterns, in order."""
+def _images(sources: str | list[str]) -> list[Path]:
+    """The images of folders, datasets and patterns, in order."""
     from refinezoo.data import list_images
 
     listed = [sources] if isinstance(sources, str) else sources

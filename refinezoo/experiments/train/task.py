@@ -100,7 +100,7 @@ def _trained(
 
 def _located(source: str, key: str) -> dict[str, str]:
     """A labelled dataset as a task reads it."""
-    from refinezoo.data.coco_pictures import dataset_root
+    from refinezoo.data.coco_images import dataset_root
 
     path = Path(source)
     if not path.exists():

@@ -33,11 +33,11 @@ def annotations(
     """One COCO annotation for each instance of which a pixel is seen.
 
     Args:
-        labels: uint16 [H, W], the final picture's.
+        labels: uint16 [H, W], the final image's.
         instances: what the numbers mean.
         shares: visible share of each.
         statistics: what counts as large enough to be labelled.
-        image_id: of the picture.
+        image_id: of the image.
         first_id: of the first annotation.
 
     Returns:

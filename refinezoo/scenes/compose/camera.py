@@ -34,13 +34,13 @@ def map_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def wide_angle_map(side: int, half_angle: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of an equidistant fisheye picture lies in the pinhole picture.
+    """Where each pixel of an equidistant fisheye image lies in the pinhole image.
 
     A pinhole camera puts a ray at angle t from the axis at f tan(t), an equidistant fisheye at f t.
-    Corners map to corners, so that nothing outside the pinhole picture is needed.
+    Corners map to corners, so that nothing outside the pinhole image is needed.
 
     Args:
-        side: pixels of the square picture.
+        side: pixels of the square image.
         half_angle: angle of the corner's ray from the axis, degrees, 1 to 75.
 
     Returns:
@@ -57,6 +57,6 @@ def wide_angle_map(side: int, half_angle: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wide_angle_magnification(half_angle: float) -> float:
-    """How much larger the middle of the picture becomes through `wide_angle_map`."""
+    """How much larger the middle of the image becomes through `wide_angle_map`."""
     t = np.radians(half_angle)
     return float(np.tan(t) / t)

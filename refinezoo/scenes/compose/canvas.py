@@ -98,7 +98,7 @@ class Canvas:
     def paste_cutout(
         self, cutout: Cutout, matrix: np.ndarray, gain: float = 1.0, number: int | None = None
     ) -> None:
-        """Draws a cut-out through a homography full picture pixels -> canvas pixels."""
+        """Draws a cut-out through a homography full image pixels -> canvas pixels."""
         width, height = cutout.size
         outline = map_points(cutout.hull * np.array([width, height], np.float32), matrix)
         if number is None:

@@ -95,7 +95,7 @@ class Composer:
         return canvas, name, half_angle
 
     def _taken(self, index: int, canvas: Canvas, half_angle: int) -> tuple[np.ndarray, np.ndarray]:
-        """Lens, pixel grid and light: the picture and its label map."""
+        """Lens, pixel grid and light: the image and its label map."""
         pixels: np.ndarray = canvas.pixels
         labels: np.ndarray = canvas.labels
         if half_angle:

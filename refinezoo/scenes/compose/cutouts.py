@@ -1,4 +1,4 @@
-"""Cut-outs: RGBA pictures of goods, premultiplied and kept at several resolutions."""
+"""Cut-outs: RGBA images of goods, premultiplied and kept at several resolutions."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ import numpy as np
 
 from refinezoo.config import read_json
 from refinezoo.data.images import read_rgba
-from refinezoo.data.tree import pictures_in
+from refinezoo.data.tree import images_in
 from refinezoo.errors import RefinezooError
 from refinezoo.paths import contained
 
 
 @dataclass
 class Cutout:
-    """One good: `levels[0]` is the picture, each further level has half its size.
+    """One good: `levels[0]` is the image, each further level has half its size.
 
     Attributes:
         levels: uint8 [h, w, 4], RGB premultiplied by alpha, and alpha.
@@ -32,7 +32,7 @@ class Cutout:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the full picture in pixels."""
+        """Width and height of the full image in pixels."""
         height, width = self.levels[0].shape[:2]
         return width, height
 
@@ -45,16 +45,16 @@ class Cutout:
 
     @cached_property
     def fill(self) -> float:
-        """The opaque share of the picture's rectangle."""
+        """The opaque share of the image's rectangle."""
         return float((self.levels[0][..., 3] > 127).mean())
 
     def level(self, scale: float) -> np.ndarray:
-        """The level to draw from when one pixel of the picture becomes `scale` pixels."""
+        """The level to draw from when one pixel of the image becomes `scale` pixels."""
         index = int(np.clip(np.floor(np.log2(max(1 / scale, 1)) + 0.4), 0, len(self.levels) - 1))
         return self.levels[index]
 
     def upright(self, height: int, dim: bool = False) -> np.ndarray:
-        """The picture resized to a height in pixels: uint8 [height, w, 4], premultiplied.
+        """The image resized to a height in pixels: uint8 [height, w, 4], premultiplied.
 
         Args:
             height: pixels.
@@ -91,7 +91,7 @@ def read_cutout(path: Path, category_id: int | None, name: str) -> Cutout:
     """
     image = read_rgba(path)
     if not (image[..., 3] > 127).any():
-        raise RefinezooError(f"{path}: expected an object, received a fully transparent picture.")
+        raise RefinezooError(f"{path}: expected an object, received a fully transparent image.")
     levels = [premultiplied(image)]
     while min(levels[-1].shape[:2]) >= 8:
         height, width = levels[-1].shape[:2]
@@ -104,11 +104,11 @@ def read_cutout(path: Path, category_id: int | None, name: str) -> Cutout:
 def read_products(folder: str | os.PathLike) -> tuple[list[Cutout], list[dict]]:
     """The products of a folder and their COCO categories.
 
-    `classes.json` beside the pictures gives `class_id`, `name`, `file_name` of each, optionally
+    `classes.json` beside the images gives `class_id`, `name`, `file_name` of each, optionally
     `coarse_name`; without it every file is a category named after itself, from id 1.
 
     Raises:
-        RefinezooError: no pictures, a missing or unreadable one, or doubled ids.
+        RefinezooError: no images, a missing or unreadable one, or doubled ids.
     """
     folder = Path(folder)
     listing = folder / "classes.json"
@@ -122,7 +122,7 @@ def read_products(folder: str | os.PathLike) -> tuple[list[Cutout], list[dict]]:
                 f"received something else ({type(error).__name__}: {error})."
             ) from None
     else:
-        rows = [(k, path.stem, path.name) for k, path in enumerate(pictures_in(folder), 1)]
+        rows = [(k, path.stem, path.name) for k, path in enumerate(images_in(folder), 1)]
     rows.sort()
     ids = [row[0] for row in rows]
     if not rows or len(set(ids)) != len(ids):
@@ -140,4 +140,4 @@ def read_distractors(folder: str | os.PathLike | None) -> list[Cutout]:
     """Cut-outs without labels; none for None."""
     if folder is None:
         return []
-    return [read_cutout(path, None, path.stem) for path in pictures_in(folder)]
+    return [read_cutout(path, None, path.stem) for path in images_in(folder)]

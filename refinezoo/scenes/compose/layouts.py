@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def magnification(self) -> float:
-        """What the lens does to the middle of the picture."""
+        """What the lens does to the middle of the image."""
         return wide_angle_magnification(self.half_angle) if self.half_angle else 1.0
 
 
@@ -162,7 +162,7 @@ def _placed(rng, statistics: LayoutStatistics, low: np.ndarray, high: np.ndarray
     margin = np.minimum(half + 0.02, 0.5)
     centre = np.clip(centre, margin, 1 - margin)
     if rng.random() < statistics.cut:
-        # Grown about the far edge until the near one leaves the picture.
+        # Grown about the far edge until the near one leaves the image.
         beyond = (0.5 - np.abs(centre - 0.5) - half + rng.uniform(0.01, 0.12)) / (2 * half)
         growth = 1 + max(float(beyond.min()), 0.0)
         centre += np.sign(centre - 0.5 + 1e-9) * half * (growth - 1)

@@ -47,7 +47,7 @@ def compose_scenes(
         out: the dataset's folder; an earlier composed dataset there is replaced.
         count: number of scenes.
         distractors: folder of RGBA cut-outs of goods without labels.
-        image_size: side of the square pictures in pixels, 16 or more.
+        image_size: side of the square images in pixels, 16 or more.
         layout: "hand_held", "shelf", "tray" or "mixed" (shares: `statistics.mixture`).
         camera: "pinhole", "wide_angle" (equidistant fisheye), or "mixed": every tray and a tenth
             of the others in wide angle.

@@ -17,7 +17,7 @@ Quantiles = tuple[float, float, float]
 class LayoutStatistics(BaseModel):
     """Sizes, places, tilts and counts of a target domain, as seen by eye or measured.
 
-    Lengths are fractions of the picture's side. Three numbers are the 5, 50 and 95 % quantiles;
+    Lengths are fractions of the image's side. Three numbers are the 5, 50 and 95 % quantiles;
     values are drawn from the piecewise linear distribution through them. The defaults fit phone
     photos of a carton held in one hand before a shop's fridge.
     """
@@ -32,7 +32,7 @@ class LayoutStatistics(BaseModel):
     )
     centre_x: Quantiles = Field((0.30, 0.47, 0.69), description="centre of the box, from the left")
     centre_y: Quantiles = Field((0.41, 0.50, 0.57), description="centre of the box, from the top")
-    cut: float = Field(0.19, ge=0, le=1, description="share cut by the picture's edge")
+    cut: float = Field(0.19, ge=0, le=1, description="share cut by the image's edge")
     tilt: Quantiles = Field((-25.0, 0.0, 25.0), description="tilt of the product, degrees")
     yaw: Quantiles = Field((-40.0, 0.0, 40.0), description="turn about its long axis, degrees")
     pitch: Quantiles = Field((-5.0, 14.0, 48.0), description="seen from above if > 0, degrees")
@@ -83,7 +83,7 @@ class LayoutStatistics(BaseModel):
     @classmethod
     def _positive(cls, value: Quantiles) -> Quantiles:
         if not 0.02 <= value[0] <= value[2] <= 2:
-            raise ValueError(f"expected fractions of the picture from 0.02 to 2, received {value}")
+            raise ValueError(f"expected fractions of the image from 0.02 to 2, received {value}")
         return value
 
     @field_validator("tray_count")
@@ -110,7 +110,7 @@ class LayoutStatistics(BaseModel):
 
         Args:
             masks: `[H, W]` or `[H, W, 1]`, > 0.5 = object, of `masks.BackgroundTemplates`, say.
-            min_area: smaller regions count as noise, fraction of the picture.
+            min_area: smaller regions count as noise, fraction of the image.
             **known: further fields.
 
         Raises:
@@ -130,7 +130,7 @@ class LayoutStatistics(BaseModel):
             counts.append(len(regions))
         if not boxes:
             raise RefinezooError(
-                f"expected masks with an object of at least {min_area:.0%} of the picture, "
+                f"expected masks with an object of at least {min_area:.0%} of the image, "
                 "received none. Check the polarity (1 = object) or lower min_area."
             )
         rows = np.array(boxes, float)

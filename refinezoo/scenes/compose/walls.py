@@ -43,7 +43,7 @@ def draw_wall(
         goods: what stands there.
         row_height: pixels from one shelf board to the next.
         product_share: share of the goods that are products.
-        main_row: put one board low in the picture, so that one row fills the canvas.
+        main_row: put one board low in the image, so that one row fills the canvas.
     """
     height, width = canvas.labels.shape
     metal = np.array(METALS[rng.integers(len(METALS))], np.float64)
@@ -149,12 +149,12 @@ def look_at_wall(
     roll: float,
     keystone: float,
 ) -> np.ndarray:
-    """A random oblique view of a wall that fills the picture: homography wall -> picture.
+    """A random oblique view of a wall that fills the image: homography wall -> image.
 
     Args:
         rng: the scene's random numbers.
         wall: height and width of the wall's canvas in pixels.
-        side: of the square picture in pixels.
+        side: of the square image in pixels.
         cover: share of the wall's shorter side that is seen, at most.
         roll: tilt of the camera, degrees.
         keystone: 0 = straight on; 0.4 = one side of the seen region is 0.6 times the other.

@@ -20,15 +20,15 @@ SHOP = [(150, 30, 35), (30, 60, 120), (35, 90, 60), (60, 60, 65), (200, 160, 60)
 
 def wall(rng: np.random.Generator, kind: str, colour, height: int, width: int) -> np.ndarray:
     """Brick courses, plaster or stone: uint8 [height, width, 3]."""
-    picture = mottled(rng, colour, height, width, 0.07, 1.0)
+    image = mottled(rng, colour, height, width, 0.07, 1.0)
     if kind == "brick":
         rough = mottled(rng, (128, 128, 128), height, width, 0.12, 4.0)
-        picture = cv2.addWeighted(picture, 1.0, rough, 0.5, -64)
-        picture[::3] = picture[::3] * 0.88
+        image = cv2.addWeighted(image, 1.0, rough, 0.5, -64)
+        image[::3] = image[::3] * 0.88
     elif kind == "stone":
-        picture[::12] = picture[::12] * 0.8
-        picture[:, ::20] = picture[:, ::20] * 0.9
-    return picture
+        image[::12] = image[::12] * 0.8
+        image[:, ::20] = image[:, ::20] * 0.9
+    return image
 
 
 def facade(rng: np.random.Generator, length: float, height: float) -> Texture:
@@ -37,7 +37,7 @@ def facade(rng: np.random.Generator, length: float, height: float) -> Texture:
     colours = {"brick": BRICK, "plaster": PLASTER, "stone": STONE, "office": OFFICE}[kind]
     colour = np.array(colours[rng.integers(len(colours))]) * rng.uniform(0.75, 1.1)
     h, w = (256 if height > 9 else 128), (256 if length > 9 else 128)
-    picture = wall(rng, kind, colour, h, w)
+    image = wall(rng, kind, colour, h, w)
     floors = max(1, round(height / rng.uniform(2.8, 3.5)))
     bays = max(1, round(length / rng.uniform(1.9, 3.4)))
     shop = rng.random() < 0.35 and floors > 1
@@ -49,51 +49,51 @@ def facade(rng: np.random.Generator, length: float, height: float) -> Texture:
     rim = max(1, round(0.08 * w / length))
     for floor in range(floors):
         if floor == floors - 1 and shop:
-            _shop(rng, picture, round(floor * up), h, w, dark, bays)
+            _shop(rng, image, round(floor * up), h, w, dark, bays)
             continue
         for bay in range(bays):
             x, y = (bay + 0.5) * across, (floor + 0.5) * up
             if floor == floors - 1 and bay % 3 == 1:
-                _door(rng, picture, x, h, half_w, up)
+                _door(rng, image, x, h, half_w, up)
                 continue
             box = [int(x - half_w), int(y - half_h), int(x + half_w), int(y + half_h)]
-            _window(rng, picture, box, dark, frame, rim)
-    picture[: max(2, round(0.25 * h / height))] = np.clip(colour * 0.8, 0, 255)  # eaves
-    return Texture(picture)
+            _window(rng, image, box, dark, frame, rim)
+    image[: max(2, round(0.25 * h / height))] = np.clip(colour * 0.8, 0, 255)  # eaves
+    return Texture(image)
 
 
-def _window(rng, picture, box, dark, frame, rim) -> None:
+def _window(rng, image, box, dark, frame, rim) -> None:
     x0, y0, x1, y1 = box
-    cv2.rectangle(picture, (x0 - rim, y0 - rim), (x1 + rim, y1 + rim), frame, -1)
+    cv2.rectangle(image, (x0 - rim, y0 - rim), (x1 + rim, y1 + rim), frame, -1)
     glass = np.linspace(1.5, 0.7, max(1, y1 - y0))[:, None, None] * dark * rng.uniform(0.6, 1.5)
     if rng.random() < 0.25:  # curtains
         glass = glass * 0.4 + 110
-    picture[y0:y1, x0:x1] = np.clip(glass, 0, 255)
+    image[y0:y1, x0:x1] = np.clip(glass, 0, 255)
     middle = (x0 + x1) // 2
-    cv2.line(picture, (middle, y0), (middle, y1), frame, 1)
-    cv2.line(picture, (x0, (y0 + y1) // 2), (x1, (y0 + y1) // 2), frame, 1)
-    cv2.line(picture, (x0 - rim, y1 + rim), (x1 + rim, y1 + rim), (90, 88, 84), 1)
+    cv2.line(image, (middle, y0), (middle, y1), frame, 1)
+    cv2.line(image, (x0, (y0 + y1) // 2), (x1, (y0 + y1) // 2), frame, 1)
+    cv2.line(image, (x0 - rim, y1 + rim), (x1 + rim, y1 + rim), (90, 88, 84), 1)
 
 
-def _door(rng, picture, x, h, half_w, up) -> None:
+def _door(rng, image, x, h, half_w, up) -> None:
     colour = tuple(int(c) for c in np.array(SHOP[rng.integers(len(SHOP))]) * 0.8)
     top = int(h - up * 0.72)
     left, right = int(x - half_w * 0.8), int(x + half_w * 0.8)
-    cv2.rectangle(picture, (left - 2, top - 2), (right + 2, h), (200, 198, 190), -1)
-    cv2.rectangle(picture, (left, top), (right, h), colour, -1)
+    cv2.rectangle(image, (left - 2, top - 2), (right + 2, h), (200, 198, 190), -1)
+    cv2.rectangle(image, (left, top), (right, h), colour, -1)
 
 
-def _shop(rng, picture, top, h, w, dark, bays) -> None:
+def _shop(rng, image, top, h, w, dark, bays) -> None:
     colour = tuple(int(c) for c in SHOP[rng.integers(len(SHOP))])
     board = top + (h - top) // 4
-    cv2.rectangle(picture, (0, top), (w, h), tuple(int(c * 0.6) for c in colour), -1)
-    cv2.rectangle(picture, (0, top), (w, board), colour, -1)
+    cv2.rectangle(image, (0, top), (w, h), tuple(int(c * 0.6) for c in colour), -1)
+    cv2.rectangle(image, (0, top), (w, board), colour, -1)
     for x in range(w // 8, w - w // 6, max(4, w // 20)):  # lettering that says nothing
-        cv2.line(picture, (x, (top + board) // 2), (x + 3, (top + board) // 2), (240, 240, 235), 2)
+        cv2.line(image, (x, (top + board) // 2), (x + 3, (top + board) // 2), (240, 240, 235), 2)
     for bay in range(bays):
         x0, x1 = int((bay + 0.08) * w / bays), int((bay + 0.92) * w / bays)
         pane = mottled(rng, dark * rng.uniform(0.8, 1.6), h - 4 - board, x1 - x0, 0.35, 0.8)
-        picture[board : h - 4, x0:x1] = pane
+        image[board : h - 4, x0:x1] = pane
 
 
 @cache
@@ -106,21 +106,21 @@ def distant_facade(number: int) -> Texture:
 def gable(number: int, pointed: bool = False) -> Texture:
     """One of the end walls of houses, `pointed` under a roof."""
     rng = np.random.default_rng([11, number])
-    picture = wall(rng, "brick", BRICK[number % len(BRICK)], 64, 64)
+    image = wall(rng, "brick", BRICK[number % len(BRICK)], 64, 64)
     if not pointed:
-        return Texture(picture)
+        return Texture(image)
     alpha = np.zeros((64, 64), np.uint8)
     cv2.fillConvexPoly(alpha, np.array([(32, 0), (63, 63), (0, 63)]), 255)
-    return with_alpha(picture, alpha)
+    return with_alpha(image, alpha)
 
 
 @cache
 def roof_tiles(number: int) -> Texture:
     """One of the roofs."""
     rng = np.random.default_rng([12, number])
-    picture = mottled(rng, ROOF[number % len(ROOF)], 64, 64, 0.14, 2.0)
-    picture[::6] = picture[::6] * 0.75
-    return Texture(picture)
+    image = mottled(rng, ROOF[number % len(ROOF)], 64, 64, 0.14, 2.0)
+    image[::6] = image[::6] * 0.75
+    return Texture(image)
 
 
 class House:

@@ -26,7 +26,7 @@ class Camera:
         pitch: radians, down.
 
     Raises:
-        RefinezooError: a picture too small, or a focal length that is not positive.
+        RefinezooError: an image too small, or a focal length that is not positive.
     """
 
     image_size: tuple[int, int]
@@ -91,7 +91,7 @@ class Camera:
                 continue
             a, b = points[k, front][:, None], points[k, ~front][None]
             share = (NEAR - b[..., 2:]) / (a[..., 2:] - b[..., 2:])
-            met = (b + share * (a - b)).reshape(-1, 3)  # where edges pass the picture's plane
+            met = (b + share * (a - b)).reshape(-1, 3)  # where edges pass the image's plane
             boxes[k] = self._boxes(np.concatenate([points[k, front], met])[None])[0]
         return boxes, near
 

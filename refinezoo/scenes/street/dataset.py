@@ -25,7 +25,7 @@ from refinezoo.workshop import is_mark
 WRITTEN_BY = "frames rendered by refinezoo"
 FARTHEST_M = 65.535  # what 16 bits of millimetres can say
 RENDERER = 1  # raise it when a seed comes to give other frames: folders never mix two
-LEAST_AREA = 0.0005  # share of the picture below which an instance is marked iscrowd
+LEAST_AREA = 0.0005  # share of the image below which an instance is marked iscrowd
 _RECORDS = ".frames"
 
 
@@ -73,7 +73,7 @@ def render_street(
         `out`, holding `images/` (RGB), `masks/` (class ids of `CLASS_NAMES`, 8-bit), `depth/`
         (16-bit millimetres along the optical axis; 0 = no surface, or one beyond 65.535 m) and
         `annotations.json` (COCO: boxes and masks of poles, signs, cars, pedestrians, bicyclists;
-        `iscrowd: 1` marks those under 0.05 % of the picture).
+        `iscrowd: 1` marks those under 0.05 % of the image).
 
     Raises:
         RefinezooError: an impossible argument, or `out` holds other things.

@@ -25,7 +25,7 @@ HAIR = [(40, 30, 25), (90, 65, 40), (150, 120, 80), (110, 108, 105)]
 
 
 class _Sketch:
-    """Draws limbs and discs in a picture 1 unit high, colour and alpha at once."""
+    """Draws limbs and discs in an image 1 unit high, colour and alpha at once."""
 
     def __init__(self, height: int, width: int) -> None:
         self.rgb, self.alpha = cut_out(height, width)
@@ -36,19 +36,19 @@ class _Sketch:
 
     def line(self, a, b, thickness: float, colour) -> None:
         t = max(1, round(thickness * self.height))
-        for picture, value in ((self.rgb, colour), (self.alpha, 255)):
-            cv2.line(picture, self._at(a), self._at(b), value, t)
+        for image, value in ((self.rgb, colour), (self.alpha, 255)):
+            cv2.line(image, self._at(a), self._at(b), value, t)
 
     def disc(self, centre, radii, colour, thickness: float = -1) -> None:
         t = -1 if thickness < 0 else max(1, round(thickness * self.height))
         axes = tuple(max(1, round(r * self.height)) for r in radii)
-        for picture, value in ((self.rgb, colour), (self.alpha, 255)):
-            cv2.ellipse(picture, self._at(centre), axes, 0, 0, 360, value, t)
+        for image, value in ((self.rgb, colour), (self.alpha, 255)):
+            cv2.ellipse(image, self._at(centre), axes, 0, 0, 360, value, t)
 
     def shape(self, points, colour) -> None:
         outline = np.array([self._at(point) for point in points])
-        for picture, value in ((self.rgb, colour), (self.alpha, 255)):
-            cv2.fillConvexPoly(picture, outline, value)
+        for image, value in ((self.rgb, colour), (self.alpha, 255)):
+            cv2.fillConvexPoly(image, outline, value)
 
 
 def _some(rng, colours) -> tuple[int, ...]:

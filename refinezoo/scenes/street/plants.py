@@ -22,7 +22,7 @@ def crown(number: int) -> Texture:
     grid = np.mgrid[-1:1:128j, -1:1:128j].astype(np.float32)
     lumps = noise_like(rng, 128, 128, 0.6) * 0.22 + noise_like(rng, 128, 128, 2.0) * 0.12
     distance = np.hypot(grid[1], grid[0] * 1.05) + lumps
-    rim = 1 - np.abs(grid).max(axis=0)  # no leaf is cut off by the picture's edge
+    rim = 1 - np.abs(grid).max(axis=0)  # no leaf is cut off by the image's edge
     density = np.clip(np.minimum((0.82 - distance) * 4, rim * 12 - 0.5), 0, 1)
     holes = noise_like(rng, 128, 128, 1.6) > 1.5
     alpha = (density * 255 * ~holes).astype(np.uint8)

@@ -244,5 +244,5 @@ class StreetScene(Scene):
 
 
 def _near(rng: np.random.Generator, low: float, high: float) -> float:
-    """A distance, near ones more often: those are what a picture is filled with."""
+    """A distance, near ones more often: those are what an image is filled with."""
     return float(low * (high / low) ** rng.random())

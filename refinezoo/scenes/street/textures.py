@@ -67,7 +67,7 @@ def mottled(
 
 
 class Texture:
-    """A picture in halved sizes, all in one array, so that each pixel reads its own size.
+    """An image in halved sizes, all in one array, so that each pixel reads its own size.
 
     Args:
         pixels: uint8 [h, w, 3] or [h, w, 4] (alpha), sides powers of two; it repeats.
@@ -86,7 +86,7 @@ class Texture:
         self.starts = starts.astype(np.int32)
 
     def sample(self, s: np.ndarray, t: np.ndarray, texels_per_pixel: np.ndarray) -> np.ndarray:
-        """The texels at s (right) and t (down), in units of the picture: uint8 [N, 3 or 4]."""
+        """The texels at s (right) and t (down), in units of the image: uint8 [N, 3 or 4]."""
         level = np.log2(np.maximum(texels_per_pixel, 1.0)).astype(np.int32)
         np.minimum(level, self.last, out=level)
         h, w = self.height >> level, self.width >> level
@@ -102,7 +102,7 @@ def plain() -> Texture:
 
 
 def cut_out(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """An empty picture to draw a shape into: RGB [h, w, 3] and alpha [h, w], both uint8 zeros."""
+    """An empty image to draw a shape into: RGB [h, w, 3] and alpha [h, w], both uint8 zeros."""
     return np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8)
 
 

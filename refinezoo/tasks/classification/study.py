@@ -15,7 +15,7 @@ from refinezoo.tasks.study import folder_of
 class ClassificationStudy(ArrayTask):
     """Classes by a `Classifier`, or by the tower inside a method that adapts, such as PixelDA.
 
-    A set is `digits`, or a folder that holds a folder of pictures for each class.
+    A set is `digits`, or a folder that holds a folder of images for each class.
     """
 
     kind = CLASSIFIER

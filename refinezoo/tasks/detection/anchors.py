@@ -105,7 +105,7 @@ def find_anchors(dataset, image_size: int, count: int = 9, seed: int = 0) -> lis
 
     Args:
         dataset: `CocoDataset`; crowd boxes play no part.
-        image_size: side of the network's input, pixels; pictures are thought letterboxed to it.
+        image_size: side of the network's input, pixels; images are thought letterboxed to it.
         count: number of anchors.
         seed: of the start.
 

@@ -18,21 +18,21 @@ _TRIALS = 50
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes to one training picture and its boxes.
+    """Random changes to one training image and its boxes.
 
     Attributes:
         photometric: probability of each colour change (brightness +-32 of 255, contrast and
             saturation 0.5 to 1.5, hue +-18 degrees); 0 switches them off.
-        expand: probability of zooming out, the picture on a canvas of the mean colour.
-        max_expand: largest side of that canvas, in sides of the picture.
+        expand: probability of zooming out, the image on a canvas of the mean colour.
+        max_expand: largest side of that canvas, in sides of the image.
         min_ious: choices of the least overlap of a crop with some object; None = no crop, 0 = any.
-        min_crop: smallest side of a crop, as a share of the picture's.
+        min_crop: smallest side of a crop, as a share of the image's.
         flip: probability of a mirror image. Off by default: mirrored goods have mirrored print,
             which no shop sells. SSD's value for natural objects is 0.5.
-        jitter: change of the picture's proportions by a random factor between (1 - jitter) /
+        jitter: change of the image's proportions by a random factor between (1 - jitter) /
             (1 + jitter) and its inverse; keras-yolo3 takes 0.3 for YOLOv3, whose letterbox keeps
             proportions. Without a letterbox the crops change them.
-        mosaic: probability of showing four pictures side by side; `DetectionBatches` draws the
+        mosaic: probability of showing four images side by side; `DetectionBatches` draws the
             other three.
     """
 
@@ -55,7 +55,7 @@ class Augmentation:
         random: np.random.Generator,
         letterbox: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """One augmented picture.
+        """One augmented image.
 
         Args:
             image: uint8 [H, W, 3] RGB.
@@ -63,8 +63,8 @@ class Augmentation:
             labels: int [N].
             crowd: bool [N]; crowd boxes move along but do not steer the crops.
             size: side of the square to return (warped), pixels.
-            random: the source of chance; the same state gives the same picture.
-            letterbox: keep the proportions, with grey bars where the picture ends.
+            random: the source of chance; the same state gives the same image.
+            letterbox: keep the proportions, with grey bars where the image ends.
 
         Returns:
             image uint8 [size, size, 3]; the boxes left, float32 [M, 4] in its pixels; labels [M];
@@ -72,7 +72,7 @@ class Augmentation:
         """
         height, width = image.shape[:2]
         window = np.array([0, 0, width, height], "float64")
-        # With no object to hold on to, a crop of the zoomed-out canvas could miss the picture.
+        # With no object to hold on to, a crop of the zoomed-out canvas could miss the image.
         if random.random() < self.expand and not crowd.all():
             window = _expanded(window, self.max_expand, random)
         minimum = self.min_ious[random.integers(len(self.min_ious))] if self.min_ious else None
@@ -88,15 +88,15 @@ class Augmentation:
         if crop is not None:
             keep_all = kept(boxes_xyxy, crowd, window)
         fill = GREY if letterbox else _MEAN_RGB
-        picture, boxes = look_through(
+        image, boxes = look_through(
             image, boxes_xyxy[keep_all], window, size, self._colour(random), fill
         )
         labels, crowd = labels[keep_all], crowd[keep_all]
         if random.random() < self.flip:
-            picture = np.ascontiguousarray(picture[:, ::-1])
+            image = np.ascontiguousarray(image[:, ::-1])
             boxes = np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
         solid = area(boxes) > 0
-        return picture, boxes[solid], labels[solid], crowd[solid]
+        return image, boxes[solid], labels[solid], crowd[solid]
 
     def _colour(self, random: np.random.Generator):
         chosen = random.random(4) < self.photometric
@@ -138,15 +138,15 @@ def look_through(
     colour=None,
     fill: tuple[int, int, int] = _MEAN_RGB,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a picture inside a window, warped to a square; one colour beyond the edges.
+    """The part of an image inside a window, warped to a square; one colour beyond the edges.
 
     Args:
         image: uint8 [H, W, 3] RGB.
         boxes_xyxy: float [N, 4], pixels.
-        window: float [4] xyxy, pixels; may reach beyond the picture.
+        window: float [4] xyxy, pixels; may reach beyond the image.
         size: side of the square, pixels.
-        colour: optional change of the picture's own pixels, uint8 to uint8.
-        fill: RGB beyond the picture's edges.
+        colour: optional change of the image's own pixels, uint8 to uint8.
+        fill: RGB beyond the image's edges.
 
     Returns:
         uint8 [size, size, 3] and the boxes in its pixels, float32 [N, 4], clipped at its edges.
@@ -171,14 +171,14 @@ def look_through(
     if colour is not None:
         part = colour(part)
     if (u1, v1, u2, v2) == (0, 0, size, size):
-        picture = part
+        square = part
     else:
-        picture = np.empty((size, size, 3), "uint8")
-        picture[:] = fill
-        picture[v1:v2, u1:u2] = part
+        square = np.empty((size, size, 3), "uint8")
+        square[:] = fill
+        square[v1:v2, u1:u2] = part
     scale = np.array([(u2 - u1) / (x2 - x1), (v2 - v1) / (y2 - y1)] * 2)
     boxes = (boxes_xyxy - [x1, y1, x1, y1]) * scale + [u1, v1, u1, v1]
-    return picture, clip_boxes(boxes.astype("float32"), size, size)
+    return square, clip_boxes(boxes.astype("float32"), size, size)
 
 
 def _expanded(window: np.ndarray, largest: float, random: np.random.Generator) -> np.ndarray:

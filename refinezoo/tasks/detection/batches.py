@@ -12,33 +12,33 @@ from refinezoo.tasks.detection.augmentation import Augmentation, look_through
 from refinezoo.tasks.detection.mosaic import mosaic
 from refinezoo.tasks.detection.objects import checked_objects
 
-_MOSAIC = 4  # pictures
+_MOSAIC = 4  # images
 
 
 class DetectionBatches(EpochBatches):
     """(images, targets) batches for `fit`, augmented, seeded per sample.
 
-    The picture a sample gets depends on `seed`, the epoch and its place only, so that a resumed
+    The image a sample gets depends on `seed`, the epoch and its place only, so that a resumed
     training (`initial_epoch`) sees what an uninterrupted one would have seen.
 
     Args:
         dataset: `refinezoo.data.coco.CocoDataset`, or anything with its `records`, `class_names`
             and `read(i)`.
         detector: the `Detector` to train: gives the size, the classes and the encoding.
-        batch_size: pictures per batch.
-        augmentation: an `Augmentation`; None gives the plain warped pictures.
-        steps: batches per epoch, whatever the dataset's size (each picture comes once before any
+        batch_size: images per batch.
+        augmentation: an `Augmentation`; None gives the plain warped images.
+        steps: batches per epoch, whatever the dataset's size (each image comes once before any
             comes again); None makes an epoch one pass.
         seed: of order and augmentation.
         shuffle: False keeps the dataset's order.
         initial_epoch: number of the first epoch.
         ignore_regions: treat the records' `ignore_regions` as crowd boxes of every class.
-        cache_side: pictures are decoded once and kept in memory with at most this many times the
-            detector's side, so that crops stay sharp; a 128 pixel detector takes 0.1 MB a picture.
+        cache_side: images are decoded once and kept in memory with at most this many times the
+            detector's side, so that crops stay sharp; a 128 pixel detector takes 0.1 MB an image.
         cache_budget: bytes of memory for that; what does not fit is read anew.
-        online: refines each picture anew when it is drawn, `(image, number) -> image` of the same
+        online: refines each image anew when it is drawn, `(image, number) -> image` of the same
             size; the number counts what was drawn before. See `refinezoo.tasks.online`.
-        sizes: train on pictures of these sides in turn, for a detector with a `size_step`: each
+        sizes: train on images of these sides in turn, for a detector with a `size_step`: each
             batch has one of them, and all come equally often. None gives the detector's own size.
         **kwargs: `workers`, `max_queue_size` of `keras.utils.PyDataset`.
 
@@ -131,7 +131,7 @@ class DetectionBatches(EpochBatches):
         return image, self.detector.encode(boxes / np.float32(size), labels, crowd, **shape)
 
     def _augmented(self, item: int, size: int, random: np.random.Generator, number: int):
-        """One picture with its boxes in pixels, labels and crowd, in a square of that side."""
+        """One image with its boxes in pixels, labels and crowd, in a square of that side."""
         image = self._image(item)
         if self.online is not None:
             image = self._sharp_enough(self.online(image, number))
@@ -172,7 +172,7 @@ class DetectionBatches(EpochBatches):
         return image
 
     def _sharp_enough(self, image: np.ndarray) -> np.ndarray:
-        """A picture no larger than `cache_side` asks for."""
+        """An image no larger than `cache_side` asks for."""
         longest, most = max(image.shape[:2]), int(self.cache_side * max(self.sizes))
         if longest <= most:
             return image

@@ -54,8 +54,8 @@ class Detects:
         image_ids = [record.id for record in dataset.records]
         if len(set(image_ids)) < len(image_ids):
             raise RefinezooError(
-                "expected each picture once, received image ids twice. Leave out of subset() what "
-                "it repeats; concat() numbers pictures anew."
+                "expected each image once, received image ids twice. Leave out of subset() what "
+                "it repeats; concat() numbers images anew."
             )
         return coco_average_precision(
             dataset.truth(), self.detect(dataset, batch_size), image_ids=image_ids

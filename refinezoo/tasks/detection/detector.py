@@ -13,6 +13,7 @@ from refinezoo.data.letterbox import letterbox, out_of_letterbox
 from refinezoo.errors import RefinezooError
 from refinezoo.models.base import Model
 from refinezoo.models.images import resized
+from refinezoo.renames import former_name
 from refinezoo.tasks.detection.boxes import clip_boxes
 from refinezoo.tasks.detection.coco import Detects
 from refinezoo.tasks.detection.frozen import split_at
@@ -190,13 +191,15 @@ class Detector(Detects, Model):
         boxes = [self.restore(b, *size) for b, size in zip(outputs["boxes"], sizes, strict=True)]
         return {**outputs, "boxes": np.stack(boxes).astype("float32")}
 
-    def write_pictures(
+    def draw_detections(
         self, dataset, folder, *, count: int = 20, score_threshold: float = 0.3
     ) -> list[Path]:
-        """Pictures with truth and detections drawn in; see `tasks.detection.pictures`."""
-        from refinezoo.tasks.detection.pictures import write_pictures
+        """Images with truth and detections drawn in; see `tasks.detection.draw`."""
+        from refinezoo.tasks.detection.draw import draw_detections
 
-        return write_pictures(self, dataset, folder, count=count, score_threshold=score_threshold)
+        return draw_detections(self, dataset, folder, count=count, score_threshold=score_threshold)
+
+    write_pictures = former_name("write_pictures", draw_detections)
 
 
 class _Decode(keras.layers.Layer):

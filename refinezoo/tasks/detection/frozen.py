@@ -1,7 +1,7 @@
 """Training the upper layers of a detector on stored features of its frozen lower ones.
 
 With few cores most of a step goes into the first blocks, at full resolution. Where they come
-pretrained they may stay as they are: each picture then passes them once per augmented copy, and
+pretrained they may stay as they are: each image then passes them once per augmented copy, and
 the rest of the network trains on the stored maps, about six times faster for SSD300.
 """
 
@@ -52,7 +52,7 @@ class FeatureBatches(keras.utils.PyDataset):
     """(features, targets) batches, computed once from augmented copies of a dataset.
 
     Args:
-        batches: the pictures and targets; their first epoch is stored.
+        batches: the images and targets; their first epoch is stored.
         trunk: the frozen part, images to features `[B, h, w, C]`, or to several such maps.
         batch_size: samples per batch.
         steps: batches per epoch.

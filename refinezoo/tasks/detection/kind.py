@@ -82,7 +82,7 @@ class DetectorKind(Kind):
 
     def draw(self, model, image, answer, truth=None):
         """Boxes that `shown` takes: green where right, red where wrong; true ones are white."""
-        from refinezoo.tasks.detection.pictures import drawn_boxes
+        from refinezoo.tasks.detection.draw import drawn_boxes
 
         nothing = (np.zeros((0, 4)), [], [])
         return drawn_boxes(

@@ -1,4 +1,4 @@
-"""Four training pictures side by side, seen through a window.
+"""Four training images side by side, seen through a window.
 
 Reference:
     Bochkovskiy et al., YOLOv4, arXiv 2004.10934, section 3.4.
@@ -14,7 +14,7 @@ Tile = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def mosaic(tiles: Sequence[Tile], size: int, random: np.random.Generator) -> Tile:
-    """A random square of a 2 x 2 arrangement, which always shows a corner of each picture.
+    """A random square of a 2 x 2 arrangement, which always shows a corner of each image.
 
     Args:
         tiles: four of (image uint8 [S, S, 3], boxes xyxy float [N, 4] in pixels, labels int [N],

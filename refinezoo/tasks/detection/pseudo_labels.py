@@ -55,9 +55,9 @@ def pseudo_labels(
     images: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for file in files:
-        picture = read_image(file)
-        height, width = picture.shape[:2]
-        boxes, labels, scores = _sure(detector.predict([picture]), score_threshold, height, width)
+        image = read_image(file)
+        height, width = image.shape[:2]
+        boxes, labels, scores = _sure(detector.predict([image]), score_threshold, height, width)
         if not len(boxes):
             continue
         number = len(images) + 1
@@ -95,7 +95,7 @@ def pseudo_labels(
 
 
 def uncovered(boxes_xyxy: np.ndarray, height: float, width: float) -> np.ndarray:
-    """The rest of a picture: float32 [M, 4] xywh without overlap, for boxes [N, 4] inside of it."""
+    """The rest of an image: float32 [M, 4] xywh without overlap, for boxes [N, 4] inside of it."""
     boxes = np.asarray(boxes_xyxy, "float32")
     edges = np.unique([0.0, height, *boxes[:, 1], *boxes[:, 3]])
     rest = []
@@ -110,7 +110,7 @@ def uncovered(boxes_xyxy: np.ndarray, height: float, width: float) -> np.ndarray
 
 
 def _sure(found: dict, score_threshold: float, height: int, width: int):
-    """Boxes xyxy, labels and scores of one picture's sure detections, none on top of another."""
+    """Boxes xyxy, labels and scores of one image's sure detections, none on top of another."""
     count = int(found["count"][0])
     boxes = clip_boxes(np.asarray(found["boxes"][0][:count], "float32"), height, width)
     labels, scores = found["classes"][0][:count], found["scores"][0][:count]

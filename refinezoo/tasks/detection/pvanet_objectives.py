@@ -1,6 +1,6 @@
 """How PVANET learns: both stages and their four losses in one step.
 
-The second stage trains on regions that the first proposes and that objects in the picture decide
+The second stage trains on regions that the first proposes and that objects in the image decide
 about, so its loss cannot be a function of predictions alone: it is computed where Keras asks for
 the loss, from the feature map.
 

@@ -59,9 +59,13 @@ class DetectionStudy(Task):
         upper.compile(optimizer(), loss=detector.loss, jit_compile=False)
         seed, parts = spec["seed"], []
         for part, size in zip(spec["sets"], sizes, strict=True):
-            stream = {"batch_size": 16, "steps": -(-training["pictures"] // 16), "seed": seed}
-            pictures = self.batches_of(part, spec, detector, **stream)
-            parts.append(FeatureBatches(pictures, trunk, size, steps=steps, seed=seed))
+            stream = {
+                "batch_size": 16,
+                "steps": -(-training["augmented_images"] // 16),
+                "seed": seed,
+            }
+            images = self.batches_of(part, spec, detector, **stream)
+            parts.append(FeatureBatches(images, trunk, size, steps=steps, seed=seed))
         return Prepared(detector, upper, parts)
 
     def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:

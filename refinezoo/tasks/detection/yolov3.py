@@ -63,7 +63,7 @@ class YOLOv3(Detector):
             `anchors.find_anchors` finds those of a dataset.
         ignore_threshold: predictions without an object that overlap one this much are not
             punished.
-        max_boxes: boxes per picture that this rule knows; of more, the largest.
+        max_boxes: boxes per image that this rule knows; of more, the largest.
         score_threshold: detections with a lower score (objectness times class) are dropped.
         nms_iou: overlap above which the weaker of two boxes of a class is dropped.
         top_k: candidates per class before suppression.

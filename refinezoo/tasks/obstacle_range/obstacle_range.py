@@ -26,7 +26,7 @@ from refinezoo.training.supervised import SupervisedModel
 def sector_headings(sectors: int, field_of_view: float) -> np.ndarray:
     """The heading of the middle of each sector, radians to the right of the optical axis, `[N]`.
 
-    Sectors are equally wide on the picture of a pinhole camera.
+    Sectors are equally wide on the image of a pinhole camera.
 
     Args:
         sectors: N.
@@ -45,7 +45,7 @@ def sector_ranges(
     v: float = 4.0,
     percentile: float = 5.0,
 ) -> np.ndarray:
-    """Targets from depth: the nearest obstacle in each sector of a level pinhole camera's picture.
+    """Targets from depth: the nearest obstacle in each sector of a level pinhole camera's image.
 
     A low percentile instead of the minimum, so that single pixels do not decide.
 

@@ -18,7 +18,7 @@ class PoseStudy(ArrayTask):
     metrics = ("accuracy", "angle_error_degrees")
     lower = ("angle_error_degrees",)
     rule = (
-        "accuracy; mean of 2 acos(|<q, q_hat>| - 1e-4) in degrees over all pictures, as in "
+        "accuracy; mean of 2 acos(|<q, q_hat>| - 1e-4) in degrees over all images, as in "
         "PixelDA's code"
     )
     targets = ("label", "quaternion")

@@ -1,4 +1,4 @@
-"""What segmentation refuses: pictures and masks that do not belong together, in words."""
+"""What segmentation refuses: images and masks that do not belong together, in words."""
 
 from collections.abc import Sequence
 from typing import Any

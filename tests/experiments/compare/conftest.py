@@ -72,7 +72,7 @@ def study(**changes) -> dict:
         },
         "seeds": [0, 1],
         "metrics": ["AP50", "AP"],
-        "measure_pictures": 0,  # test_measures.py has it
+        "measure_images": 0,  # test_measures.py has it
     }
     content.update(changes)
     return content

@@ -159,7 +159,7 @@ def test_stored_variants_come_in_turn(world):
 @pytest.mark.parametrize("way", ["online", "variants"])
 def test_stored_features_are_of_many_refinements_too(world, way):
     training = {"steps": 4, "batch_size": 4, "backup_every": 2, "augmentation": False}
-    training |= {"freeze": "conv4_3", "pictures": 48}
+    training |= {"freeze": "conv4_3", "augmented_images": 48}
     spec = spec_of(world(training=training, **{way: 2 if way == "variants" else True}))
     _, _, mixed = prepare(task_named("detection"), spec)
     (part,) = mixed.parts

@@ -96,7 +96,7 @@ def test_a_refiner_that_takes_masks_adapts_refines_and_is_measured(toy, tmp_path
         preparation(adapt={"class": "Reinhard"})
 
 
-def test_zero_pictures_measure_nothing(prepared):
+def test_zero_images_measure_nothing(prepared):
     assert measures.measure_sets(prepared, prepared.sets(), 0) == {}
 
 

@@ -1,4 +1,4 @@
-"""A study reads its sets in any layout: all pictures at their sizes, also refined ones."""
+"""A study reads its sets in any layout: all images at their sizes, also refined ones."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def _voc(root):
     return root
 
 
-def _coco(document, pictures, *, prefix="", encoding="utf-8"):
+def _coco(document, images, *, prefix="", encoding="utf-8"):
     def make(root):
-        for number, name in enumerate(pictures):
+        for number, name in enumerate(images):
             put(root / name, photo(number))
-        names = [name.removeprefix(prefix) for name in pictures]
+        names = [name.removeprefix(prefix) for name in images]
         put_coco(root / document, coco(names), encoding)
         return root / document
 

@@ -61,7 +61,7 @@ def test_half_of_each_batch_is_real_and_classes_follow_the_test_set(spec_folder)
 
 def test_frozen_layers_feed_the_rest_with_stored_features(spec_folder):
     spec = json.loads((spec_folder / "spec.json").read_text())
-    spec["training"] |= {"freeze": "conv4_3", "pictures": 8}
+    spec["training"] |= {"freeze": "conv4_3", "augmented_images": 8}
     detector, upper, mixed = prepare(task_named("detection"), spec)
     features, targets = mixed[0]
     assert upper is not detector and upper.optimizer is not None and len(targets) == 4

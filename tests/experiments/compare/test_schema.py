@@ -98,3 +98,19 @@ def test_a_refiner_that_adapts_was_once_fitted(toy, tmp_path):
         study = read_study(path)
     assert study.refiners["r"].adapt == {"class": "Reinhard", "photos": 3}
     assert [study.refiners[name].trains for name in "rd"] == [False, True]
+
+
+def test_numbers_of_images_were_once_of_pictures(toy, tmp_path):
+    content = toy.study()
+    content["training"]["pictures"] = 32
+    content["measure_pictures"] = content.pop("measure_images")
+    with pytest.warns(FutureWarning) as warned:
+        study = Study.model_validate(content)
+    assert (study.training.augmented_images, study.measure_images) == (32, 0)
+    assert {str(each.message).split(";")[0] for each in warned} == {
+        "training: pictures is called augmented_images now",
+        "study: measure_pictures is called measure_images now",
+    }
+    content["measure_images"] = 5
+    with pytest.raises(ValueError, match="received measure_images and its old name"):
+        Study.model_validate(content)

@@ -36,7 +36,7 @@ def world(tmp_path):
     write_masks(tmp_path / "real/test", 140, count=3)
     content = {
         "study": "toy_street",
-        "measure_pictures": 0,
+        "measure_images": 0,
         "synthetic": {"masks": "synthetic"},
         "real": {
             "masks": {"train": "real/train", "test": "real/test"},
@@ -96,7 +96,7 @@ def test_a_mixed_arm_leaves_metrics_and_a_preset_that_loads(world):
     assert again == pytest.approx(result["metrics"]["pixel_accuracy"], abs=0.02)
 
 
-def test_refined_pictures_keep_their_masks(world):
+def test_refined_images_keep_their_masks(world):
     tmp_path, read = world
     sets, _ = prepared(tmp_path, read())
     synthetic, refined = sets["synthetic"], sets["reinhard"]

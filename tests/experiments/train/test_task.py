@@ -23,7 +23,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory):
-    """Folders of dark and of light pictures, to train on and to measure on."""
+    """Folders of dark and of light images, to train on and to measure on."""
     root = tmp_path_factory.mktemp("shades")
     for split in ("photos", "test"):
         for name, value in (("dark", 20), ("light", 220)):

@@ -154,7 +154,7 @@ def test_labels_lie_in_a_detectors_file(needed, models, litert_file):
     np.testing.assert_allclose(given["boxes"], wanted["boxes"], atol=0.02)
 
 
-def test_letterboxed_files_answer_in_pixels_of_pictures_of_any_shape(needed, models, litert_file):
+def test_letterboxed_files_answer_in_pixels_of_images_of_any_shape(needed, models, litert_file):
     needed("litert")
     model = models("YOLOv3")
     exported = refinezoo.load(litert_file("YOLOv3"))

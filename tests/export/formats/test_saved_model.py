@@ -83,19 +83,19 @@ def test_no_images_give_no_images(session):
 
 
 def bad_bytes():
-    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
     bomb = np.zeros((2000, 2000, 3), np.uint8)
-    empty_png = bytearray(png(picture))
+    empty_png = bytearray(png(image))
     empty_png[16:20] = bytes(4)
     return {
         "zero bytes": (b"", "received zero bytes"),
         "text": (b"hello", "JPEG or PNG"),
         "GIF": (b"GIF89a" + bytes(40), "JPEG or PNG"),
         "one byte": (b"\x89", "JPEG or PNG"),
-        "PNG magic only": (png(picture)[:8], "truncated"),
-        "truncated PNG": (png(picture)[:2000], "PNG"),
+        "PNG magic only": (png(image)[:8], "truncated"),
+        "truncated PNG": (png(image)[:2000], "PNG"),
         "JPEG magic only": (b"\xff\xd8\xff", "JPEG"),
-        "truncated JPEG": (jpeg(picture)[:1500], "JPEG"),
+        "truncated JPEG": (jpeg(image)[:1500], "JPEG"),
         "PNG bomb": (png(bomb), "1 to 40000 pixels"),
         "JPEG bomb": (jpeg(bomb), "1 to 40000 pixels"),
         "PNG without width": (bytes(empty_png), "1 to 40000 pixels"),

@@ -229,7 +229,7 @@ def test_the_journal_decides_what_is_done(lying, source, tmp_path):
     assert send() == (2, 0) and lying.calls == 2
     assert send() == (0, 2) and lying.calls == 2
     (out / "a.png").write_bytes(GOOD[:5])  # not what was received
-    write_image(source / "b.png", 255 - IMAGE)  # another picture of the same name
+    write_image(source / "b.png", 255 - IMAGE)  # another image of the same name
     with open(out / "request.jsonl", "a") as journal:
         journal.write('{"image": "c.png", "sour')  # a run was killed while it wrote this
     assert send() == (2, 0) and (out / "a.png").read_bytes() == GOOD

@@ -104,7 +104,7 @@ def test_bad_images_are_refused_and_the_server_lives_on(connect, name):
     [
         ("cyclegan", {}, ("tensor", {"images": NOISE[None] / 2}), ["INVALID_ARGUMENT"]),
         ("cyclegan", {}, ("tensor", {"images": NOISE}), ["INVALID_ARGUMENT"]),
-        ("cyclegan", {}, ("tensor", {"pictures": NOISE}), ["INVALID_ARGUMENT"]),
+        ("cyclegan", {}, ("tensor", {"photos": NOISE}), ["INVALID_ARGUMENT"]),
         (
             "cyclegan",
             {},
@@ -329,9 +329,7 @@ def test_warmup_images_are_what_the_model_takes(tmp_path):
         write_warmup(tmp_path, "m", [], max_image_pixels=1)
 
 
-def test_the_smoke_check_holds_served_pictures_against_the_graph(
-    server, refiner_folder, monkeypatch
-):
+def test_the_smoke_check_holds_served_images_against_the_graph(server, refiner_folder, monkeypatch):
     from refinezoo.export.serving import smoke
 
     servable = refiner_folder.parents[1]

@@ -19,7 +19,7 @@ def png(image):
 
 @pytest.fixture(scope="module")
 def scenes():
-    """Smooth pictures of odd sizes, uint8 RGB."""
+    """Smooth images of odd sizes, uint8 RGB."""
     ramps = [np.linspace(20, 230, width) for width in (101, 83)]
     return [
         np.broadcast_to(ramp[None, :, None] * [1.0, 0.8, 0.6], (height, len(ramp), 3)).astype("u1")
@@ -163,11 +163,11 @@ def test_yolo_letterboxes_inside_and_answers_in_pixels_of_the_request(scenes, tm
     for weight in model.network.trainable_weights:
         weight.assign(random.normal(0, 0.2, weight.shape).astype("float32"))
     folder = export.saved_model(model, tmp_path / "yolo/1", warmup_images=())
-    pictures = [*scenes, random.integers(0, 255, (30, 47, 3)).astype("u1"), scenes[0][:64, :64]]
-    wanted = model.predict(pictures)
+    images = [*scenes, random.integers(0, 255, (30, 47, 3)).astype("u1"), scenes[0][:64, :64]]
+    wanted = model.predict(images)
     assert (wanted["count"] > 0).all() and (wanted["boxes"][0] < [[101, 97] * 2]).any()
     with export.SavedModelSession(folder, threads=1) as session:
-        mixed = session.run(image_bytes=[png(picture) for picture in pictures])
+        mixed = session.run(image_bytes=[png(image) for image in images])
         same = session.run("tensor", images=np.stack([scenes[1]] * 2))
     np.testing.assert_array_equal(mixed["classes"], wanted["classes"])
     np.testing.assert_array_equal(mixed["count"], wanted["count"])

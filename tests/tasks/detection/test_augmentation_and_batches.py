@@ -18,8 +18,8 @@ def detector():
     return SSD300(["red", "blue"], image_size=64, width_multiplier=0.05, batch_norm=True)
 
 
-def _picture(random, height=90, width=120):
-    """A dark picture with one bright rectangle, and its box."""
+def _image(random, height=90, width=120):
+    """A dark image with one bright rectangle, and its box."""
     image = np.full((height, width, 3), 20, "uint8")
     x1, y1 = random.integers(10, 50, 2)
     x2, y2 = x1 + random.integers(20, 60), y1 + random.integers(20, 35)
@@ -33,16 +33,16 @@ def test_boxes_stay_on_their_pixels(flip):
     kept = 0
     for seed in range(200):
         random = np.random.default_rng(seed)
-        image, boxes = _picture(random)
-        picture, found, labels, crowd = augment(
+        image, boxes = _image(random)
+        augmented, found, labels, crowd = augment(
             image, boxes, np.array([1]), np.zeros(1, bool), 96, random
         )
-        assert picture.shape == (96, 96, 3) and picture.dtype == np.uint8
+        assert augmented.shape == (96, 96, 3) and augmented.dtype == np.uint8
         assert len(found) == len(labels) == len(crowd)
         if not len(found):
             continue
         kept += 1
-        bright = picture.min(axis=-1) > 125
+        bright = augmented.min(axis=-1) > 125
         rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
         if not len(rows):
             assert (found[0, 2:] - found[0, :2]).min() < 2
@@ -52,9 +52,9 @@ def test_boxes_stay_on_their_pixels(flip):
     assert kept > 120
 
 
-def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
+def test_the_same_seed_gives_the_same_image_and_another_seed_another():
     augment = Augmentation()
-    image, boxes = _picture(np.random.default_rng(0))
+    image, boxes = _image(np.random.default_rng(0))
 
     def draw(seed):
         random = np.random.default_rng(seed)
@@ -67,18 +67,18 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_another():
 def test_colours_change_and_geometry_does_not():
     augment = Augmentation(photometric=1.0, expand=0.0, min_ious=(None,))
     random = np.random.default_rng(0)
-    image, boxes = _picture(random, 64, 64)
-    picture, found, _, _ = augment(image, boxes, np.array([0]), np.zeros(1, bool), 64, random)
+    image, boxes = _image(random, 64, 64)
+    augmented, found, _, _ = augment(image, boxes, np.array([0]), np.zeros(1, bool), 64, random)
     np.testing.assert_array_equal(found, boxes.clip(0, 64))
-    assert (picture != image).any()
+    assert (augmented != image).any()
 
 
 def test_expanding_fills_with_the_mean_colour():
     image = np.full((40, 40, 3), 7, "uint8")
     window = np.array([-40.0, -40.0, 40.0, 40.0])
-    picture, boxes = look_through(image, np.array([[0, 0, 40, 40]], "float32"), window, 32)
-    np.testing.assert_array_equal(picture[0, 0], [123, 117, 104])
-    np.testing.assert_array_equal(picture[-1, -1], [7, 7, 7])
+    seen, boxes = look_through(image, np.array([[0, 0, 40, 40]], "float32"), window, 32)
+    np.testing.assert_array_equal(seen[0, 0], [123, 117, 104])
+    np.testing.assert_array_equal(seen[-1, -1], [7, 7, 7])
     np.testing.assert_array_equal(boxes, [[16, 16, 32, 32]])
 
 
@@ -97,14 +97,14 @@ def test_crowd_boxes_move_along_and_do_not_steer_crops():
     assert crops > 0
 
 
-def test_pictures_without_objects_are_augmented_too():
+def test_images_without_objects_are_augmented_too():
     random = np.random.default_rng(0)
     image = np.zeros((20, 30, 3), "uint8")
     for _ in range(30):
-        picture, boxes, _, _ = Augmentation(flip=0.5)(
+        augmented, boxes, _, _ = Augmentation(flip=0.5)(
             image, np.zeros((0, 4), "float32"), NONE, NONE.astype(bool), 32, random
         )
-        assert picture.shape == (32, 32, 3) and boxes.shape == (0, 4)
+        assert augmented.shape == (32, 32, 3) and boxes.shape == (0, 4)
 
 
 def test_batches_repeat_exactly_and_resume_at_an_epoch(squares, detector):
@@ -120,7 +120,7 @@ def test_batches_repeat_exactly_and_resume_at_an_epoch(squares, detector):
     np.testing.assert_array_equal(first[2][1], again[2][1])
 
 
-def test_a_pass_shows_every_picture_once(squares, detector):
+def test_a_pass_shows_every_image_once(squares, detector):
     batches = DetectionBatches(squares, detector, 7, augmentation=None)
     assert len(batches) == 4
     sizes = [len(batches[i][0]) for i in range(4)]
@@ -152,7 +152,7 @@ def test_repeated_crowd_boxes_and_ignore_regions_mask_anchors(squares, detector)
     assert (plain[0][1][..., 0] == 0).all()
 
 
-def test_pictures_without_objects_train(squares, detector):
+def test_images_without_objects_train(squares, detector):
     for record in squares.records:
         record.boxes_xywh, record.labels, record.crowd = np.zeros((0, 4)), NONE, NONE.astype(bool)
     images, targets = DetectionBatches(squares, detector, 2)[0]
@@ -179,7 +179,7 @@ def test_bad_datasets_are_refused(squares, detector):
         DetectionBatches(squares, detector, 0)
 
 
-def test_boxes_outside_the_picture_are_cut_and_empty_ones_dropped(squares, detector):
+def test_boxes_outside_the_image_are_cut_and_empty_ones_dropped(squares, detector):
     record = squares.records[0]
     record.boxes_xywh = np.array([[-10, 50, 30, 40], [5, 5, 0, 9], [70, 70, 5, 5]], "float32")
     record.labels, record.crowd = np.array([0, 1, 1]), np.zeros(3, bool)

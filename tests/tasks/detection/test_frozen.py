@@ -75,10 +75,10 @@ def test_finer_maps_that_the_rest_looks_at_are_handed_over_too(rng):
 def test_training_the_upper_part_trains_the_detector_above_the_cut(detector, squares):
     trunk, upper = split_at(detector.network, "conv4_3_relu")
     trunk.trainable = False
-    pictures = DetectionBatches(squares, detector, batch_size=8, steps=2, seed=0)
-    batches = FeatureBatches(pictures, trunk, 4, steps=3, seed=0)
+    images = DetectionBatches(squares, detector, batch_size=8, steps=2, seed=0)
+    batches = FeatureBatches(images, trunk, 4, steps=3, seed=0)
     assert len(batches) == 3 and len(batches.features) == 16
-    again = FeatureBatches(pictures, trunk, 4, steps=3, seed=0)
+    again = FeatureBatches(images, trunk, 4, steps=3, seed=0)
     np.testing.assert_array_equal(batches[1][0], again[1][0])
     seen = np.concatenate([batches[i][1] for i in range(3)])
     batches.on_epoch_end()

@@ -20,7 +20,7 @@ FOUND = {
 
 
 class Detector:
-    """Finds, in a picture of grey value g, the detections filed under g."""
+    """Finds, in an image of grey value g, the detections filed under g."""
 
     kind = DETECTOR
     class_names = ["milk", "juice"]
@@ -63,7 +63,7 @@ def test_only_what_is_sure_is_labelled_and_the_rest_takes_no_part(photos, tmp_pa
         assert labelled + record.ignore_regions[:, 2:].prod(axis=1).sum() == 40 * 60
 
 
-def test_the_rest_of_a_picture_covers_each_pixel_once():
+def test_the_rest_of_an_image_covers_each_pixel_once():
     random = np.random.default_rng(0)
     for _ in range(20):
         corners = random.integers(0, 30, (random.integers(1, 5), 2, 2))

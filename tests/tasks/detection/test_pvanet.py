@@ -49,7 +49,7 @@ def tiny(**changes) -> PVANET:
 
 @pytest.fixture(scope="module")
 def trained(make_squares, tmp_path_factory):
-    """One detector fitted to four pictures, with its history and pictures."""
+    """One detector fitted to four images, with its history and images."""
     squares = make_squares(tmp_path_factory.mktemp("squares"), count=4)
     detector = tiny()
     detector.compile(keras.optimizers.SGD(0.05, momentum=0.9, clipnorm=5.0))
@@ -63,7 +63,7 @@ def untrained() -> PVANET:
     return tiny(score_threshold=0.05)
 
 
-def test_it_learns_a_few_pictures_by_heart(trained):
+def test_it_learns_a_few_images_by_heart(trained):
     detector, squares, batches, history = trained
     parts = ["rpn_class", "rpn_box", "region_class", "region_box"]
     assert set(history) == {"loss", *parts}

@@ -104,7 +104,7 @@ def test_labels_of_anchors_follow_faster_rcnn(rng):
 
 
 @pytest.mark.once
-def test_a_picture_without_objects_gives_negatives_only(rng):
+def test_an_image_without_objects_gives_negatives_only(rng):
     anchors = region_anchors(64, scales=(1, 2))
     chance = rng.random((1, len(anchors))).astype("float32")
     inside = np.ones(len(anchors), bool)

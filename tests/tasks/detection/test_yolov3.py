@@ -219,14 +219,14 @@ def test_find_anchors_finds_the_shapes_of_a_dataset(squares):
 
 
 @pytest.mark.once
-def test_overfits_one_picture_in_several_sizes(squares):
+def test_overfits_one_image_in_several_sizes(squares):
     keras.utils.set_random_seed(1)
     squares.records = squares.records[:1]
     detector = _tiny()
     detector.compile(keras.optimizers.Adam(1e-2))
     # JAX traces each shape anew, which only costs minutes here; TensorFlow has one graph for all.
     sizes = [64, 96] if keras.backend.backend() == "tensorflow" else None
-    # More of one picture in a batch would be the same step.
+    # More of one image in a batch would be the same step.
     batches = DetectionBatches(squares, detector, 1, augmentation=None, steps=40, sizes=sizes)
     history = detector.fit(batches, epochs=2, verbose=0).history["loss"]
     assert history[1] < history[0]
@@ -261,7 +261,7 @@ def test_starts_from_a_detector_of_other_classes(detector):
     np.testing.assert_array_equal(first, theirs)
 
 
-def test_predict_answers_in_the_pictures_pixels(detector):
+def test_predict_answers_in_the_images_pixels(detector):
     image = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype("uint8")
     found = detector.predict([image, image[:31, :17]])
     assert found["boxes"].shape == (2, 20, 4) and found["count"].min() > 0

@@ -66,7 +66,7 @@ def test_fit_takes_batches(bars):
 
 
 def test_sectors_keep_their_place(bars):
-    """What is drawn in one quarter of the picture moves the ranges of that quarter the most."""
+    """What is drawn in one quarter of the image moves the ranges of that quarter the most."""
     keras.utils.set_random_seed(1)
     network = obstacle_range_network((32, 128), 8, width_multiplier=0.25)
     images = np.full((2, 32, 128, 3), 128.0, "float32")

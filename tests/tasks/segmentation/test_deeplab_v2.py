@@ -57,7 +57,7 @@ def trained(toy):
 
 
 @pytest.mark.once
-def test_a_real_network_overfits_one_picture():
+def test_a_real_network_overfits_one_image():
     keras.utils.set_random_seed(0)
     model = DeepLabV2(
         NAMES,

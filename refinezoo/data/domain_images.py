@@ -1,4 +1,4 @@
-"""Where the pictures of one domain and their maps come from: folder, COCO set, paths, arrays."""
+"""Where the images of one domain and their maps come from: folder, COCO set, paths, arrays."""
 
 import logging
 import os
@@ -30,24 +30,24 @@ MAPS = (
 _log = logging.getLogger(__name__)
 
 
-class Pictures:
-    """The pictures (with foreground masks and depth) of one domain, in memory when they fit.
+class DomainImages:
+    """The images (with foreground masks and depth) of one domain, in memory when they fit.
 
-    A picture is kept no larger than training needs: it just covers `largest`.
+    An image is kept no larger than training needs: it just covers `largest`.
 
     Args:
-        source: folder of pictures or of a dataset in any known layout; COCO file; `CocoDataset`;
+        source: folder of images or of a dataset in any known layout; COCO file; `CocoDataset`;
             pattern; array uint8 [N, H, W, 3]; or a list of files, folders or arrays [H, W, 3].
-        masks: makes a foreground mask of a picture that has no mask file.
-        largest: height and width, or one side, pixels, to which larger pictures are scaled down, so
+        masks: makes a foreground mask of an image that has no mask file.
+        largest: height and width, or one side, pixels, to which larger images are scaled down, so
             that they cover it in their own proportions.
-        budget: bytes of memory for decoded pictures; beyond that they are read when needed.
-        resize_masks: bring masks of another size to their picture's instead of refusing them.
+        budget: bytes of memory for decoded images; beyond that they are read when needed.
+        resize_masks: bring masks of another size to their image's instead of refusing them.
         domain: "synthetic" or "real", for messages.
         class_ids: read the class of each pixel as well.
 
     Raises:
-        RefinezooError: no pictures, unreadable ones, masks missing for some, wrong arrays.
+        RefinezooError: no images, unreadable ones, masks missing for some, wrong arrays.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Pictures:
             self.memory = [first, *(self._load(k) for k in range(1, len(self.items)))]
         else:
             _log.info(
-                "%d %s pictures would take %.1f GB, more than the budget of %.1f GB: they are "
+                "%d %s images would take %.1f GB, more than the budget of %.1f GB: they are "
                 "read when needed",
                 len(self.items),
                 domain,
@@ -141,7 +141,7 @@ class Pictures:
         made: bool = False,
         needed: bool = False,
     ) -> list[Path | None]:
-        """The label file of each picture, for all or none unless the rest can be `made`.
+        """The label file of each image, for all or none unless the rest can be `made`.
 
         All of them where they are `needed`.
         """
@@ -158,7 +158,7 @@ class Pictures:
                 "class_ids": ("masks/", "or train without class ids"),
             }[kind]
             raise RefinezooError(
-                f"expected a file in {folder} for every {self.domain} picture, {without} of "
+                f"expected a file in {folder} for every {self.domain} image, {without} of "
                 f"{len(files)} have none, e.g. {_name(self.items[files.index(None)])}. Add the "
                 f"files, {remedy}."
             )
@@ -167,7 +167,7 @@ class Pictures:
 
 @dataclass
 class _Found:
-    """The pictures of a source, and what is known of the files among them."""
+    """The images of a source, and what is known of the files among them."""
 
     items: list[Path | np.ndarray] = field(default_factory=list)
     labels: dict[str, dict[Path, Path]] = field(default_factory=dict)
@@ -176,7 +176,7 @@ class _Found:
 
     def add_dataset(self, path: Path) -> None:
         layout = recognise(path)
-        self.items += layout.pictures()
+        self.items += layout.images()
         for note in layout.notes:
             _log.warning("%s: %s", path, note)
         self.depth_unit_m = layout.depth_unit_m
@@ -214,7 +214,7 @@ def _found(source: Any, domain: str) -> _Found:
                 found.items.append(_checked(item, domain))
     if not found.items:
         raise RefinezooError(
-            f"expected {domain} pictures as a folder, a COCO set, a list of files or uint8 arrays, "
+            f"expected {domain} images as a folder, a COCO set, a list of files or uint8 arrays, "
             f"received {'an empty list' if isinstance(source, list) else type(source).__name__}."
         )
     files = [item for item in found.items if isinstance(item, Path)]

@@ -5,14 +5,14 @@ import pytest
 from refinezoo.data.drawing import RIGHT, TRUTH, WRONG
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.detection import SSD300, Augmentation, DetectionBatches, YOLOv3
+from refinezoo.tasks.detection.draw import draw_detections, drawn_boxes
 from refinezoo.tasks.detection.mosaic import mosaic
-from refinezoo.tasks.detection.pictures import drawn_boxes, write_pictures
 
 pytestmark = pytest.mark.once
 
 
 class Oracle:
-    """Finds the square of a picture, with a wrong class in every other one."""
+    """Finds the square of an image, with a wrong class in every other one."""
 
     class_names = ["red", "blue"]
 
@@ -36,18 +36,18 @@ def _has(image, colour) -> bool:
     return bool((np.abs(image.astype(int) - colour).max(axis=-1) <= 40).sum() > 100)
 
 
-def test_pictures_show_truth_and_detections(squares, tmp_path):
+def test_images_show_truth_and_detections(squares, tmp_path):
     squares.images = [np.full_like(image, 110) for image in squares.images]
-    paths = write_pictures(Oracle(squares), squares, tmp_path / "drawn", count=4)
+    paths = draw_detections(Oracle(squares), squares, tmp_path / "drawn", count=4)
     assert [path.name for path in paths] == ["100_0.jpg", "108_8.jpg", "115_15.jpg", "123_23.jpg"]
     for number, path in enumerate(paths):
         drawn = cv2.imread(str(path))[..., ::-1]
         assert drawn.shape == (640, 640, 3)
         assert _has(drawn, TRUTH) and _has(drawn, WRONG if number % 2 else RIGHT)
         assert not _has(drawn, RIGHT if number % 2 else WRONG)
-    assert len(write_pictures(Oracle(squares), squares, tmp_path / "all", count=99)) == 24
+    assert len(draw_detections(Oracle(squares), squares, tmp_path / "all", count=99)) == 24
     with pytest.raises(RefinezooError, match="count of 1 or more"):
-        write_pictures(Oracle(squares), squares, tmp_path, count=0)
+        draw_detections(Oracle(squares), squares, tmp_path, count=0)
 
 
 def test_boxes_are_drawn_where_they_are():
@@ -65,7 +65,7 @@ COLOURS = np.array([[220, 20, 20], [20, 220, 20], [20, 20, 220], [220, 220, 20]]
 
 
 def _tile(random, label):
-    """A dark picture with one square of that label's colour, its box, label and crowd."""
+    """A dark image with one square of that label's colour, its box, label and crowd."""
     image = np.full((48, 48, 3), 20, "uint8")
     (x, y), side = random.integers(2, 20, 2), int(random.integers(14, 26))
     image[y : y + side, x : x + side] = COLOURS[label]
@@ -111,7 +111,7 @@ def yolo():
     return YOLOv3(["red", "blue"], image_size=64, width_multiplier=0.05, depth_multiplier=0.1)
 
 
-def test_letterboxing_detectors_train_on_letterboxed_pictures(squares, yolo):
+def test_letterboxing_detectors_train_on_letterboxed_images(squares, yolo):
     for record, place in zip(squares.records, range(24), strict=True):
         squares.images[place] = np.ascontiguousarray(squares.images[place][:32])
         record.height = 32
@@ -134,7 +134,7 @@ def test_jitter_changes_the_proportions_and_boxes_follow():
     augment = Augmentation(photometric=0.0, expand=0.0, min_ious=(None,), jitter=0.3)
     ratios = []
     for seed in range(30):
-        picture, boxes, _, _ = augment(
+        augmented, boxes, _, _ = augment(
             image,
             np.array([[20, 20, 40, 40]], "float32"),
             np.zeros(1, int),
@@ -143,7 +143,7 @@ def test_jitter_changes_the_proportions_and_boxes_follow():
             np.random.default_rng(seed),
             letterbox=True,
         )
-        bright = picture.min(axis=-1) > 180
+        bright = augmented.min(axis=-1) > 180
         rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
         around = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
         np.testing.assert_allclose(boxes[0], around, atol=1.5)

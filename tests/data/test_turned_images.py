@@ -1,4 +1,4 @@
-"""Pictures that EXIF turns: their labels say whether they are of the stored or the upright one."""
+"""Images that EXIF turns: their labels say whether they are of the stored or the upright one."""
 
 import struct
 
@@ -9,8 +9,8 @@ from small_sets import H, W, photo
 
 from refinezoo.data import CocoDataset, read_image
 from refinezoo.data.decode import decode, read_header
-from refinezoo.data.formats import picture_sizes
-from refinezoo.data.pictures import Pictures
+from refinezoo.data.domain_images import DomainImages
+from refinezoo.data.formats import image_sizes
 from refinezoo.errors import RefinezooError
 
 
@@ -22,7 +22,7 @@ def turning(orientation):
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_annotations_decide_how_a_turned_picture_is_read(tmp_path, orientation, name):
+def test_annotations_decide_how_a_turned_image_is_read(tmp_path, orientation, name):
     stored = Image.fromarray(photo())
     for each in (name, "reference.png"):
         stored.save(tmp_path / each, exif=turning(orientation))
@@ -70,18 +70,18 @@ def test_coco_sizes_are_compared_with_turned_files(tmp_path, says):
             CocoDataset.load(tmp_path)
         return
     assert CocoDataset.load(tmp_path).read(0).shape[1::-1] == (width, height)
-    trained = Pictures(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
+    trained = DomainImages(str(tmp_path), None, 1 << 20, 1 << 30, False, "synthetic")[0]
     assert trained["image"].shape[1::-1] == (width, height)
 
 
 @pytest.mark.parametrize("source", ["", "annotations.json", "images/*.png", "images/a.png"])
-def test_pictures_come_with_the_sizes_that_their_labels_give(tmp_path, source):
+def test_images_come_with_the_sizes_that_their_labels_give(tmp_path, source):
     from small_sets import coco, put_coco
 
     (tmp_path / "images").mkdir()
     Image.fromarray(photo()).save(tmp_path / "images/a.png", exif=turning(6))
     put_coco(tmp_path / "annotations.json", coco(["a.png"]))
-    ((path, size),) = picture_sizes(tmp_path / source).items()
+    ((path, size),) = image_sizes(tmp_path / source).items()
     known = (W, H) if source in ("", "annotations.json") else None
     assert path == tmp_path / "images/a.png" and size == known
     assert read_image(path, size).shape[:2] == ((H, W) if known else (W, H))

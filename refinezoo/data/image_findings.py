@@ -1,4 +1,4 @@
-"""What is odd in one picture and its labels, as `check_dataset` reports it."""
+"""What is odd in one image and its labels, as `check_dataset` reports it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,24 +12,24 @@ from refinezoo.data.coco_masks import mask_bounds
 from refinezoo.data.decode import decode
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import read_picture
+from refinezoo.data.images import read_image_file
 from refinezoo.data.mask_files import read_class_ids, read_foreground_mask
 from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 
-_NEAR_M, _FAR_M = 0.05, 1000.0  # of depth: half of a picture is within
+_NEAR_M, _FAR_M = 0.05, 1000.0  # of depth: half of an image is within
 _ID_KINDS = ("class_ids", "instance_ids", "train_ids", "first_mask")
 
 
 @dataclass
 class Seen:
-    """What was found in one picture and its labels.
+    """What was found in one image and its labels.
 
     Attributes:
-        name: the picture's.
+        name: the image's.
         sha256: of its bytes.
         findings: level ("error", "warning", "note"), code and file of each.
-        boxes: x, y, width, height, each with the picture's (width, height).
+        boxes: x, y, width, height, each with the image's (width, height).
     """
 
     name: str
@@ -39,26 +39,26 @@ class Seen:
 
 
 def looked_at(layout: Layout, name: str) -> Seen:
-    """A picture decoded, with its boxes, masks and depth held against it."""
+    """An image decoded, with its boxes, masks and depth held against it."""
     seen = Seen(name)
     stated = layout.size(name)
     try:
         seen.sha256 = sha256(layout.root / name)
-        picture = read_picture(layout.root / name, stated)
+        image = read_image_file(layout.root / name, stated)
     except (RefinezooError, OSError) as error:
         seen.findings.append(("error", "unreadable", str(error)))
         return seen
-    height, width = picture.rgb.shape[:2]
+    height, width = image.rgb.shape[:2]
     if layout.size_is_stated(name) and stated != (width, height):
         seen.findings.append(
             ("error", "size", f"{name}: {width} x {height}, annotated {stated[0]} x {stated[1]}")
             if stated
             else ("error", "size", name)
         )
-    if any("EXIF" in words for words in picture.conversions):
+    if any("EXIF" in words for words in image.conversions):
         seen.findings.append(("warning", "turned", name))
-    if picture.alpha is not None and picture.alpha.min() < picture.alpha.max():
-        share = float((picture.alpha < 128).mean())
+    if image.alpha is not None and image.alpha.min() < image.alpha.max():
+        share = float((image.alpha < 128).mean())
         seen.findings.append(("warning", "alpha", f"{name}: {share:.0%} transparent"))
     seen.findings += _of_boxes(layout, name, width, height)
     seen.boxes = [

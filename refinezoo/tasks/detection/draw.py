@@ -1,4 +1,4 @@
-"""Pictures with boxes drawn in: what is there and what a detector found."""
+"""Images with boxes drawn in: what is there and what a detector found."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from refinezoo.tasks.detection.boxes import pairwise_iou, xywh_to_xyxy
 _SIDE = 640
 
 
-def write_pictures(
+def draw_detections(
     detector, dataset, folder: str | os.PathLike, *, count: int = 20, score_threshold: float = 0.3
 ) -> list[Path]:
     """Draws objects (white) and detections (green where right, else red) into JPEGs.
@@ -25,8 +25,8 @@ def write_pictures(
     Args:
         detector: a `Detector`, or an exported one.
         dataset: `CocoDataset`.
-        folder: where to write; made if need be. `ID_STEM.jpg` for each picture.
-        count: pictures, evenly spread over the dataset.
+        folder: where to write; made if need be. `ID_STEM.jpg` for each image.
+        count: images, evenly spread over the dataset.
         score_threshold: detections with a lower score are not drawn.
 
     Returns:
@@ -34,8 +34,8 @@ def write_pictures(
     """
     if count < 1 or not len(dataset):
         raise RefinezooError(
-            f"expected count of 1 or more and a dataset with pictures, received count={count} "
-            f"and {len(dataset)} pictures."
+            f"expected count of 1 or more and a dataset with images, received count={count} "
+            f"and {len(dataset)} images."
         )
     chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     paths = []
@@ -62,11 +62,11 @@ def write_pictures(
 def drawn_boxes(
     image: np.ndarray, truth: tuple | None, found: tuple, side: int = _SIDE
 ) -> np.ndarray:
-    """A picture with boxes and words in it, its longer side `side` pixels.
+    """An image with boxes and words in it, its longer side `side` pixels.
 
     Args:
         image: uint8 [H, W, 3] RGB.
-        truth: boxes xyxy [N, 4] in pixels of the picture and N class names; None where it is not
+        truth: boxes xyxy [N, 4] in pixels of the image and N class names; None where it is not
             known, and so nothing is called right or wrong.
         found: boxes xyxy [M, 4], M class names and M scores.
         side: pixels.

@@ -1,11 +1,11 @@
-"""The pictures of a COCO file: where its dataset lies, and which file each row means."""
+"""The images of a COCO file: where its dataset lies, and which file each row means."""
 
 import logging
 import os
 from pathlib import Path
 
-from refinezoo.data.coco_file import read_coco, refuse_shared_pictures
-from refinezoo.data.coco_names import doubtful_names, locate, picture_folders
+from refinezoo.data.coco_file import read_coco, refuse_shared_images
+from refinezoo.data.coco_names import doubtful_names, image_folders, locate
 from refinezoo.data.coco_rows import CocoFile
 from refinezoo.data.coco_values import Id
 from refinezoo.data.tree import read_tree
@@ -14,27 +14,27 @@ from refinezoo.errors import RefinezooError
 _log = logging.getLogger(__name__)
 
 
-def rows_and_pictures(
+def rows_and_images(
     path: Path, image_folder: str | os.PathLike | None = None
 ) -> tuple[CocoFile, dict[Id, Path]]:
-    """The checked rows of a COCO file, and the file of each picture.
+    """The checked rows of a COCO file, and the file of each image.
 
     Args:
         path: the file.
-        image_folder: where the pictures lie; by default the dataset's folder.
+        image_folder: where the images lie; by default the dataset's folder.
 
     Raises:
-        RefinezooError: rows without a meaning, missing pictures, names that lead out.
+        RefinezooError: rows without a meaning, missing images, names that lead out.
     """
     coco = read_coco(path).checked()
-    files, missing = locate_pictures(coco, path, image_folder)
+    files, missing = locate_images(coco, path, image_folder)
     if missing:
         raise RefinezooError(
-            f"{path}: expected {len(coco.images)} pictures, {len(missing)} are missing: "
+            f"{path}: expected {len(coco.images)} images, {len(missing)} are missing: "
             f"{', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}. Give the right "
             "image_folder, or remove these entries from the file."
         )
-    refuse_shared_pictures(coco, files)
+    refuse_shared_images(coco, files)
     return coco.checked(), files
 
 
@@ -44,15 +44,15 @@ def dataset_root(annotations: Path) -> Path:
     return annotations.parent.parent if above else annotations.parent
 
 
-def locate_pictures(
+def locate_images(
     coco: CocoFile, path: Path, image_folder: str | os.PathLike | None = None
 ) -> tuple[dict[Id, Path], list[str]]:
-    """The file of each picture of a COCO file, and the names of those that are not there.
+    """The file of each image of a COCO file, and the names of those that are not there.
 
     Args:
         coco: the file's content.
         path: where it lies.
-        image_folder: where the pictures lie; by default the dataset's folder.
+        image_folder: where the images lie; by default the dataset's folder.
 
     Raises:
         RefinezooError: a name leads out of the dataset.
@@ -63,7 +63,7 @@ def locate_pictures(
         place = path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         place = path.name
-    folders, files, missing = picture_folders(place), {}, []
+    folders, files, missing = image_folders(place), {}, []
     for number, row in coco.images.items():
         try:
             found = locate(row["file_name"], folders, tree.find, root)
