@@ -47,7 +47,7 @@ def old_names(cls: type) -> dict[str, str]:
 
 
 def former_name(name: str, function: _Function) -> _Function:
-    """A function or method under the name that it had, as `old = former_name("old", new)`."""
+    """What a module or class keeps a function's old name for: it warns and calls it."""
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
