@@ -131,7 +131,7 @@ def main() -> None:
     rows = found.get("rows", [])
     command = " ".join(["python", "benchmarks/estimate.py", *map(shlex.quote, sys.argv[1:])])
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*MAKE, folder, "--count", "16", "--size", "256x320"], check=True)
+        subprocess.run([*MAKE, folder, "--count", "16", "--image-size", "256x320"], check=True)
         # Of maps: the same without the boxes, which else are what the folder is for.
         boxes = shutil.ignore_patterns("maps", "*.json")
         shutil.copytree(folder, Path(folder) / "maps", ignore=boxes)

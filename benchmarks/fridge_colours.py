@@ -62,7 +62,7 @@ def half_cast(x, wanted, rng):
 
 
 def boxes(x, wanted, rng):
-    """The shift and gain between scenes and the goods in labelled train photos, with its spread."""
+    """The shift and gain between scenes and products in labelled train photos, with its spread."""
     shift, gain, spread = (-8, 4, 9.5), (1, 0.82, 0.85), (9, 3, 5)
     return (x * gain + shift + rng.normal(0, spread)).astype(np.float32)
 

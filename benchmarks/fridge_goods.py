@@ -1,9 +1,9 @@
-"""Where the fridge detectors fail, and what colours their goods have, on train and val photos.
+"""Where the fridge detectors fail, and what colours their products have, on train and val photos.
 
     refinezoo compare benchmarks/fridge.yaml; python benchmarks/fridge_goods.py      # 2 minutes
 
-Writes benchmarks/results/fridge_goods.json: AP50 that ignores the class (are the goods found?), and
-the mean L*a*b* inside the boxes of the goods, of the labelled train photos and of each set.
+Writes benchmarks/results/fridge_goods.json: AP50 that ignores the class (is a product found?), and
+the mean L*a*b* inside the boxes of the products, of the labelled train photos and of each set.
 """
 
 import json
@@ -23,7 +23,7 @@ def class_blind(test, seed):
     coco = json.loads(test.read_text())
     for box in coco["annotations"]:
         box["category_id"] = 1
-    coco["categories"] = [{"id": 1, "name": "goods"}]
+    coco["categories"] = [{"id": 1, "name": "products"}]
     write_json(OUT / "class_blind.json", coco)
     photos = CocoDataset.load(test, PHOTOS / "images")
     found = {}
@@ -34,7 +34,7 @@ def class_blind(test, seed):
     return found
 
 
-def colour_of_goods(annotations, images, least=0.055, most=400):
+def colour_of_products(annotations, images, least=0.055, most=400):
     """Mean L*a*b* in the middle of the boxes of at least `least` of the image."""
     coco = json.loads(annotations.read_text())
     rows = {row["id"]: row for row in coco["images"]}
@@ -54,10 +54,10 @@ def colour_of_goods(annotations, images, least=0.055, most=400):
 
 def main():
     """Measures both and writes them."""
-    colours = {"train photos": colour_of_goods(PHOTOS / "train.json", PHOTOS / "images")}
+    colours = {"train photos": colour_of_products(PHOTOS / "train.json", PHOTOS / "images")}
     for arm in ARMS:
         folder = STUDY / "data" / arm
-        colours[arm] = colour_of_goods(folder / "annotations.json", folder / "images")
+        colours[arm] = colour_of_products(folder / "annotations.json", folder / "images")
     blind = {f"seed {seed}": class_blind(looked_at(), seed) for seed in (0, 1)}
     recipe = {"command": "python benchmarks/fridge_goods.py", "photos": "train and val, 301"}
     found = {"recipe": recipe, "class_blind_AP50": blind, "goods_lab": colours}

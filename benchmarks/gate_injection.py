@@ -2,7 +2,7 @@
 
     python benchmarks/gate_injection.py --seed 1
 
-Scenes of the packaged goods and streets are refined by the zoo's refiners. Into each refined image
+Scenes of packaged products and streets are refined by the zoo's refiners. Into each refined image
 one error is put, in one labelled object: erased (inpainted), moved (by half its size or more),
 recoloured (hue turned by 90 to 180 degrees), flipped (mirrored), or hallucinated (an object of
 another scene where nothing is labelled). Thresholds are set on half of the scenes, where 5 % of the

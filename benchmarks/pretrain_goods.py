@@ -1,4 +1,4 @@
-"""Pretrains a detector on 57 other goods, so that those of few photos need not start from noise.
+"""Pretrains a detector on 57 other products, so that those of few photos need not start from noise.
 
     python benchmarks/pretrain_goods.py            # SSD300: 15 minutes on one CPU core
     python benchmarks/pretrain_goods.py YOLOv3
@@ -23,7 +23,7 @@ from refinezoo.tasks import detection
 from refinezoo.tasks.detection import Augmentation, DetectionBatches
 from refinezoo.tasks.detection.anchors import find_anchors
 
-GOODS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
+PRODUCTS = Path(__file__).parent.parent / "refinezoo" / "assets" / "distractors"
 SIZE = 96
 TRAINING = {
     "steps": 2400,
@@ -37,9 +37,9 @@ TRAINING = {
 
 
 def compose(folder: Path, count: int, image_size: int) -> CocoDataset:
-    """Scenes of the goods; the views of a model become one class."""
+    """Scenes of the products; the views of a model become one class."""
     if not (folder / "merged.json").is_file():
-        compose_scenes(GOODS, folder, count, image_size=image_size, layout="mixed", seed=11)
+        compose_scenes(PRODUCTS, folder, count, image_size=image_size, layout="mixed", seed=11)
         coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
         models = sorted({category["name"].rsplit("_", 1)[0] for category in coco["categories"]})
         new = {

@@ -1,8 +1,8 @@
-"""Teaches EfficientNet-Lite0 to tell packages apart, on 57 other goods.
+"""Teaches EfficientNet-Lite0 to tell packages apart, on 57 other products.
 
     python benchmarks/pretrain_names.py            # 5 minutes on one CPU core
 
-A detector of a few hundred steps finds goods from ImageNet features, but hardly learns their names
+A detector of a few hundred steps finds products from ImageNet features, hardly learns their names
 (docs/research.md). So the backbone first learns names by themselves: crops of the SynthDet
 cut-outs in refinezoo/assets/distractors, composed into scenes. No product and no photo of the
 fridge study is in them; every arm of the study starts from the result.
@@ -41,7 +41,7 @@ class Crops(keras.utils.PyDataset):
     def __init__(self, dataset: CocoDataset, batch_size: int, steps: int) -> None:
         super().__init__()
         self.dataset, self.batch_size, self.steps, self.epoch = dataset, batch_size, steps, 0
-        self.goods = [
+        self.products = [
             (i, box, label)
             for i, record in enumerate(dataset.records)
             for box, label, crowd in zip(
@@ -62,9 +62,9 @@ class Crops(keras.utils.PyDataset):
         return np.stack(crops), np.array(labels)
 
     def _crop(self, place: int) -> tuple[np.ndarray, int]:
-        round_, place_in_round = divmod(place, len(self.goods))
-        order = np.random.default_rng([round_, 1]).permutation(len(self.goods))
-        item, (x, y, width, height), label = self.goods[order[place_in_round]]
+        round_, place_in_round = divmod(place, len(self.products))
+        order = np.random.default_rng([round_, 1]).permutation(len(self.products))
+        item, (x, y, width, height), label = self.products[order[place_in_round]]
         random = np.random.default_rng([place, 0])
         centre = np.array([x + width / 2, y + height / 2])
         sides = np.array([width, height]) * 1.1 * np.exp(random.uniform(-0.15, 0.15, 2))
@@ -85,7 +85,7 @@ def main() -> None:
     classifier.start_from("efficientnet_lite0_imagenet")
     classifier.compile(optimizer(TRAINING))
     crops = Crops(dataset, TRAINING["batch_size"], steps_per_epoch(TRAINING))
-    print(f"{len(crops.goods)} goods of {len(dataset.class_names)} kinds", flush=True)
+    print(f"{len(crops.products)} products of {len(dataset.class_names)} kinds", flush=True)
     train(classifier, MixedBatches([crops]), TRAINING, OUT / "backup_0")
     classifier.save_to_preset(OUT / "preset")
     Checkpoint(OUT / "backup_0").remove()

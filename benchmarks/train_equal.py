@@ -2,10 +2,10 @@
 
     python benchmarks/train_equal.py --peer PEER/bin/python     # 1500 steps: 40 minutes of a core
 
-The programs of `train_speed.py`, several seeds each, on images in memory: composed goods, cut out
-at 64 px, to photos of goods whose labels stay unread. Equal means equal distance of the refined
-goods to further photos (KID of pooled ImageNet features) and equal accuracy on these photos of a
-linear classifier of such features that has seen refined goods alone.
+The programs of `train_speed.py`, several seeds each, on images in memory: composed products, cut
+out at 64 px, to photos of products whose labels stay unread. Equal means equal distance of refined
+products to further photos (KID of pooled ImageNet features) and equal accuracy on these photos of a
+linear classifier of such features that has seen refined products alone.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--peer", required=True, help="a Python that has torch 2.13")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--goods", type=int, default=1000, help="composed ones to train on")
+    parser.add_argument("--products", type=int, default=1000, help="composed ones to train on")
     parser.add_argument("--out", type=Path, default=HERE / "results/train_equal.json")
     asked = parser.parse_args()
     pythons = {"refinezoo": sys.executable, "pytorch": asked.peer}
@@ -45,13 +45,13 @@ def main() -> None:
         scenes = Path(folder) / "scenes"
         compose = [sys.executable, "-m", "refinezoo", "compose", scenes, "--count", "160"]
         subprocess.run([*compose, "--image-size", "160", "--seed", "7", "-q"], check=True)
-        synthetic, names = cut_out(scenes / "annotations.json", scenes / "images", asked.goods)
+        synthetic, names = cut_out(scenes / "annotations.json", scenes / "images", asked.products)
         real, _ = cut_out(FRIDGE / "train.json", FRIDGE / "images")
         test = cut_out(FRIDGE / "test.json", FRIDGE / "images")
-        np.savez(data := Path(folder) / "goods.npz", synthetic=synthetic, real=real)
+        np.savez(data := Path(folder) / "products.npz", synthetic=synthetic, real=real)
         seen = Features()
         photos, true = seen(test[0]), test[1]
-        rows = {"unrefined": [judged(seen(synthetic), names, photos, true)]}
+        rows = {"synthetic": [judged(seen(synthetic), names, photos, true)]}
         print(json.dumps(rows), flush=True)
         for seed in asked.seeds:
             for name, python in pythons.items():
@@ -66,7 +66,7 @@ def main() -> None:
                 }
                 rows.setdefault(name, []).append(row)
                 print(json.dumps({name: row}), flush=True)
-    told = {"settings": SETTINGS, "steps": asked.steps, "goods": len(synthetic), "rows": rows}
+    told = {"settings": SETTINGS, "steps": asked.steps, "products": len(synthetic), "rows": rows}
     told["sets"] = {"photos": len(real), "test photos": len(photos)}
     told["mean"] = {
         name: {
@@ -94,27 +94,27 @@ class Features:
 def cut_out(
     annotations: Path, images: Path, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The goods of a COCO file, the largest first: uint8 `[N, SIDE, SIDE, 3]` and names `[N]`."""
+    """Products of a COCO file, the largest first: uint8 `[N, SIDE, SIDE, 3]` and names `[N]`."""
     coco = json.loads(annotations.read_text())
     files = {row["id"]: row["file_name"] for row in coco["images"]}
     names = {category["id"]: category["name"] for category in coco["categories"]}
     boxes = [box for box in coco["annotations"] if not box["iscrowd"]]
     boxes.sort(key=lambda box: -box["bbox"][2] * box["bbox"][3])
-    goods = []
+    products = []
     for box in boxes[:most]:
         image = read_image(images / files[box["image_id"]])
         x, y, width, height = box["bbox"]
         half = (0.5 + MARGIN) * max(width, height)
         left, top = max(0, round(x + width / 2 - half)), max(0, round(y + height / 2 - half))
         part = image[top : round(y + height / 2 + half), left : round(x + width / 2 + half)]
-        goods.append(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-    return np.stack(goods), np.array([names[box["category_id"]] for box in boxes[:most]])
+        products.append(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+    return np.stack(products), np.array([names[box["category_id"]] for box in boxes[:most]])
 
 
 def trained(
     python: str, file: str, settings: dict, name: str, steps: int
 ) -> tuple[np.ndarray, float]:
-    """Refined goods of a program after so many steps, and its CPU seconds of a step."""
+    """Refined products of a program after so many steps, and its CPU seconds of a step."""
     program = start(python, file, settings)
     program.stdout.readline()
     took = ask(program, name, steps - 1)["cpu_s"]  # the program takes one untimed step before

@@ -2,7 +2,7 @@
 
 The camera is its number, or a video file or stream that OpenCV opens. Esc ends.
 
-python examples/camera.py goods.tflite 0
+python examples/camera.py products.tflite 0
 """
 
 import sys

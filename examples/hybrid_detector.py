@@ -3,7 +3,7 @@
 Refines the renders, merges them with the photos, trains an SSD, measures it on photos it has not
 seen, and writes an int8 LiteRT file with what the compression cost.
 
-python examples/hybrid_detector.py renders/ photos/ photos_test/ goods.tflite
+python examples/hybrid_detector.py renders/ photos/ photos_test/ products.tflite
 """
 
 import sys
@@ -21,7 +21,7 @@ def main(
     renders,
     photos,
     test,
-    out="goods.tflite",
+    out="products.tflite",
     start="efficientnet_lite0_imagenet",
     size=300,
     epochs=60,

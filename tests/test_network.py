@@ -56,7 +56,7 @@ def test_each_verb_stays_on_the_machine(tmp_path, small_model):
         ["list"],
         ["info", "cyclegan"],
         ["compose", scenes, "--count", "2", "--image-size", "64"],
-        ["street", f"{out}/street", "--count", "1", "--size", "48x64"],
+        ["street", f"{out}/street", "--count", "1", "--image-size", "48x64"],
         ["check", scenes],
         ["doctor", scenes, scenes],
         ["suggest", scenes, scenes, "--no-measure", "--out", f"{out}/suggested"],

@@ -122,19 +122,17 @@ class Step:
         x, y = (images.to(**self.to).float() / 127.5 - 1 for images in drawn)
         with torch.autocast(self.kind, torch.bfloat16, enabled=self.half):
             self.judges[0].requires_grad_(False), self.judges[1].requires_grad_(False)
-            refined, unrefined = g(x), f(y)
-            cycle = F.l1_loss(f(refined), x) + F.l1_loss(g(unrefined), y)
+            refined, fake_x = g(x), f(y)
+            cycle = F.l1_loss(f(refined), x) + F.l1_loss(g(fake_x), y)
             identity = F.l1_loss(g(y), y) + F.l1_loss(f(x), x)
-            fooled = sum(
-                ((d(fake) - 1) ** 2).mean() for d, fake in ((d_y, refined), (d_x, unrefined))
-            )
+            fooled = sum(((d(fake) - 1) ** 2).mean() for d, fake in ((d_y, refined), (d_x, fake_x)))
             loss = fooled + 10 * cycle + 5 * identity
         self.optimizers[0].zero_grad()
         loss.backward()
         self.optimizers[0].step()
         with torch.autocast(self.kind, torch.bfloat16, enabled=self.half):
             self.judges[0].requires_grad_(True), self.judges[1].requires_grad_(True)
-            fakes = self.pools[0](refined), self.pools[1](unrefined)
+            fakes = self.pools[0](refined), self.pools[1](fake_x)
             loss = sum(
                 0.5 * (((d(true) - 1) ** 2).mean() + (d(fake) ** 2).mean())
                 for d, true, fake in ((d_y, y, fakes[0]), (d_x, x, fakes[1]))

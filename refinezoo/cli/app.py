@@ -175,11 +175,11 @@ def say(text: object, *, error: bool = False) -> None:
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def parse_size(text: str, option: str = "--image-size") -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
     """(height, width) of `256` or `256x128`."""
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise RefinezooError(
-            f"expected {option} as 256 or 256x128 (height x width), received {text!r}."
+            f"expected --image-size as 256 or 256x128 (height x width), received {text!r}."
         )
     return int(parts[0]), int(parts[-1])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from refinezoo.cli.app import FOUND, answer, parse_size, start, verb
+from refinezoo.renames import old_name_used
 
 
 @verb(after_interrupt="Run `refinezoo demo` again.")
@@ -69,7 +70,7 @@ def compose(
     image_size: Annotated[str, typer.Option(help="Side of the square scenes, pixels.")] = "128",
     layout: Annotated[
         Literal["shelf", "hand_held", "tray", "mixed"],
-        typer.Option(help="Where goods stand; mixed: mostly hand_held."),
+        typer.Option(help="Where products stand; mixed: mostly hand_held."),
     ] = "mixed",
     camera: Annotated[
         Literal["pinhole", "wide_angle", "mixed"],
@@ -101,18 +102,21 @@ def compose(
 def street(
     out: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
     count: Annotated[int, typer.Option(min=1, help="Frames.")] = 100,
-    size: Annotated[str, typer.Option(help="240x320 (height x width) or 256.")] = "240x320",
+    image_size: Annotated[str, typer.Option(help="240x320 (height x width) or 256.")] = "240x320",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
     mode: Annotated[str, typer.Option(help="street or forest.")] = "street",
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    size: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Render streets, or a forest, with exact masks, depth and boxes; run again to resume.
 
-    Example: refinezoo street runs/street --count 200 --size 240x320 --workers 2
+    Example: refinezoo street runs/street --count 200 --image-size 240x320 --workers 2
     """
     from refinezoo.scenes.street import render_street
 
+    if size is not None:
+        old_name_used("street --size", "--image-size")
     folder = render_street(
-        out, count, image_size=parse_size(size, "--size"), seed=seed, mode=mode, workers=workers
+        out, count, image_size=parse_size(size or image_size), seed=seed, mode=mode, workers=workers
     )
     answer({"folder": folder, "frames": count}, f"{count} frames: {folder}")

@@ -17,7 +17,7 @@ class BackgroundTemplates:
 
     d(p) = min over templates k of max over channels c of |blur(I) - gain_k * blur(T_k)|. The gain
     per channel is the commonest ratio of image to template, so that other light does not count
-    as difference even where goods cover half of the image. Then a threshold, 3 x 3 opening,
+    as difference even where objects cover half of the image. Then a threshold, 3 x 3 opening,
     7 x 7 closing, holes filled, specks dropped.
 
     Args:

@@ -129,7 +129,7 @@ class ColourTransport(keras.layers.Layer):
     Per statistic s of an image (mean and deviation of R, G and B): s' = m_real + (s - m) d_real / d
     with mean m and deviation d over all renders. An image that is yellower than other renders,
     for what it shows, stays yellower than others; `ColourMatch` gives it the mean of a photo
-    that shows something else, and so takes a part of the goods' own colours away. A gain per
+    that shows something else, and so takes a part of the objects' own colours away. A gain per
     channel is also what a light's colour does; a shift of L*a*b* turns deep blue into purple.
 
     Args:

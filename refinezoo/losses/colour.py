@@ -38,7 +38,7 @@ def hue_loss(images, reference, mask, distance="circular"):
         reference: RGB `[B, H, W, 3]` in [-1, 1]; no gradient flows to it.
         mask: float `[B, H, W, 1]`, 1 = foreground.
         distance: `"circular"`, min(|dh|, 1 - |dh|) weighted by the reference's chroma (grey has no
-            hue), or `"linear"`, plain |dh|, the closest reading of the paper, wrong for red goods
+            hue), or `"linear"`, plain |dh|, the closest reading of the paper, wrong for red objects
             (0.99 against 0.01).
 
     Returns:

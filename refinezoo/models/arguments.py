@@ -22,6 +22,25 @@ _TYPES: tuple[tuple[type, Any, str], ...] = (
 )
 
 
+def _is_dtype(value: Any) -> bool:
+    try:
+        keras.dtype_policies.get(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+# What `keras.Model` takes besides: whether a value fits, and the words for what does.
+_OF_KERAS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (
+        lambda value: value is None or (isinstance(value, str) and "/" not in value),
+        "text without '/', such as 'mine'",
+    ),
+    "dtype": (_is_dtype, "a type that Keras knows, such as 'float32' or 'mixed_bfloat16'"),
+    "trainable": (lambda value: isinstance(value, bool), "True or False"),
+}
+
+
 def bound_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The constructor arguments of a call, with the defaults of what was not given.
 
@@ -68,7 +87,14 @@ def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
             height_and_width(value)
         elif name in known:
             _check_type(cls.__name__, known[name], value)
-        elif name not in ("name", "dtype", "trainable"):  # of Keras
+        elif name in _OF_KERAS:
+            fits, words = _OF_KERAS[name]
+            if not fits(value):
+                raise RefinezooError(
+                    f"{cls.__name__}: expected {name} as {words}, received {value!r} "
+                    f"({type(value).__name__})."
+                )
+        else:
             raise RefinezooError(
                 f"{cls.__name__} takes no argument {name!r}.{did_you_mean(name, known)} "
                 f"It takes: {', '.join(known)}."

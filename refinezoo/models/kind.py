@@ -196,6 +196,10 @@ class Kind:
 
     # ---- in a refiner's loss
 
+    def label_settings(self, model: Any) -> dict[str, Any]:
+        """What `refinezoo.data.unpaired` is told, so that renders come with `training_labels`."""
+        return {}
+
     def task_loss(self, model: Any, images: Any, labels: Any) -> Any:
         """L(T(images), labels), a scalar that has a gradient to the images.
 

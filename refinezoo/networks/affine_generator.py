@@ -11,7 +11,7 @@ def affine_generator(*, width=64, blocks=2, reach=0.5, name="generator"):
 
     Three stride-2 3x3 convolutions, `blocks` residual blocks and a 3x3 convolution give 12 numbers
     per 8 x 8 pixels; enlarged and smoothed, they are the matrix and offset that each pixel's RGB
-    goes through. So it can darken goods, warm a light or raise contrast by what the image shows,
+    goes through. So it can darken objects, warm a light or raise contrast by what the image shows,
     but it cannot dissolve print or paint what is not there: labels stay true by construction.
     It starts as the identity.
 

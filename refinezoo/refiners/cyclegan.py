@@ -213,37 +213,37 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         self.prepare_task()
 
     def generator_loss(self, batch, outputs):
-        """L_GAN both ways, cycle and identity; puts out the refined and unrefined images."""
+        """L_GAN both ways, cycle and identity; puts out the refined images and fake renders."""
         x, y = batch["synthetic"]["image"], batch["real"]["image"]
         if self.colour:
             x = self.colour(x, batch["seed"])
         s2r, r2s = (partial(g, training=True) for g in (self.generator_s2r, self.generator_r2s))
         if self.gradient_checkpointing:
             s2r, r2s = map(Recomputed(), (s2r, r2s))
-        refined, unrefined = s2r(x), r2s(y)
-        back_x, back_y = r2s(refined), s2r(unrefined)
+        refined, fake_render = s2r(x), r2s(y)
+        back_x, back_y = r2s(refined), s2r(fake_render)
         terms = {"cycle": l1_loss(back_x, x) + l1_loss(back_y, y)}
         if self.patches:
             terms |= {
                 "adversarial_s2r": lsgan_generator_loss(self.discriminator_real(refined)),
-                "adversarial_r2s": lsgan_generator_loss(self.discriminator_synthetic(unrefined)),
+                "adversarial_r2s": lsgan_generator_loss(self.discriminator_synthetic(fake_render)),
             }
         if self.loss_weights["identity"]:
             terms["identity"] = l1_loss(s2r(y), y) + l1_loss(r2s(x), x)
-        made = {"x": x, "refined": refined, "unrefined": unrefined}
+        made = {"x": x, "refined": refined, "fake_render": fake_render}
         terms |= self.extra_losses_of(batch, {**made, "y": y, "back_x": back_x, "back_y": back_y})
         if "perceptual" in self.loss_weights:
             terms["perceptual"] = perceptual_loss(self.features(refined), self.features(x))
         if self.task:
             terms["task"] = self.task.loss(refined, batch["synthetic"][self.task.key])
         if self.judge:
-            made["views"] = views = self.look((refined, unrefined), outputs, self.masks(batch))
+            made["views"] = views = self.look((refined, fake_render), outputs, self.masks(batch))
             terms["projected_s2r"] = self.judge.generator_loss("real", views[0])
             terms["projected_r2s"] = self.judge.generator_loss("synthetic", views[1])
         return terms, made
 
     def masks(self, batch):
-        """Masks of the goods in renders and in photos, for a judge with `regions`."""
+        """Foreground masks of renders and photos, for a judge with `regions`."""
         return None
 
     def extra_loss_weights(self):
@@ -260,20 +260,20 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         The judge's fakes are those just made, whose features the generators' turn has computed.
         """
         x, y, terms = outputs["x"], batch["real"]["image"], {}
-        refined, unrefined = outputs["refined"], outputs["unrefined"]
+        refined, fake_render = outputs["refined"], outputs["fake_render"]
         if self.patches:
             if self.pool_size and outputs["training"]:
-                refined, unrefined = self.pools[0](refined), self.pools[1](unrefined)
+                refined, fake_render = self.pools[0](refined), self.pools[1](fake_render)
             for half, discriminator, true, fake in (
                 ("real", self.discriminator_real, y, refined),
-                ("synthetic", self.discriminator_synthetic, x, unrefined),
+                ("synthetic", self.discriminator_synthetic, x, fake_render),
             ):
                 loss = lsgan_discriminator_loss(discriminator(true), discriminator(fake))
                 terms[f"discriminator_{half}"] = loss
         if self.judge:
             render, photo = self.look((x, y), outputs, self.masks(batch))
-            refined, unrefined = outputs["views"]
-            for half, true, fake in (("real", photo, refined), ("synthetic", render, unrefined)):
+            refined, fake_render = outputs["views"]
+            for half, true, fake in (("real", photo, refined), ("synthetic", render, fake_render)):
                 terms[f"discriminator_projected_{half}"] = self.judge.discriminator_loss(
                     half, true, fake, outputs["training"]
                 )

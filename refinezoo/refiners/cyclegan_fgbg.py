@@ -21,7 +21,7 @@ from refinezoo.refiners.cyclegan import CycleGAN
 
 @register
 class CycleGANForegroundBackground(CycleGAN):
-    """CycleGAN whose background must cycle exactly and whose goods keep their hue.
+    """CycleGAN whose background must cycle exactly and whose foreground keeps its hue.
 
     Training batch: `{"synthetic": {"image", "foreground_mask"}, "real": {...}}`; masks float
     `[B, H, W, 1]`, 1 = object. Refining needs no mask.
@@ -33,7 +33,7 @@ class CycleGANForegroundBackground(CycleGAN):
             `"translated"` that of G(x), the image that is used for training.
         hue_distance: `"circular"`, weighted by chroma, or `"linear"` (parity).
         lambda_content: weight of |G(x) - x|_1 on the foreground (self-regularisation as in SimGAN,
-            not in the paper): keeps the print of the goods. 0 switches it off.
+            not in the paper): keeps the print of products. 0 switches it off.
         **kwargs: of `CycleGAN`.
     """
 
@@ -64,7 +64,7 @@ class CycleGANForegroundBackground(CycleGAN):
         self.fg_on, self.hue_distance = fg_on, hue_distance
 
     def masks(self, batch):
-        """The goods' masks, for a judge with heads for goods and for the rest."""
+        """Foreground masks, for a judge with heads for foreground and background."""
         return [batch[half]["foreground_mask"] for half in ("synthetic", "real")]
 
     def extra_loss_weights(self):
@@ -81,7 +81,7 @@ class CycleGANForegroundBackground(CycleGAN):
         near_x, near_y = (
             (made["back_x"], made["back_y"])
             if self.fg_on == "cycle"
-            else (made["refined"], made["unrefined"])
+            else (made["refined"], made["fake_render"])
         )
         terms = {
             "background": masked_l1_loss(made["back_x"], x, 1.0 - fg_x)

@@ -36,7 +36,7 @@ class ProjectedJudge(keras.layers.Layer):
     Args:
         backbone: as `projected_features` takes it.
         domains: names of what the heads know as real.
-        regions: whether goods and background have heads of their own, each weighed by its mask.
+        regions: whether foreground and background have heads of their own, weighed by its mask.
         taps: maps of the backbone that are judged; 2 judge texture, 3 also objects, 4 layout.
         width: filters of the heads.
         shift: of `ShiftAndCutout`.
@@ -77,7 +77,7 @@ class ProjectedJudge(keras.layers.Layer):
         self.blur_steps, self.learning_rate = blur_steps, learning_rate
         self.features = projected_features(backbone, taps=taps, seed=seed)
         self.augment = ShiftAndCutout(shift, cutout, seed)
-        which = ("goods", "background") if regions else (None,)
+        which = ("foreground", "background") if regions else (None,)
         self.sets = [
             Heads(self.features, domain, region, width, balance, seed + k)
             for k, (domain, region) in enumerate(itertools.product(domains, which))
@@ -90,7 +90,7 @@ class ProjectedJudge(keras.layers.Layer):
         return tuple(heads.network for heads in self.sets)
 
     def heads_of(self, domain: str) -> list["Heads"]:
-        """The sets of heads of a domain: for goods and background, or one for all."""
+        """The sets of heads of a domain: for foreground and background, or one for all."""
         return [heads for heads in self.sets if heads.domain == domain]
 
     def look(
@@ -101,7 +101,7 @@ class ProjectedJudge(keras.layers.Layer):
         Args:
             images: list of batches `[B, H, W, 3]` in [-1, 1], all of one size; grey ones are
                 `[B, H, W, 1]`. Sides below 64 px are enlarged to that.
-            masks: list of goods' masks `[B, H, W, 1]`, where regions are judged.
+            masks: list of foreground masks `[B, H, W, 1]`, where regions are judged.
             step: training step, for the blur.
             augment: whether they are moved, cut and blurred (in training).
 
@@ -135,7 +135,7 @@ class ProjectedJudge(keras.layers.Layer):
         return keras.optimizers.Adam(scheduled(self.learning_rate), 0.5, 0.99, epsilon=1e-8)
 
     def generator_loss(self, domain: str, made: dict) -> Any:
-        """L_G of a view of refined images, a scalar; the mean of goods and background."""
+        """L_G of a view of refined images, a scalar; the mean of foreground and background."""
         losses = [heads.generator_loss(made) for heads in self.heads_of(domain)]
         return sum(losses) / len(losses)
 
@@ -149,7 +149,8 @@ class Heads(keras.layers.Layer):
     """The heads of one domain and region, and the rule that keeps them from winning."""
 
     def __init__(self, features, domain, region, width, balance, seed):
-        super().__init__(name=f"heads_{domain}_{region or 'all'}")
+        stored = {None: "all", "foreground": "goods"}.get(region, region)  # as presets name it
+        super().__init__(name=f"heads_{domain}_{stored}")
         self.network = projected_heads(features, width=width, name=self.name)
         self.domain, self.region, self.balance = domain, region, balance
         if balance == "adaptive":
@@ -199,7 +200,7 @@ class Heads(keras.layers.Layer):
         """How much of the region lies under each logit, `[B, h, w, 1]`; None without regions."""
         if self.region is None:
             return None
-        mask = view["mask"] if self.region == "goods" else 1.0 - view["mask"]
+        mask = view["mask"] if self.region == "foreground" else 1.0 - view["mask"]
         rows, columns = (
             ops.convert_to_tensor(area_shares(mask.shape[axis], logits.shape[axis] + KERNEL - 1))
             for axis in (1, 2)

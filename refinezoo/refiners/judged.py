@@ -21,7 +21,7 @@ class Judged:
     """
 
     judged: tuple[str, ...] = ("real",)  # the domains that have heads
-    regions = False  # whether goods and background have heads of their own
+    regions = False  # whether foreground and background have heads of their own
     judge: Any
     backbone: Any
     given_backbone: Any

@@ -21,7 +21,7 @@ from refinezoo.refiners.refiner import ColourTransfer
 class PopulationTransport(ColourTransfer):
     """Moves the renders' colour statistics, as a population, onto those of real photos.
 
-    The goods of each render keep more of their own colours than under `Reinhard`.
+    The objects of each render keep more of their own colours than under `Reinhard`.
     """
 
     def __init__(self, **kwargs: Any) -> None:

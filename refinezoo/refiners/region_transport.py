@@ -4,7 +4,7 @@
 
 `PopulationTransport` with r = object or background: s_r is a statistic (mean or deviation of R, G
 or B) of an image under its mask, m_r and d_r its mean and deviation over all renders. It learns
-nothing. What held goods have less of light than the shelf behind them, a statistic of the whole
+nothing. What held objects have less of light than the shelf behind them, a statistic of the whole
 image cannot see.
 """
 

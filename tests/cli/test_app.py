@@ -104,7 +104,7 @@ main()
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path):
-    command = ["street", str(tmp_path / "frames"), "--count", "40", "--size", "32x32"]
+    command = ["street", str(tmp_path / "frames"), "--count", "40", "--image-size", "32x32"]
     running = subprocess.Popen(
         [sys.executable, "-c", HEEDS_CTRL_C, *command],
         stderr=subprocess.PIPE,

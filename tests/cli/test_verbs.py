@@ -106,13 +106,16 @@ def test_compose_calls_the_package_with_packaged_products(calls, tmp_path):
 
 def test_street_calls_the_package(calls, tmp_path):
     recorded = calls("refinezoo.scenes.street", "render_street", tmp_path)
-    result = run("street", tmp_path, "--count", 3, "--size", "64x96", "--mode", "forest")
+    result = run("street", tmp_path, "--count", 3, "--image-size", "64x96", "--mode", "forest")
     assert result.exit_code == 0 and f"3 frames: {tmp_path}" in result.output
     ((out, count), keywords) = recorded[0]
     assert (out, count) == (tmp_path, 3) and keywords["image_size"] == (64, 96)
     assert keywords["mode"] == "forest" and keywords["seed"] == 0
-    wrong = run("street", tmp_path, "--size", "64,96")
-    assert wrong.exit_code == 2 and "expected --size as 256 or 256x128" in wrong.stderr
+    with pytest.warns(FutureWarning, match="street --size is called --image-size now"):
+        assert run("street", tmp_path, "--size", "32x48").exit_code == 0
+    assert recorded[1][1]["image_size"] == (32, 48)
+    wrong = run("street", tmp_path, "--image-size", "64,96")
+    assert wrong.exit_code == 2 and "expected --image-size as 256 or 256x128" in wrong.stderr
 
 
 def test_refine_loads_gates_and_reports(monkeypatch, tmp_path):

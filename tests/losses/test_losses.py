@@ -42,7 +42,7 @@ def test_hinge_with_and_without_weights(rng):
     assert float(hinge_discriminator_loss(real, fake, w, v)) == pytest.approx(expected, rel=1e-5)
     expected = -(fake * v).sum() / v.sum()
     assert float(hinge_generator_loss(fake, v)) == pytest.approx(expected, rel=1e-4)
-    # Goods on one side only cannot be compared.
+    # Objects on one side only cannot be compared.
     assert float(hinge_discriminator_loss(real, fake, 0 * w, v)) == 0.0
     assert float(hinge_discriminator_loss(real, fake, w, 0 * v)) == 0.0
     assert float(hinge_generator_loss(fake, 0 * v)) == 0.0

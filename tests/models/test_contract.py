@@ -66,3 +66,19 @@ def test_weights_are_named_as_keras_names_them(model):
 def test_an_unknown_argument_is_worded(model):
     with pytest.raises(RefinezooError, match="imagesize"):
         model_class(type(model).__name__)(**{**settings(model), "imagesize": 3})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"name": 3}, "expected name as text without '/', such as 'mine', received 3 .int"),
+        ({"name": "a/b"}, "received 'a/b'"),
+        ({"dtype": "float33"}, "expected dtype as a type that Keras knows"),
+        ({"trainable": "yes"}, "expected trainable as True or False"),
+    ],
+)
+def test_arguments_of_keras_are_worded(model, wrong, words):
+    name = type(model).__name__
+    with pytest.raises(RefinezooError, match=f"{name}: .*{words}"):
+        model_class(name)(**{**settings(model), **wrong})

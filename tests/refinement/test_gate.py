@@ -173,8 +173,8 @@ def _soft(image):
     return np.clip(cv2.GaussianBlur(image, (0, 0), 0.7) * 0.9 + 20, 0, 255).astype(np.uint8)
 
 
-def _goods(seed):
-    """A textured shelf with three textured goods; image and boxes."""
+def _shelf(seed):
+    """A textured shelf with three textured products; image and boxes."""
     draw = np.random.default_rng(seed)
     image = cv2.resize(draw.uniform(90, 140, (6, 8, 3)), (160, 120))
     boxes = []
@@ -208,7 +208,7 @@ def _new(image, box):
 
 @pytest.fixture(scope="module")
 def calibration():
-    scenes = [_goods(seed) for seed in range(60)]
+    scenes = [_shelf(seed) for seed in range(60)]
     return Calibration.of([score_image(i, _soft(i), b) for i, b in scenes])
 
 
@@ -217,7 +217,7 @@ def test_a_calibrated_gate_finds_one_wrong_part_among_many(calibration, error):
     """Where the mean over the objects hardly moves."""
     gate, found, alarms = Gate(action="drop", calibration=calibration), 0, 0
     for seed in range(100, 120):
-        image, boxes = _goods(seed)
+        image, boxes = _shelf(seed)
         alarms += gate.judge(image, _soft(image), boxes)[0] != "keep"
         wrong = error(_soft(image), boxes[seed % 3].astype(int))
         found += gate.judge(image, wrong, boxes)[0] == "drop"
@@ -232,7 +232,7 @@ def test_a_calibration_is_a_file_of_one_refiner(calibration, tmp_path, brighter)
         with pytest.raises(RefinezooError, match="refinezoo gate"):
             Calibration.load(tmp_path / "other.json")
     with pytest.raises(RefinezooError, match="at least 20 images"):
-        Calibration.of([score_image(*[_goods(0)[0]] * 2)])
+        Calibration.of([score_image(*[_shelf(0)[0]] * 2)])
     other = dataclasses.replace(calibration, model="fda", weights_sha256="0" * 64)
     with pytest.raises(RefinezooError, match="received one for fda"):
         other.check_model(brighter)
@@ -241,7 +241,7 @@ def test_a_calibration_is_a_file_of_one_refiner(calibration, tmp_path, brighter)
 def test_calibrating_and_refining(tmp_path, brighter):
     rows = []
     for number in range(24):
-        image, boxes = _goods(number)
+        image, boxes = _shelf(number)
         path = tmp_path / f"set/images/{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), image)

@@ -60,13 +60,19 @@ def judge(toy_backbone):
     return ProjectedJudge(toy_backbone(), regions=True, width=8, balance=None, seed=1)
 
 
+def test_heads_keep_the_names_that_presets_have_for_them(judge):
+    names = ["heads_real_goods", "heads_real_background"]
+    assert [network.name for network in judge.networks] == names
+    assert [heads.region for heads in judge.heads_of("real")] == ["foreground", "background"]
+
+
 def test_losses_are_means_over_heads_and_regions(judge, rng):
     images = rng.uniform(-1, 1, (2, 2, 64, 64, 3)).astype("float32")
     masks = (rng.uniform(size=(2, 2, 64, 64, 1)) > 0.7).astype("float32")
     real, made = judge.look(list(images), list(masks), augment=False)
-    goods, rest = judge.heads_of("real")
+    foreground, background = judge.heads_of("real")
     losses_d, losses_g = [], []
-    for heads, invert in ((goods, False), (rest, True)):
+    for heads, invert in ((foreground, False), (background, True)):
         logits = [heads.network(judge.features(x)) for x in images]
         for true, fake in zip(*logits, strict=True):
             terms = []
@@ -94,8 +100,10 @@ def test_empty_and_full_masks_silence_one_region(judge, fill, rng):
     images = rng.uniform(-1, 1, (2, 1, 64, 64, 3)).astype("float32")
     masks = [np.full((1, 64, 64, 1), fill, "float32")] * 2
     views = judge.look(list(images), masks, augment=False)
-    goods, rest = (float(h.discriminator_loss(*views, False)) for h in judge.heads_of("real"))
-    silent, heard = (goods, rest) if fill == 0.0 else (rest, goods)
+    foreground, background = (
+        float(h.discriminator_loss(*views, False)) for h in judge.heads_of("real")
+    )
+    silent, heard = (foreground, background) if fill == 0.0 else (background, foreground)
     assert silent == 0.0 and heard > 0.5
 
 

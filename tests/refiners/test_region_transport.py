@@ -11,14 +11,14 @@ from refinezoo.layers.region_colour import RegionColours, region_statistics
 from refinezoo.refiners import PopulationTransport, RegionTransport
 
 
-def masked_images(seed, goods, rest, count=4):
+def masked_images(seed, foreground, background, count=4):
     """Noise about one grey level on the left and another on the right, each with its mask."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
         image = np.empty((24, 32, 3), np.uint8)
-        image[:, :16] = np.clip(rng.normal(goods + rng.normal(0, 5), 10, (24, 16, 3)), 0, 255)
-        image[:, 16:] = np.clip(rng.normal(rest + rng.normal(0, 5), 10, (24, 16, 3)), 0, 255)
+        image[:, :16] = np.clip(rng.normal(foreground + rng.normal(0, 5), 10, (24, 16, 3)), 0, 255)
+        image[:, 16:] = np.clip(rng.normal(background + rng.normal(0, 5), 10, (24, 16, 3)), 0, 255)
         found.append((image, left_half(image)))
     return found
 

@@ -75,7 +75,7 @@ class Coco(DatasetFormat):
             for name in tree.images
         )
         if spare:
-            layout.notes.append(f"{spare} images that no COCO file names are carried unrefined")
+            layout.notes.append(f"{spare} images that no COCO file names are carried as they are")
         look_among_annotated(tree, layout)
         add_siblings(tree, layout)
         return layout

@@ -105,7 +105,7 @@ class Evidence:
         """Whether images of equal names (numbers, in one folder) show the same, differently.
 
         A render and its depth or albedo have their edges in common (correlation 0.2 to 0.6 on our
-        rooms); two scenes do not (under 0.1), images of goods on white in part. Or those of one
+        rooms); two scenes do not (under 0.1), images of products on white in part. Or those of one
         series have no colour and those of the other have.
         """
         pairs = [(self._look(name), self._look(other)) for name, other in _fellows(first, second)]
@@ -182,7 +182,7 @@ def _flat_and_alone(rgb: np.ndarray) -> bool:
 
     Flat is a square of 7 pixels within 4 levels. At 160 x 120 and JPEG qualities of 40 to 90, 90 %
     of the class colours of streets and rooms are so, and at most 5 % of each of our sets of photos
-    and renders; of goods in front of white 15 %.
+    and renders; of products in front of white 15 %.
     """
     square = np.ones((7, 7), np.uint8)
     flat = (cv2.dilate(rgb, square) - cv2.erode(rgb, square)).max(axis=-1) <= 4

@@ -97,8 +97,7 @@ def training_data(config: TrainingConfig, steps: int, refiner: Any) -> Any:
 
         settings["matched_crops"] = data.MatchedCrops(crop_descriptor())
     if task := getattr(refiner, "task", None):
-        settings["class_ids"] = task.key == "class_ids"
-        settings["encode"] = task.model.encode if task.key == "targets" else None
+        settings |= task.model.kind.label_settings(task.model)
     return data.unpaired(
         config.synthetic,
         config.real,

@@ -13,7 +13,7 @@ from refinezoo.scenes.compose.cutouts import read_distractors, read_products
 from refinezoo.scenes.compose.layouts import LAYOUTS, Scene
 from refinezoo.scenes.compose.light import light
 from refinezoo.scenes.compose.statistics import LayoutStatistics
-from refinezoo.scenes.compose.walls import Goods
+from refinezoo.scenes.compose.walls import Stock
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Composer:
         backgrounds: bool,
     ) -> None:
         self.products, self.categories = read_products(products)
-        self.goods = Goods(self.products, read_distractors(distractors))
+        self.stock = Stock(self.products, read_distractors(distractors))
         self.image_size = image_size
         self.layout = layout
         self.camera = camera
@@ -91,7 +91,7 @@ class Composer:
         side = 2 * self.image_size
         canvas = Canvas(side, side, hidden=hidden)
         chosen = self.products[order[place]]
-        LAYOUTS[name](Scene(rng, canvas, self.goods, chosen, self.statistics, half_angle))
+        LAYOUTS[name](Scene(rng, canvas, self.stock, chosen, self.statistics, half_angle))
         return canvas, name, half_angle
 
     def _taken(self, index: int, canvas: Canvas, half_angle: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Cut-outs: RGBA images of goods, premultiplied and kept at several resolutions."""
+"""Cut-outs: RGBA images of products, premultiplied and kept at several resolutions."""
 
 import os
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from refinezoo.paths import contained
 
 @dataclass
 class Cutout:
-    """One good: `levels[0]` is the image, each further level has half its size.
+    """One product: `levels[0]` is the image, each further level has half its size.
 
     Attributes:
         levels: uint8 [h, w, 4], RGB premultiplied by alpha, and alpha.
@@ -58,7 +58,7 @@ class Cutout:
 
         Args:
             height: pixels.
-            dim: darkened to 0.7, as a good that stands behind another.
+            dim: darkened to 0.7, as a product that stands behind another.
         """
         if (height, dim) not in self._upright:
             width = max(1, round(self.size[0] * height / self.size[1]))

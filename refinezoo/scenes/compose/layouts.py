@@ -11,7 +11,7 @@ from refinezoo.scenes.compose.cutouts import Cutout
 from refinezoo.scenes.compose.hands import Hand
 from refinezoo.scenes.compose.statistics import LayoutStatistics, Quantiles
 from refinezoo.scenes.compose.surfaces import draw_floor, draw_frame, draw_plain, draw_tray
-from refinezoo.scenes.compose.walls import Goods, draw_wall, look_at_wall
+from refinezoo.scenes.compose.walls import Stock, draw_wall, look_at_wall
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Scene:
     Attributes:
         rng: the scene's random numbers.
         canvas: square, `canvas.labels.shape[0]` pixels.
-        goods: products and distractors.
+        stock: products and distractors.
         chosen: the large product of this scene.
         statistics: sizes and places.
         half_angle: of the wide-angle lens in degrees, 0 for a pinhole camera.
@@ -29,7 +29,7 @@ class Scene:
 
     rng: np.random.Generator
     canvas: Canvas
-    goods: Goods
+    stock: Stock
     chosen: Cutout
     statistics: LayoutStatistics
     half_angle: int
@@ -79,9 +79,9 @@ def shelf(scene: Scene) -> None:
     wall = Canvas(round(side * 1.3), round(side * 1.3), hidden=scene.canvas.hidden)
     row = quantile(rng, statistics.shelf_height) * side * 1.15
     few = [scene.chosen] + [
-        scene.goods.products[k] for k in rng.integers(len(scene.goods.products), size=2)
+        scene.stock.products[k] for k in rng.integers(len(scene.stock.products), size=2)
     ]
-    draw_wall(rng, wall, Goods(few, scene.goods.distractors), row, 0.85, main_row=True)
+    draw_wall(rng, wall, Stock(few, scene.stock.distractors), row, 0.85, main_row=True)
     roll = np.clip(quantile(rng, statistics.tilt) * 0.5, -25, 25)
     view = look_at_wall(rng, wall.labels.shape, side, 0.97, roll, 0.18)
     scene.canvas.paste_canvas(wall, view)
@@ -92,7 +92,7 @@ def tray(scene: Scene) -> None:
     rng, canvas, side, statistics = scene.rng, scene.canvas, scene.side, scene.statistics
     draw_tray(rng, canvas)
     count = int(rng.integers(statistics.tray_count[0], statistics.tray_count[1] + 1))
-    chosen = [scene.chosen] + [scene.goods.draw(rng, 0.75) for _ in range(count - 1)]
+    chosen = [scene.chosen] + [scene.stock.draw(rng, 0.75) for _ in range(count - 1)]
     taken: list[tuple[np.ndarray, float]] = []
     for cutout in chosen:
         width, height = cutout.size
@@ -209,7 +209,7 @@ def _background(scene: Scene) -> None:
         wall = Canvas(round(side * 1.6), round(side * 1.6), hidden=canvas.hidden)
         row = quantile(rng, statistics.row_height) * side * 1.25
         share = statistics.background_products
-        draw_wall(rng, wall, scene.goods, row, share * rng.uniform(0.4, 1.6))
+        draw_wall(rng, wall, scene.stock, row, share * rng.uniform(0.4, 1.6))
         roll = np.clip(quantile(rng, statistics.tilt) * 1.2, -50, 50)
         canvas.paste_canvas(
             wall, look_at_wall(rng, wall.labels.shape, side, rng.uniform(0.75, 1.0), roll, 0.42)

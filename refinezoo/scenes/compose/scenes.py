@@ -46,7 +46,7 @@ def compose_scenes(
         products: folder of RGBA cut-outs, with `classes.json` or one category per file.
         out: the dataset's folder; an earlier composed dataset there is replaced.
         count: number of scenes.
-        distractors: folder of RGBA cut-outs of goods without labels.
+        distractors: folder of RGBA cut-outs of objects without labels.
         image_size: side of the square images in pixels, 16 or more.
         layout: "hand_held", "shelf", "tray" or "mixed" (shares: `statistics.mixture`).
         camera: "pinhole", "wide_angle" (equidistant fisheye), or "mixed": every tray and a tenth

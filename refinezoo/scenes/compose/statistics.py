@@ -43,7 +43,7 @@ class LayoutStatistics(BaseModel):
         (0.20, 0.32, 0.50), description="height of a background shelf's row"
     )
     background_products: float = Field(
-        0.5, ge=0, le=1, description="share of background goods that are products"
+        0.5, ge=0, le=1, description="share of background items that are products"
     )
     background_blur: float = Field(
         0.006, ge=0, le=0.1, description="largest blur of the background: Gaussian sigma"

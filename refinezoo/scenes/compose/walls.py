@@ -1,4 +1,4 @@
-"""Shelves full of goods: the wall behind a held product, or the scene itself."""
+"""Shelves full of products: the wall behind a held product, or the scene itself."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ METALS = ((176, 178, 182), (120, 122, 126), (214, 214, 210), (70, 72, 78), (38, 
 
 
 @dataclass
-class Goods:
+class Stock:
     """What can stand on a shelf."""
 
     products: list[Cutout]
@@ -29,20 +29,20 @@ class Goods:
 def draw_wall(
     rng: np.random.Generator,
     canvas: Canvas,
-    goods: Goods,
+    stock: Stock,
     row_height: float,
     product_share: float,
     *,
     main_row: bool = False,
 ) -> None:
-    """Fills a canvas with rows of goods, seen straight on.
+    """Fills a canvas with rows of items, seen straight on.
 
     Args:
         rng: the scene's random numbers.
         canvas: gets pixels, labels and instances.
-        goods: what stands there.
+        stock: what may stand there.
         row_height: pixels from one shelf board to the next.
-        product_share: share of the goods that are products.
+        product_share: share of the items that are products.
         main_row: put one board low in the image, so that one row fills the canvas.
     """
     height, width = canvas.labels.shape
@@ -61,20 +61,20 @@ def draw_wall(
         base = int(round(top + row_height - board - strip))
         clear = row_height - board - strip
         share = max(product_share, 0.85) if main_row else product_share
-        _fill_row(rng, canvas, goods, base, clear, share, crowding)
+        _fill_row(rng, canvas, stock, base, clear, share, crowding)
         _shade(canvas, int(top), int(top + clear * 0.6))
         _draw_edge(rng, canvas, base, board, strip, metal)
 
 
-def _fill_row(rng, canvas, goods, base, clear, share, crowding) -> None:
-    """One row, left to right: runs of equal goods, as shops face them, one or two deep."""
+def _fill_row(rng, canvas, stock, base, clear, share, crowding) -> None:
+    """One row, left to right: runs of equal items, as shops face them, one or two deep."""
     width = canvas.labels.shape[1]
     x = -int(rng.uniform(0, 0.5) * clear)
     two_deep = rng.random() < 0.5
     if rng.random() < 0.06:  # a bare patch
         x += int(rng.uniform(0.2, 0.5) * width)
     while x < width:
-        cutout = goods.draw(rng, share)
+        cutout = stock.draw(rng, share)
         tall = cutout.size[1] >= cutout.size[0]
         size = int(clear * (rng.uniform(0.72, 0.96) if tall else rng.uniform(0.35, 0.6)))
         size = _few_sizes(size)
@@ -110,7 +110,7 @@ def _shade(canvas: Canvas, top: int, bottom: int) -> None:
 
 
 def _draw_edge(rng, canvas, base: int, board: int, strip: int, metal: np.ndarray) -> None:
-    """A board's front with a strip of price labels below the goods."""
+    """A board's front with a strip of price labels below the items."""
     height, width = canvas.labels.shape
     if base >= height or base + board + strip <= 0:
         return

@@ -27,7 +27,7 @@ class Augmentation:
         max_expand: largest side of that canvas, in sides of the image.
         min_ious: choices of the least overlap of a crop with some object; None = no crop, 0 = any.
         min_crop: smallest side of a crop, as a share of the image's.
-        flip: probability of a mirror image. Off by default: mirrored goods have mirrored print,
+        flip: probability of a mirror image. Off by default: mirrored products have mirrored print,
             which no shop sells. SSD's value for natural objects is 0.5.
         jitter: change of the image's proportions by a random factor between (1 - jitter) /
             (1 + jitter) and its inverse; keras-yolo3 takes 0.3 for YOLOv3, whose letterbox keeps

@@ -67,6 +67,10 @@ class DetectorKind(Kind):
     hub_task = "object-detection"
     conveniences = Detects
 
+    def label_settings(self, model):
+        """Boxes as the detector's own targets."""
+        return {"encode": model.encode}
+
     def object_mask(self, model, image, answer):
         """GrabCut inside each box with a score of 0.5 or more."""
         from refinezoo.data.masks import grabcut_mask

@@ -2,7 +2,7 @@
 
 A detector trained on refined renders labels photos of the target; the next one trains on renders
 and on these photos. Places it is not sure of take no part (`ignore_regions`): they are neither
-goods nor background.
+objects nor background.
 
 Reference:
     Lee, Pseudo-Label, ICML workshop on challenges in representation learning, 2013.

@@ -85,6 +85,10 @@ class SegmenterKind(Kind):
     hub_task = "image-segmentation"
     conveniences = Segments
 
+    def label_settings(self, model):
+        """Class ids of each pixel."""
+        return {"class_ids": True}
+
     def object_mask(self, model, image, answer):
         """What is neither class 0 nor void."""
         return ((answer != 0) & (answer != model.ignore_id)).astype("float32")[..., None]

@@ -70,8 +70,8 @@ def test_a_refiner_that_takes_masks_adapts_refines_and_is_measured(toy, tmp_path
     settings = prepared.study.model_dump(by_alias=True)
     for path in (tmp_path / "synthetic" / "images").iterdir():
         image = read_image(path).astype(int)
-        goods = np.ptp(image, axis=-1) > 60
-        put(tmp_path / f"synthetic/foreground_masks/{path.name}", goods.astype(np.uint8) * 255)
+        foreground = np.ptp(image, axis=-1) > 60
+        put(tmp_path / f"synthetic/foreground_masks/{path.name}", foreground.astype(np.uint8) * 255)
     region = {"adapt": {"class": "RegionTransport"}, "masks": "grabcut"}
 
     def preparation(**changes):

@@ -144,10 +144,10 @@ def test_mistakes_are_worded(noise, tmp_path, changes, message):
 
 
 def test_a_refiner_that_takes_masks_adapts_to_pairs(tmp_path):
-    for domain, goods, rest in (("renders", 150, 150), ("photos", 60, 220)):
+    for domain, foreground, background in (("renders", 150, 150), ("photos", 60, 220)):
         for number in range(3):
-            image = np.full((24, 32, 3), rest + 4 * number, np.uint8)
-            image[6:18, 8:24] = goods + 8 * number
+            image = np.full((24, 32, 3), background + 4 * number, np.uint8)
+            image[6:18, 8:24] = foreground + 8 * number
             put(tmp_path / f"{domain}/images/{number}.png", image)
             mask = np.uint8(255) * (np.arange(24)[:, None] // 6 % 3 > 0)
             mask = mask * (np.arange(32) // 8 % 3 > 0).astype(np.uint8)
