@@ -24,9 +24,9 @@ def fitted(titles: Sequence[str], rows: Sequence[Sequence[str]], needed: int, mo
     """
     left, shown = width(), 0
     room = []
-    for place, title in enumerate(titles):
-        widest = max([len(title), *(len(row[place]) for row in rows)])
-        last = place == len(titles) - 1
+    for column, title in enumerate(titles):
+        widest = max([len(title), *(len(row[column]) for row in rows)])
+        last = column == len(titles) - 1
         if shown >= needed and left < (min(LEAST, widest) if last else widest):
             break
         room.append(min(widest, max(left, LEAST)) if last else widest)

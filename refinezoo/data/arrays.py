@@ -42,11 +42,11 @@ class ArrayBatches(EpochBatches):
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
 
     def _row(self, t: int) -> int:
-        turn, place = divmod(t, self.count)
+        turn, position = divmod(t, self.count)
         if self._order[0] != turn:
             order = np.random.default_rng([self.seed, turn]).permutation(self.count)
             self._order = (turn, order)
-        return int(self._order[1][place])
+        return int(self._order[1][position])
 
 
 class UnpairedArrays(EpochBatches):

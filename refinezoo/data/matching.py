@@ -17,7 +17,7 @@ from refinezoo.data.image_size import largest_window
 from refinezoo.errors import RefinezooError
 from refinezoo.renames import renamed
 
-GRID = 64  # cells, in height and width, on which the places of crops are counted
+GRID = 64  # cells, in height and width, on which the positions of crops are counted
 CHUNK = 2048
 
 
@@ -61,7 +61,7 @@ class Matches:
     """The crops of both domains, which of them are alike, and how often each is drawn.
 
     Crop i of a render is drawn in proportion to max d / mean d under it, d the number of matched
-    crops over each place of the frame: what is rare in the images is not rare in the training.
+    crops over each position of the frame: what is rare in the images is not rare in the training.
 
     Args:
         images: those of the renders and those of the photos: sequences of dicts with `"image"`,
@@ -99,10 +99,10 @@ class Matches:
                 "smaller, or train without matched crops."
             )
         density = np.zeros((GRID, GRID))
-        places = [self._place(self.crops[0][i], images[0]) for i in self.matched]
-        for place in places:
-            density[place] += 1
-        weights = np.array([density.max() / density[place].mean() for place in places])
+        cells = [self._cells(self.crops[0][i], images[0]) for i in self.matched]
+        for each in cells:
+            density[each] += 1
+        weights = np.array([density.max() / density[each].mean() for each in cells])
         self.cumulated = np.cumsum(weights / weights.sum())
 
     def draw(self, domain: int, t: int) -> tuple[int, tuple[int, int, int, int]]:
@@ -158,12 +158,12 @@ class Matches:
                     )
         return crops, np.concatenate(found)
 
-    def _place(self, crop, images):
+    def _cells(self, crop, images):
         index, (y, x, h, w) = crop
         height, width = images[index]["image"].shape[:2]
         cells = []
         for first, side, length in ((y, h, height), (x, w, width)):
-            start, stop = (int(place * GRID / length) for place in (first, first + side))
+            start, stop = (int(edge * GRID / length) for edge in (first, first + side))
             cells.append(slice(start, max(stop, start + 1)))
         return tuple(cells)
 
@@ -180,11 +180,11 @@ def nearest(rows: np.ndarray, others: np.ndarray, neighbours: int) -> tuple[np.n
     Rows of length 1, or zero; the nearest first; k is `neighbours`, or M if that is less.
     """
     count = min(neighbours, len(others))
-    places, distances = [], []
+    indices, distances = [], []
     for start in range(0, len(rows), CHUNK):
         part = rows[start : start + CHUNK]
         squared = 2.0 - 2.0 * part @ others.T  # of length 1; a zero is unrelated to all
-        place = np.argsort(squared, axis=1, kind="stable")[:, :count]
-        places.append(place)
-        distances.append(np.sqrt(np.maximum(np.take_along_axis(squared, place, 1), 0.0)))
-    return np.concatenate(places), np.concatenate(distances)
+        nearest_first = np.argsort(squared, axis=1, kind="stable")[:, :count]
+        indices.append(nearest_first)
+        distances.append(np.sqrt(np.maximum(np.take_along_axis(squared, nearest_first, 1), 0.0)))
+    return np.concatenate(indices), np.concatenate(distances)

@@ -92,14 +92,14 @@ class UnpairedSampler:
         if self.matches is not None:
             return self.matches.draw(domain, t)[0]
         count = len(self.domains[domain])
-        turn, place = divmod(t, count)
+        turn, position = divmod(t, count)
         # tf.data asks from several threads, so that self._orders may be another one at every use.
         order = self._orders.get((domain, turn))
         if order is None:
             order = np.random.default_rng([self.seed, domain, turn]).permutation(count)
             others = {k: v for k, v in self._orders.items() if k[0] != domain}
             self._orders = {**others, (domain, turn): order}
-        return int(order[place])
+        return int(order[position])
 
     def sample(self, domain: int, t: int) -> dict[str, np.ndarray]:
         """Sample t: `image` uint8 [H, W, 3]; `foreground_mask`, `depth_m` float32 [H, W, 1].

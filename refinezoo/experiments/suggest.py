@@ -117,7 +117,7 @@ def suggest(
     from refinezoo.training.precision import half_precision_is_emulated
 
     seen = _seen(Path(synthetic), report)
-    for place, choice in enumerate((row for row in CHOICES if row.fits(seen)), start=1):
+    for number, choice in enumerate((row for row in CHOICES if row.fits(seen)), start=1):
         values: dict[str, Any] = {"refiner": choice.refiner}
         values |= {"synthetic": str(synthetic), "real": str(real)}
         if seen["classes"] and choice.refiner == "PixelDA":
@@ -128,7 +128,7 @@ def suggest(
             values["precision"] = "float32"
         values = {**choice.values, **values, "out": f"runs/{choice.refiner.lower()}"}
         config = validate(TrainingConfig, values, choice.refiner)
-        path = Path(out) / f"{place}_{choice.refiner}.yaml"
+        path = Path(out) / f"{number}_{choice.refiner}.yaml"
         with atomic_path(path) as temporary:
             temporary.write_text(yaml_text(values), encoding="utf-8")
         cost = _cost(config) if measure and config.steps else None
@@ -150,12 +150,12 @@ def suggest(
 def as_text(told: dict[str, Any]) -> str:
     """The suggestion for a terminal."""
     lines = []
-    for place, row in enumerate(told["choices"], start=1):
+    for number, row in enumerate(told["choices"], start=1):
         cost = "seconds; it learns nothing" if row["steps"] is None else f"{row['steps']} steps"
         if row["minutes"] is not None:
             cost += f" x {row['seconds_per_step']:.2f} s = {row['minutes']:.0f} minutes here"
             cost += f", {row['memory_mb']} MB of memory"
-        lines += [f"{place}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
+        lines += [f"{number}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
         lines += [f"   measured: {row['evidence']}", f"   cost: {cost}"]
         lines += [f"   refinezoo train {shlex.quote(str(row['config']))}", ""]
     for found in told["findings"]:

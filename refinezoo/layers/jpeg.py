@@ -25,7 +25,7 @@ def _tables():
 
 
 def _cosines():
-    """The orthonormal DCT-II of 8 values, `[8 frequencies, 8 places]`."""
+    """The orthonormal DCT-II of 8 values, `[8 frequencies, 8 positions]`."""
     k, n = np.mgrid[:8, :8]
     rows = np.cos(np.pi * (n + 0.5) * k / 8) / 2
     rows[0] /= np.sqrt(2.0)

@@ -50,18 +50,18 @@ class RoIMaxPooling(keras.layers.Layer):
         row_level, above, below = _two_windows(top, bottom, rows, height)
         column_level, before, behind = _two_windows(left, right, columns, width)
 
-        # [B, R, bins, bins, 4]: place of each part's four windows in the flat tables.
+        # [B, R, bins, bins, 4]: indices of each part's four windows in the flat tables.
         table = row_level[..., :, None] * columns + column_level[..., None, :]
         corners = [
             (table * height + y[..., :, None]) * width + x[..., None, :]
             for y in (above, below)
             for x in (before, behind)
         ]
-        places = ops.stack(corners, axis=-1)
+        indices = ops.stack(corners, axis=-1)
         size = rows * columns * height * width
         image = ops.arange(ops.shape(features)[0], dtype="int32") * size
-        places = ops.reshape(places + image[:, None, None, None, None], (-1,))
-        found = ops.take(ops.reshape(tables, (-1, channels)), places, axis=0)
+        indices = ops.reshape(indices + image[:, None, None, None, None], (-1,))
+        found = ops.take(ops.reshape(tables, (-1, channels)), indices, axis=0)
         found = ops.max(ops.reshape(found, (-1, 4, channels)), axis=1)
         empty = (bottom <= top)[..., :, None] | (right <= left)[..., None, :]
         found = ops.reshape(found, (-1, regions, self.bins**2, channels))

@@ -62,8 +62,8 @@ class ShiftAndCutout(keras.layers.Layer):
     def _moves(self, count, side):
         longest = int(self.shift * side)
         move = keras.random.randint((count, 1), -longest, longest + 1, seed=self.random)
-        place = ops.abs(ops.arange(side, dtype="int32") + ops.cast(move, "int32"))
-        return ops.one_hot(side - 1 - ops.abs(side - 1 - place), side)
+        position = ops.abs(ops.arange(side, dtype="int32") + ops.cast(move, "int32"))
+        return ops.one_hot(side - 1 - ops.abs(side - 1 - position), side)
 
     def compute_output_shape(self, images_shape, masks_shape=None):
         return images_shape, masks_shape
@@ -75,8 +75,8 @@ class ShiftAndCutout(keras.layers.Layer):
 
 def _blur(side, sigma):
     """A Gaussian filter along an axis, normalised within the image: `[side, side]`."""
-    place = ops.arange(side, dtype="float32")
-    distance = ops.square(place[:, None] - place[None, :])
+    position = ops.arange(side, dtype="float32")
+    distance = ops.square(position[:, None] - position[None, :])
     return ops.softmax(-0.5 * distance / ops.square(ops.maximum(sigma, 0.05)), axis=-1)
 
 

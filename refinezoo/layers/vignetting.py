@@ -28,8 +28,8 @@ def vignetted(images, amount):
 
 def _from_middle(side):
     """Pixels from the middle of so many."""
-    places = ops.arange(side, dtype="float32")
-    return places - (ops.cast(side, "float32") - 1.0) / 2.0
+    positions = ops.arange(side, dtype="float32")
+    return positions - (ops.cast(side, "float32") - 1.0) / 2.0
 
 
 def vignetting_of(image):

@@ -33,7 +33,7 @@ class Confusion:
         mistakes = self.counts * (1 - np.eye(len(self.counts), dtype=int))
         names = [*self.class_names, NOTHING]
         order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
-        pairs = [np.unravel_index(place, mistakes.shape) for place in order]
+        pairs = [np.unravel_index(index, mistakes.shape) for index in order]
         return [
             (names[true], names[found], int(mistakes[true, found]))
             for true, found in pairs
@@ -76,19 +76,19 @@ def confusion(
     """
     truth = with_crowd(read_truth(annotations))
     categories = truth["categories"]
-    place = {row["id"]: k for k, row in enumerate(categories)}
+    index_of = {row["id"]: k for k, row in enumerate(categories)}
     known = {image["id"] for image in truth["images"]}
-    detections = check_detections(detections, known, place)
+    detections = check_detections(detections, known, index_of)
     chosen = known if image_ids is None else set(map(whole_or_text, image_ids))
     if not chosen <= known:
         raise RefinezooError(
             f"expected image_ids of the annotations, received {list(chosen - known)[:5]}."
         )
-    counts = np.zeros((len(place) + 1,) * 2, int)
+    counts = np.zeros((len(index_of) + 1,) * 2, int)
     objects = _by_image(truth["annotations"])
     found = _by_image(row for row in detections if row["score"] >= score_threshold)
     for image in chosen:
-        _count(objects.get(image, []), found.get(image, []), place, iou_threshold, counts)
+        _count(objects.get(image, []), found.get(image, []), index_of, iou_threshold, counts)
     return Confusion([row["name"] for row in categories], counts)
 
 
@@ -110,23 +110,23 @@ def _by_image(rows) -> dict[Any, list[dict]]:
     return grouped
 
 
-def _count(objects, found, place, iou_threshold: float, counts: np.ndarray) -> None:
+def _count(objects, found, index_of, iou_threshold: float, counts: np.ndarray) -> None:
     """Adds one image to `counts`."""
     from pycocotools import mask
 
-    nothing = len(place)
+    nothing = len(index_of)
     crowd = [row for row in objects if row.get("iscrowd")]
     objects = [row for row in objects if not row.get("iscrowd")]
     free = np.ones(len(objects), bool)
     for row in sorted(found, key=lambda row: -row["score"]):
-        box, label = [[float(side) for side in row["bbox"]]], place[row["category_id"]]
+        box, label = [[float(side) for side in row["bbox"]]], index_of[row["category_id"]]
         if free.any():
             boxes = [[float(side) for side in thing["bbox"]] for thing in objects]
             overlap = np.where(free, mask.iou(box, boxes, [0] * len(boxes))[0], -1)
             best = int(overlap.argmax())
             if overlap[best] >= iou_threshold:
                 free[best] = False
-                counts[place[objects[best]["category_id"]], label] += 1
+                counts[index_of[objects[best]["category_id"]], label] += 1
                 continue
         regions = [r["bbox"] for r in crowd if r["category_id"] == row["category_id"]]
         # Of a crowd, pycocotools gives the share of the detection that lies in it.
@@ -135,4 +135,4 @@ def _count(objects, found, place, iou_threshold: float, counts: np.ndarray) -> N
         counts[nothing, label] += 1
     for thing, missed in zip(objects, free, strict=True):
         if missed:
-            counts[place[thing["category_id"]], nothing] += 1
+            counts[index_of[thing["category_id"]], nothing] += 1

@@ -30,7 +30,7 @@ def coco_average_precision(
         annotations: COCO ground truth, a JSON file or its content.
         detections: COCO results: dicts with image_id, category_id, bbox [x, y, w, h] in pixels and
             score.
-        expand_ignore_regions: give each image's `ignore_regions` ([[x, y, w, h], ...]: places where
+        expand_ignore_regions: give each image's `ignore_regions` ([[x, y, w, h], ...], where
             unlabelled objects may stand) as crowd boxes to every class, so that detections there
             count neither for nor against.
         image_ids: evaluate these images only.
@@ -52,10 +52,12 @@ def coco_average_precision(
             f"expected image_ids of the annotations, received {list(chosen - known)[:5]}."
         )
     names = [category["name"] for category in truth["categories"]]
-    places = {category["id"]: k for k, category in enumerate(truth["categories"], start=1)}
-    rows = check_detections(detections, known, places)
+    category_numbers = {
+        category["id"]: k for k, category in enumerate(truth["categories"], start=1)
+    }
+    rows = check_detections(detections, known, category_numbers)
     rows = [row for row in rows if row["image_id"] in chosen]
-    precision, recall = _evaluate(truth, rows, chosen, places)
+    precision, recall = _evaluate(truth, rows, chosen, category_numbers)
     return {
         "AP": _mean(precision),
         "AP50": _mean(precision[0]),
@@ -152,7 +154,7 @@ def _with_numbers(row: dict, index: int) -> dict:
 
 
 def _evaluate(
-    truth: dict, detections: list[dict], image_ids: Collection, places: dict
+    truth: dict, detections: list[dict], image_ids: Collection, category_numbers: dict
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision [T, R, K] and recall [T, K] at all areas and 100 detections; -1 = no object.
 
@@ -165,7 +167,7 @@ def _evaluate(
             for row in truth["annotations"]
             if not row["iscrowd"] and row["image_id"] in image_ids
         }
-        nothing = np.array([0.0 if category in objects else -1.0 for category in places])
+        nothing = np.array([0.0 if category in objects else -1.0 for category in category_numbers])
         return np.broadcast_to(nothing, (10, 101, len(nothing))), np.stack([nothing] * 10)
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -178,7 +180,7 @@ def _evaluate(
             {
                 **{key: row[key] for key in keys if key in row},
                 "image_id": numbers[row["image_id"]],
-                "category_id": places[row["category_id"]],
+                "category_id": category_numbers[row["category_id"]],
             }
             for row in rows
         ]
@@ -188,14 +190,14 @@ def _evaluate(
         "info": {},
         "images": [{"id": number} for number in numbers.values()],
         "annotations": numbered(truth["annotations"]),
-        "categories": [{"id": place} for place in places.values()],
+        "categories": [{"id": number} for number in category_numbers.values()],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         gold.createIndex()
         found = gold.loadRes([{**row, "bbox": list(row["bbox"])} for row in numbered(detections)])
         evaluation = COCOeval(gold, found, "bbox")
         evaluation.params.imgIds = sorted(numbers[number] for number in image_ids)
-        evaluation.params.catIds = list(places.values())
+        evaluation.params.catIds = list(category_numbers.values())
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation.eval["precision"][:, :, :, 0, -1], evaluation.eval["recall"][:, :, 0, -1]

@@ -80,7 +80,7 @@ def efficientnet_lite0_maps(
     """The layers on a symbolic tensor.
 
     With an `output_stride` of 16 or 8 the last stages dilate their depthwise convolutions instead
-    of halving the map ("atrous"): the same weights compute the same features, at more places.
+    of halving the map ("atrous"): the same weights compute the same features, at more positions.
 
     Args:
         images: [B, H, W, 3] RGB in [-1, 1], any size.

@@ -55,7 +55,7 @@ def pvanet_features(
     Args:
         images: [B, H, W, 3] RGB in 0..255, H and W multiples of 32.
         backbone: `"pvanet"`, or `"efficientnet_lite0"`, whose taps of stride 8, 16 and 32 take the
-            places of conv3_4, conv4_4 and conv5_4.
+            positions of conv3_4, conv4_4 and conv5_4.
         width_multiplier: multiplies every number of channels of PVANET's own; 1 is the paper's.
         depth_multiplier: multiplies the blocks (3, 4, 4, 4) of its stages; at least one stays.
         batch_norm: see `networks.backbones.check_backbone`.

@@ -53,8 +53,8 @@ class Clips:
 
     def _some(self, clip: str) -> list[str]:
         names = self.frames[clip]
-        places = np.linspace(0, len(names) - 1, min(_REFERENCES, len(names))).round().astype(int)
-        return [names[place] for place in places]
+        indices = np.linspace(0, len(names) - 1, min(_REFERENCES, len(names))).round().astype(int)
+        return [names[index] for index in indices]
 
 
 def clip_of(name: str) -> str:

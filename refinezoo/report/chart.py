@@ -23,7 +23,7 @@ def dot_plot(metric: str, arms: Sequence[tuple[str, Sequence[float]]]) -> str:
     limit = step * max(1, -(-top // step))
     height = len(arms) * LINE + 52
 
-    def place(value: float) -> float:
+    def x_of(value: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * value / limit
 
     words = "; ".join(f"{name} {statistics.fmean(values):.3f}" for name, values in arms if values)
@@ -33,14 +33,14 @@ def dot_plot(metric: str, arms: Sequence[tuple[str, Sequence[float]]]) -> str:
     ]
     bottom = len(arms) * LINE + 8
     for number in range(round(limit / step) + 1):
-        x = place(number * step)
+        x = x_of(number * step)
         parts.append(
             f'<line class="rule" x1="{x:.1f}" y1="6" x2="{x:.1f}" y2="{bottom}"/>'
             f'<text class="soft" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">'
             f"{number * step:g}</text>"
         )
     parts.append(
-        f'<text class="soft" x="{place(limit / 2):.1f}" y="{bottom + 37}" '
+        f'<text class="soft" x="{x_of(limit / 2):.1f}" y="{bottom + 37}" '
         f'text-anchor="middle">{escape(metric)}</text>'
     )
     for row, (name, values) in enumerate(arms):
@@ -54,18 +54,18 @@ def dot_plot(metric: str, arms: Sequence[tuple[str, Sequence[float]]]) -> str:
         mean = statistics.fmean(values)
         parts.append(
             f'<rect class="mean" x="{LEFT}" y="{y - 9:.1f}" '
-            f'width="{max(1.0, place(mean) - LEFT):.1f}" height="18" rx="2"/>'
+            f'width="{max(1.0, x_of(mean) - LEFT):.1f}" height="18" rx="2"/>'
         )
         parts.append(
-            f'<line class="spread" x1="{place(min(values)):.1f}" y1="{y:.1f}" '
-            f'x2="{place(max(values)):.1f}" y2="{y:.1f}"/>'
+            f'<line class="spread" x1="{x_of(min(values)):.1f}" y1="{y:.1f}" '
+            f'x2="{x_of(max(values)):.1f}" y2="{y:.1f}"/>'
         )
         parts += [
-            f'<circle class="seed" cx="{place(value):.1f}" cy="{y:.1f}" r="4.5"/>'
+            f'<circle class="seed" cx="{x_of(value):.1f}" cy="{y:.1f}" r="4.5"/>'
             for value in values
         ]
         parts.append(
-            f'<text class="soft" x="{place(max(max(values), mean)) + 11:.1f}" '
+            f'<text class="soft" x="{x_of(max(max(values), mean)) + 11:.1f}" '
             f'y="{y + 4:.1f}">{mean:.3f}</text>'
         )
     return "".join([*parts, "</svg></div>"])

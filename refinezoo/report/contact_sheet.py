@@ -55,12 +55,12 @@ def contact_sheet(
         row, column = divmod(number, columns)
         left = 2 * gap + column * (group_width + 2 * gap)
         top = header + row * (size + 2 * gap)
-        for place, image in enumerate(group):
-            x = left + place * (size + gap)
+        for index, image in enumerate(group):
+            x = left + index * (size + gap)
             if row == 0:
                 cv2.putText(
                     sheet,
-                    titles[place],
+                    titles[index],
                     (x, 18),
                     cv2.FONT_HERSHEY_SIMPLEX,
                     0.48,

@@ -59,11 +59,11 @@ class Page:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Adds a table; numbers stand right, and a float shows three digits."""
         head = "".join(
-            f'<th scope="col"{_number_class(_column(rows, place))}>{escape(name)}</th>'
-            for place, name in enumerate(columns)
+            f'<th scope="col"{_number_class(_column(rows, column))}>{escape(name)}</th>'
+            for column, name in enumerate(columns)
         )
         body = "".join(
-            "<tr>" + "".join(_cell(value, place) for place, value in enumerate(row)) + "</tr>"
+            "<tr>" + "".join(_cell(value, column) for column, value in enumerate(row)) + "</tr>"
             for row in rows
         )
         self.parts.append(
@@ -150,15 +150,15 @@ def _panel(panel: Panel, side: int) -> str:
     )
 
 
-def _cell(value: Any, place: int) -> str:
+def _cell(value: Any, column: int) -> str:
     """A cell of a table; words in the first column are the name of their row."""
-    if place == 0 and isinstance(value, str):
+    if column == 0 and isinstance(value, str):
         return f'<th scope="row">{escape(value)}</th>'
     return f"<td{_number_class([value])}>{escape(_shown(value))}</td>"
 
 
-def _column(rows: Sequence[Sequence[Any]], place: int) -> list[Any]:
-    return [row[place] for row in rows]
+def _column(rows: Sequence[Sequence[Any]], column: int) -> list[Any]:
+    return [row[column] for row in rows]
 
 
 def _number_class(values: Sequence[Any]) -> str:

@@ -126,36 +126,36 @@ class _Memory:
 
     def __init__(self, graph: Any) -> None:
         self.readers = Counter(t.ref() for op in graph.get_operations() for t in op.inputs)
-        self.place: dict[Any, Any] = {}  # tensor -> the one whose memory it shares
+        self.owner: dict[Any, Any] = {}  # tensor -> the one whose memory it shares
         self.needed: Counter = Counter()
         self.size: dict[Any, int] = {}
         self.live = self.top = 0.0
 
     def take(self, op: Any, workspace: float) -> None:
         """Gives each output memory, then lets go of what was read for the last time."""
-        read = [self.place.get(tensor.ref()) for tensor in op.inputs]
+        read = [self.owner.get(tensor.ref()) for tensor in op.inputs]
         made = [self._made(op, index, read) for index in range(len(op.outputs))]
         self.top = max(self.top, self.live + workspace)
-        for place in read:
-            self.needed[place] -= 1
-        for place in {*read, *made} - {None}:
-            if self.needed[place] <= 0:
-                self.live -= self.size.pop(place, 0)
+        for owner in read:
+            self.needed[owner] -= 1
+        for owner in {*read, *made} - {None}:
+            if self.needed[owner] <= 0:
+                self.live -= self.size.pop(owner, 0)
 
     def _made(self, op: Any, index: int, read: list) -> Any:
         tensor = op.outputs[index]
-        size, place = _bytes(tensor), None
+        size, owner = _bytes(tensor), None
         if op.type in _VIEWS:
-            place = read[min(index, len(read) - 1)] if read else None
+            owner = read[min(index, len(read) - 1)] if read else None
         else:
             alone = [p for p in read if self.needed[p] == 1 and self.size.get(p) == size]
-            place = alone[0] if alone and op.type in _IN_PLACE else tensor.ref()
-            if place not in self.size:
-                self.size[place] = size
+            owner = alone[0] if alone and op.type in _IN_PLACE else tensor.ref()
+            if owner not in self.size:
+                self.size[owner] = size
                 self.live += size
-        self.place[tensor.ref()] = place
-        self.needed[place] += self.readers[tensor.ref()]
-        return place
+        self.owner[tensor.ref()] = owner
+        self.needed[owner] += self.readers[tensor.ref()]
+        return owner
 
 
 def _bytes(tensor: Any) -> int:

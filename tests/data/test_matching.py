@@ -73,23 +73,23 @@ def test_the_report_names_what_has_no_counterpart():
     assert shown[:, 2].max() == 0  # no blue
 
 
-def test_rare_places_are_drawn_more_often():
+def test_crops_of_rare_positions_are_drawn_more_often():
     renders = [striped("red", "green"), striped("green", "red")]
     data = matched(renders, renders, neighbours=2)
     weights = np.diff(data.sampler.matches.cumulated, prepend=0.0)
     matches = data.sampler.matches
-    places = [matches.crops[0][i] for i in matches.matched]
+    crops = [matches.crops[0][i] for i in matches.matched]
     density = np.zeros((64, 64))
-    cells = [matches._place(place, data.sampler.domains[0]) for place in places]
+    cells = [matches._cells(crop, data.sampler.domains[0]) for crop in crops]
     for cell in cells:
         density[cell] += 1
     expected = np.array([density.max() / density[cell].mean() for cell in cells])
     np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-6)
     drawn = [matches.draw(0, t) for t in range(4000)]
-    counts = {place: 0 for place in places}
-    for place in drawn:
-        counts[place] += 1
-    seen = np.array([counts[place] for place in places])
+    counts = {crop: 0 for crop in crops}
+    for crop in drawn:
+        counts[crop] += 1
+    seen = np.array([counts[crop] for crop in crops])
     assert np.corrcoef(seen, weights)[0, 1] > 0.5
 
 

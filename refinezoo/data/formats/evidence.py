@@ -165,11 +165,11 @@ def _alone(pixels: np.ndarray, part: float) -> float:
     """
     bins, counts = _counted(pixels // 2)
     left, alone, most = np.ones(len(bins), bool), 0, 0
-    for place in np.argsort(-counts)[:400]:
-        if counts[place] < 0.001 * len(pixels):
+    for index in np.argsort(-counts)[:400]:
+        if counts[index] < 0.001 * len(pixels):
             break
-        if left[place]:
-            distance = np.abs(bins - bins[place]).max(axis=1)
+        if left[index]:
+            distance = np.abs(bins - bins[index]).max(axis=1)
             near, around = counts[distance <= 1].sum(), counts[distance <= 4].sum()
             left &= distance > 4
             alone += near if most and near > part * around else 0
@@ -178,7 +178,7 @@ def _alone(pixels: np.ndarray, part: float) -> float:
 
 
 def _flat_and_alone(rgb: np.ndarray) -> bool:
-    """As `_alone`, of small images, whose regions are mostly edge: in flat places only.
+    """As `_alone`, of small images, whose regions are mostly edge: in flat regions only.
 
     Flat is a square of 7 pixels within 4 levels. At 160 x 120 and JPEG qualities of 40 to 90, 90 %
     of the class colours of streets and rooms are so, and at most 5 % of each of our sets of photos
@@ -223,8 +223,8 @@ def _fellows(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str
 
 def _spread(things: Sequence) -> list:
     """A few, evenly from first to last."""
-    places = np.linspace(0, len(things) - 1, min(_SAMPLES, len(things))).round().astype(int)
-    return [things[place] for place in places]
+    indices = np.linspace(0, len(things) - 1, min(_SAMPLES, len(things))).round().astype(int)
+    return [things[index] for index in indices]
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

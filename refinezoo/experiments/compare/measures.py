@@ -110,8 +110,8 @@ def _photos(preparation: Preparation, sets: dict[str, PreparedSet]) -> list[Path
 
 def _spread(paths: Sequence[Path], count: int) -> list[Path]:
     """At most `count` of them, evenly."""
-    places = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
-    return [paths[place] for place in places]
+    indices = np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int)
+    return [paths[index] for index in indices]
 
 
 def _files(prepared: PreparedSet, count: int) -> list[Path]:

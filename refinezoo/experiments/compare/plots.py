@@ -19,15 +19,15 @@ def write_plots(results: dict[str, Any], folder: str | os.PathLike) -> list[Path
         rows = [row for row in results["rows"] if row["metric"] == metric]
         figure = Figure(figsize=(7.2, 0.48 * len(rows) + 1.3), dpi=150, layout="constrained")
         axes = figure.subplots()
-        for place, row in enumerate(rows):
+        for height, row in enumerate(rows):
             values = row["values"]
             mean = statistics.fmean(values)
-            axes.barh(place, mean, height=0.55, color="#0b6e8f", alpha=0.22)
-            axes.plot([min(values), max(values)], [place, place], color="#0b6e8f", linewidth=1.5)
-            axes.plot(values, [place] * len(values), "o", color="#0b6e8f", markersize=5)
+            axes.barh(height, mean, height=0.55, color="#0b6e8f", alpha=0.22)
+            axes.plot([min(values), max(values)], [height, height], color="#0b6e8f", linewidth=1.5)
+            axes.plot(values, [height] * len(values), "o", color="#0b6e8f", markersize=5)
             axes.annotate(
                 f"{mean:.3f}",
-                (max(values), place),
+                (max(values), height),
                 (8, 0),
                 textcoords="offset points",
                 va="center",

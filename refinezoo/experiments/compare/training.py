@@ -25,13 +25,13 @@ OPTIMIZERS = {
 def prepare(task: Task, spec: dict[str, Any]) -> tuple[Any, keras.Model, MixedBatches]:
     """What a training of a study needs: the model to keep, what of it to fit, and on what."""
     training = spec["training"]
-    sizes = places([part["share"] for part in spec["sets"]], training["batch_size"])
+    sizes = samples_per_set([part["share"] for part in spec["sets"]], training["batch_size"])
     made = task.prepare(spec, lambda: optimizer(training), sizes, steps_per_epoch(training))
     return made.model, made.fitted, MixedBatches(made.parts)
 
 
 class MixedBatches(EpochBatches):
-    """Batches of which each set fills a fixed number of places.
+    """Batches of which each set fills a fixed number of samples.
 
     Args:
         parts: one PyDataset per set, all with the same number of batches per epoch. A part draws
@@ -85,15 +85,15 @@ class StepAndLoss(keras.callbacks.Callback):
             )
 
 
-def places(shares: list[float], batch_size: int) -> list[int]:
-    """How many of `batch_size` places each set fills: its share, rounded, at least one.
+def samples_per_set(shares: list[float], batch_size: int) -> list[int]:
+    """How many of `batch_size` samples each set fills: its share, rounded, at least one.
 
     Raises:
-        RefinezooError: there are more sets than places.
+        RefinezooError: there are more sets than samples.
     """
     if len(shares) > batch_size:
         raise RefinezooError(
-            f"expected training.batch_size of at least {len(shares)}, one place per set, "
+            f"expected training.batch_size of at least {len(shares)}, one sample per set, "
             f"received {batch_size}."
         )
     exact = [share * batch_size for share in shares]

@@ -23,7 +23,7 @@ class Scene:
         canvas: square, `canvas.labels.shape[0]` pixels.
         stock: products and distractors.
         chosen: the large product of this scene.
-        statistics: sizes and places.
+        statistics: sizes and positions.
         half_angle: of the wide-angle lens in degrees, 0 for a pinhole camera.
     """
 
@@ -102,15 +102,15 @@ def tray(scene: Scene) -> None:
             [[-width, -height, 0], [width, -height, 0], [width, height, 0], [-width, height, 0]]
         ) / (2 * height)
         corners = project(plane, turn, 3.0) * size
-        place, best = np.zeros(2), -np.inf
-        for _ in range(12):  # the freest of some places
+        position, best = np.zeros(2), -np.inf
+        for _ in range(12):  # the freest of some positions
             trial = rng.uniform(0.14, 0.86, 2) * side
             free = min((np.hypot(*(trial - p)) - r - size / 3 for p, r in taken), default=0.0)
             if free > best:
-                place, best = trial, free
-        taken.append((place, size / 3))
+                position, best = trial, free
+        taken.append((position, size / 3))
         source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        matrix = cv2.getPerspectiveTransform(source, np.array(corners + place, np.float32))
+        matrix = cv2.getPerspectiveTransform(source, np.array(corners + position, np.float32))
         canvas.paste_cutout(cutout, matrix, rng.uniform(0.88, 1.08))
 
 

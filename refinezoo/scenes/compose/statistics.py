@@ -15,7 +15,7 @@ Quantiles = tuple[float, float, float]
 
 
 class LayoutStatistics(BaseModel):
-    """Sizes, places, tilts and counts of a target domain, as seen by eye or measured.
+    """Sizes, positions, tilts and counts of a target domain, as seen by eye or measured.
 
     Lengths are fractions of the image's side. Three numbers are the 5, 50 and 95 % quantiles;
     values are drawn from the piecewise linear distribution through them. The defaults fit phone
@@ -104,7 +104,7 @@ class LayoutStatistics(BaseModel):
     def measured(cls, masks: Iterable[np.ndarray], min_area: float = 0.02, **known: Any):
         """Statistics of unlabelled photos, read off the foreground masks of their objects.
 
-        Measures height, width, place and cut of the largest region of each mask, and the number
+        Measures height, width, position and cut of the largest region of each mask, and the number
         of regions for `tray_count`. What a mask does not show (tilt, hands, mixture) keeps its
         default or what `known` says.
 

@@ -18,7 +18,7 @@ _MOSAIC = 4  # images
 class DetectionBatches(EpochBatches):
     """(images, targets) batches for `fit`, augmented, seeded per sample.
 
-    The image a sample gets depends on `seed`, the epoch and its place only, so that a resumed
+    The image a sample gets depends on `seed`, the epoch and its position only, so that a resumed
     training (`initial_epoch`) sees what an uninterrupted one would have seen.
 
     Args:
@@ -100,26 +100,26 @@ class DetectionBatches(EpochBatches):
         """Images uint8 [B, S, S, 3] and the detector's targets [B, A, ...]."""
         size = self._size(index)
         first = (self.epoch * self.steps + index) * self.batch_size
-        places = range(first, first + self.batch_size)
+        positions = range(first, first + self.batch_size)
         if not self.whole_batches:
             count = len(self.dataset.records)
             start = index * self.batch_size
             stop = min(start + self.batch_size, count)
-            places = range(self.epoch * count + start, self.epoch * count + stop)
-        samples = [self._sample(place, size) for place in places]
+            positions = range(self.epoch * count + start, self.epoch * count + stop)
+        samples = [self._sample(position, size) for position in positions]
         images, targets = zip(*samples, strict=True)
         return np.stack(images), np.stack(targets)
 
     def _size(self, index: int) -> int:
         # Keras learns from the first two batches which axes vary: these two have different sizes.
-        turn, place = divmod(index, len(self.sizes))
+        turn, position = divmod(index, len(self.sizes))
         order = np.random.default_rng([self.seed, self.epoch, turn, 2]).permutation(self.sizes)
-        return int(order[place])
+        return int(order[position])
 
-    def _sample(self, place: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng([self.seed, place])
-        first = place * _MOSAIC
-        image, boxes, labels, crowd = self._augmented(self._item(place), size, random, first)
+    def _sample(self, position: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self.seed, position])
+        first = position * _MOSAIC
+        image, boxes, labels, crowd = self._augmented(self._item(position), size, random, first)
         # Drawn last: without a mosaic the other draws are what they were.
         if self.augmentation is not None and random.random() < self.augmentation.mosaic:
             tiles = [(image, boxes, labels, crowd)]
@@ -148,9 +148,9 @@ class DetectionBatches(EpochBatches):
             image, boxes = look_through(image, boxes, window, size)
         return image, boxes, labels, crowd
 
-    def _item(self, place: int) -> int:
-        round_, place_in_round = divmod(place, len(self.dataset.records))
-        return int(self._order(round_)[place_in_round])
+    def _item(self, position: int) -> int:
+        round_, index = divmod(position, len(self.dataset.records))
+        return int(self._order(round_)[index])
 
     def _order(self, round_: int) -> np.ndarray:
         if round_ not in self._orders:

@@ -7,7 +7,7 @@ from refinezoo.experiments.checkpoint import Checkpoint
 from refinezoo.experiments.compare.training import (
     MixedBatches,
     optimizer,
-    places,
+    samples_per_set,
     steps_per_epoch,
     train,
 )
@@ -24,7 +24,7 @@ TRAINING = {
 
 
 class Numbered(keras.utils.PyDataset):
-    """Batches of `places` rows that hold set, epoch and index: what was drawn can be read off."""
+    """Batches of `count` rows that hold set, epoch and index: what was drawn can be read off."""
 
     def __init__(self, number, count, steps):
         super().__init__()
@@ -63,8 +63,8 @@ def model(seed=0):
         ([0.01, 0.01, 0.98], 3, [1, 1, 1]),
     ],
 )
-def test_places_follow_the_shares_and_fill_the_batch(shares, batch_size, expected):
-    found = places(shares, batch_size)
+def test_samples_follow_the_shares_and_fill_the_batch(shares, batch_size, expected):
+    found = samples_per_set(shares, batch_size)
     assert sum(found) == batch_size and min(found) >= 1
     assert max(abs(n - s * batch_size) for n, s in zip(found, shares, strict=True)) < 2
     assert expected in (None, found)
@@ -72,7 +72,7 @@ def test_places_follow_the_shares_and_fill_the_batch(shares, batch_size, expecte
 
 def test_more_sets_than_places_are_refused():
     with pytest.raises(RefinezooError, match="at least 3"):
-        places([0.3, 0.3, 0.4], 2)
+        samples_per_set([0.3, 0.3, 0.4], 2)
 
 
 @pytest.mark.parametrize(
