@@ -69,8 +69,8 @@ def doubtful_names(
         tail = name.strip().replace("\\", "/").removeprefix("./")
         if _WHOLE.match(tail) or ".." in PurePosixPath(tail).parts:
             continue
-        places = [os.path.normpath(os.path.join(folder, tail)) for folder in folders]
-        if (fits := list(dict.fromkeys(filter(None, map(find, places)))))[1:]:
+        paths = [os.path.normpath(os.path.join(folder, tail)) for folder in folders]
+        if (fits := list(dict.fromkeys(filter(None, map(find, paths)))))[1:]:
             return f"{name} may be {' or '.join(fits[:3])}: {fits[0]} is taken"
     return ""
 

@@ -15,7 +15,7 @@ from refinezoo.data.coco import load_with_rows
 from refinezoo.data.coco_images import dataset_root
 from refinezoo.data.coco_records import ImageRecord
 from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, read_header
-from refinezoo.data.maps import map_places, maps_of
+from refinezoo.data.maps import map_targets, maps_of
 from refinezoo.data.tree import RENDER_FOLDERS
 from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError, did_you_mean
@@ -59,10 +59,10 @@ def convert_dataset(
     check_apart(source, out)
     dataset, coco, files = load_with_rows(source)
     root = source if source.is_dir() else dataset_root(source)
-    places = {number: f"images/{_below(file, root, to)}" for number, file in files.items()}
+    targets = {number: f"images/{_below(file, root, to)}" for number, file in files.items()}
     known: dict[str, Path] = {}
-    for number, place in places.items():  # a label file has the name of its image
-        name = place if to == "coco" else os.path.splitext(place)[0]
+    for number, target in targets.items():  # a label file has the name of its image
+        name = target if to == "coco" else os.path.splitext(target)[0]
         if (other := known.setdefault(name, files[number])) != files[number]:
             raise RefinezooError(
                 f"expected images of different names, received {other} and {files[number]}. "
@@ -77,25 +77,25 @@ def convert_dataset(
         coco.images[record.id] |= {"width": record.width, "height": record.height}
     document = coco.document()
     for row in document["images"]:
-        row["file_name"] = places[row["id"]]
+        row["file_name"] = targets[row["id"]]
     left_out = Counter({"keypoints": coco.counts["keypoints"]})
     if to != "coco":
         _keep_in_images(document, left_out)
     maps = maps_of(root, files.values())
-    by_image = {files[number]: place for number, place in places.items()}
-    pairs = {place: file for file, place in by_image.items()}
+    by_image = {files[number]: target for number, target in targets.items()}
+    pairs = {target: file for file, target in by_image.items()}
     for kind, some in maps.items():
-        pairs |= dict(map_places(kind, some, by_image))
+        pairs |= dict(map_targets(kind, some, by_image))
     check_room(out, sum(file.stat().st_size for file in pairs.values()), "the converted dataset")
     with atomic_folder(out) as folder:
-        for place, file in pairs.items():
-            target = folder / (place.replace("images/", "JPEGImages/", 1) if to == "voc" else place)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+        for target, file in pairs.items():
+            name = target.replace("images/", "JPEGImages/", 1) if to == "voc" else target
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / name)
         _WRITERS[to](folder, document, left_out)
     return {
         "format": to,
-        "images": len(places),
+        "images": len(targets),
         "annotations": len(document["annotations"]),
         "classes": [row["name"] for row in document["categories"]],
         "maps": {kind: len(some) for kind, some in maps.items()},
@@ -145,9 +145,9 @@ def _write_voc(folder: Path, document: dict[str, Any], left_out: Counter[str]) -
     names = {row["id"]: row["name"] for row in document["categories"]}
     left_out["polygons and masks"] = _segmented(document)
     for image, rows in _by_image(document):
-        place = PurePosixPath(image["file_name"])
+        path = PurePosixPath(image["file_name"])
         root = ElementTree.Element("annotation")
-        _add(root, folder=place.parent.name, filename=place.name)
+        _add(root, folder=path.parent.name, filename=path.name)
         _add(
             ElementTree.SubElement(root, "size"),
             width=image["width"],
@@ -163,11 +163,11 @@ def _write_voc(folder: Path, document: dict[str, Any], left_out: Counter[str]) -
             shown = {key: f"{value:.2f}".rstrip("0").rstrip(".") for key, value in corners.items()}
             _add(ElementTree.SubElement(item, "bndbox"), **shown)
         ElementTree.indent(root)
-        _put(folder, "Annotations", place, ".xml", ElementTree.tostring(root, "unicode") + "\n")
+        _put(folder, "Annotations", path, ".xml", ElementTree.tostring(root, "unicode") + "\n")
 
 
 def _write_yolo(folder: Path, document: dict[str, Any], left_out: Counter[str]) -> None:
-    numbers = {row["id"]: place for place, row in enumerate(document["categories"])}
+    numbers = {row["id"]: index for index, row in enumerate(document["categories"])}
     objects = [row for row in document["annotations"] if not row["iscrowd"]]
     left_out["crowds"] = len(document["annotations"]) - len(objects)
     document["annotations"] = objects
@@ -179,7 +179,7 @@ def _write_yolo(folder: Path, document: dict[str, Any], left_out: Counter[str]) 
         for row in rows:
             x, y, w, h = row["bbox"]
             values = _outline(row) if polygons else [x + w / 2, y + h / 2, w, h]
-            shares = [f"{value / sides[place % 2]:.6g}" for place, value in enumerate(values)]
+            shares = [f"{value / sides[axis % 2]:.6g}" for axis, value in enumerate(values)]
             lines.append(" ".join([str(numbers[row["category_id"]]), *shares]) + "\n")
         _put(folder, "labels", PurePosixPath(image["file_name"]), ".txt", "".join(lines))
     splits = {name: f"images/{name}" for name in _SPLITS if (folder / "images" / name).is_dir()}

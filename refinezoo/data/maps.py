@@ -32,15 +32,15 @@ def maps_of(root: Path, images: Iterable[Path]) -> dict[str, dict[Path, Path]]:
     }
 
 
-def map_places(
-    kind: str, files: Mapping[Path, Path], places: Mapping[Path, str]
+def map_targets(
+    kind: str, files: Mapping[Path, Path], targets: Mapping[Path, str]
 ) -> list[tuple[str, Path]]:
     """Where the label files of a kind belong, so that they are found beside copied images.
 
     Args:
         kind: of `SIBLINGS`.
         files: by image.
-        places: of the copied images, POSIX paths that begin with `images/`.
+        targets: of the copied images, POSIX paths that begin with `images/`.
 
     Returns:
         Pairs of a POSIX path and the file that goes there.
@@ -48,9 +48,9 @@ def map_places(
     folder = SIBLINGS[kind][0][0]
     return [
         (
-            Path(folder, *Path(place).parts[1:]).with_suffix(files[image].suffix).as_posix(),
+            Path(folder, *Path(target).parts[1:]).with_suffix(files[image].suffix).as_posix(),
             files[image],
         )
-        for image, place in places.items()
+        for image, target in targets.items()
         if image in files
     ]

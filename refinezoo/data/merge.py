@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo import __version__
-from refinezoo.data.maps import map_places, maps_of
+from refinezoo.data.maps import map_targets, maps_of
 from refinezoo.data.merge_sources import Source, class_names, draw, open_source, provenance
 from refinezoo.disk import check_room
 from refinezoo.errors import RefinezooError
@@ -77,7 +77,7 @@ def merge_datasets(
         "classes": [row["name"] for row in document["categories"]],
         "sources": [_row(source, document) for source in found],
     }
-    pairs = [(s.place(number), s.files[number]) for s in found for number in s.taken]
+    pairs = [(s.target(number), s.files[number]) for s in found for number in s.taken]
     if len(dict(pairs)) < len(pairs):
         raise RefinezooError("expected different images of each source, received one file twice.")
     maps, report["left_out"] = _maps(found)
@@ -97,9 +97,9 @@ def merge_datasets(
         ],
     }
     with atomic_folder(out) as folder:
-        for place, file in pairs:
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / place)
+        for target, file in pairs:
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / target)
         write_json(folder / "annotations.json", document)
     return report
 
@@ -119,8 +119,8 @@ def _maps(sources: Sequence[Source]) -> tuple[dict[str, list[tuple[str, Path]]],
             taken[kind] = [
                 pair
                 for source, files in zip(sources, known, strict=True)
-                for pair in map_places(
-                    kind, files[kind], {source.files[n]: source.place(n) for n in source.taken}
+                for pair in map_targets(
+                    kind, files[kind], {source.files[n]: source.target(n) for n in source.taken}
                 )
             ]
     if count := sum(source.coco.counts["keypoints"] for source in sources):
@@ -147,7 +147,7 @@ def _document(sources: Sequence[Source], names: Sequence[dict[Any, str]]) -> dic
     for source, known in zip(sources, names, strict=True):
         numbers = {old: len(images) + k for k, old in enumerate(source.taken, start=1)}
         for old, number in numbers.items():
-            row = {**source.coco.images[old], "id": number, "file_name": source.place(old)}
+            row = {**source.coco.images[old], "id": number, "file_name": source.target(old)}
             images.append(row | {"source": source.name})
         for row in source.coco.annotations:
             if row["image_id"] in numbers and row["category_id"] in known:

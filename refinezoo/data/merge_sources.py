@@ -40,7 +40,7 @@ class Source:
     files: dict[Any, Path]
     taken: list[Any]
 
-    def place(self, number: Any) -> str:
+    def target(self, number: Any) -> str:
         """The path of an image in the merged set."""
         return f"images/{self.name}/{self.files[number].relative_to(self.root).as_posix()}"
 
@@ -117,10 +117,10 @@ def draw(
         if share
     )
     unit = min(unit, np.inf if count is None else count / sum(shares))
-    for place, (source, share) in enumerate(zip(sources, shares, strict=True)):
+    for index, (source, share) in enumerate(zip(sources, shares, strict=True)):
         numbers, wanted = list(source.coco.images), int(share * unit + 1e-9)
-        order = np.random.default_rng([seed, place]).permutation(len(numbers))
-        source.taken = [numbers[index] for index in sorted(order[:wanted])]
+        order = np.random.default_rng([seed, index]).permutation(len(numbers))
+        source.taken = [numbers[k] for k in sorted(order[:wanted])]
         if share and not source.taken:
             raise RefinezooError(
                 f"expected images of {source.name}, but of {len(numbers)} this ratio and count "

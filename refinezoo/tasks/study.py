@@ -166,8 +166,8 @@ class Task(Strict):
 
         if "online" in part:
             stream["online"] = OnlineRefiner.of(part["online"], spec["seed"])
-        places = [part, *({**part, **more} for more in part.get("variants", ()))]
-        sources = [self.batches(self.read(place, model), spec, model, **stream) for place in places]
+        parts = [part, *({**part, **more} for more in part.get("variants", ()))]
+        sources = [self.batches(self.read(each, model), spec, model, **stream) for each in parts]
         return TurnsBatches(sources) if len(sources) > 1 else sources[0]
 
     def _adapting(self, spec: dict[str, Any], **stream: int) -> Prepared:

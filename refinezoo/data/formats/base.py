@@ -162,14 +162,14 @@ def sibling(
     for folder in folders:
         if folder not in tree.folder_names:
             continue
-        places = [[*parents, folder]]
+        candidates = [[*parents, folder]]
         if parents:
-            places.append([*parents[:-1], folder])
+            candidates.append([*parents[:-1], folder])
         if renders:
             head, tail = parents[: renders[-1]], parents[renders[-1] + 1 :]
-            places = [[*head, folder, *tail], [*head, folder], *places]
-        for place, label in itertools.product(places, _label_stems(file)):
-            found = tree.with_stem("/".join([*place, label]), suffixes)
+            candidates = [[*head, folder, *tail], [*head, folder], *candidates]
+        for parts, label in itertools.product(candidates, _label_stems(file)):
+            found = tree.with_stem("/".join([*parts, label]), suffixes)
             if found and found != name:
                 return found
     return None
@@ -207,9 +207,9 @@ def beside(paths: Iterable[Path]) -> dict[str, dict[Path, Path]]:
     for path in paths:
         renders = [p for p in path.parents if p.name.lower() in RENDER_FOLDERS][:1]
         below = [(p.parent, path.relative_to(p)) for p in renders]
-        places = [*below, (path.parent, Path(path.name)), (path.parent.parent, Path(path.name))]
+        candidates = [*below, (path.parent, Path(path.name)), (path.parent.parent, Path(path.name))]
         for kind, (folders, suffixes) in SIBLINGS.items():
-            for folder, (parent, name) in itertools.product(folders, places):
+            for folder, (parent, name) in itertools.product(folders, candidates):
                 where = parent / folder
                 if where not in trees:
                     trees[where] = read_tree(where) if where.is_dir() else None

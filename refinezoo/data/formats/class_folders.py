@@ -22,11 +22,11 @@ class ClassFolders(Folders):
 
     def claims(self, tree: Tree) -> bool:
         """Whether all images lie in folders of one depth, none of which says what it holds."""
-        places = {PurePosixPath(name).parent for name in tree.images}
-        parts = {part for place in places for part in place.parts}
-        depths = {len(place.parts) for place in places}
+        folders = {PurePosixPath(name).parent for name in tree.images}
+        parts = {part for folder in folders for part in folder.parts}
+        depths = {len(folder.parts) for folder in folders}
         return (
-            len({place.name for place in places}) >= 2
+            len({folder.name for folder in folders}) >= 2
             and len(depths) == 1
             and depths <= {1, 2}
             and not {part.lower() for part in parts} <= _SPLITS

@@ -58,7 +58,7 @@ class RefinedSets:
                 f"{count} refinements are alike. Leave variants out."
             )
         prints = [each.fingerprint for each in (first, *more)]
-        places = [{key: each.located()[key] for key in ("annotations", "images")} for each in more]
+        located = [{key: each.located()[key] for key in ("annotations", "images")} for each in more]
         made_from = {**first.made_from, "variants": prints}
         return PreparedSet(
             name,
@@ -66,7 +66,7 @@ class RefinedSets:
             first.images,
             recipe_hash(prints),
             made_from,
-            {**synthetic.details, "variants": places},
+            {**synthetic.details, "variants": located},
         )
 
     def online(self, name: str, synthetic: PreparedSet) -> PreparedSet:
