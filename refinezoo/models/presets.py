@@ -6,6 +6,7 @@ discriminators) lies in a file a network; `refinezoo.load` leaves those alone, `
 
 import json
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -171,11 +172,15 @@ def loaded(
         weights: None leaves it untrained.
         arguments: of the constructor, in place of those that the config says.
     """
+    from refinezoo.models.draws import drawn_by_numpy  # Keras, which a list of presets needs not
+
     given = arguments or {}
     current = old_names(model_class(described.class_name))
     saved = {key: v for key, v in described.config.items() if current.get(key) not in given}
-    model = build(described.class_name, {**saved, **given}, where)
-    if weights is not None and described.weights is not None:
+    from_file = weights is not None and described.weights is not None
+    with drawn_by_numpy() if from_file else nullcontext():
+        model = build(described.class_name, {**saved, **given}, where)
+    if from_file:
         path = folder / described.weights.file
         check_weights(path, described.weights)
         load_weights(model.preset_network, path)
