@@ -38,8 +38,8 @@ class _NumPyRandom:
 
 
 def _generator(seed: Any) -> np.random.Generator:
-    words = seed if isinstance(seed, int) else keras.ops.convert_to_numpy(seed.next()).ravel()
-    return np.random.default_rng(words)
+    words = [seed] if isinstance(seed, int) else keras.ops.convert_to_numpy(seed.next()).ravel()
+    return np.random.default_rng([int(word) & 0xFFFFFFFF for word in words])
 
 
 @contextmanager

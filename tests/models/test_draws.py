@@ -28,6 +28,14 @@ def test_the_distributions_are_those_of_keras(name):
     assert np.abs(ours).max() < 1.2 * np.abs(kerass).max()
 
 
+@pytest.mark.parametrize("seed", [-1, keras.random.SeedGenerator(3)], ids=["negative", "generator"])
+def test_every_seed_of_keras_is_one(seed):
+    initializer = keras.initializers.HeNormal(seed=seed)
+    with drawn_by_numpy():
+        first, second = (np.array(initializer(SHAPE, "float32")) for _ in range(2))
+    assert np.array_equal(first, second) == isinstance(seed, int)
+
+
 def test_the_backend_draws_no_weight_of_a_model_that_is_read(monkeypatch):
     def refused(*args, **options):
         raise AssertionError("drawn by the backend")
