@@ -9,7 +9,6 @@ import socket
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -146,7 +145,7 @@ def pytest_collection_modifyitems(items):
 def _cheap_building():
     cheap = nullcontext
     if os.environ.get("KERAS_BACKEND") == "jax":
-        cheap = weights_drawn_by_numpy
+        from refinezoo.models.draws import drawn_by_numpy as cheap
     elif "tensorflow" in sys.modules:
         cheap = variables_without_debug_names
     with cheap():
@@ -168,32 +167,6 @@ def variables_without_debug_names():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handles, "var_handle_op", nameless)
-        yield
-
-
-@contextmanager
-def weights_drawn_by_numpy():
-    """For JAX, which compiles the drawing of each shape: most of what building a model costs."""
-    from keras.src.initializers import random_initializers
-    from scipy.special import ndtr, ndtri
-
-    def generator(seed):
-        return np.random.default_rng(seed if isinstance(seed, int) else np.random.randint(2**31))
-
-    def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
-        return generator(seed).normal(mean, stddev, shape).astype(dtype or "float32")
-
-    def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
-        within_two = ndtri(generator(seed).uniform(ndtr(-2), ndtr(2), shape))
-        return (mean + stddev * within_two).astype(dtype or "float32")
-
-    def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
-        return generator(seed).uniform(minval, maxval, shape).astype(dtype or "float32")
-
-    draws = {"normal": normal, "truncated_normal": truncated_normal, "uniform": uniform}
-    drawn = SimpleNamespace(**{**vars(random_initializers.random), **draws})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(random_initializers, "random", drawn)
         yield
 
 

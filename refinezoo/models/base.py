@@ -15,11 +15,20 @@ from refinezoo.errors import RefinezooError
 from refinezoo.memory import keep_freed_memory
 from refinezoo.models.answers import joined
 from refinezoo.models.arguments import bound_arguments
+from refinezoo.models.draws import drawn_cheaply
 from refinezoo.models.images import ImageBatches
 from refinezoo.models.kind import Kind
 
 
-class Model(keras.Model):
+class _Made(type):
+    """On JAX has NumPy draw what a model starts from; see `refinezoo.models.draws`."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        with drawn_cheaply():
+            return super().__call__(*args, **kwargs)
+
+
+class Model(keras.Model, metaclass=_Made):
     """Base class of all refiners and downstream models.
 
     A subclass names its constructor's arguments by keyword and passes `**kwargs` on; what it was

@@ -1,8 +1,8 @@
-"""Initial weights drawn by NumPy: for a model whose weights a file is about to replace."""
+"""Initial weights drawn by NumPy: on JAX, and where a file is about to replace them."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -46,8 +46,8 @@ def _generator(seed: Any) -> np.random.Generator:
 def drawn_by_numpy() -> Iterator[None]:
     """Has Keras' initializers draw by NumPy meanwhile, from the same distributions.
 
-    JAX compiles the drawing of each shape, about a second each: most of the time that `load` took.
-    What the file does not hold, as discriminators, keeps these draws.
+    JAX compiles the drawing of each shape, about a second each: most of the time that making a
+    model took. What a preset's file does not hold, as discriminators, keeps these draws.
     """
     with _drawing:
         backend = random_initializers.random
@@ -56,3 +56,8 @@ def drawn_by_numpy() -> Iterator[None]:
             yield
         finally:
             random_initializers.random = backend
+
+
+def drawn_cheaply() -> AbstractContextManager[None]:
+    """`drawn_by_numpy` on JAX; elsewhere the backend draws as fast itself."""
+    return drawn_by_numpy() if keras.backend.backend() == "jax" else nullcontext()

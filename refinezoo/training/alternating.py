@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from refinezoo.errors import RefinezooError
+from refinezoo.models.draws import drawn_cheaply
 from refinezoo.training.checks import check_halves, check_images
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.gradients import stateless, value_and_gradients, when
@@ -74,7 +75,8 @@ class AlternatingModel(Resumable):
                 "Call keras.config.set_dtype_policy('mixed_bfloat16')."
             )
         check_hosts()
-        self.prepare_training()
+        with drawn_cheaply():
+            self.prepare_training()
         steps = self.steps_taken()
         players = self.players()
         if optimizer is None:

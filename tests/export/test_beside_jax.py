@@ -82,9 +82,7 @@ def errors_of_a_litert_file(folder):
 
 def of_jax(folder):
     """What runs in the process of JAX."""
-    from conftest import weights_drawn_by_numpy
-
-    with weights_drawn_by_numpy(), one_process():
+    with one_process():
         said = {
             "losses": losses_of_three_steps(),
             "saved_model": largest_error_of_a_saved_model(folder),

@@ -1,4 +1,4 @@
-"""What a model starts from while it is read from a file."""
+"""What a model starts from: drawn by NumPy where the backend would be slow."""
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ SHAPE = (3, 3, 40, 50)
 INITIALIZERS = ["RandomNormal", "TruncatedNormal", "RandomUniform", "HeNormal", "GlorotUniform"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_the_distributions_are_those_of_keras(name):
     initializer = getattr(keras.initializers, name)(seed=3)
@@ -36,12 +37,17 @@ def test_every_seed_of_keras_is_one(seed):
     assert np.array_equal(first, second) == isinstance(seed, int)
 
 
-def test_the_backend_draws_no_weight_of_a_model_that_is_read(monkeypatch):
+@pytest.fixture
+def the_backend_draws_nothing(monkeypatch):
     def refused(*args, **options):
         raise AssertionError("drawn by the backend")
 
     for name in ("normal", "uniform", "truncated_normal"):
         monkeypatch.setattr(random_initializers.random, name, refused)
+
+
+@pytest.mark.usefixtures("the_backend_draws_nothing")
+def test_the_backend_draws_no_weight_of_a_model_that_is_read():
     model = refinezoo.load("cyclegan")
     for weight in model.discriminator_real.trainable_weights:
         if len(weight.shape) == 4:
@@ -49,3 +55,24 @@ def test_the_backend_draws_no_weight_of_a_model_that_is_read(monkeypatch):
             assert 0.5 < np.std(np.array(weight)) / np.sqrt(2 / fan_in) < 2
     with pytest.raises(AssertionError, match="by the backend"):
         keras.layers.Dense(2).build((None, 2))
+
+
+def made(seed):
+    keras.utils.set_random_seed(seed)
+    judge = {"taps": 1, "cutout": 0.0}
+    model = refinezoo.refiners.CycleGAN(
+        image_size=32, width=4, blocks=1, discriminator="both", judge=judge
+    )
+    model.compile()
+    return model
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="others draw as fast as NumPy")
+@pytest.mark.usefixtures("the_backend_draws_nothing")
+def test_on_jax_it_draws_none_of_a_model_that_is_made_and_compiled():
+    weights, again, other = (
+        [np.array(weight) for weight in made(seed).trainable_weights] for seed in (1, 1, 2)
+    )
+    for weight, same, drawn_anew in zip(weights, again, other, strict=True):
+        np.testing.assert_array_equal(weight, same)
+        assert np.ptp(weight) == 0 or not np.array_equal(weight, drawn_anew)

@@ -18,11 +18,9 @@ from unittest.mock import patch
 os.environ["JAX_PLATFORMS"] = "cpu"
 TWO = "--xla_force_host_platform_device_count=2"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {TWO}"
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from conftest import weights_drawn_by_numpy  # noqa: E402
 from keras import layers  # noqa: E402
 
 from refinezoo.layers import DropoutAndNoise, InstanceNormalization  # noqa: E402
@@ -163,8 +161,6 @@ def shallow():
     with ExitStack() as stack:
         for (module, name), network in SHALLOW.items():
             stack.enter_context(patch.object(module, name, network))
-        if not TENSORFLOW:
-            stack.enter_context(weights_drawn_by_numpy())
         yield
 
 
