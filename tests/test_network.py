@@ -18,8 +18,10 @@ pytestmark = pytest.mark.tensorflow
 
 VERBS = """
 import json, sys
+import tensorflow as tf
 from typer.testing import CliRunner
 from refinezoo.cli import app
+tf.config.run_functions_eagerly(True)  # a trace costs more than a few images do
 for line in json.loads(sys.argv[1]):
     done = CliRunner().invoke(app, line)
     assert done.exit_code == 0, (line, done.output, done.stderr, done.exception)
