@@ -204,7 +204,7 @@ class Kind:
         """L(T(images), labels), a scalar that has a gradient to the images.
 
         Args:
-            model: T, compiled where its loss comes with that.
+            model: T, compiled.
             images: refined renders, `[B, S, S, 3]` in [-1, 1]; scaled where T sees one size alone.
             labels: of the renders, `training_labels` of a batch.
         """

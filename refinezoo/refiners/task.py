@@ -38,8 +38,8 @@ class Task:
                 f"name of one in the zoo, received {type(model).__name__}."
             )
         self.model, self.key = model, key
-        if self.key in ("targets", "label") and not model.compiled:
-            model.compile()  # the loss of these comes with it
+        if not model.compiled:
+            model.compile()  # many losses come with it
 
     @property
     def network(self) -> keras.Model:

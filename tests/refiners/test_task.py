@@ -7,6 +7,7 @@ import pytest
 from refinezoo.data import CocoDataset, ImageRecord, unpaired, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.segmentation import multi_scale_loss
+from refinezoo.models.kind import Kind
 from refinezoo.refiners import CycleGAN
 from refinezoo.refiners.task import Task
 from refinezoo.tasks.classification import Classifier
@@ -104,6 +105,25 @@ def test_a_segmenter_with_ignored_pixels(rng):
     expected = float(multi_scale_loss(logits, ids[..., 0], 255))
     assert float(task.loss(images, ids)) == pytest.approx(expected, rel=1e-4) and expected > 0.0
     assert float(task.loss(images, np.full_like(ids, 255))) == 0.0
+
+
+@pytest.mark.once
+def test_a_kind_of_ones_own_brings_its_loss(rng):
+    class ShareKind(Kind):
+        name = training_labels = "share"
+
+    class Share(keras.Model):
+        kind = ShareKind()
+
+        def call(self, images, training=False):
+            return keras.ops.mean(images, axis=(1, 2, 3))
+
+        def compile(self, optimizer="sgd", **kwargs):
+            super().compile(optimizer, loss="mse", **kwargs)
+
+    images = rng.uniform(-1, 1, (2, 8, 8, 3)).astype("float32")
+    shares = (images.mean(axis=(1, 2, 3)) + 1.0) * 127.5 + 3.0
+    assert float(Task(Share()).loss(images, shares)) == pytest.approx(9.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("train", [pytest.param(False, marks=pytest.mark.once), True])
