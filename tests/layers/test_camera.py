@@ -178,13 +178,14 @@ def test_lens_and_jpeg_are_those_of_the_photos(tmp_path):
     assert np.median([vignetting_of(image) for image in refined]) > 0.2
     assert np.median([jpeg_quality(image) for image in refined]) < 50
     loaded = refinezoo.load(model.save_to_preset(tmp_path / "preset"))
-    assert np.abs(loaded.refine(renders[0]).astype(int) - model.refine(renders[0])).mean() < 1
+    loaded.run_eagerly = True  # a trace costs more than an image
+    assert np.abs(loaded.refine(renders[0]).astype(int) - refined[0]).mean() < 1
     same = CameraModel(photos=8, vignetting=True, jpeg=True).adapt(renders, renders=renders)
     assert float(same.camera.falloff) == 0 and np.all(np.asarray(same.camera.qualities) == 100)
 
 
 @pytest.mark.once
-def test_a_preset_from_before_lens_and_jpeg_loads(tmp_path):
+def test_a_preset_from_before_lens_and_jpeg_loads(tmp_path, eager):
     photos, renders = [squares(0, 1.0, 4.0)], [squares(1)]
     model = CameraModel(photos=2).adapt(photos, renders=renders)
     folder = model.save_to_preset(tmp_path / "preset")

@@ -43,9 +43,12 @@ def pool_of(size, shape=(1, 2, 2, 1)):
 def test_pool_returns_its_input_until_full_then_half_from_history():
     pool = pool_of(50)
     returned = []
-    for i in range(450):
-        image = np.full((1, 2, 2, 1), i, "float32")
-        returned.append(float(np.asarray(pool(image))[0, 0, 0, 0]))
+    # One by one until the history is full and half of it exchanged, then ten at once.
+    for numbers in [[i] for i in range(100)] + np.arange(100, 450).reshape(-1, 10).tolist():
+        images = np.array(numbers, "float32")[:, None, None, None] * np.ones(
+            (1, 2, 2, 1), "float32"
+        )
+        returned += np.asarray(pool(images))[:, 0, 0, 0].tolist()
     assert returned[:50] == list(range(50))
     exchanged = sum(value != i for i, value in enumerate(returned[50:], 50))
     assert 150 < exchanged < 250  # 200 expected, standard deviation 10
