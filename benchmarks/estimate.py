@@ -102,6 +102,9 @@ HELD_OUT = {  # on which no constant of the estimate was chosen
     "held out: CycleGAN, resnet, width 32, 6 blocks, 96 px, batch 3": gan(
         side=96, batch=3, width=32, blocks=6
     ),
+    "held out: CycleGAN, resnet, width 24, 256 px, batch 1, gradient checkpointing": gan(
+        side=256, batch=1, width=24, blocks=4, gradient_checkpointing=True
+    ),
     "held out: PVANET on EfficientNet-Lite0, 160 px, batch 4": task("PVANET", 4, **PVANET),
     "held out: DeepLabV2 on EfficientNet-Lite0, 96 x 128 px, batch 6": task(
         "DeepLabV2", 6, **LITE0, scales=[1]

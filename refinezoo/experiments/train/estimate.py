@@ -29,7 +29,7 @@ from refinezoo.training.step_cost import step_cost
 # Measured by benchmarks/estimate.py (docs/speed.md):
 OPERATION_MB = 0.021  # of TensorFlow's graph, its optimised copy and its executor
 HELD = 0.7  # of what the walk holds: TensorFlow's optimised graph writes more maps in place
-RECOMPUTED = 3.2  # in its place under gradient checkpointing, where TensorFlow works ahead
+RECOMPUTED = 1.6  # in its place under gradient checkpointing, where TensorFlow works ahead
 ERROR = 1.2  # the peak may be so much higher
 LEAST_SIDE, LEAST_WIDTH = 64, 8
 
