@@ -1,12 +1,14 @@
 """Time of a full CycleGAN training step: refinezoo beside PyTorch, in turns on the same cores.
 
     python benchmarks/train_speed.py --peer PEER/bin/python
+    python benchmarks/train_speed.py --peer PEER/bin/python --model ssd300 --sizes 300
+    python benchmarks/train_speed.py --peer PEER/bin/python --model deeplab_v2 --sizes 321
 
-PEER is an environment with `torch==2.13.0`; refinezoo never imports it. Both programs
-(`benchmarks/peers/`) run the same networks, losses and optimizers at batch 1 and take turns of a
-few steps. The table has medians over the turns; the ratio is taken turn by turn. The floor is the
-operations of a step over the peak of a matrix product that either program reached. Rows of other
-settings stay in the file of results.
+PEER is an environment with `torch==2.13.0`, and `torchvision==0.28.0` for the downstream models;
+refinezoo never imports it. Both programs (`benchmarks/peers/`) run the same networks, losses and
+optimizers at batch 1 and take turns of a few steps. The table has medians over the turns; the
+ratio is taken turn by turn. The floor is the operations of a step over the peak of a matrix
+product that either program reached. Rows of other settings stay in the file of results.
 """
 
 import argparse
@@ -20,13 +22,24 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SETTING = ("image_size", "width", "blocks", "batch_size", "precision", "threads", "compiled")
+SETTING = (
+    "model",
+    "image_size",
+    "width",
+    "blocks",
+    "batch_size",
+    "precision",
+    "threads",
+    "compiled",
+)
 PROGRAMS = {"refinezoo": "refinezoo_cyclegan.py", "pytorch": "torch_cyclegan.py"}
+DOWNSTREAM = {"refinezoo": "refinezoo_downstream.py", "pytorch": "torch_downstream.py"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", required=True, help="a Python that has torch 2.13")
+    parser.add_argument("--model", default="cyclegan", choices=("cyclegan", "ssd300", "deeplab_v2"))
     parser.add_argument("--sizes", type=int, nargs="+", default=[128], help="image sides, pixels")
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -45,7 +58,9 @@ def main() -> None:
     for setting in itertools.product(asked.sizes, asked.threads, asked.precisions):
         row = {"command": command, **compared(asked, *setting)}
         print(json.dumps(row), flush=True)
-        rows = [other for other in rows if any(other[key] != row[key] for key in SETTING)] + [row]
+        rows = [
+            other for other in rows if any(other.get(key) != row.get(key) for key in SETTING)
+        ] + [row]
         found = {"processor": _processor(), "cores": os.cpu_count(), "rows": rows}
         asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -61,9 +76,13 @@ def compared(asked: argparse.Namespace, size: int, threads: int, precision: str)
         "threads": threads,
         "compiled": asked.compiled,
     }
+    programs = PROGRAMS
+    if asked.model != "cyclegan":
+        programs, settings = DOWNSTREAM, {"model": asked.model, **settings}
+        del settings["width"], settings["blocks"]
     pythons = {"refinezoo": sys.executable, "pytorch": asked.peer}
     running, told = {}, {}
-    for name, file in PROGRAMS.items():  # one after the other: each measures its peak alone
+    for name, file in programs.items():  # one after the other: each measures its peak alone
         running[name] = start(pythons[name], file, settings)
         told[name] = _line(running[name], name)
     if asked.warm_up:  # tracing, compiling, primitives
