@@ -49,8 +49,10 @@ def go_offline() -> None:
         raise OSError(ctypes.get_errno(), "no seccomp filter here")
 
 
-# Folders that dependencies fill in the home folder, as docs/export.md says.
+# What dependencies leave in the home folder, and TensorFlow in the temporary one, as docs/export.md
+# says.
 CACHES = (".keras/keras.json", ".cache/matplotlib", ".config/matplotlib")
+CACHES += ("__pycache__/__autograph_generated_file",)
 
 
 def python(place: Path, *arguments: object) -> subprocess.CompletedProcess:
