@@ -11,7 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from worker import matmul_gflops, serve  # noqa: E402
+from refinezoo_cyclegan import peak  # noqa: E402
+from worker import serve  # noqa: E402
 
 from refinezoo.tasks.detection.ssd import SSD300  # noqa: E402
 from refinezoo.tasks.segmentation.deeplab_v2 import DeepLabV2  # noqa: E402
@@ -53,12 +54,6 @@ def operations(network: keras.Model, size: int) -> float:
     return 3 * sum(
         2.0 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3]) for layer in kernels
     )
-
-
-def peak(precision: str, side: int = 2048) -> float:
-    """GFLOP/s of a matrix product in the precision."""
-    values = keras.ops.cast(np.random.default_rng(0).random((side, side)), precision)
-    return matmul_gflops(lambda: float(keras.ops.matmul(values, values)[0, 0]), side)
 
 
 if __name__ == "__main__":
