@@ -53,7 +53,19 @@ def _worded(model: type[BaseModel], item: Any) -> str:
         return f"{path}: unknown key.{hint} {listed}"
     if kind == "missing":
         return f"{path}: expected a value, received none. Add it."
-    expected = {
+    expected = expected_by(kind, context)
+    if expected is None:
+        message = item["msg"].removeprefix("Value error, ")
+        return f"{path}: {message[:1].lower()}{message[1:]} (received {_short(item['input'])})."
+    hint = ""
+    if kind == "literal_error":
+        hint = did_you_mean(item["input"], _quoted(str(context.get("expected"))))
+    return f"{path}: expected {expected}, received {_short(item['input'])}.{hint}"
+
+
+def expected_by(kind: str, context: dict[str, Any]) -> str | None:
+    """What pydantic expected where it found an error of this kind, in words."""
+    return {
         "literal_error": f"one of {context.get('expected')}",
         "string_pattern_mismatch": f"text matching {context.get('pattern')}",
         "greater_than": f"a number greater than {context.get('gt')}",
@@ -65,18 +77,14 @@ def _worded(model: type[BaseModel], item: Any) -> str:
         "int_from_float": "a whole number",
         "float_type": "a number",
         "float_parsing": "a number",
+        "finite_number": "a finite number",
+        "bool_type": "true or false",
         "bool_parsing": "true or false",
         "list_type": "a list (one '- item' a line)",
+        "tuple_type": "a list (one '- item' a line)",
         "dict_type": "a mapping of keys to values",
         "model_type": "a mapping of keys to values",
     }.get(kind)
-    if expected is None:
-        message = item["msg"].removeprefix("Value error, ")
-        return f"{path}: {message[:1].lower()}{message[1:]} (received {_short(item['input'])})."
-    hint = ""
-    if kind == "literal_error":
-        hint = did_you_mean(item["input"], _quoted(str(context.get("expected"))))
-    return f"{path}: expected {expected}, received {_short(item['input'])}.{hint}"
 
 
 def _model_at(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:

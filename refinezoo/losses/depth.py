@@ -4,11 +4,13 @@ Depth maps come as a list of outputs `[B, h, w, 1]` in [-1, 1], each of twice th
 of the one before, the last of the image's size.
 """
 
+from typing import Literal, get_args
+
 from keras import ops
 
 from refinezoo.errors import RefinezooError
 
-ORDERS = ("coarse_first", "fine_first")
+Order = Literal["coarse_first", "fine_first"]
 
 
 def normalised_depth(depth_m, max_depth):
@@ -67,7 +69,7 @@ def smoothness_loss(outputs, images, order="coarse_first"):
     Returns:
         Scalar.
     """
-    if order not in ORDERS:
+    if order not in get_args(Order):
         raise RefinezooError(f"expected order 'coarse_first' or 'fine_first', received {order!r}.")
     images, scales = ops.cast(images, "float32"), _with_factors(outputs)
     loss = 0.0

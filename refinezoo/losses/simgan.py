@@ -4,12 +4,14 @@ The paper and its ports sum over patches and pixels; a mean L1 of weight w equal
 weight w / (H W C), a mean over h x w patches their sum over h w.
 """
 
+from typing import Literal, get_args
+
 from keras import ops
 
 from refinezoo.errors import RefinezooError
 
 REAL, REFINED = 0, 1
-PSI = ("identity", "channel_mean", "feature")
+Psi = Literal["identity", "channel_mean", "feature"]
 
 
 def local_adversarial_loss(patch_logits, verdict):
@@ -40,8 +42,9 @@ def self_regularisation_loss(refined, images, psi="identity", features=None):
     Returns:
         Scalar.
     """
-    if psi not in PSI:
-        raise RefinezooError(f"expected psi to be one of {', '.join(PSI)}, received {psi!r}.")
+    if psi not in get_args(Psi):
+        known = ", ".join(get_args(Psi))
+        raise RefinezooError(f"expected psi to be one of {known}, received {psi!r}.")
     refined, images = ops.cast(refined, "float32"), ops.cast(images, "float32")
     if psi == "channel_mean":
         refined, images = ops.mean(refined, axis=-1), ops.mean(images, axis=-1)

@@ -1,25 +1,33 @@
 """What a constructor of a model takes: bound, checked and worded, as `Model.arguments` keeps it."""
 
 import inspect
-from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Annotated, Any, get_args
 
 import keras
 import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationError
 
+from refinezoo.config.validation import expected_by
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.models.registry import model_class
 from refinezoo.renames import old_names
 
-# Of a default: its type, what may be given in its place, in words.
-_TYPES: tuple[tuple[type, Any, str], ...] = (
-    (bool, (bool, np.bool_), "True or False"),
-    (int, Integral, "a whole number"),
-    (Real, Real, "a number"),
-    (str, str, "text"),
-)
+
+def _different_names(names: Any) -> Any:
+    if not isinstance(names, list | tuple) or not len(set(map(str, names))) == len(names) > 0:
+        raise ValueError("a list of different names, such as those of a dataset")
+    return names
+
+
+# What a constructor's arguments are annotated with, besides pydantic's `PositiveInt` and so on. A
+# ValueError of a validator says what is expected.
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveFloats = Annotated[Sequence[PositiveFloat], Field(min_length=1)]
+ClassNames = Annotated[Sequence[str], BeforeValidator(_different_names)]
 
 
 def _is_dtype(value: Any) -> bool:
@@ -77,14 +85,16 @@ def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
     """Some of a constructor's arguments, under their present names.
 
     Raises:
-        RefinezooError: an argument that the class does not know, or text for a number.
+        RefinezooError: an argument that the class does not know, or a value of another type or
+            range than its annotation or default says.
     """
     known = parameters(cls)
     current = old_names(cls)
     given = {current.get(name, name): value for name, value in given.items()}
     for name, value in given.items():
-        if name == "image_size" and value is not None:
-            height_and_width(value)
+        if name == "image_size":
+            if value is not None or known[name].default is not None:
+                height_and_width(value)
         elif name in known:
             _check_type(cls.__name__, known[name], value)
         elif name in _OF_KERAS:
@@ -112,17 +122,43 @@ def check_arguments(class_name: str, arguments: dict[str, Any], where: str) -> N
 
 
 def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
-    """Refuses text for a number and the like; the default says what is meant."""
-    default = parameter.default
-    for kind, accepted, word in _TYPES:
-        if isinstance(default, kind):
-            fits = isinstance(value, accepted) and (isinstance(value, bool) == (kind is bool))
-            if value is not None and not fits:
-                raise RefinezooError(
-                    f"{owner}: expected {parameter.name} as {word}, such as {default!r}, received "
-                    f"{value!r} ({type(value).__name__})."
-                )
+    """Refuses what the annotation, or without one the type of the default, does not allow."""
+    accepted = parameter.annotation
+    if accepted is parameter.empty or isinstance(accepted, str):
+        if not isinstance(parameter.default, bool | int | float | str):
             return
+        accepted = type(parameter.default) | None
+    try:
+        _as_json_says_it(_adapter(accepted), plain(value))
+    except ValidationError as error:
+        first = error.errors()[0]
+        words = expected_by(first["type"], first.get("ctx", {})) or ""
+        words = words.partition(" (")[0] or first["msg"].removeprefix("Value error, ")
+        if type(None) in get_args(accepted):
+            words += " or None"
+        if parameter.default not in (None, parameter.empty):
+            words += f", such as {parameter.default!r}"
+        place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
+        raise RefinezooError(
+            f"{owner}: expected {parameter.name}{place} as {words}, received {value!r} "
+            f"({type(value).__name__})."
+        ) from None
+
+
+@cache
+def _adapter(accepted: Any) -> TypeAdapter:
+    config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+    return TypeAdapter(accepted, config=config)
+
+
+def _as_json_says_it(adapter: TypeAdapter, value: Any) -> None:
+    """Checks a value as a preset's file would hold it, where lists stand for tuples."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        adapter.validate_python(value)
+    else:
+        adapter.validate_json(text)
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:

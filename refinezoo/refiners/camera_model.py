@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from pydantic import PositiveInt
 
 from refinezoo.layers.camera import Camera
 from refinezoo.layers.colour import ColourTransport
@@ -27,7 +28,12 @@ class CameraModel(Refiner):
     """
 
     def __init__(
-        self, *, photos: int = 256, vignetting: bool = False, jpeg: bool = False, **kwargs: Any
+        self,
+        *,
+        photos: PositiveInt = 256,
+        vignetting: bool = False,
+        jpeg: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.photos = photos

@@ -10,16 +10,20 @@ lambda_perceptual d(G(x), x), a distance in frozen features, and lambda_task L(T
 of a downstream model T (`refiners.task`).
 """
 
+import os
 from functools import partial
+from typing import Any
 
 import keras
 from keras import ops
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
+from refinezoo.models.arguments import Share
 from refinezoo.models.registry import register
 from refinezoo.networks.discriminators import check_patches, patch_discriminator
 from refinezoo.networks.generators import generator_called
@@ -90,33 +94,33 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         self,
         *,
         image_size=256,
-        generator="resnet",
-        width=64,
-        blocks=9,
-        upsampling="deconv",
-        residual=False,
-        colour=None,
-        colour_photos=256,
-        discriminator="patch",
-        judge=None,
-        backbone=None,
-        discriminator_width=None,
-        discriminator_layers=3,
-        normalised=True,
-        lambda_cycle=10.0,
-        lambda_identity=0.5,
-        lambda_projected=1.0,
-        lambda_perceptual=0.0,
-        task_loss=None,
-        lambda_task=1.0,
-        train_task=False,
-        gradient_checkpointing=False,
-        pool_size=50,
-        learning_rate=2e-4,
-        clip_norm=None,
-        decay_steps=None,
-        ema_decay=0.0,
-        seed=0,
+        generator: str = "resnet",
+        width: PositiveInt = 64,
+        blocks: NonNegativeInt = 9,
+        upsampling: str = "deconv",
+        residual: bool = False,
+        colour: str | None = None,
+        colour_photos: PositiveInt = 256,
+        discriminator: str = "patch",
+        judge: dict[str, Any] | None = None,
+        backbone: keras.Model | None = None,
+        discriminator_width: PositiveInt | None = None,
+        discriminator_layers: NonNegativeInt = 3,
+        normalised: bool = True,
+        lambda_cycle: NonNegativeFloat = 10.0,
+        lambda_identity: NonNegativeFloat = 0.5,
+        lambda_projected: NonNegativeFloat = 1.0,
+        lambda_perceptual: NonNegativeFloat = 0.0,
+        task_loss: keras.Model | str | os.PathLike | None = None,
+        lambda_task: NonNegativeFloat = 1.0,
+        train_task: bool = False,
+        gradient_checkpointing: bool = False,
+        pool_size: NonNegativeInt = 50,
+        learning_rate: NonNegativeFloat = 2e-4,
+        clip_norm: NonNegativeFloat | None = None,
+        decay_steps: tuple[NonNegativeInt, NonNegativeInt] | None = None,
+        ema_decay: Share = 0.0,
+        seed: NonNegativeInt = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)

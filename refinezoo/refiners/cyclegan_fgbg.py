@@ -10,9 +10,11 @@ lambdas here are ours, the formulas a reconstruction (docs of `hue_loss`). Refer
 arXiv 1904.12294; US patent 11,341,371.
 """
 
-from keras import ops
+from typing import Literal
 
-from refinezoo.errors import RefinezooError
+from keras import ops
+from pydantic import NonNegativeFloat
+
 from refinezoo.losses.colour import hue_loss
 from refinezoo.losses.cycle import masked_l1_loss
 from refinezoo.models.registry import register
@@ -46,19 +48,13 @@ class CycleGANForegroundBackground(CycleGAN):
     def __init__(
         self,
         *,
-        lambda_background=5.0,
-        lambda_foreground=5.0,
-        fg_on="cycle",
-        hue_distance="circular",
-        lambda_content=0.0,
+        lambda_background: NonNegativeFloat = 5.0,
+        lambda_foreground: NonNegativeFloat = 5.0,
+        fg_on: Literal["cycle", "translated"] = "cycle",
+        hue_distance: Literal["circular", "linear"] = "circular",
+        lambda_content: NonNegativeFloat = 0.0,
         **kwargs,
     ):
-        if fg_on not in ("cycle", "translated"):
-            raise RefinezooError(f"expected fg_on 'cycle' or 'translated', received {fg_on!r}.")
-        if hue_distance not in ("circular", "linear"):
-            raise RefinezooError(
-                f"expected hue_distance 'circular' or 'linear', received {hue_distance!r}."
-            )
         self._lambdas = (lambda_background, lambda_foreground, lambda_content)
         super().__init__(**kwargs)
         self.fg_on, self.hue_distance = fg_on, hue_distance

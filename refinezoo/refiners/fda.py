@@ -4,6 +4,7 @@ import math
 
 import keras
 from keras import ops
+from pydantic import NonNegativeInt, PositiveInt
 
 from refinezoo.layers.colour import choose, draw_photo
 from refinezoo.models.registry import register
@@ -23,7 +24,7 @@ class AmplitudeSwap(keras.layers.Layer):
         cycles: highest frequency swapped, cycles per image side (beta 0.02 at 128 px: 2).
     """
 
-    def __init__(self, photos, cycles=2, **kwargs):
+    def __init__(self, photos: PositiveInt, cycles: NonNegativeInt = 2, **kwargs):
         super().__init__(trainable=False, dtype="float32", **kwargs)
         self.photos, self.cycles = photos, cycles
 
@@ -95,7 +96,7 @@ class FDA(Refiner):
         cycles: highest frequency swapped, cycles per image side.
     """
 
-    def __init__(self, *, photos=256, cycles=2, **kwargs):
+    def __init__(self, *, photos: PositiveInt = 256, cycles: NonNegativeInt = 2, **kwargs):
         super().__init__(**kwargs)
         self.photos, self.cycles = photos, cycles
         self.swap = AmplitudeSwap(photos, cycles, name="swap")

@@ -11,12 +11,16 @@ Weights and schedule are those of the official code, which gives alpha two value
 (`domain`) and one for G (`style_transfer`), and takes steps of D and T, then of G.
 """
 
+from typing import Literal
+
 import keras
 from keras import ops
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from refinezoo.data.image_size import side_of_square
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
 from refinezoo.losses.similarity import check_similarity, content_similarity
+from refinezoo.models.arguments import ClassNames, Share
 from refinezoo.models.registry import register
 from refinezoo.networks import pixelda_discriminator, pixelda_generator
 from refinezoo.networks.pixelda_generators import takes_noise
@@ -87,32 +91,32 @@ class PixelDA(TaskInside, WithNoise, WithDepth, AlternatingModel):
     def __init__(
         self,
         *,
-        class_names=DIGITS,
+        class_names: ClassNames = DIGITS,
         image_size=32,
-        tower="mnist",
-        quaternion=False,
-        use_depth=False,
-        max_depth=2.0,
-        generator="resnet",
-        width=64,
-        blocks=None,
-        noise_dimensions=10,
-        discriminator_width=None,
-        tower_width_multiplier=1.0,
-        tower_dropout=None,
-        private_layers=None,
-        lambda_domain=0.135603587834,
-        lambda_style_transfer=0.0113173311334,
-        lambda_task_in_g=0.0100959947002,
-        lambda_quaternion=(0.25, 0.125),
-        similarity="masked_mpse",
-        lambda_similarity=0.0,
-        normalise_by="image",
-        learning_rate=1e-3,
-        decay_rate=0.95,
-        decay_steps=20_000,
-        clip_norm=5.0,
-        seed=0,
+        tower: str = "mnist",
+        quaternion: bool = False,
+        use_depth: bool = False,
+        max_depth: PositiveFloat = 2.0,
+        generator: str = "resnet",
+        width: PositiveInt = 64,
+        blocks: NonNegativeInt | None = None,
+        noise_dimensions: NonNegativeInt = 10,
+        discriminator_width: PositiveInt | None = None,
+        tower_width_multiplier: PositiveFloat = 1.0,
+        tower_dropout: Share | None = None,
+        private_layers: NonNegativeInt | None = None,
+        lambda_domain: NonNegativeFloat = 0.135603587834,
+        lambda_style_transfer: NonNegativeFloat = 0.0113173311334,
+        lambda_task_in_g: NonNegativeFloat = 0.0100959947002,
+        lambda_quaternion: tuple[NonNegativeFloat, NonNegativeFloat] = (0.25, 0.125),
+        similarity: str = "masked_mpse",
+        lambda_similarity: NonNegativeFloat = 0.0,
+        normalise_by: Literal["image", "mask"] = "image",
+        learning_rate: NonNegativeFloat = 1e-3,
+        decay_rate: PositiveFloat = 0.95,
+        decay_steps: PositiveInt = 20_000,
+        clip_norm: NonNegativeFloat = 5.0,
+        seed: NonNegativeInt = 0,
         **kwargs,
     ):
         check_similarity(similarity)

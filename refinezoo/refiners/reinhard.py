@@ -1,5 +1,7 @@
 """Colour transfer (Reinhard et al. 2001): the baseline that learns nothing."""
 
+from pydantic import PositiveInt
+
 from refinezoo.errors import RefinezooError
 from refinezoo.layers.colour import ColourMatch
 from refinezoo.models.registry import register
@@ -32,7 +34,7 @@ class Reinhard(ColourTransfer):
             raise RefinezooError(f"expected Reinhard without colour, received colour={colour!r}.")
         return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *, photos=256, colour=None, **kwargs):
+    def __init__(self, *, photos: PositiveInt = 256, colour=None, **kwargs):
         super().__init__(**kwargs)
         self.refine_by(ColourMatch(photos, name="colour"), "reinhard")
 

@@ -8,16 +8,19 @@ and half of its refined images come from a history buffer. No official code was 
 the history follow public ports, lambda was not published.
 """
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.simgan import (
-    PSI,
     REAL,
     REFINED,
+    Psi,
     local_adversarial_loss,
     self_regularisation_loss,
 )
@@ -69,33 +72,28 @@ class SimGAN(Judged, Refiner, AlternatingModel):
         self,
         *,
         image_size=64,
-        channels=3,
-        width=64,
-        blocks=4,
-        discriminator="patch",
-        judge=None,
-        backbone=None,
-        discriminator_width=96,
-        lambda_self_regularisation=7.6,
-        lambda_projected=1.0,
-        psi="identity",
-        features=None,
-        pool_size=512,
-        refiner_moves=2,
-        discriminator_moves=1,
-        pretrain_refiner=1000,
-        pretrain_discriminator=200,
-        learning_rate=1e-3,
-        clip_norm=50.0,
-        seed=0,
+        channels: Literal[1, 3] = 3,
+        width: PositiveInt = 64,
+        blocks: NonNegativeInt = 4,
+        discriminator: str = "patch",
+        judge: dict[str, Any] | None = None,
+        backbone: keras.Model | None = None,
+        discriminator_width: PositiveInt = 96,
+        lambda_self_regularisation: NonNegativeFloat = 7.6,
+        lambda_projected: NonNegativeFloat = 1.0,
+        psi: Psi = "identity",
+        features: keras.layers.Layer | None = None,
+        pool_size: NonNegativeInt = 512,
+        refiner_moves: PositiveInt = 2,
+        discriminator_moves: PositiveInt = 1,
+        pretrain_refiner: NonNegativeInt = 1000,
+        pretrain_discriminator: NonNegativeInt = 200,
+        learning_rate: NonNegativeFloat = 1e-3,
+        clip_norm: NonNegativeFloat = 50.0,
+        seed: NonNegativeInt = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if channels not in (1, 3) or psi not in PSI:
-            raise RefinezooError(
-                f"expected channels 1 or 3 and psi of {', '.join(PSI)}, received {channels} and "
-                f"{psi!r}."
-            )
         for name in self.arguments.keys() - {*self.not_saved, "discriminator", "judge"}:
             setattr(self, name, self.arguments[name])
         self.declare_judge(discriminator, judge, backbone)

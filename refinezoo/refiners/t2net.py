@@ -9,15 +9,17 @@ depth network, f its features; D judges images, D_f features, both by least squa
 photo is T(x_r); G is not used then. It refines synthetic datasets.
 """
 
+from typing import Any, Literal
+
 import keras
 from keras import ops
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from refinezoo.data.image_size import height_and_width
-from refinezoo.errors import RefinezooError
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
-from refinezoo.losses.depth import depth_task_loss, smoothness_loss
+from refinezoo.losses.depth import Order, depth_task_loss, smoothness_loss
 from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE
 from refinezoo.networks.t2net_discriminators import (
@@ -83,41 +85,36 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         self,
         *,
         image_size=(192, 256),
-        width=64,
-        depth_width=None,
-        depth_backbone=BACKBONES[0],
-        depth_batch_norm=None,
-        downsamplings=2,
-        blocks=7,
-        residual=False,
-        max_depth=8.0,
-        discriminator="patch",
-        judge=None,
-        backbone=None,
-        lambda_projected=1.0,
-        lambda_reconstruction=100.0,
-        lambda_task=100.0,
-        lambda_feature=0.1,
-        lambda_smoothness=0.1,
-        smoothness_order="coarse_first",
-        feature_discriminator="free",
-        discriminators_every=5,
-        pool_size=20,
-        learning_rate=5e-5,
-        depth_learning_rate=1e-4,
-        decay_steps=None,
-        seed=0,
+        width: PositiveInt = 64,
+        depth_width: PositiveInt | None = None,
+        depth_backbone: str = BACKBONES[0],
+        depth_batch_norm: bool | None = None,
+        downsamplings: PositiveInt = 2,
+        blocks: NonNegativeInt = 7,
+        residual: bool = False,
+        max_depth: PositiveFloat = 8.0,
+        discriminator: str = "patch",
+        judge: dict[str, Any] | None = None,
+        backbone: keras.Model | None = None,
+        lambda_projected: NonNegativeFloat = 1.0,
+        lambda_reconstruction: NonNegativeFloat = 100.0,
+        lambda_task: NonNegativeFloat = 100.0,
+        lambda_feature: NonNegativeFloat = 0.1,
+        lambda_smoothness: NonNegativeFloat = 0.1,
+        smoothness_order: Order = "coarse_first",
+        feature_discriminator: Literal["free", "clipped"] = "free",
+        discriminators_every: PositiveInt = 5,
+        pool_size: NonNegativeInt = 20,
+        learning_rate: NonNegativeFloat = 5e-5,
+        depth_learning_rate: NonNegativeFloat = 1e-4,
+        decay_steps: tuple[NonNegativeInt, NonNegativeInt] | None = None,
+        seed: NonNegativeInt = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         height, image_width = self.image_size = height_and_width(image_size)
         self.declare_judge(discriminator, judge, backbone)
         check_size(self.image_size)
-        if feature_discriminator not in ("free", "clipped"):
-            raise RefinezooError(
-                "expected feature_discriminator 'free' or 'clipped', received "
-                f"{feature_discriminator!r}."
-            )
         self.every = discriminators_every
         self.clipped = feature_discriminator == "clipped"
         self.pool_size, self.seed = pool_size, seed

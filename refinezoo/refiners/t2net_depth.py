@@ -6,7 +6,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
 from refinezoo.networks.depth_unet import depth_unet
-from refinezoo.tasks.depth.checks import check_metres, check_settings, check_sizes
+from refinezoo.tasks.depth.checks import check_metres, check_sizes
 from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet, in_metres
 from refinezoo.training.checks import check_image_size
 from refinezoo.training.start import start_backbone
@@ -35,7 +35,6 @@ class DepthInside(DepthPredictor):
 
     def declare_depth(self, max_depth, smoothness_order, **network):
         """Makes T, which says so many metres; `network` are arguments of `depth_unet`."""
-        check_settings(max_depth, smoothness_order)
         self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.depth_network = depth_unet(**network)
 

@@ -7,6 +7,7 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
+from refinezoo.models.arguments import parameters
 from refinezoo.models.hdf5 import InMemory, datasets
 from refinezoo.models.registry import model_class, model_names
 from refinezoo.models.variables import named_variables
@@ -82,3 +83,13 @@ def test_arguments_of_keras_are_worded(model, wrong, words):
     name = type(model).__name__
     with pytest.raises(RefinezooError, match=f"{name}: .*{words}"):
         model_class(name)(**{**settings(model), **wrong})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("wrong", [object(), float("nan"), {"no such": object()}], ids=type)
+def test_every_argument_refuses_what_it_cannot_mean(model, wrong):
+    """Those whose default is None too, before anything is built."""
+    cls = type(model)
+    for name in parameters(cls):
+        with pytest.raises(RefinezooError, match=name):
+            cls(**{**settings(model), name: wrong})

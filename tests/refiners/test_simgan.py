@@ -208,7 +208,7 @@ def test_preset_and_config_round_trip(tmp_path):
 def test_mistakes_are_named():
     with pytest.raises(RefinezooError, match="expected features .*SimGAN\\(psi="):
         tiny(psi="feature")
-    with pytest.raises(ValueError, match="psi of identity"):
+    with pytest.raises(ValueError, match="psi as one of 'identity'"):
         SimGAN(psi="edges")
     model = tiny()
     with pytest.raises(RefinezooError, match=r"\[B, 16, 16, 3\], received \[4, 16, 16, 1\]"):

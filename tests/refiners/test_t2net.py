@@ -225,7 +225,7 @@ def test_bad_batches_are_named(toy):
         ({"image_size": (64, 96)}, "at least 96"),
         ({"feature_discriminator": "spectral"}, "'free' or 'clipped'"),
         ({"smoothness_order": "x"}, "'coarse_first' or 'fine_first'"),
-        ({"max_depth": 0}, "max_depth > 0"),
+        ({"max_depth": 0}, "max_depth as a number greater than 0"),
     ):
         with pytest.raises(RefinezooError, match=words):
             toy(**wrong)

@@ -1,13 +1,14 @@
 """Image classification with the task towers of PixelDA, standing alone, or on ImageNet features."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import keras
 import numpy as np
+from pydantic import NonNegativeFloat, PositiveFloat
 
 from refinezoo.data.image_size import side_of_square
 from refinezoo.errors import RefinezooError
+from refinezoo.models.arguments import ClassNames, Share
 from refinezoo.models.images import checked_images
 from refinezoo.models.kind import Kind
 from refinezoo.models.registry import register
@@ -55,20 +56,16 @@ class Classifier(Classifies, SupervisedModel):
     @renamed(width="width_multiplier")
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         image_size=32,
-        tower="mnist",
-        width_multiplier=1.0,
-        dropout=None,
-        batch_norm=False,
-        learning_rate=1e-3,
+        tower: str = "mnist",
+        width_multiplier: PositiveFloat = 1.0,
+        dropout: Share | None = None,
+        batch_norm: bool = False,
+        learning_rate: NonNegativeFloat = 1e-3,
         **kwargs,
     ):
-        if isinstance(class_names, str) or len(set(class_names)) != len(list(class_names)):
-            raise RefinezooError(
-                f"expected class_names as a list of different names, received {class_names!r}."
-            )
         super().__init__(**kwargs)
         image_size = side_of_square(image_size, type(self).__name__)
         self.class_names, self.image_size = list(class_names), image_size

@@ -5,18 +5,7 @@ from typing import Any
 import numpy as np
 
 from refinezoo.errors import RefinezooError
-from refinezoo.losses.depth import ORDERS
 from refinezoo.networks.depth_unet import LEAST, STRIDE
-
-
-def check_settings(max_depth: float, order: str) -> None:
-    """Refuses a range or an order that means nothing."""
-    if not max_depth > 0:
-        raise RefinezooError(f"expected max_depth > 0 metres, received {max_depth}.")
-    if order not in ORDERS:
-        raise RefinezooError(
-            f"expected smoothness_order {' or '.join(map(repr, ORDERS))}, received {order!r}."
-        )
 
 
 def check_sizes(batch: dict[str, Any]) -> None:

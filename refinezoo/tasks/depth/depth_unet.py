@@ -11,15 +11,16 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from keras import layers, ops
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from refinezoo.data.depth import resize_depth
 from refinezoo.errors import RefinezooError
-from refinezoo.losses.depth import depth_task_loss, smoothness_loss
+from refinezoo.losses.depth import Order, depth_task_loss, smoothness_loss
 from refinezoo.metrics.depth import depth_metrics
 from refinezoo.models.images import pad_to_multiple
 from refinezoo.models.registry import register
 from refinezoo.networks.depth_unet import BACKBONES, LEAST, STRIDE, depth_unet
-from refinezoo.tasks.depth.checks import check_metres, check_settings, check_sizes
+from refinezoo.tasks.depth.checks import check_metres, check_sizes
 from refinezoo.tasks.depth.kind import DEPTH
 from refinezoo.training import AlternatingModel, Objective, Player, Turn
 from refinezoo.training.players import to_float
@@ -116,19 +117,18 @@ class DepthUNet(DepthPredictor, AlternatingModel):
     def __init__(
         self,
         *,
-        width=64,
-        backbone=BACKBONES[0],
-        batch_norm=None,
-        max_depth=8.0,
-        lambda_task=100.0,
-        lambda_smoothness=0.1,
-        smoothness_order="coarse_first",
-        learning_rate=1e-4,
-        decay_steps=None,
+        width: PositiveInt = 64,
+        backbone: str = BACKBONES[0],
+        batch_norm: bool | None = None,
+        max_depth: PositiveFloat = 8.0,
+        lambda_task: NonNegativeFloat = 100.0,
+        lambda_smoothness: NonNegativeFloat = 0.1,
+        smoothness_order: Order = "coarse_first",
+        learning_rate: NonNegativeFloat = 1e-4,
+        decay_steps: tuple[NonNegativeInt, NonNegativeInt] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_settings(max_depth, smoothness_order)
         self.max_depth, self.smoothness_order = max_depth, smoothness_order
         self.learning_rate, self.decay_steps = learning_rate, decay_steps
         self.depth_network = depth_unet(width=width, backbone=backbone, batch_norm=batch_norm)

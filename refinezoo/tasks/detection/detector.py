@@ -2,15 +2,15 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+from pydantic import PositiveInt
 
 from refinezoo.data.image_size import side_of_square
 from refinezoo.data.letterbox import letterbox, out_of_letterbox
-from refinezoo.errors import RefinezooError
+from refinezoo.models.arguments import ClassNames, Share
 from refinezoo.models.base import Model
 from refinezoo.models.images import resized
 from refinezoo.renames import former_name
@@ -47,23 +47,17 @@ class Detector(Detects, Model):
 
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         image_size: int,
-        score_threshold: float,
-        nms_iou: float,
-        top_k: int,
-        keep: int,
+        score_threshold: Share,
+        nms_iou: Share,
+        top_k: PositiveInt,
+        keep: PositiveInt,
         **kwargs,
     ) -> None:
-        names = list(class_names) if not isinstance(class_names, str) else []
-        if not names or len(set(names)) != len(names):
-            raise RefinezooError(
-                "expected class_names as a list of one or more different names, received "
-                f"{class_names!r}. Pass dataset.class_names."
-            )
         super().__init__(**kwargs)
-        self.class_names = names
+        self.class_names = list(class_names)
         self.image_size = side_of_square(image_size, type(self).__name__)
         self.score_threshold = float(score_threshold)
         self.nms_iou = float(nms_iou)
@@ -205,7 +199,7 @@ class Detector(Detects, Model):
 class _Decode(keras.layers.Layer):
     """A detector's `decode` as a layer of its functional detection model."""
 
-    def __init__(self, decode, keep: int, **kwargs) -> None:
+    def __init__(self, decode, keep: PositiveInt, **kwargs) -> None:
         super().__init__(**kwargs)
         self.decode, self.keep = decode, keep
 

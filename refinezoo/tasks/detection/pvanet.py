@@ -12,14 +12,14 @@ Reference:
     1608.08021; Ren et al., Faster R-CNN, arXiv 1506.01497.
 """
 
-from collections.abc import Sequence
-
 import keras
 from keras import ops
+from pydantic import PositiveFloat, PositiveInt
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
+from refinezoo.models.arguments import ClassNames, PositiveFloats, Share
 from refinezoo.models.registry import register
 from refinezoo.networks.pvanet import (
     BACKBONES,
@@ -96,26 +96,26 @@ class PVANET(TwoStageTraining, Detector):
     @renamed(width="width_multiplier")
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         image_size: int = 640,
         backbone: str = "pvanet",
-        width_multiplier: float = 1.0,
-        depth_multiplier: float = 1.0,
+        width_multiplier: PositiveFloat = 1.0,
+        depth_multiplier: PositiveFloat = 1.0,
         batch_norm: bool | None = None,
-        head_units: int = 4096,
-        anchor_scales: Sequence[float] = SCALES,
-        anchor_ratios: Sequence[float] = RATIOS,
-        candidates: int = 2000,
-        proposals: int = 200,
-        rpn_batch: int = 256,
-        roi_batch: int = 128,
-        max_objects: int = 100,
+        head_units: PositiveInt = 4096,
+        anchor_scales: PositiveFloats = SCALES,
+        anchor_ratios: PositiveFloats = RATIOS,
+        candidates: PositiveInt = 2000,
+        proposals: PositiveInt = 200,
+        rpn_batch: PositiveInt = 256,
+        roi_batch: PositiveInt = 128,
+        max_objects: PositiveInt = 100,
         box_voting: bool = False,
-        score_threshold: float = 0.01,
-        nms_iou: float = 0.4,
-        top_k: int = 200,
-        keep: int = 100,
+        score_threshold: Share = 0.01,
+        nms_iou: Share = 0.4,
+        top_k: PositiveInt = 200,
+        keep: PositiveInt = 100,
         **kwargs,
     ) -> None:
         super().__init__(

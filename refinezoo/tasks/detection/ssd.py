@@ -9,13 +9,13 @@ Reference:
     Liu et al., SSD: Single Shot MultiBox Detector, arXiv 1512.02325.
 """
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 from keras import ops
+from pydantic import PositiveFloat, PositiveInt
 
 from refinezoo.losses.detection import MultiboxLoss
+from refinezoo.models.arguments import ClassNames, Share
 from refinezoo.models.registry import register
 from refinezoo.networks.ssd import BACKBONES, feature_levels, ssd_network
 from refinezoo.renames import renamed
@@ -64,16 +64,16 @@ class SSD300(Detector):
     @renamed(width="width_multiplier")
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         image_size: int = 300,
         backbone: str = "vgg16",
-        width_multiplier: float = 1.0,
+        width_multiplier: PositiveFloat = 1.0,
         batch_norm: bool = False,
-        score_threshold: float = 0.01,
-        nms_iou: float = 0.45,
-        top_k: int = 400,
-        keep: int = 200,
+        score_threshold: Share = 0.01,
+        nms_iou: Share = 0.45,
+        top_k: PositiveInt = 400,
+        keep: PositiveInt = 200,
         **kwargs,
     ) -> None:
         super().__init__(

@@ -11,13 +11,16 @@ Reference:
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 from keras import ops
+from pydantic import BeforeValidator, PositiveFloat, PositiveInt
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
+from refinezoo.models.arguments import ClassNames, Share
 from refinezoo.models.registry import register
 from refinezoo.networks.yolov3 import BACKBONES, STRIDES, yolov3_network
 from refinezoo.renames import renamed
@@ -41,6 +44,24 @@ PAPER_ANCHORS = (
     (373, 326),
 )
 _PAPER_SIZE = 416
+
+
+def _by_area(anchors: Any) -> list[list[float]]:
+    try:
+        sides = np.asarray(anchors, "float64")
+    except (TypeError, ValueError):
+        sides = np.zeros(0)
+    good = sides.ndim == 2 and sides.shape[1] == 2 and len(sides) and len(sides) % 3 == 0
+    if not good or not np.isfinite(sides).all() or sides.min() <= 0:
+        raise ValueError(
+            "pairs (w, h) of positive pixels, as many for each of three maps (3, 6, 9, ...), which "
+            "find_anchors makes of a dataset"
+        )
+    order = np.argsort(sides.prod(axis=1), kind="stable")
+    return [[round(float(side), 4) for side in pair] for pair in sides[order]]
+
+
+Anchors = Annotated[Sequence[Sequence[float]], BeforeValidator(_by_area)]
 
 
 @register
@@ -85,20 +106,20 @@ class YOLOv3(Detector):
     @renamed(width="width_multiplier", depth="depth_multiplier")
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         image_size: int = 416,
         backbone: str = "darknet53",
-        width_multiplier: float = 1.0,
-        depth_multiplier: float = 1.0,
+        width_multiplier: PositiveFloat = 1.0,
+        depth_multiplier: PositiveFloat = 1.0,
         batch_norm: bool | None = None,
-        anchors: Sequence[Sequence[float]] | None = None,
-        ignore_threshold: float = 0.5,
-        max_boxes: int = 50,
-        score_threshold: float = 0.01,
-        nms_iou: float = 0.5,
-        top_k: int = 200,
-        keep: int = 100,
+        anchors: Anchors | None = None,
+        ignore_threshold: Share = 0.5,
+        max_boxes: PositiveInt = 50,
+        score_threshold: Share = 0.01,
+        nms_iou: Share = 0.5,
+        top_k: PositiveInt = 200,
+        keep: PositiveInt = 100,
         **kwargs,
     ) -> None:
         super().__init__(
@@ -120,7 +141,7 @@ class YOLOv3(Detector):
         self.max_boxes = int(max_boxes)
         if anchors is None:
             anchors = (np.array(PAPER_ANCHORS) * (self.image_size / _PAPER_SIZE)).tolist()
-        self.anchors = _checked_anchors(anchors)
+        self.anchors = _by_area(anchors)
         self.network = yolov3_network(
             len(self.class_names),
             len(self.anchors) // len(STRIDES),
@@ -233,18 +254,3 @@ def _check_size(image_size) -> None:
             f"expected image_size as a multiple of {STRIDES[0]} pixels (the network halves its "
             f"input five times), received {image_size}. Use {below} or {below + STRIDES[0]}."
         )
-
-
-def _checked_anchors(anchors) -> list[list[float]]:
-    try:
-        sides = np.asarray(anchors, "float64")
-    except (TypeError, ValueError):
-        sides = np.zeros(0)
-    good = sides.ndim == 2 and sides.shape[1] == 2 and len(sides) and len(sides) % 3 == 0
-    if not good or not np.isfinite(sides).all() or sides.min() <= 0:
-        raise RefinezooError(
-            "expected anchors as pairs (w, h) of positive pixels, as many for each of three maps "
-            f"(3, 6, 9, ...), received {anchors!r}. find_anchors makes them of a dataset."
-        )
-    order = np.argsort(sides.prod(axis=1), kind="stable")
-    return [[round(float(side), 4) for side in pair] for pair in sides[order]]

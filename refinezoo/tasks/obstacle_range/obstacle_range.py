@@ -10,6 +10,7 @@ are not published.
 
 import keras
 import numpy as np
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
@@ -121,10 +122,10 @@ class ObstacleRange(PredictsRanges, SupervisedModel):
         self,
         *,
         image_size=(96, 128),
-        sectors=16,
-        r_max=20.0,
-        width_multiplier=1.0,
-        learning_rate=1e-3,
+        sectors: PositiveInt = 16,
+        r_max: PositiveFloat = 20.0,
+        width_multiplier: PositiveFloat = 1.0,
+        learning_rate: NonNegativeFloat = 1e-3,
         **kwargs,
     ):
         if not r_max > LEAST_RANGE_M:

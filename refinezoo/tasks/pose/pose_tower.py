@@ -2,10 +2,12 @@
 
 import keras
 import numpy as np
+from pydantic import NonNegativeFloat
 
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.task import QuaternionLoss
 from refinezoo.metrics.pose import MeanAngleError, angle_error_degrees
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.registry import register
 from refinezoo.renames import renamed
 from refinezoo.tasks.classification.classifier import Classifier, softmax
@@ -34,7 +36,13 @@ class PoseTower(PredictsPose, Classifier):
 
     @renamed(quaternion_weight="lambda_quaternion")
     def __init__(
-        self, class_names, *, image_size=64, tower="pose_mini", lambda_quaternion=0.25, **kwargs
+        self,
+        class_names: ClassNames,
+        *,
+        image_size=64,
+        tower: str = "pose_mini",
+        lambda_quaternion: NonNegativeFloat = 0.25,
+        **kwargs,
     ):
         super().__init__(class_names, image_size=image_size, tower=tower, **kwargs)
         self.lambda_quaternion = lambda_quaternion

@@ -16,10 +16,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from pydantic import PositiveFloat
 
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.losses.segmentation import multi_scale_loss
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.base import Model
 from refinezoo.models.images import checked_images
 from refinezoo.models.registry import register
@@ -91,11 +93,11 @@ class DeepLabV2(Segments, Model):
     @renamed(width="width_multiplier", depth="depth_multiplier")
     def __init__(
         self,
-        class_names: Sequence[str],
+        class_names: ClassNames,
         *,
         backbone: str = "resnet101",
-        width_multiplier: float = 1.0,
-        depth_multiplier: float = 1.0,
+        width_multiplier: PositiveFloat = 1.0,
+        depth_multiplier: PositiveFloat = 1.0,
         batch_norm: bool = False,
         output_stride: int = 8,
         rates: Sequence[int] | None = None,
