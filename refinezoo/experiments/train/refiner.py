@@ -56,7 +56,8 @@ def build_refiner(config: TrainingConfig) -> Any:
             return cls(**arguments)
     except (TypeError, ValueError) as error:
         raise RefinezooError(
-            f"arguments: {name} does not take them: {error}. See help(refinezoo.refiners.{name})."
+            f"arguments: {name} does not take them: {str(error).rstrip('.')}. See "
+            f"help(refinezoo.refiners.{name})."
         ) from None
 
 
