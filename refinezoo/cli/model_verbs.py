@@ -80,6 +80,7 @@ def evaluate(
     Example: refinezoo evaluate pvanet_fridge benchmarks/data/fridge/test.json
     """
     from refinezoo.experiments.evaluate import evaluate as measured
+    from refinezoo.experiments.evaluation_page import worst_first
 
     found = measured(load(model), dataset, images, page=page)
     if predictions:
@@ -89,4 +90,8 @@ def evaluate(
         f"{name}  {value:.4g}{' (lower is better)' if name in found['lower_is_better'] else ''}"
         for name, value in found["metrics"].items()
     ]
-    answer(found, "\n".join([*lines, f"{found['images']} photos; {found['rule']}"]))
+    lines.append(f"{found['images']} photos; {found['rule']}")
+    if found["by_class"]:
+        lines.append(f"{found['class_metric']} of each class, the worst first:")
+        lines += [f"{value:6.3f}  {name}" for name, value in worst_first(found["by_class"])]
+    answer(found, "\n".join(lines))

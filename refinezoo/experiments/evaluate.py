@@ -24,8 +24,9 @@ def evaluate(
         page: HTML file to write: truth and answer of each image, the worst first.
 
     Returns:
-        `metrics` (name -> value), `lower_is_better` (names of metrics), `rule` (how they are
-        measured), `images` (how many), and `predictions`: detections as COCO results, or None.
+        `metrics` (name -> value), `lower_is_better` (names of metrics), `by_class` (class ->
+        value of `class_metric`, of classes that occur), `rule` (how they are measured), `images`
+        (how many), and `predictions`: detections as COCO results, or None.
 
     Raises:
         RefinezooError: the kind is not measured by labels, or the dataset cannot be read as what
@@ -37,13 +38,15 @@ def evaluate(
         raise RefinezooError(f"expected a labelled dataset, received {path}, which does not exist.")
     part = {"name": path.name, "annotations": str(path), "images": str(images or _beside(path))}
     data = task.read_test(part, model)
-    metrics, predictions = task.evaluate(model, data)
+    measured = task.evaluate(model, data)
     found = {
-        "metrics": metrics,
-        "lower_is_better": [name for name in task.lower if name in metrics],
+        "metrics": measured.metrics,
+        "lower_is_better": [name for name in task.lower if name in measured.metrics],
+        "by_class": measured.by_class,
+        "class_metric": task.class_metric,
         "rule": task.rule,
         "images": task.count(data),
-        "predictions": predictions,
+        "predictions": measured.predictions,
     }
     if page is not None:
         from refinezoo.experiments.evaluation_page import write_evaluation_page

@@ -1,5 +1,6 @@
 """What a study asks of a task whose sets fit into memory."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,3 +66,10 @@ class ArrayTask(Task):
     def truth(self, data: Any, row: int) -> Any:
         """The answer that would be right for an image."""
         return data[self.targets[0]][row]
+
+
+def accuracy_by_class(
+    right: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> dict[str, float]:
+    """The share of right answers, bool `[N]`, of each class that `labels` `[N]` name."""
+    return {class_names[k]: float(right[labels == k].mean()) for k in np.unique(labels)}

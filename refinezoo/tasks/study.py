@@ -4,7 +4,7 @@ A kind names its task's class in `Kind.study`; `refinezoo.experiments.compare` a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,21 @@ class Example:
     name: str
     image: np.ndarray
     truth: Any
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model is worth on a labelled set.
+
+    Attributes:
+        metrics: the task's, by name.
+        by_class: its `class_metric` of each class that occurs.
+        predictions: as JSON, or None.
+    """
+
+    metrics: dict[str, float]
+    by_class: dict[str, float] = field(default_factory=dict)
+    predictions: Any = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +64,14 @@ class Task(Strict):
         kind: of the models that it trains.
         metrics: what `evaluate` gives, the two that a study shows by default first.
         lower: those of them of which less is better.
+        class_metric: what `evaluate` says of each class, in words; "" where there are none.
         rule: how they are measured, in words.
     """
 
     kind: ClassVar[Kind]
     metrics: ClassVar[tuple[str, ...]]
     lower: ClassVar[tuple[str, ...]] = ()
+    class_metric: ClassVar[str] = ""
     rule: ClassVar[str]
 
     # ---- what a task says
@@ -108,8 +125,8 @@ class Task(Strict):
         """Batches of labelled renders and unlabelled photos, for a method that adapts."""
         raise RefinezooError(f"refiners: adapt: {self.kind.task} in a study has no such method.")
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
-        """The metrics on the test set, and the predictions as JSON or None."""
+    def evaluate(self, model: Any, data: Any) -> Measured:
+        """The metrics on the test set."""
         raise NotImplementedError(f"{type(self).__name__} measures nothing.")
 
     def kept_answers(self, model: Any, data: Any, predictions: Any) -> Sequence[Any] | None:

@@ -115,6 +115,8 @@ def test_evaluation_is_the_studies_metric(tmp_path):
     assert found["images"] == 2 and set(found["metrics"]) >= {"mean_iou", "pixel_accuracy"}
     seen = model.predict([np.stack([ids * 200] * 3, -1)], verbose=0)[0]
     assert found["metrics"]["pixel_accuracy"] == pytest.approx((seen == ids).mean())
+    iou = list(found["by_class"].values())  # of the classes that occur, in truth or answer
+    assert found["class_metric"] == "IoU" and np.mean(iou) == found["metrics"]["mean_iou"]
 
 
 class Seer(Detects):
@@ -138,9 +140,10 @@ def test_detectors_predict_once_for_metrics_and_page(tmp_path):
     seer = Seer()
     found = evaluate(seer, tmp_path / "coco.json", page=tmp_path / "page.html")
     assert seer.passes == 1 and found["images"] == len(found["predictions"]) == 2
+    assert found["by_class"] == {"juice": pytest.approx(0.5, abs=0.01)}  # of two, the second first
     page = (tmp_path / "page.html").read_text()
     assert re.findall(r'data-score="([0-9.]+)"', page) == ["0.0000", "1.0000"]
-    assert page.count("juice 0.88 (") == 2
+    assert page.count("juice 0.88 (") == 2 and "AP50" in page
 
 
 def test_a_refiner_is_sent_to_compare_and_a_missing_dataset_is_named(tmp_path):

@@ -14,7 +14,7 @@ from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.measures import measured_table
 from refinezoo.experiments.compare.prepare import described
 from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
-from refinezoo.experiments.compare.results import Scores, gains, markdown_table, rows
+from refinezoo.experiments.compare.results import Scores, class_means, gains, markdown_table, rows
 from refinezoo.experiments.compare.scheduler import Failure, Training
 from refinezoo.experiments.compare.schema import Study
 from refinezoo.files import atomic_path, write_json
@@ -90,9 +90,12 @@ def write_results(
 ) -> dict[str, Any]:
     """Writes results.json, the table, plots and page of what is finished; returns results.json."""
     scores: Scores = {arm: {} for arm in study.arms}
+    of_classes: Scores = {arm: {} for arm in study.arms}
     for training in trainings:
         if training.finished():
-            scores[training.arm][training.seed] = training.result()["metrics"]
+            result = training.result()
+            scores[training.arm][training.seed] = result["metrics"]
+            of_classes[training.arm][training.seed] = result.get("by_class", {})
     arms, name = list(study.arms), study.model.name
     stated = gains(study.gains, arms, study.metrics, scores, task.lower)
     recipe["gains"] = [gain.sentence() for gain in stated]
@@ -100,6 +103,8 @@ def write_results(
         "study": study.study,
         "recipe": recipe,
         "rows": rows(name, arms, study.metrics, scores),
+        "class_metric": task.class_metric,
+        "by_class": class_means(of_classes),
     }
     write_json(folder / "results.json", results)
     table = markdown_table(name, arms, study.metrics, scores)

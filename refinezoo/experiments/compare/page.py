@@ -37,6 +37,16 @@ def write_page(study: Study, results: dict[str, Any], scores: Scores, folder: Pa
     )
     for metric in study.metrics:
         page.chart(metric, [(arm, [by[metric] for by in scores[arm].values()]) for arm in arms])
+    if results["by_class"]:
+        page.heading(f"{results['class_metric']} of each class")
+        page.text("Means over the seeds, the classes that do worst first.", note=True)
+        page.table(
+            ["class", *arms],
+            [
+                [name, *(of_arms.get(arm, "not measured") for arm in arms)]
+                for name, of_arms in results["by_class"].items()
+            ],
+        )
     if recipe["gains"]:
         page.heading("Differences")
         page.sentences(recipe["gains"])

@@ -115,6 +115,20 @@ def rows(model: str, arms: list[str], metrics: list[str], scores: Scores) -> lis
     ]
 
 
+def class_means(scores: Scores) -> dict[str, dict[str, float]]:
+    """Class -> arm -> mean over its seeds, of what occurs in any; the worst classes first."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for arm, seeds in scores.items():
+        for by_class in seeds.values():
+            for name, value in by_class.items():
+                found.setdefault(name, {}).setdefault(arm, []).append(value)
+    means = {
+        name: {arm: statistics.fmean(values) for arm, values in arms.items()}
+        for name, arms in found.items()
+    }
+    return dict(sorted(means.items(), key=lambda item: statistics.fmean(item[1].values())))
+
+
 def gains(
     pairs: list[tuple[str, str]] | None,
     arms: list[str],

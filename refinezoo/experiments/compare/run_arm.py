@@ -49,16 +49,17 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
         loss = train(fitted, mixed, spec["training"], backup)
         seconds = time.monotonic() - started
     test = task.read_test(spec["test"], model)
-    metrics, predictions = task.evaluate(model, test)
-    if predictions is not None:
-        write_json(folder / "detections.json", predictions)
+    found = task.evaluate(model, test)
+    if found.predictions is not None:
+        write_json(folder / "detections.json", found.predictions)
     model.save_to_preset(folder / "preset")
     write_examples(task, model, test, folder / "examples")
     result = {
         "hash": spec["hash"],
         "arm": spec["arm"],
         "seed": spec["seed"],
-        "metrics": metrics,
+        "metrics": found.metrics,
+        "by_class": found.by_class,
         "seconds": round(seconds, 1),
         "steps": spec["training"]["steps"],
         "loss": loss,
@@ -70,7 +71,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     Checkpoint(backup).remove()
     print(
         f"{spec['arm']}, seed {spec['seed']}: "
-        + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()),
+        + ", ".join(f"{name} {value:.4f}" for name, value in found.metrics.items()),
         flush=True,
     )
     return result

@@ -93,7 +93,8 @@ def _trained(
         model, fitted, batches = prepare(task, spec)
     train(fitted, batches, spec["training"], out / "backup")
     model.save_to_preset(preset)
-    metrics = task.evaluate(model, task.read_test(spec["test"], model))[0] if measured else {}
+    test = task.read_test(spec["test"], model) if measured else None
+    metrics = task.evaluate(model, test).metrics if measured else {}
     Checkpoint(out / "backup").remove()
     return metrics
 

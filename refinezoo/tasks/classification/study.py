@@ -7,9 +7,9 @@ import numpy as np
 from refinezoo.data.class_files import class_folders, read_class_folders
 from refinezoo.data.digits import CLASSES, load_digits
 from refinezoo.errors import RefinezooError
-from refinezoo.tasks.array_study import ArrayTask
+from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
 from refinezoo.tasks.classification.kind import CLASSIFIER
-from refinezoo.tasks.study import folder_of
+from refinezoo.tasks.study import Measured, folder_of
 
 
 class ClassificationStudy(ArrayTask):
@@ -20,6 +20,7 @@ class ClassificationStudy(ArrayTask):
 
     kind = CLASSIFIER
     metrics = ("accuracy",)
+    class_metric = "accuracy"
     rule = "share of all test images whose most probable class is theirs"
     targets = ("label",)
 
@@ -51,10 +52,11 @@ class ClassificationStudy(ArrayTask):
         images, labels = load_digits(part["annotations"], split, photos=photos, **settings)
         return {"image": images, "label": labels}
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+    def evaluate(self, model: Any, data: Any) -> Measured:
         """Accuracy on the test images."""
-        found = model.predict_labels(data["image"])
-        return {"accuracy": float((found == data["label"]).mean())}, None
+        right = model.predict_labels(data["image"]) == data["label"]
+        by_class = accuracy_by_class(right, data["label"], model.class_names)
+        return Measured({"accuracy": float(right.mean())}, by_class)
 
     def truth(self, data: Any, row: int) -> np.ndarray:
         """All probability on the true digit."""

@@ -12,7 +12,7 @@ from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.depth.kind import DEPTH
-from refinezoo.tasks.study import augmentation_of, folder_of
+from refinezoo.tasks.study import Measured, augmentation_of, folder_of
 
 
 class DepthStudy(ArrayTask):
@@ -51,11 +51,11 @@ class DepthStudy(ArrayTask):
         truth = read_depth_folder(folder_of(part))["depth_m"]
         return {"image": self.read(part, model)["image"], "depth_m": truth}
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+    def evaluate(self, model: Any, data: Any) -> Measured:
         """The metrics on the test images."""
         limits = {"min_depth": self.min_depth, "max_depth": self.max_depth}
         found = model.evaluate_depth(data["image"], data["depth_m"], **limits)
-        return {name: float(found[name]) for name in self.metrics}, None
+        return Measured({name: float(found[name]) for name in self.metrics})
 
     def references(self, sets: dict[str, Any], test: dict[str, Any], model: Any) -> dict[str, Any]:
         """`constant`: the mean depth of the renders, said everywhere."""

@@ -11,7 +11,7 @@ from refinezoo.tasks.detection.augmentation import Augmentation
 from refinezoo.tasks.detection.batches import DetectionBatches
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 from refinezoo.tasks.detection.kind import DETECTOR
-from refinezoo.tasks.study import Example, Prepared, Task, augmentation_of
+from refinezoo.tasks.study import Example, Measured, Prepared, Task, augmentation_of
 
 
 class DetectionStudy(Task):
@@ -19,6 +19,7 @@ class DetectionStudy(Task):
 
     kind = DETECTOR
     metrics = ("AP50", "AP", "AP75")
+    class_metric = "AP50"
     rule = "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes"
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
@@ -68,13 +69,18 @@ class DetectionStudy(Task):
             parts.append(FeatureBatches(images, trunk, size, steps=steps, seed=seed))
         return Prepared(detector, upper, parts)
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
-        """Average precision on the test photos, and the detections as COCO results."""
+    def evaluate(self, model: Any, data: Any) -> Measured:
+        """Average precision on the test photos; predictions are COCO results."""
         from refinezoo.metrics.detection import coco_average_precision
 
         detections = model.detect(data)
         scores = coco_average_precision(data.truth(), detections)
-        return {name: float(scores[name]) for name in self.metrics}, detections
+        by_class = {name: found["AP50"] for name, found in scores["per_class"].items()}
+        return Measured(
+            {name: float(scores[name]) for name in self.metrics},
+            {name: float(value) for name, value in by_class.items() if value is not None},
+            detections,
+        )
 
     def kept_answers(self, model: Any, data: Any, predictions: Any) -> list[dict[str, Any]]:
         """The detections of each photo, of the classes that the photos' labels know."""

@@ -15,7 +15,7 @@ from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.obstacle_range.flight import mean_flight
 from refinezoo.tasks.obstacle_range.kind import RANGE
 from refinezoo.tasks.obstacle_range.obstacle_range import sector_ranges
-from refinezoo.tasks.study import folder_of
+from refinezoo.tasks.study import Measured, folder_of
 
 
 class ObstacleRangeStudy(ArrayTask):
@@ -48,11 +48,11 @@ class ObstacleRangeStudy(ArrayTask):
         """`image` and the `ranges_m` that its depth gives, 0 = no surface."""
         return self._frames(part, model.arguments)
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+    def evaluate(self, model: Any, data: Any) -> Measured:
         """The errors on the test frames, and the mean flight."""
         found = model.evaluate_ranges(data["image"], data["ranges_m"], d_safe=self.d_safe)
         found |= self._flown(lambda frame: model.predict_ranges(frame.image), model.image_size)
-        return {name: found[name] for name in self.metrics}, None
+        return Measured({name: found[name] for name in self.metrics})
 
     def references(self, sets: dict[str, Any], test: dict[str, Any], model: Any) -> dict[str, Any]:
         """Flying straight on, on the true ranges (`oracle`), and the renders' mean (`constant`)."""

@@ -6,9 +6,9 @@ import numpy as np
 
 from refinezoo.data.pose_files import pose_class_names, read_pose_folder
 from refinezoo.metrics.pose import angle_error_degrees
-from refinezoo.tasks.array_study import ArrayTask
+from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
 from refinezoo.tasks.pose.kind import POSE
-from refinezoo.tasks.study import folder_of
+from refinezoo.tasks.study import Measured, folder_of
 
 
 class PoseStudy(ArrayTask):
@@ -16,6 +16,7 @@ class PoseStudy(ArrayTask):
 
     kind = POSE
     metrics = ("accuracy", "angle_error_degrees")
+    class_metric = "accuracy"
     lower = ("angle_error_degrees",)
     rule = (
         "accuracy; mean of 2 acos(|<q, q_hat>| - 1e-4) in degrees over all images, as in "
@@ -31,14 +32,13 @@ class PoseStudy(ArrayTask):
         """`image`, `label`, `quaternion` and, where there are masks, `foreground_mask`."""
         return read_pose_folder(folder_of(part), model.class_names, model.image_size)
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+    def evaluate(self, model: Any, data: Any) -> Measured:
         """Accuracy and mean angle error on the test views."""
         found = self.answers(model, data["image"])
         errors = angle_error_degrees(data["quaternion"], found["quaternion"])
         right = found["probability"].argmax(axis=-1) == data["label"]
-        return dict(
-            zip(self.metrics, (float(right.mean()), float(errors.mean())), strict=True)
-        ), None
+        metrics = zip(self.metrics, (float(right.mean()), float(errors.mean())), strict=True)
+        return Measured(dict(metrics), accuracy_by_class(right, data["label"], model.class_names))
 
     def truth(self, data: Any, row: int) -> dict[str, np.ndarray]:
         """All probability on the true class, and the true rotation."""

@@ -9,7 +9,7 @@ from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentat
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask
 from refinezoo.tasks.segmentation.kind import SEGMENTER
-from refinezoo.tasks.study import augmentation_of, folder_of
+from refinezoo.tasks.study import Measured, augmentation_of, folder_of
 
 
 class SegmentationStudy(ArrayTask):
@@ -21,6 +21,7 @@ class SegmentationStudy(ArrayTask):
 
     kind = SEGMENTER
     metrics = ("mean_iou", "pixel_accuracy", "mean_accuracy")
+    class_metric = "IoU"
     rule = (
         "one confusion matrix of all pixels of all test photos, at the model's image_size (masks "
         "reduced by nearest neighbour), void pixels left out; mean IoU over the classes that occur"
@@ -47,10 +48,11 @@ class SegmentationStudy(ArrayTask):
         found = read_segmentation_folder(folder_of(part), model.image_size)
         return {"image": found["image"], "class_ids": found["class_ids"][..., None]}
 
-    def evaluate(self, model: Any, data: Any) -> tuple[dict[str, float], Any]:
+    def evaluate(self, model: Any, data: Any) -> Measured:
         """The metrics on the test photos."""
         found = model.evaluate_masks(data["image"], data["class_ids"][..., 0])
-        return {name: float(found[name]) for name in self.metrics}, None
+        by_class = {name: iou for name, iou in found["class_iou"].items() if iou is not None}
+        return Measured({name: float(found[name]) for name in self.metrics}, by_class)
 
     def truth(self, data: Any, row: int) -> np.ndarray:
         """The mask."""

@@ -26,6 +26,7 @@ metrics = {"AP": value / 2, "AP50": value, "AP75": value / 3}
             "arm": spec["arm"],
             "seed": spec["seed"],
             "metrics": metrics,
+            "by_class": {"carton": value},
             "seconds": 1.0,
             "backend": "none",
         }

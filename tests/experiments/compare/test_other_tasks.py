@@ -91,7 +91,10 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
     images, targets = mixed[0]
     assert tower.class_names == ["tin", "box"] and images.shape == (2, 16, 16, 3)
     assert set(targets) == {"label", "quaternion"}
-    metrics, _ = task.evaluate(tower, task.read_test(sets[2], tower))
+    found = task.evaluate(tower, task.read_test(sets[2], tower))
+    metrics = found.metrics
+    assert set(found.by_class) == {"tin", "box"}
+    assert np.mean(list(found.by_class.values())) == pytest.approx(metrics["accuracy"])
     assert 0 <= metrics["accuracy"] <= 1 and 0 <= metrics["angle_error_degrees"] <= 180
 
     adapt = {"class": "PixelDA", "width": 4, "blocks": 1, "lambda_similarity": 0.1}
@@ -100,7 +103,8 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
     assert pixelda.arguments["lambda_quaternion"] == [0.5, 0.25]
     assert pixelda.quaternion and pixelda.arguments["tower_width_multiplier"] == 0.1
     assert "foreground_mask" in mixed[0]["synthetic"] and set(mixed[0]["real"]) == {"image"}
-    assert set(task.evaluate(pixelda, task.read_test(sets[2], pixelda))[0]) == set(task.metrics)
+    measured = task.evaluate(pixelda, task.read_test(sets[2], pixelda))
+    assert set(measured.metrics) == set(task.metrics)
 
 
 def test_ranges_come_from_depth_and_are_flown(tmp_path):

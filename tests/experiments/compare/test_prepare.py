@@ -88,8 +88,8 @@ def test_sets_of_a_study(tmp_path, toy, name):
             return [{**row, "score": 0.9} for row in dataset.document()["annotations"]]
 
     task = task_named("detection")
-    scores, _ = task.evaluate(Perfect(), task.read_test(preparation.test().located(), None))
-    assert scores["AP"] == pytest.approx(1.0)
+    found = task.evaluate(Perfect(), task.read_test(preparation.test().located(), None))
+    assert found.metrics["AP"] == pytest.approx(1.0) and found.by_class == {"carton": 1.0}
 
 
 def test_patterns_that_match_nothing(tmp_path, toy):

@@ -1,6 +1,13 @@
 import pytest
 
-from refinezoo.experiments.compare.results import Gain, cell, gains, markdown_table, rows
+from refinezoo.experiments.compare.results import (
+    Gain,
+    cell,
+    class_means,
+    gains,
+    markdown_table,
+    rows,
+)
 
 SCORES = {
     "synthetic": {0: {"AP50": 0.10}, 1: {"AP50": 0.12}, 2: {"AP50": 0.11}},
@@ -14,6 +21,18 @@ def test_rows_hold_one_value_per_seed_and_skip_what_was_not_measured():
         {"model": "ssd", "arm": "synthetic", "metric": "AP50", "values": [0.10, 0.12, 0.11]},
         {"model": "ssd", "arm": "refined", "metric": "AP50", "values": [0.30, 0.33, 0.30]},
     ]
+
+
+def test_classes_have_means_over_the_seeds_that_saw_them_and_the_worst_comes_first():
+    of_classes = {
+        "synthetic": {0: {"car": 0.4, "pole": 0.1}, 1: {"car": 0.6}},
+        "real": {0: {"car": 0.7}},
+        "not yet": {},
+    }
+    found = class_means(of_classes)
+    assert list(found) == ["pole", "car"]
+    assert found["pole"] == {"synthetic": 0.1}
+    assert found["car"] == {"synthetic": pytest.approx(0.5), "real": 0.7}
 
 
 def test_gain_is_paired_by_seed_with_a_t_interval():

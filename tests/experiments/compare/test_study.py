@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from refinezoo.errors import RefinezooError
@@ -61,7 +62,10 @@ def test_results_have_one_row_per_arm_and_metric(drawn):
     world = drawn
     results = compare(world)
     assert results == json.loads((world / "out" / "results.json").read_text())
-    assert set(results) == {"study", "recipe", "rows"}
+    assert set(results) == {"study", "recipe", "rows", "class_metric", "by_class"}
+    of_arms = results["by_class"]["carton"]
+    assert results["class_metric"] == "AP50" and list(of_arms) == list(results["recipe"]["seeds"])
+    assert of_arms["real"] == pytest.approx(np.mean(results["rows"][2]["values"]))
     assert results["study"] == "toy"
     assert [(row["arm"], row["metric"]) for row in results["rows"]] == [
         (arm, metric)
