@@ -9,37 +9,10 @@ from typing import Any
 
 # Two-sided 95% quantiles of Student's t for 1 to 30 degrees of freedom.
 T_95 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-    2.086,
-    2.080,
-    2.074,
-    2.069,
-    2.064,
-    2.060,
-    2.056,
-    2.052,
-    2.048,
-    2.045,
-    2.042,
-)
+    "12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262 2.228 "
+    "2.201 2.179 2.160 2.145 2.131 2.120 2.110 2.101 2.093 2.086 "
+    "2.080 2.074 2.069 2.064 2.060 2.056 2.052 2.048 2.045 2.042"
+).split()
 
 Scores = dict[str, dict[int, dict[str, float]]]  # arm -> seed -> metric -> value
 DEFAULT_GAINS = (
@@ -73,7 +46,7 @@ class Gain:
         count = len(self.differences)
         if count < 2:
             return None
-        half = T_95[min(count - 2, len(T_95) - 1)] * statistics.stdev(self.differences)
+        half = float(T_95[min(count - 2, len(T_95) - 1)]) * statistics.stdev(self.differences)
         half /= count**0.5
         return self.mean - half, self.mean + half
 

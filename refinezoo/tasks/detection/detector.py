@@ -59,10 +59,8 @@ class Detector(Detects, Model):
         super().__init__(**kwargs)
         self.class_names = list(class_names)
         self.image_size = side_of_square(image_size, type(self).__name__)
-        self.score_threshold = float(score_threshold)
-        self.nms_iou = float(nms_iou)
-        self.top_k = int(top_k)
-        self.keep = int(keep)
+        self.score_threshold, self.nms_iou = score_threshold, nms_iou
+        self.top_k, self.keep = top_k, keep
 
     # The contract of a subclass ------------------------------------------------------------------
 

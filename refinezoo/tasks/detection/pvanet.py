@@ -129,16 +129,12 @@ class PVANET(TwoStageTraining, Detector):
         )
         height_and_width(self.image_size, multiple=MULTIPLE)
         self.backbone, self.batch_norm = backbone, batch_norm
-        self.width_multiplier = float(width_multiplier)
-        self.depth_multiplier = float(depth_multiplier)
-        self.head_units = int(head_units)
+        self.width_multiplier, self.depth_multiplier = width_multiplier, depth_multiplier
+        self.head_units = head_units
         self.anchor_scales = [float(scale) for scale in anchor_scales]
         self.anchor_ratios = [float(ratio) for ratio in anchor_ratios]
-        self.candidates = int(candidates)
-        self.proposals = int(proposals)
-        self.rpn_batch = int(rpn_batch)
-        self.roi_batch = int(roi_batch)
-        self.max_objects = int(max_objects)
+        self.candidates, self.proposals = candidates, proposals
+        self.rpn_batch, self.roi_batch, self.max_objects = rpn_batch, roi_batch, max_objects
         self.box_voting = bool(box_voting)
         self._build_networks()
         self.prepare_losses()

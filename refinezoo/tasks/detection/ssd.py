@@ -85,7 +85,7 @@ class SSD300(Detector):
             keep=keep,
             **kwargs,
         )
-        self.width_multiplier = float(width_multiplier)
+        self.width_multiplier = width_multiplier
         self.batch_norm = bool(batch_norm)
         self.backbone = backbone
         levels = feature_levels(self.image_size, backbone)

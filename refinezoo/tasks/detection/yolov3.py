@@ -133,12 +133,8 @@ class YOLOv3(Detector):
         )
         _check_size(self.image_size)
         self.backbone, self.batch_norm = backbone, batch_norm
-        self.width_multiplier, self.depth_multiplier = (
-            float(width_multiplier),
-            float(depth_multiplier),
-        )
-        self.ignore_threshold = float(ignore_threshold)
-        self.max_boxes = int(max_boxes)
+        self.width_multiplier, self.depth_multiplier = width_multiplier, depth_multiplier
+        self.ignore_threshold, self.max_boxes = ignore_threshold, max_boxes
         if anchors is None:
             anchors = (np.array(PAPER_ANCHORS) * (self.image_size / _PAPER_SIZE)).tolist()
         self.anchors = _by_area(anchors)
