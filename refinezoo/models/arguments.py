@@ -8,7 +8,16 @@ from typing import Annotated, Any, get_args
 
 import keras
 import numpy as np
-from pydantic import BeforeValidator, ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import SchemaError
 
 from refinezoo.config.validation import expected_by
 from refinezoo.data.image_size import height_and_width
@@ -143,6 +152,8 @@ def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
             f"{owner}: expected {parameter.name}{place} as {words}, received {value!r} "
             f"({type(value).__name__})."
         ) from None
+    except (PydanticUserError, SchemaError, TypeError):
+        return  # pydantic cannot hold a value to this annotation
 
 
 @cache

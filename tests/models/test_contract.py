@@ -1,5 +1,7 @@
 """What every registered model promises, whatever its kind; the registry says which there are."""
 
+from typing import Protocol
+
 import h5py
 import keras
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.models.arguments import parameters
+from refinezoo.models.arguments import known_arguments, parameters
 from refinezoo.models.hdf5 import InMemory, datasets
 from refinezoo.models.registry import model_class, model_names
 from refinezoo.models.variables import named_variables
@@ -93,3 +95,34 @@ def test_every_argument_refuses_what_it_cannot_mean(model, wrong):
     for name in parameters(cls):
         with pytest.raises(RefinezooError, match=name):
             cls(**{**settings(model), name: wrong})
+
+
+class Peculiar(Protocol):
+    """What pydantic has no check for."""
+
+    side: int
+
+
+class UsersOwn:
+    """A constructor with annotations of all sorts, none of which may stand in a user's way."""
+
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int] = (1, 2),
+        later: "NotYet" = 3,  # noqa: F821
+        many: list["NotYet"] | None = None,  # noqa: F821
+        shape: Peculiar | None = None,
+        start: keras.initializers.Initializer | str = "zeros",
+        bare=0.5,
+    ): ...
+
+
+@pytest.mark.once
+def test_annotations_of_a_users_own_are_held_to_where_they_can_be():
+    start = keras.initializers.Ones()
+    fits = {"size": [3, 4], "later": 4, "many": [3], "shape": 3, "start": start, "bare": None}
+    assert known_arguments(UsersOwn, fits) == fits
+    for wrong in ({"size": [3]}, {"later": "x"}, {"start": 3}, {"bare": "x"}):
+        with pytest.raises(RefinezooError, match=f"expected {next(iter(wrong))}"):
+            known_arguments(UsersOwn, wrong)
