@@ -10,7 +10,7 @@ from typing import Any
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.recipe import dataset_fingerprint, files_fingerprint, recipe_hash
 from refinezoo.experiments.compare.schema import Study
-from refinezoo.experiments.compare.set_schema import DigitsSection
+from refinezoo.experiments.compare.set_schema import DigitsSection, LabelledSection
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,21 @@ class FoundSets:
         section = self.study.synthetic
         if section.digits is not None:
             return self.digits("synthetic", section.digits, "train")
+        return self.labelled("synthetic", section, "synthetic")
+
+    def labelled(self, name: str, section: LabelledSection, key: str) -> PreparedSet | None:
+        """A labelled set where it lies; None of a section that names none."""
         if section.coco is not None:
-            source = self.path(section.coco, "synthetic.coco")
+            source = self.path(section.coco, f"{key}.coco")
             source = (
                 source / "annotations.json" if (source / "annotations.json").is_file() else source
             )
             images = self.images_of(source, None)
-            return PreparedSet("synthetic", source, images, dataset_fingerprint(source, images))
+            return PreparedSet(name, source, images, dataset_fingerprint(source, images))
         if section.masks is not None:
-            return self.masks("synthetic", section.masks, "synthetic.masks")
+            return self.masks(name, section.masks, f"{key}.masks")
         if section.folder is not None:
-            return self.whole("synthetic", section.folder, "synthetic.folder")
+            return self.whole(name, section.folder, f"{key}.folder")
         return None
 
     def masks(self, name: str, value: str, key: str) -> PreparedSet:

@@ -40,7 +40,7 @@ def measure_sets(
         is refined online, one refinement of each render is measured, of stored variants the first.
     """
     study = preparation.study
-    if not count or study.synthetic.digits is not None or "synthetic" not in sets:
+    if not count or study.synthetic.digits is not None or not sets.keys() - {"real"}:
         return {}
     from refinezoo.data import read_image
     from refinezoo.metrics.kid import kid
@@ -51,7 +51,8 @@ def measure_sets(
         section = study.refiners.get(name)
         if name == "real" or (section is not None and section.trains):
             continue
-        recipe = [prepared.fingerprint, sets["synthetic"].fingerprint, files_fingerprint(photos)]
+        renders = sets.get("synthetic", prepared)
+        recipe = [prepared.fingerprint, renders.fingerprint, files_fingerprint(photos)]
         wanted, path = recipe_hash([recipe, count]), preparation.folder / f"{name}.measures.json"
         kept = read_json(path) if path.is_file() else {}
         if kept.get("hash") != wanted:
@@ -61,11 +62,11 @@ def measure_sets(
             measured = kid(_pooled(images), real)
             measured = {"kid": measured["kid"], "kid_n": measured["n"]}
             if section is not None:
-                measured |= _change(sets["synthetic"], prepared, count)
+                measured |= _change(renders, prepared, count)
                 measured |= _identity(
-                    preparation.refiner(name, sets["synthetic"]),
+                    preparation.refiner(name, renders),
                     photos,
-                    _files(sets["synthetic"], 1)[0],
+                    _files(renders, 1)[0],
                     section,
                     preparation.found.root,
                 )

@@ -33,8 +33,11 @@ class Preparation(RefinedSets):
         """Every set that some arm trains on, by name."""
         wanted = [name for arm in self.study.arms.values() for name in arm.sets]
         prepared: dict[str, PreparedSet] = {}
-        if any(name != "real" for name in wanted):
+        if any(name == "synthetic" or name in self.study.refiners for name in wanted):
             prepared["synthetic"] = self.synthetic()
+        for name, section in self.study.sets.items():
+            if name in wanted and (found := self.found.labelled(name, section, f"sets.{name}")):
+                prepared[name] = found
         for name in self.study.refiners:
             if name in wanted:
                 prepared[name] = self.refined_set(name, prepared["synthetic"])

@@ -9,7 +9,12 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
-from refinezoo.experiments.compare.set_schema import RealSection, RefinerSection, SyntheticSection
+from refinezoo.experiments.compare.set_schema import (
+    LabelledSection,
+    RealSection,
+    RefinerSection,
+    SyntheticSection,
+)
 from refinezoo.models.registry import task_of
 from refinezoo.paths import plain_name
 from refinezoo.renames import renamed_keys
@@ -139,6 +144,7 @@ class ArmSection(Strict):
 class Study(Strict):
     """A whole study: data, refiners, one downstream model, arms, seeds and metrics.
 
+    `sets` are further labelled ones to train on, as they lie; refiners refine `synthetic` alone.
     `settings` are those of the task (`refinezoo/tasks/*/study.py`); `metrics` are its first two.
     `measure_images` of each set are held against as many photos (`measures.py`); 0 leaves it out.
     """
@@ -148,6 +154,7 @@ class Study(Strict):
     data: DataSection = Field(default_factory=DataSection)
     synthetic: SyntheticSection
     real: RealSection
+    sets: dict[str, LabelledSection] = Field(default_factory=dict)
     refiners: dict[str, RefinerSection] = Field(default_factory=dict)
     model: ModelSection
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -175,12 +182,13 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Study:
-        known = [*RESERVED_SETS, *self.refiners]
+        known = [*RESERVED_SETS, *self.sets, *self.refiners]
         plain_name(self.study, "study")
-        for name in self.refiners:
-            plain_name(name, "refiners")
-            if name in RESERVED_SETS:
-                raise ValueError(f"a refiner may not be called {name!r}: that names a set")
+        for key, names in (("sets", self.sets), ("refiners", self.refiners)):
+            for name in names:
+                plain_name(name, key)
+                if known.count(name) > 1:
+                    raise ValueError(f"{key}: {name!r} already names a set; call it otherwise")
         for arm, section in self.arms.items():
             plain_name(arm, "arms")
             for seed in section.seeds or []:

@@ -33,29 +33,35 @@ class StreetSection(Strict):
     seed: int = Field(0, ge=0)
 
 
-class SyntheticSection(Strict):
-    """The synthetic set: composed with the arguments of `compose_scenes`, read as COCO, digits.
+class LabelledSection(Strict):
+    """A labelled set as it lies: of a second renderer, or refined by another tool.
 
-    `coco` is a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO). For
-    segmentation, rendered by `street`, or `masks`: a folder with `images/` and `masks/`. `folder`
-    is a dataset that the task reads by itself.
+    `coco` is a COCO file, or the folder of a dataset with boxes (COCO, VOC, YOLO); `masks`, for
+    segmentation, a folder with `images/` and `masks/`; `folder` a dataset that the task reads by
+    itself.
     """
 
-    compose: dict[str, Any] | None = None
     coco: str | None = None
-    digits: DigitsSection | None = None
     masks: str | None = None
-    street: StreetSection | None = None
     folder: str | None = None
 
     @model_validator(mode="after")
-    def _one_of(self) -> SyntheticSection:
-        ways = [self.compose, self.coco, self.digits, self.masks, self.street, self.folder]
-        if ways.count(None) != len(ways) - 1:
-            raise ValueError(
-                "expected exactly one of compose, coco, digits, masks, street and folder"
-            )
+    def _one_of(self) -> LabelledSection:
+        *ways, last = type(self).model_fields
+        if [getattr(self, way) for way in (*ways, last)].count(None) != len(ways):
+            raise ValueError(f"expected exactly one of {', '.join(ways)} and {last}")
         return self
+
+
+class SyntheticSection(LabelledSection):
+    """The synthetic set, which refiners refine: as it lies, or digits, or made by the study.
+
+    `compose` has the arguments of `compose_scenes`, `street` those of `render_street`.
+    """
+
+    compose: dict[str, Any] | None = None
+    digits: DigitsSection | None = None
+    street: StreetSection | None = None
 
 
 class RealSection(Strict):

@@ -85,6 +85,16 @@ def test_results_have_one_row_per_arm_and_metric(drawn):
         assert (world / "out" / name).stat().st_size > 100
 
 
+def test_a_set_of_another_tool_is_an_arm_like_any(world):
+    arms = {"theirs": ["theirs"], "real+theirs": {"sets": ["real", "theirs"], "mix": {"real": 0.5}}}
+    results = compare(world, arms=arms, sets={"theirs": {"coco": "synthetic"}}, measure_images=2)
+    assert runs(world) == sorted(f"{arm} {seed}" for arm in arms for seed in (0, 1))
+    (theirs,) = [part for part in results["recipe"]["sets"] if part["name"] == "theirs"]
+    assert set(results["recipe"]["sets_measured"]) == {"theirs"} and len(theirs["sha256"]) == 64
+    with pytest.raises(RefinezooError, match="sets.theirs.coco: expected an existing path"):
+        compare(world, arms=arms, sets={"theirs": {"coco": "gone"}})
+
+
 def test_finished_arms_are_not_run_again(world):
     compare(world)
     assert runs(world) == sorted(ALL)
