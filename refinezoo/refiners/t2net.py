@@ -21,6 +21,7 @@ from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generat
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.depth import Order, depth_task_loss, smoothness_loss
 from refinezoo.models.registry import register
+from refinezoo.networks.affine_generator import affine_generator
 from refinezoo.networks.depth_unet import BACKBONES, STRIDE
 from refinezoo.networks.t2net_discriminators import (
     t2net_feature_discriminator,
@@ -52,9 +53,11 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
             ImageNet weights: call `start_from` before `fit`.
         depth_batch_norm: True trains the batch normalisation of EfficientNet-Lite0, which None
             keeps as it is.
-        downsamplings: of the translator, 2 or 1.
-        blocks: residual blocks of the translator.
-        residual: the translator starts as the identity (`networks.t2net_translator`).
+        generator: G, `"t2net"` (paper) or `"affine"`, which starts as the identity and changes
+            light and colour alone (`networks.affine_generator`), so that bare walls stay bare.
+        downsamplings: of the paper's G, 2 or 1.
+        blocks: residual blocks of G.
+        residual: the paper's G starts as the identity (`networks.t2net_translator`).
         max_depth: metres that T can say: 8 indoor, 80 outdoor; farther counts as that.
         discriminator: what judges images, `"patch"` (paper), `"projected"`, frozen ImageNet
             features with light heads, or `"both"`.
@@ -89,6 +92,7 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         depth_width: PositiveInt | None = None,
         depth_backbone: str = BACKBONES[0],
         depth_batch_norm: bool | None = None,
+        generator: Literal["t2net", "affine"] = "t2net",
         downsamplings: PositiveInt = 2,
         blocks: NonNegativeInt = 7,
         residual: bool = False,
@@ -119,13 +123,17 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         self.clipped = feature_discriminator == "clipped"
         self.pool_size, self.seed = pool_size, seed
         self.rates, self.decay_steps = (learning_rate, depth_learning_rate), decay_steps
-        self.stride = 2**downsamplings
 
         depth_width = depth_width or width
         cells = (height // STRIDE, image_width // STRIDE) if self.clipped else None
-        self.translator = t2net_translator(
-            width=width, downsamplings=downsamplings, blocks=blocks, residual=residual
-        )
+        if generator == "affine":
+            self.stride = 8
+            self.translator = affine_generator(width=width, blocks=blocks, name="translator")
+        else:
+            self.stride = 2**downsamplings
+            self.translator = t2net_translator(
+                width=width, downsamplings=downsamplings, blocks=blocks, residual=residual
+            )
         self.declare_depth(
             max_depth,
             smoothness_order,

@@ -264,6 +264,20 @@ def test_the_real_networks_train_and_say_depth():
 
 
 @pytest.mark.once
+def test_an_affine_generator_starts_as_the_identity_and_is_trained(toy):
+    model = toy(generator="affine", width=4, blocks=1)
+    images = batch()["synthetic"]["image"]
+    assert model.stride == 8
+    np.testing.assert_allclose(model.refine(images), images, atol=1)
+    model.compile()
+    before = values(model.translator)
+    logs = model.train_on_batch(batch(), return_dict=True)
+    assert moved(before, model.translator) and np.isfinite(list(logs.values())).all()
+    again = T2Net.from_config(model.get_config())
+    assert again.arguments["generator"] == "affine" and again.stride == 8
+
+
+@pytest.mark.once
 def test_a_projected_judge_takes_the_place_of_d(toy, toy_backbone):
     model = toy(
         discriminator="projected",
