@@ -145,7 +145,7 @@ def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
         words = words.partition(" (")[0] or first["msg"].removeprefix("Value error, ")
         if type(None) in get_args(accepted):
             words += " or None"
-        if parameter.default not in (None, parameter.empty):
+        if parameter.default is not None and parameter.default is not parameter.empty:
             words += f", such as {parameter.default!r}"
         place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
         raise RefinezooError(
