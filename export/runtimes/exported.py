@@ -77,6 +77,20 @@ class Exported:
         return self.preset_name
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) that it takes, the first of several; what labelled photos are scaled to.
+
+        Raises:
+            RefinezooError: the file takes any size.
+        """
+        if None in self.sizes[0]:
+            raise RefinezooError(
+                f"expected a file made for one size, received {self.path}, which takes any. "
+                "Measure the preset that it was exported from, or export to LiteRT or ONNX."
+            )
+        return self.sizes[0]
+
+    @property
     def ignore_id(self) -> int:
         """Of a segmenter: the mask id that does not count."""
         return int(self.info.get("ignore_id", 255))

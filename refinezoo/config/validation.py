@@ -84,6 +84,11 @@ def expected_by(kind: str, context: dict[str, Any]) -> str | None:
         "tuple_type": "a list (one '- item' a line)",
         "dict_type": "a mapping of keys to values",
         "model_type": "a mapping of keys to values",
+        "missing": "a value",
+        "too_short": f"a list of {context.get('min_length')} or more",
+        "too_long": f"a list of at most {context.get('max_length')}",
+        "is_instance_of": f"a {context.get('class')}",
+        "callable_type": "a function",
     }.get(kind)
 
 

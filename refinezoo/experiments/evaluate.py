@@ -6,6 +6,7 @@ from typing import Any
 
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.tasks.study import Measured
 
 
 def evaluate(
@@ -38,7 +39,7 @@ def evaluate(
         raise RefinezooError(f"expected a labelled dataset, received {path}, which does not exist.")
     part = {"name": path.name, "annotations": str(path), "images": str(images or _beside(path))}
     data = task.read_test(part, model)
-    measured = task.evaluate(model, data)
+    measured = Measured(*task.evaluate(model, data))
     found = {
         "metrics": measured.metrics,
         "lower_is_better": [name for name in task.lower if name in measured.metrics],

@@ -2,16 +2,16 @@
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, get_args
 
 import keras
 import numpy as np
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     PositiveFloat,
     PydanticUserError,
     TypeAdapter,
@@ -27,8 +27,13 @@ from refinezoo.renames import old_names
 
 
 def _different_names(names: Any) -> Any:
-    if not isinstance(names, list | tuple) or not len(set(map(str, names))) == len(names) > 0:
-        raise ValueError("a list of different names, such as those of a dataset")
+    try:
+        found = [] if isinstance(names, str | bytes | Mapping) else list(names)
+    except TypeError:
+        found = []
+    named = all(isinstance(name, str | int) and not isinstance(name, bool) for name in found)
+    if not found or not named or len(set(map(str, found))) < len(found):
+        raise ValueError("a list of different names")
     return names
 
 
@@ -36,7 +41,7 @@ def _different_names(names: Any) -> Any:
 # ValueError of a validator says what is expected.
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveFloats = Annotated[Sequence[PositiveFloat], Field(min_length=1)]
-ClassNames = Annotated[Sequence[str], BeforeValidator(_different_names)]
+ClassNames = Annotated[Sequence[str], PlainValidator(_different_names)]
 
 
 def _is_dtype(value: Any) -> bool:
@@ -101,7 +106,7 @@ def known_arguments(cls: type, given: dict[str, Any]) -> dict[str, Any]:
     current = old_names(cls)
     given = {current.get(name, name): value for name, value in given.items()}
     for name, value in given.items():
-        if name == "image_size":
+        if name == "image_size" and name in known:
             if value is not None or known[name].default is not None:
                 height_and_width(value)
         elif name in known:
@@ -137,17 +142,16 @@ def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
         if not isinstance(parameter.default, bool | int | float | str):
             return
         accepted = type(parameter.default) | None
+    if value is parameter.default:
+        return  # whatever its annotation says: a preset has to load
     try:
-        _as_json_says_it(_adapter(accepted), plain(value))
+        _as_json_says_it(_adapter(accepted), value)
     except ValidationError as error:
-        first = error.errors()[0]
-        words = expected_by(first["type"], first.get("ctx", {})) or ""
-        words = words.partition(" (")[0] or first["msg"].removeprefix("Value error, ")
-        if type(None) in get_args(accepted):
+        words, place = _expected(error)
+        if not place and type(None) in get_args(accepted):
             words += " or None"
-        if parameter.default is not None and parameter.default is not parameter.empty:
+        if not place and parameter.default is not None and parameter.default is not parameter.empty:
             words += f", such as {parameter.default!r}"
-        place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
         raise RefinezooError(
             f"{owner}: expected {parameter.name}{place} as {words}, received {value!r} "
             f"({type(value).__name__})."
@@ -165,11 +169,28 @@ def _adapter(accepted: Any) -> TypeAdapter:
 def _as_json_says_it(adapter: TypeAdapter, value: Any) -> None:
     """Checks a value as a preset's file would hold it, where lists stand for tuples."""
     try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):
+        text = json.dumps(plain(value))
+    except (TypeError, ValueError):  # no preset holds it: a model, a function
         adapter.validate_python(value)
-    else:
+        return
+    try:
         adapter.validate_json(text)
+    except ValidationError as error:
+        if not any(each["type"] == "needs_python_object" for each in error.errors()):
+            raise
+        adapter.validate_python(value)
+
+
+def _expected(error: ValidationError) -> tuple[str, str]:
+    """What was expected, in words, and where in a list: "[1]"; "" of the whole value."""
+    first, *others = error.errors()
+    place = "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
+    of_whole = [each for each in others if not any(isinstance(part, int) for part in each["loc"])]
+    words = []
+    for each in [first] if place else [first, *of_whole]:
+        said = expected_by(each["type"], each.get("ctx", {})) or ""
+        words.append(said.partition(" (")[0] or each["msg"].removeprefix("Value error, "))
+    return " or ".join(dict.fromkeys(words)), place
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:

@@ -120,7 +120,7 @@ class CycleGAN(Judged, Tasked, RefinesByMean, AlternatingModel):
         clip_norm: NonNegativeFloat | None = None,
         decay_steps: tuple[NonNegativeInt, NonNegativeInt] | None = None,
         ema_decay: Share = 0.0,
-        seed: NonNegativeInt = 0,
+        seed: int | None = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -25,7 +25,7 @@ class Judged:
     judge: Any
     backbone: Any
     given_backbone: Any
-    seed: int
+    seed: int | None
     optimizer: Any
 
     def declare_judge(self, discriminator: str, judge: dict | None, backbone: Any) -> None:

@@ -75,7 +75,7 @@ class PixelDA(TaskInside, WithNoise, WithDepth, AlternatingModel):
         normalise_by: k of masked_mpse and mpse counts the `"image"` (paper) or the `"mask"`.
         learning_rate, decay_rate, decay_steps: of Adam with beta_1 0.5; the rate is multiplied by
             `decay_rate` every `decay_steps` moves, of which a training step has two.
-        clip_norm: longest gradient of each variable.
+        clip_norm: longest gradient of each variable; None clips none.
         seed: of the noise.
     """
 
@@ -115,8 +115,8 @@ class PixelDA(TaskInside, WithNoise, WithDepth, AlternatingModel):
         learning_rate: NonNegativeFloat = 1e-3,
         decay_rate: PositiveFloat = 0.95,
         decay_steps: PositiveInt = 20_000,
-        clip_norm: NonNegativeFloat = 5.0,
-        seed: NonNegativeInt = 0,
+        clip_norm: NonNegativeFloat | None = 5.0,
+        seed: int | None = 0,
         **kwargs,
     ):
         check_similarity(similarity)

@@ -8,7 +8,8 @@ and half of its refined images come from a history buffer. No official code was 
 the history follow public ports, lambda was not published.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -62,7 +63,7 @@ class SimGAN(Judged, Refiner, AlternatingModel):
         pretrain_refiner: first steps, in which R learns self-regularisation alone (1,000).
         pretrain_discriminator: next steps, in which only D learns (200).
         learning_rate: of Adam for both; the paper used SGD with this rate.
-        clip_norm: longest gradient, per variable.
+        clip_norm: longest gradient, per variable; None clips none.
         seed: of the history.
     """
 
@@ -72,7 +73,7 @@ class SimGAN(Judged, Refiner, AlternatingModel):
         self,
         *,
         image_size=64,
-        channels: Literal[1, 3] = 3,
+        channels: PositiveInt = 3,
         width: PositiveInt = 64,
         blocks: NonNegativeInt = 4,
         discriminator: str = "patch",
@@ -82,18 +83,20 @@ class SimGAN(Judged, Refiner, AlternatingModel):
         lambda_self_regularisation: NonNegativeFloat = 7.6,
         lambda_projected: NonNegativeFloat = 1.0,
         psi: Psi = "identity",
-        features: keras.layers.Layer | None = None,
+        features: keras.layers.Layer | Callable[..., Any] | None = None,
         pool_size: NonNegativeInt = 512,
         refiner_moves: PositiveInt = 2,
         discriminator_moves: PositiveInt = 1,
         pretrain_refiner: NonNegativeInt = 1000,
         pretrain_discriminator: NonNegativeInt = 200,
         learning_rate: NonNegativeFloat = 1e-3,
-        clip_norm: NonNegativeFloat = 50.0,
-        seed: NonNegativeInt = 0,
+        clip_norm: NonNegativeFloat | None = 50.0,
+        seed: int | None = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if channels not in (1, 3):
+            raise RefinezooError(f"expected channels 1 or 3, received {channels}.")
         for name in self.arguments.keys() - {*self.not_saved, "discriminator", "judge"}:
             setattr(self, name, self.arguments[name])
         self.declare_judge(discriminator, judge, backbone)

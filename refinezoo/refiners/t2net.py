@@ -112,7 +112,7 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         learning_rate: NonNegativeFloat = 5e-5,
         depth_learning_rate: NonNegativeFloat = 1e-4,
         decay_steps: tuple[NonNegativeInt, NonNegativeInt] | None = None,
-        seed: NonNegativeInt = 0,
+        seed: int | None = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)

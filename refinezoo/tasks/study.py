@@ -4,9 +4,9 @@ A kind names its task's class in `Kind.study`; `refinezoo.experiments.compare` a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -26,19 +26,18 @@ class Example:
     truth: Any
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What a model is worth on a labelled set.
 
     Attributes:
         metrics: the task's, by name.
-        by_class: its `class_metric` of each class that occurs.
         predictions: as JSON, or None.
+        by_class: the task's `class_metric` of each class that occurs.
     """
 
     metrics: dict[str, float]
-    by_class: dict[str, float] = field(default_factory=dict)
     predictions: Any = None
+    by_class: dict[str, float] = {}  # noqa: RUF012 (a NamedTuple's default, which nobody changes)
 
 
 @dataclass(frozen=True)

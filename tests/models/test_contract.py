@@ -97,6 +97,31 @@ def test_every_argument_refuses_what_it_cannot_mean(model, wrong):
             cls(**{**settings(model), name: wrong})
 
 
+@pytest.mark.once
+def test_no_size_is_asked_of_a_class_that_takes_none():
+    for value in (None, 64):
+        with pytest.raises(RefinezooError, match="FDA takes no argument 'image_size'"):
+            model_class("FDA")(image_size=value)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"backbone": "efficientnet"}, "backbone as a Model or None, received 'eff"),
+        ({"task_loss": 3}, "task_loss as a Model or text or a PathLike or None, received 3"),
+        ({"decay_steps": [1]}, r"decay_steps\[1\] as a value, received"),
+        ({"decay_steps": [1, 2, 3]}, "decay_steps as a list of at most 2 or None"),
+        ({"decay_steps": [-1, 2]}, r"decay_steps\[0\] as a number of at least 0, received"),
+        ({"lambda_cycle": -1}, "lambda_cycle as a number of at least 0.0, such as 10.0, received"),
+        ({"generator": 3}, "generator as text, such as 'resnet', received 3"),
+    ],
+)
+def test_arguments_are_worded(wrong, words):
+    with pytest.raises(RefinezooError, match=f"CycleGAN: expected {words}"):
+        model_class("CycleGAN")(**wrong)
+
+
 class Peculiar(Protocol):
     """What pydantic has no check for."""
 
@@ -115,6 +140,8 @@ class UsersOwn:
         shape: Peculiar | None = None,
         start: keras.initializers.Initializer | str = "zeros",
         bare=0.5,
+        table: np.ndarray | None = None,
+        gain: float = None,  # noqa: RUF013 (so people write)
     ): ...
 
 
@@ -122,7 +149,8 @@ class UsersOwn:
 def test_annotations_of_a_users_own_are_held_to_where_they_can_be():
     start = keras.initializers.Ones()
     fits = {"size": [3, 4], "later": 4, "many": [3], "shape": 3, "start": start, "bare": None}
-    assert known_arguments(UsersOwn, fits) == fits
-    for wrong in ({"size": [3]}, {"later": "x"}, {"start": 3}, {"bare": "x"}):
+    assert known_arguments(UsersOwn, {**fits, "gain": None}) == {**fits, "gain": None}
+    assert known_arguments(UsersOwn, {"table": np.ones(3)})
+    for wrong in ({"size": [3]}, {"later": "x"}, {"start": 3}, {"bare": "x"}, {"table": 3}):
         with pytest.raises(RefinezooError, match=f"expected {next(iter(wrong))}"):
             known_arguments(UsersOwn, wrong)

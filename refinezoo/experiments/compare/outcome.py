@@ -90,12 +90,12 @@ def write_results(
 ) -> dict[str, Any]:
     """Writes results.json, the table, plots and page of what is finished; returns results.json."""
     scores: Scores = {arm: {} for arm in study.arms}
-    of_classes: Scores = {arm: {} for arm in study.arms}
+    of_classes: dict[str, dict[int, Any]] = {arm: {} for arm in study.arms}
     for training in trainings:
         if training.finished():
             result = training.result()
             scores[training.arm][training.seed] = result["metrics"]
-            of_classes[training.arm][training.seed] = result.get("by_class", {})
+            of_classes[training.arm][training.seed] = result.get("by_class")
     arms, name = list(study.arms), study.model.name
     stated = gains(study.gains, arms, study.metrics, scores, task.lower)
     recipe["gains"] = [gain.sentence() for gain in stated]
@@ -104,7 +104,9 @@ def write_results(
         "recipe": recipe,
         "rows": rows(name, arms, study.metrics, scores),
         "class_metric": task.class_metric,
-        "by_class": class_means(of_classes),
+        "by_class": class_means(
+            {arm: seeds for arm, seeds in of_classes.items() if None not in seeds.values()}
+        ),
     }
     write_json(folder / "results.json", results)
     table = markdown_table(name, arms, study.metrics, scores)

@@ -37,6 +37,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     from refinezoo.experiments.compare.examples import write_examples
     from refinezoo.experiments.compare.tasks import task_named
     from refinezoo.experiments.compare.training import prepare, train
+    from refinezoo.tasks.study import Measured
     from refinezoo.training.precision import training_precision
 
     keras.utils.set_random_seed(int(spec["seed"]))
@@ -48,11 +49,11 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
         backup = folder / f"backup_{spec['hash'][:12]}"
         loss = train(fitted, mixed, spec["training"], backup)
         seconds = time.monotonic() - started
+    model.save_to_preset(folder / "preset")
     test = task.read_test(spec["test"], model)
-    found = task.evaluate(model, test)
+    found = Measured(*task.evaluate(model, test))
     if found.predictions is not None:
         write_json(folder / "detections.json", found.predictions)
-    model.save_to_preset(folder / "preset")
     write_examples(task, model, test, folder / "examples")
     result = {
         "hash": spec["hash"],

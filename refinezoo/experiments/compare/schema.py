@@ -187,7 +187,7 @@ class Study(Strict):
         for key, names in (("sets", self.sets), ("refiners", self.refiners)):
             for name in names:
                 plain_name(name, key)
-                if known.count(name) > 1:
+                if known.count(name) > 1 or name == "real_test":
                     raise ValueError(f"{key}: {name!r} already names a set; call it otherwise")
         for arm, section in self.arms.items():
             plain_name(arm, "arms")

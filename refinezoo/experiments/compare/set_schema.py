@@ -41,9 +41,9 @@ class LabelledSection(Strict):
     itself.
     """
 
-    coco: str | None = None
-    masks: str | None = None
-    folder: str | None = None
+    coco: str | None = Field(None, min_length=1)
+    masks: str | None = Field(None, min_length=1)
+    folder: str | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _one_of(self) -> LabelledSection:

@@ -13,6 +13,7 @@ from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.train.run_folder import busy, claim, summary
 from refinezoo.files import locked_folder, write_json
 from refinezoo.models.limits import within_limits
+from refinezoo.tasks.study import Measured
 
 
 class TrainedModel(ModelSection):
@@ -94,7 +95,7 @@ def _trained(
     train(fitted, batches, spec["training"], out / "backup")
     model.save_to_preset(preset)
     test = task.read_test(spec["test"], model) if measured else None
-    metrics = task.evaluate(model, test).metrics if measured else {}
+    metrics = Measured(*task.evaluate(model, test)).metrics if measured else {}
     Checkpoint(out / "backup").remove()
     return metrics
 

@@ -56,7 +56,7 @@ class ClassificationStudy(ArrayTask):
         """Accuracy on the test images."""
         right = model.predict_labels(data["image"]) == data["label"]
         by_class = accuracy_by_class(right, data["label"], model.class_names)
-        return Measured({"accuracy": float(right.mean())}, by_class)
+        return Measured({"accuracy": float(right.mean())}, by_class=by_class)
 
     def truth(self, data: Any, row: int) -> np.ndarray:
         """All probability on the true digit."""

@@ -78,8 +78,8 @@ class DetectionStudy(Task):
         by_class = {name: found["AP50"] for name, found in scores["per_class"].items()}
         return Measured(
             {name: float(scores[name]) for name in self.metrics},
-            {name: float(value) for name, value in by_class.items() if value is not None},
             detections,
+            {name: float(value) for name, value in by_class.items() if value is not None},
         )
 
     def kept_answers(self, model: Any, data: Any, predictions: Any) -> list[dict[str, Any]]:

@@ -38,7 +38,8 @@ class PoseStudy(ArrayTask):
         errors = angle_error_degrees(data["quaternion"], found["quaternion"])
         right = found["probability"].argmax(axis=-1) == data["label"]
         metrics = zip(self.metrics, (float(right.mean()), float(errors.mean())), strict=True)
-        return Measured(dict(metrics), accuracy_by_class(right, data["label"], model.class_names))
+        by_class = accuracy_by_class(right, data["label"], model.class_names)
+        return Measured(dict(metrics), by_class=by_class)
 
     def truth(self, data: Any, row: int) -> dict[str, np.ndarray]:
         """All probability on the true class, and the true rotation."""

@@ -51,8 +51,9 @@ class SegmentationStudy(ArrayTask):
     def evaluate(self, model: Any, data: Any) -> Measured:
         """The metrics on the test photos."""
         found = model.evaluate_masks(data["image"], data["class_ids"][..., 0])
-        by_class = {name: iou for name, iou in found["class_iou"].items() if iou is not None}
-        return Measured({name: float(found[name]) for name in self.metrics}, by_class)
+        true = self.kind.classes_in(model, data["class_ids"])
+        by_class = {name: iou for name, iou in found["class_iou"].items() if name in true}
+        return Measured({name: float(found[name]) for name in self.metrics}, by_class=by_class)
 
     def truth(self, data: Any, row: int) -> np.ndarray:
         """The mask."""

@@ -41,6 +41,8 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ({"refiners": {"refined": {"strength": 1.0}}}, "exactly one of preset and adapt"),
         ({"sets": {"theirs": {}}}, "sets.theirs: .*exactly one of coco, masks and folder"),
         ({"sets": {"theirs": {"compose": {}}}}, "sets.theirs.compose: unknown key"),
+        ({"sets": {"theirs": {"coco": ""}}}, "sets.theirs.coco: .*at least 1 char"),
+        ({"sets": {"real_test": {"coco": "x"}}}, "sets: 'real_test' already names a set"),
         ({"sets": {"real": {"coco": "x"}}}, "sets: 'real' already names a set"),
         ({"refiners": {"synthetic": {"preset": "x"}}}, "refiners: 'synthetic' already names"),
         ({"sets": {"a": {"coco": "x"}}, "arms": {"b": ["aa"]}}, "Did you mean 'a'"),

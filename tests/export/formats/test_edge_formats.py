@@ -6,12 +6,15 @@ import subprocess
 import sys
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 from same_answers import answers, assert_same
 
 import refinezoo
 from refinezoo import RefinezooError, export
+from refinezoo.data.image_size import height_and_width
+from refinezoo.experiments.evaluate import evaluate
 from refinezoo.export.registry import formats
 from refinezoo.export.runtimes import exported as opened
 from refinezoo.models.registry import model_class, model_names
@@ -44,10 +47,26 @@ def test_litert_equals_keras_without_flex(needed, name, models, litert_file, fra
     assert found and not [op for op in found if op.startswith("Flex") or not op.isupper()]
     exported = refinezoo.load(path)
     own = getattr(model, "image_size", None)
+    assert not own or exported.image_size == height_and_width(own)
     image = image_for(model, frames) if own else frames[0][:SIDE, :SIDE]
     wanted = answers(model, image)
     assert all(len(np.unique(rows)) > 1 for key, rows in wanted.items() if key == "class_ids")
     assert_same(wanted, answers(exported, image))
+
+
+def test_a_file_is_measured_on_labelled_images_as_its_model_is(
+    needed, models, litert_file, frames, tmp_path
+):
+    needed("litert")
+    model = models("Classifier")
+    for number, name in enumerate(model.class_names):
+        (tmp_path / name).mkdir()
+        image = frames[number % len(frames)][: SIDE + number, :SIDE]
+        cv2.imwrite(str(tmp_path / name / "0.png"), image[..., ::-1])
+    ours, theirs = (
+        evaluate(m, tmp_path) for m in (model, refinezoo.load(litert_file("Classifier")))
+    )
+    assert theirs == ours and set(theirs["by_class"]) == set(model.class_names)
 
 
 @pytest.mark.parametrize("format_name", formats())
