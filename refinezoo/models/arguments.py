@@ -17,7 +17,6 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import SchemaError
 
 from refinezoo.config.validation import expected_by
 from refinezoo.data.image_size import height_and_width
@@ -145,7 +144,8 @@ def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
     if value is parameter.default:
         return  # whatever its annotation says: a preset has to load
     try:
-        _as_json_says_it(_adapter(accepted), value)
+        if (adapter := _adapter(accepted)) is not None:
+            _as_json_says_it(adapter, value)
     except ValidationError as error:
         words, place = _expected(error)
         if not place and type(None) in get_args(accepted):
@@ -156,14 +156,18 @@ def _check_type(owner: str, parameter: inspect.Parameter, value: Any) -> None:
             f"{owner}: expected {parameter.name}{place} as {words}, received {value!r} "
             f"({type(value).__name__})."
         ) from None
-    except (PydanticUserError, SchemaError, TypeError):
+    except (PydanticUserError, TypeError):
         return  # pydantic cannot hold a value to this annotation
 
 
 @cache
-def _adapter(accepted: Any) -> TypeAdapter:
+def _adapter(accepted: Any) -> TypeAdapter | None:
+    """What holds values to an annotation; None where pydantic makes nothing of it."""
     config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
-    return TypeAdapter(accepted, config=config)
+    try:
+        return TypeAdapter(accepted, config=config)
+    except Exception:  # errors of its core have no name that pydantic exports
+        return None
 
 
 def _as_json_says_it(adapter: TypeAdapter, value: Any) -> None:
