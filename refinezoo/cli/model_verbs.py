@@ -80,7 +80,6 @@ def evaluate(
     Example: refinezoo evaluate pvanet_fridge benchmarks/data/fridge/test.json
     """
     from refinezoo.experiments.evaluate import evaluate as measured
-    from refinezoo.experiments.evaluation_page import worst_first
 
     found = measured(load(model), dataset, images, page=page)
     if predictions:
@@ -93,5 +92,5 @@ def evaluate(
     lines.append(f"{found['images']} photos; {found['rule']}")
     if found["by_class"]:
         lines.append(f"{found['class_metric']} of each class, the worst first:")
-        lines += [f"{value:6.3f}  {name}" for name, value in worst_first(found["by_class"])]
+        lines += [f"{value:6.3f}  {name}" for name, value in found["by_class"].items()]
     answer(found, "\n".join(lines))

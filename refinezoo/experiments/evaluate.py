@@ -1,6 +1,7 @@
 """What a model of any kind is worth on a labelled dataset, by the metrics of its kind's studies."""
 
 import os
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ def evaluate(
 
     Returns:
         `metrics` (name -> value), `lower_is_better` (names of metrics), `by_class` (class ->
-        value of `class_metric`, of classes that occur), `rule` (how they are measured), `images`
-        (how many), and `predictions`: detections as COCO results, or None.
+        value of `class_metric`, of those that occur, the worst first), `rule` (how they are
+        measured), `images` (how many), and `predictions`: detections as COCO results, or None.
 
     Raises:
         RefinezooError: the kind is not measured by labels, or the dataset cannot be read as what
@@ -43,7 +44,7 @@ def evaluate(
     found = {
         "metrics": measured.metrics,
         "lower_is_better": [name for name in task.lower if name in measured.metrics],
-        "by_class": measured.by_class,
+        "by_class": dict(sorted(measured.by_class.items(), key=itemgetter(1))),
         "class_metric": task.class_metric,
         "rule": task.rule,
         "images": task.count(data),

@@ -4,7 +4,6 @@ import heapq
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from refinezoo.data.drawing import shown_at
@@ -35,7 +34,7 @@ def write_evaluation_page(
     page = Page(f"{name} on {found['images']} labelled images", f"By {found['rule']}.")
     page.table(["metric", "value"], list(found["metrics"].items()))
     if found["by_class"]:
-        page.table(["class", found["class_metric"]], worst_first(found["by_class"]))
+        page.table(["class", found["class_metric"]], list(found["by_class"].items()))
     if by:
         pairs = heapq.nsmallest(MOST, judged, key=lambda pair: pair.score or 0.0)
         page.text(f"The worst first, {len(pairs)} of {found['images']}; the number is the {by}.")
@@ -44,11 +43,6 @@ def write_evaluation_page(
     page.before_after(pairs, ("truth", "answer"), side=SIDE)
     page.facts({"model": name, "weights_sha256": getattr(model, "weights_sha256", None) or "-"})
     page.write(path)
-
-
-def worst_first(by_class: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Classes with what was measured of them, the lowest first."""
-    return sorted(by_class.items(), key=itemgetter(1))
 
 
 def _pairs(task: Task, model: Any, data: Any, kept: Sequence[Any] | None) -> Iterator[Pair]:

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, get_args
 
@@ -26,10 +26,8 @@ from refinezoo.renames import old_names
 
 
 def _different_names(names: Any) -> Any:
-    try:
-        found = [] if isinstance(names, str | bytes | Mapping) else list(names)
-    except TypeError:
-        found = []
+    """A list, since a set has no order and a generator is read once; whole numbers of old files."""
+    found = names if isinstance(names, list | tuple) else ()
     named = all(isinstance(name, str | int) and not isinstance(name, bool) for name in found)
     if not found or not named or len(set(map(str, found))) < len(found):
         raise ValueError("a list of different names")
@@ -218,6 +216,6 @@ def plain(value: Any) -> Any:
     """A constructor's argument as JSON holds it: lists for tuples, Python's numbers for NumPy's."""
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return [plain(inner) for inner in value]
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

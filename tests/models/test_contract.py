@@ -122,6 +122,15 @@ def test_arguments_are_worded(wrong, words):
         model_class("CycleGAN")(**wrong)
 
 
+@pytest.mark.once
+def test_class_names_are_a_list_that_can_be_read_again_and_saved():
+    for wrong in ((name for name in "ab"), {"a", "b"}, {"a": 1}.keys(), ["a", "a"], [], [True]):
+        with pytest.raises(RefinezooError, match="class_names as a list of different names"):
+            known_arguments(model_class("SSD300"), {"class_names": wrong})
+    for right in (["a"], ("a", "b"), np.array(["a", "b"]), [0, 1]):
+        known_arguments(model_class("SSD300"), {"class_names": right})
+
+
 class Peculiar(Protocol):
     """What pydantic has no check for."""
 
