@@ -36,28 +36,35 @@ def predict(
 
 @verb()
 def label(
-    model: Annotated[str, typer.Argument(help="Detector: zoo name, preset or exported file.")],
+    model: Annotated[
+        str, typer.Argument(help="Detector, segmenter or classifier: zoo name, preset or export.")
+    ],
     photos: Annotated[Path, typer.Argument(help="Folder of photos that nobody labelled.")],
-    out: Annotated[Path, typer.Option(help="COCO file to write.")],
+    out: Annotated[Path, typer.Option(help="To write: COCO file of a detector, else a folder.")],
     score_threshold: Annotated[
-        float, typer.Option(help="Least score of a box, above 0 up to 1.")
-    ] = 0.7,
+        float | None,
+        typer.Option(
+            help="Least score, above 0 up to 1; by default 0.7 of boxes, 0.9 of pixels and classes."
+        ),
+    ] = None,
 ) -> None:
-    """Label photos with what a detector is sure of, to train the next one on them.
+    """Label photos with what a model is sure of, to train the next one on them.
 
-    Places it is not sure of become ignore_regions. A study takes the file as real.train.
+    What it is not sure of is left out of the training: ignore_regions, void pixels, whole images. A
+    study does the same by `pseudo_labels` in its file.
 
     Example: refinezoo label my_detector photos/ --out pseudo.json
     """
     from refinezoo.data.formats import list_images
 
     list_images(photos)
-    detector = load(model)
-    from refinezoo.tasks.detection.pseudo_labels import pseudo_labels
+    teacher = load(model)
+    from refinezoo.experiments.pseudo_labels import pseudo_labels
 
-    said = pseudo_labels(detector, photos, out, score_threshold=score_threshold)
-    boxes = sorted(said["boxes"].items(), key=lambda item: -item[1])
-    lines = [f"{count:6d}  {name}" for name, count in boxes]
+    said = pseudo_labels(teacher, photos, out, score_threshold=score_threshold)
+    counted = next(value for value in said.values() if isinstance(value, dict))
+    rows = sorted(counted.items(), key=lambda item: -item[1])
+    lines = [f"{count:8d}  {name}" for name, count in rows]
     answer(said, "\n".join([*lines, f"{said['kept']} of {said['photos']} photos: {out}"]))
 
 

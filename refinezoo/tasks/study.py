@@ -64,6 +64,8 @@ class Task(Strict):
         metrics: what `evaluate` gives, the two that a study shows by default first.
         lower: those of them of which less is better.
         class_metric: what `evaluate` says of each class, in words; "" where there are none.
+        sure_at: the least score of an answer that becomes a pseudo-label, unless it is said; None
+            where answers have no score.
         rule: how they are measured, in words.
     """
 
@@ -71,6 +73,7 @@ class Task(Strict):
     metrics: ClassVar[tuple[str, ...]]
     lower: ClassVar[tuple[str, ...]] = ()
     class_metric: ClassVar[str] = ""
+    sure_at: ClassVar[float | None] = None
     rule: ClassVar[str]
 
     # ---- what a task says
@@ -132,6 +135,24 @@ class Task(Strict):
         """What `predictions`, as `evaluate` gives them, say of each image; None if they do not."""
         return None
 
+    def pseudo_label(
+        self, model: Any, photos: Sequence[Path], root: Path, out: Path, score_threshold: float
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """Writes photos with what a model is sure of in them; `tasks.pseudo_labels` asks for it.
+
+        Args:
+            model: of the kind, or an exported one.
+            photos: files below `root`.
+            root: of their names.
+            out: the dataset's folder to write, or its COCO file.
+            score_threshold: least score of a label.
+
+        Returns:
+            `annotations` and `images`, as `read` takes them; and `photos` (how many were looked
+            at), `kept`, and what was labelled, by class.
+        """
+        raise NotImplementedError(f"{type(self).__name__} labels nothing.")
+
     def count(self, data: Any) -> int:
         """How many images a set has."""
         return len(data)
@@ -179,7 +200,10 @@ class Task(Strict):
     ) -> Any:
         """Batches of one set: of its stored `variants` in turn, or refined `online`."""
         from refinezoo.tasks.online import OnlineRefiner, TurnsBatches
+        from refinezoo.tasks.pseudo_labels import labelled_by_teacher
 
+        if "pseudo_labels" in part:
+            return self.batches(labelled_by_teacher(self, part, model), spec, model, **stream)
         if "online" in part:
             stream["online"] = OnlineRefiner.of(part["online"], spec["seed"])
         parts = [part, *({**part, **more} for more in part.get("variants", ()))]
@@ -221,29 +245,3 @@ def folder_of(part: dict[str, Any]) -> Path:
             "synthetic.folder and real.folders in the study file."
         )
     return images if annotations == images else images.parent
-
-
-def augmentation_of(value: Any, cls: Any, **fixed: Any) -> Any:
-    """What `training.augmentation` means: true, false or fields of a dataclass.
-
-    Raises:
-        RefinezooError: something else, or a field that the class does not have.
-    """
-    if value in (False, None):
-        return None
-    settings = {} if value is True else value
-    if not isinstance(settings, dict):
-        raise RefinezooError(
-            f"training.augmentation: expected true, false or a mapping, received {value!r}."
-        )
-    known = [name for name in cls.__dataclass_fields__ if name not in fixed]
-    for name in settings:
-        if name not in known:
-            raise RefinezooError(
-                f"training.augmentation.{name} is not known ({', '.join(known)})."
-                + did_you_mean(name, known)
-            )
-    chosen = {
-        name: tuple(inner) if isinstance(inner, list) else inner for name, inner in settings.items()
-    }
-    return cls(**chosen, **fixed)

@@ -8,6 +8,7 @@ from typing import Any
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
+from refinezoo.experiments.compare.schema import Study
 from refinezoo.experiments.compare.set_schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.photo_masks import mask_function
@@ -17,13 +18,33 @@ _DRAWS = 8  # seeds that tell a refiner that draws from one that does not
 
 
 def preset(name: str, root: Path) -> Any:
-    """The refiner of a preset folder below the data root or here, or of the zoo."""
+    """The model of a preset folder below the data root or here, or of the zoo."""
     from refinezoo import load
 
-    for folder in (root / name, Path(name)):
-        if folder.is_dir():
-            return load(folder)
-    return load(name)
+    return load(preset_place(name, root))
+
+
+def preset_place(name: str, root: Path) -> str:
+    """Where that is: a whole path, or the name of the zoo."""
+    folders = [folder for folder in (root / name, Path(name)) if folder.is_dir()]
+    return str(folders[0].resolve()) if folders else name
+
+
+def checked_teacher(name: str, study: Study, root: Path) -> Any:
+    """The model of `pseudo_labels.NAME.preset`.
+
+    Raises:
+        RefinezooError: there is none of that name, or it does another task than the study.
+    """
+    teacher = preset(str(study.pseudo_labels[name].preset), root)
+    task = task_named(study.model.task, study.settings)
+    if teacher.kind.name != task.kind.name and not hasattr(teacher, "predict_task"):
+        raise RefinezooError(
+            f"pseudo_labels.{name}.preset: expected a {task.kind.name}, as the study trains, "
+            f"received a {teacher.kind.name}. `refinezoo list --kind {task.kind.name}` names those "
+            "of the zoo."
+        )
+    return teacher
 
 
 def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: PreparedSet) -> Any:

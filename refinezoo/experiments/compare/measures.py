@@ -40,7 +40,8 @@ def measure_sets(
         is refined online, one refinement of each render is measured, of stored variants the first.
     """
     study = preparation.study
-    if not count or study.synthetic.digits is not None or not sets.keys() - {"real"}:
+    photo_sets = {"real", *study.pseudo_labels}
+    if not count or study.synthetic.digits is not None or not sets.keys() - photo_sets:
         return {}
     from refinezoo.data import read_image
     from refinezoo.metrics.kid import kid
@@ -49,7 +50,7 @@ def measure_sets(
     found: dict[str, dict[str, Any]] = {}
     for name, prepared in sets.items():
         section = study.refiners.get(name)
-        if name == "real" or (section is not None and section.trains):
+        if name in photo_sets or (section is not None and section.trains):
             continue
         renders = sets.get("synthetic", prepared)
         recipe = [prepared.fingerprint, renders.fingerprint, files_fingerprint(photos)]

@@ -36,6 +36,7 @@ def recipe_of(
     """How the results came about: command, settings, sets, seeds, hardware, versions."""
     settings = study.model_dump(by_alias=True, exclude_none=True, exclude={"out", "data"})
     finished = [training for training in trainings if training.finished()]
+    labelled = {each.title: each.result().get("pseudo_labels") for each in finished}
     return {
         "command": f"refinezoo compare {_spoken(study_yaml)}{data} --jobs {jobs}",
         "settings": settings,
@@ -49,6 +50,7 @@ def recipe_of(
             arm: [training.result()["seconds"] for training in finished if training.arm == arm]
             for arm in study.arms
         },
+        "pseudo_labels": {title: found for title, found in labelled.items() if found},
         "failed": [failure.training.title for failure in failures],
         "hardware": hardware(),
         "versions": versions(),

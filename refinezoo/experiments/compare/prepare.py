@@ -10,9 +10,19 @@ from typing import Any
 
 from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError, did_you_mean
-from refinezoo.experiments.compare.fitted import check_adaptable, takes_masks
+from refinezoo.experiments.compare.fitted import (
+    check_adaptable,
+    checked_teacher,
+    preset_place,
+    takes_masks,
+)
 from refinezoo.experiments.compare.found import FoundSets, PreparedSet
-from refinezoo.experiments.compare.recipe import dataset_fingerprint, files_fingerprint, recipe_hash
+from refinezoo.experiments.compare.recipe import (
+    dataset_fingerprint,
+    files_fingerprint,
+    model_fingerprint,
+    recipe_hash,
+)
 from refinezoo.experiments.compare.refined import RefinedSets
 from refinezoo.experiments.compare.schema import Study
 from refinezoo.experiments.compare.set_schema import StreetSection
@@ -43,11 +53,35 @@ class Preparation(RefinedSets):
                 prepared[name] = self.refined_set(name, prepared["synthetic"])
         if "real" in wanted:
             prepared["real"] = self.found.real("train")
+        for name in self.study.pseudo_labels:
+            if name in wanted:
+                prepared[name] = self.photos_to_label(name)
         return prepared
 
     def test(self) -> PreparedSet:
         """The labelled real test set."""
         return self.found.real("test")
+
+    def photos_to_label(self, name: str) -> PreparedSet:
+        """Photos that each training has labelled by a model, before it learns from them."""
+        section = self.study.pseudo_labels[name]
+        said: dict[str, Any] = {"score_threshold": section.score_threshold}
+        recipe: dict[str, Any] = {"pseudo_labels": section.model_dump(exclude_none=True)}
+        if section.preset is not None:
+            recipe["model"] = model_fingerprint(checked_teacher(name, self.study, self.found.root))
+            said["teacher"] = preset_place(section.preset, self.found.root)
+        if self.study.real.digits is not None:
+            real = self.found.real("train")
+            recipe["photos"] = real.fingerprint
+            details = {**real.details, "pseudo_labels": said}
+            places = (real.annotations, real.images)
+        else:
+            photos = self.found.unlabelled()
+            recipe["photos"] = files_fingerprint(photos)
+            said["photos"] = [str(each.resolve()) for each in photos]
+            details = {"pseudo_labels": said}
+            places = (photos[0].parent, photos[0].parent)
+        return PreparedSet(name, *places, recipe_hash(recipe), recipe, details)
 
     def synthetic(self) -> PreparedSet:
         """The synthetic scenes: composed or rendered with a stamp, or read from where they lie."""

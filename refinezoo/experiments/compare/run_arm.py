@@ -61,6 +61,9 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
         "seed": spec["seed"],
         "metrics": found.metrics,
         "by_class": found.by_class,
+        "pseudo_labels": {
+            path.stem: read_json(path) for path in sorted(folder.glob("pseudo_labels/*.json"))
+        },
         "seconds": round(seconds, 1),
         "steps": spec["training"]["steps"],
         "loss": loss,

@@ -23,12 +23,17 @@ PARENT_VARIABLE = "REFINEZOO_STUDY_PARENT"
 
 @dataclass
 class Training:
-    """One arm with one seed: its folder, which also tells the process what to do."""
+    """One arm with one seed: its folder, which also tells the process what to do.
+
+    `after` are the trainings whose models it needs.
+    """
 
     arm: str
     seed: int
     folder: Path
     steps: int = 0
+    hash: str = ""
+    after: tuple[Training, ...] = ()
 
     @property
     def title(self) -> str:
@@ -49,6 +54,15 @@ class Training:
     def finished(self) -> bool:
         """Whether the result is that of the spec which lies there."""
         return self.result().get("hash") == read_json(self.folder / "spec.json")["hash"]
+
+    def ready(self) -> bool:
+        """Whether the trainings that it needs are finished."""
+        return all(each.finished() for each in self.after)
+
+    def waits_for(self) -> str:
+        """Which training it needs and has not."""
+        missing = [each.title for each in self.after if not each.finished()]
+        return f"error: not trained: {', '.join(missing)}, which labels its photos, failed"
 
 
 @dataclass
@@ -87,7 +101,10 @@ def run_all(
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                training = waiting.popleft()
+                training = next((each for each in waiting if each.ready()), None)
+                if training is None:
+                    break
+                waiting.remove(training)
                 log = open(no_link(training.log), "wb")
                 process = subprocess.Popen(
                     command(training.folder),
@@ -98,6 +115,9 @@ def run_all(
                 )
                 running[process] = (training, time.monotonic(), log)
                 say(f"{training.title}: training ({training.steps} steps), log in {training.log}")
+            if not running:
+                failures += [Failure(each, 0, [each.waits_for()]) for each in waiting]
+                break
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:
                 training, started, log = running.pop(process)

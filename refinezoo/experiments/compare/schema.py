@@ -9,17 +9,17 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 
 from refinezoo.config import Strict, read_yaml, validate
 from refinezoo.errors import did_you_mean
+from refinezoo.experiments.compare.names import check_names
 from refinezoo.experiments.compare.set_schema import (
     LabelledSection,
+    PseudoLabelsSection,
     RealSection,
     RefinerSection,
     SyntheticSection,
 )
 from refinezoo.models.registry import task_of
-from refinezoo.paths import plain_name
 from refinezoo.renames import renamed_keys
 
-RESERVED_SETS = ("real", "synthetic")
 OPTIMIZERS = ("adam", "adamw", "sgd", "own")
 SCHEDULES = ("cosine", "constant")
 
@@ -145,6 +145,7 @@ class Study(Strict):
     """A whole study: data, refiners, one downstream model, arms, seeds and metrics.
 
     `sets` are further labelled ones to train on, as they lie; refiners refine `synthetic` alone.
+    `pseudo_labels` are sets of photos that a model of this study, or another, has labelled.
     `settings` are those of the task (`refinezoo/tasks/*/study.py`); `metrics` are its first two.
     `measure_images` of each set are held against as many photos (`measures.py`); 0 leaves it out.
     """
@@ -156,6 +157,7 @@ class Study(Strict):
     real: RealSection
     sets: dict[str, LabelledSection] = Field(default_factory=dict)
     refiners: dict[str, RefinerSection] = Field(default_factory=dict)
+    pseudo_labels: dict[str, PseudoLabelsSection] = Field(default_factory=dict)
     model: ModelSection
     settings: dict[str, Any] = Field(default_factory=dict)
     training: TrainingSection
@@ -182,42 +184,7 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Study:
-        known = [*RESERVED_SETS, *self.sets, *self.refiners]
-        plain_name(self.study, "study")
-        for key, names in (("sets", self.sets), ("refiners", self.refiners)):
-            for name in names:
-                plain_name(name, key)
-                if known.count(name) > 1 or name == "real_test":
-                    raise ValueError(f"{key}: {name!r} already names a set; call it otherwise")
-        for arm, section in self.arms.items():
-            plain_name(arm, "arms")
-            for seed in section.seeds or []:
-                if seed not in self.seeds:
-                    raise ValueError(
-                        f"arm {arm!r} asks for seed {seed}; the study's seeds are "
-                        f"{', '.join(map(str, self.seeds))}"
-                    )
-            for name in section.sets:
-                if name not in known:
-                    raise ValueError(
-                        f"arm {arm!r} asks for the set {name!r}; known sets: {', '.join(known)}."
-                        + did_you_mean(name, known)
-                    )
-                if name == "real" and not self.real.has_train():
-                    raise ValueError(f"arm {arm!r} trains on real photos: give real.train")
-                if name in self.refiners and self.refiners[name].trains and len(section.sets) > 1:
-                    raise ValueError(
-                        f"arm {arm!r} mixes {name!r}, which trains a model of its own, with other "
-                        "sets: give it an arm of its own"
-                    )
-        for pair in self.gains or []:
-            for name in pair:
-                if name not in self.arms:
-                    raise ValueError(
-                        f"gains name the unknown arm {name!r}.{did_you_mean(name, self.arms)}"
-                    )
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"expected different seeds, received {self.seeds}")
+        check_names(self)
         return self
 
 

@@ -97,6 +97,24 @@ class RealSection(Strict):
         return bool(self.train or self.digits or "train" in (self.masks or self.folders or {}))
 
 
+class PseudoLabelsSection(Strict):
+    """The photos of `real.unlabelled`, or digits, with the labels of which a model is sure.
+
+    The model is what `arm` trained with the same seed, or a `preset` (zoo name or folder).
+    `score_threshold` is the task's, unless it is said (`refinezoo.tasks.pseudo_labels`).
+    """
+
+    arm: str | None = None
+    preset: str | None = None
+    score_threshold: float | None = Field(None, gt=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> PseudoLabelsSection:
+        if (self.arm is None) == (self.preset is None):
+            raise ValueError("expected exactly one of arm and preset")
+        return self
+
+
 class RefinerSection(Strict):
     """One refiner: a zoo name or preset folder, or `adapt`, a class that adapts to real photos.
 

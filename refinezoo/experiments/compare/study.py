@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from refinezoo.errors import RefinezooError, did_you_mean
 from refinezoo.experiments.checkpoint import Checkpoint
-from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.measures import measure_sets
 from refinezoo.experiments.compare.outcome import recipe_of, references, write_results
 from refinezoo.experiments.compare.prepare import Preparation
-from refinezoo.experiments.compare.recipe import recipe_hash
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.files import locked_folder, own_folder, remove_folder, sha256, write_json
+from refinezoo.experiments.compare.trainings import Trainings
+from refinezoo.files import locked_folder, sha256
 
 if TYPE_CHECKING:
     from refinezoo.tasks.study import Task
@@ -75,12 +74,7 @@ def compare_downstream(
         test = preparation.test()
         sets = preparation.sets()
         measures = measure_sets(preparation, sets, study.measure_images)
-        trainings = [
-            _training(study, folder, arm, seed, sets, test)
-            for seed in study.seeds
-            for arm, section in study.arms.items()
-            if seed in (section.seeds or study.seeds)
-        ]
+        trainings = Trainings(study, folder, sets, test).all()
         missing = [training for training in trainings if not training.finished()]
         for training in trainings:
             if training not in missing:  # killed after its result, before it tidied up
@@ -106,60 +100,6 @@ def compare_downstream(
     return results
 
 
-def _training(
-    study: Study, folder: Path, arm: str, seed: int, sets: dict[str, PreparedSet], test: PreparedSet
-) -> Training:
-    """Writes the spec of one training and returns the training."""
-    shares = study.arms[arm].shares()
-    model = study.model.model_dump(by_alias=True)
-    settings = study.training.model_dump(exclude={"backup_every"})
-    settings["pictures"] = settings.pop("augmented_images")  # its old name, so that hashes stay
-    recipe = {
-        "arm": {name: [share, sets[name].fingerprint] for name, share in shares.items()},
-        "seed": seed,
-        "model": {**model, "init": initial_weights(study.model.init)},
-        "training": settings,
-        "test": test.fingerprint,
-        **({"settings": study.settings} if study.settings else {}),
-    }
-    spec = {
-        "hash": recipe_hash(recipe),
-        "study": study.study,
-        "arm": arm,
-        "seed": seed,
-        "model": model,
-        "settings": study.settings,
-        "training": study.training.model_dump(),
-        "sets": [{**sets[name].located(), "share": share} for name, share in shares.items()],
-        "test": test.located(),
-    }
-    place = folder / "arms" / arm / f"seed_{seed}"
-    training = Training(arm, seed, place, study.training.steps)
-    if training.result().get("hash") not in (None, spec["hash"]):
-        remove_folder(place)
-    if not (place / "spec.json").is_file():
-        own_folder(place)
-    write_json(place / "spec.json", spec)
-    return training
-
-
-def initial_weights(init: str | None) -> str | None:
-    """The SHA-256 of the weights that every training starts from; None from scratch.
-
-    Raises:
-        RefinezooError: neither a preset folder nor a zoo name.
-    """
-    if init is None:
-        return None
-    from refinezoo.models.presets import read_preset
-    from refinezoo.zoo import info
-
-    if Path(init).is_dir():
-        weights = read_preset(Path(init)).weights
-        return weights.sha256 if weights else None
-    return info(init)["weights"]["sha256"]
-
-
 def _without_result(trainings: list[Training], failures: list[Failure]) -> list[Failure]:
     told = [failure.training for failure in failures]
     return [
@@ -173,6 +113,11 @@ def _checked_task(study: Study) -> Task:
     """The study's task, which can make what is asked; metrics that are not named are its first."""
     task = task_named(study.model.task, study.settings)
     task.check(study.model.model_dump(by_alias=True), study.training.model_dump())
+    if study.pseudo_labels and task.sure_at is None:
+        raise RefinezooError(
+            f"pseudo_labels: expected a study of what says how sure it is, received the task "
+            f"{study.model.task}, whose answers have no score. Leave pseudo_labels out."
+        )
     known = task.metrics
     study.metrics = study.metrics or list(known[:2])
     for name in study.metrics:

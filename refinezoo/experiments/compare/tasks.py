@@ -19,6 +19,15 @@ def task_named(name: str, settings: dict[str, Any] | None = None) -> Task:
     Raises:
         RefinezooError: there is no such task, or it does not know a setting.
     """
+    return validate(task_class(name), settings or {}, "settings")
+
+
+def task_class(name: str) -> type[Task]:
+    """Its class.
+
+    Raises:
+        RefinezooError: there is no such task.
+    """
     known = {kind.task: kind for kind in kinds().values() if kind.task}
     if name not in known:
         raise RefinezooError(
@@ -26,4 +35,4 @@ def task_named(name: str, settings: dict[str, Any] | None = None) -> Task:
             + did_you_mean(name, known)
         )
     module, _, task = known[name].study.rpartition(".")
-    return validate(getattr(importlib.import_module(module), task), settings or {}, "settings")
+    return getattr(importlib.import_module(module), task)

@@ -1,5 +1,6 @@
 """Classification in a study: the share of right answers of a task tower."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from refinezoo.data.digits import CLASSES, load_digits
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
 from refinezoo.tasks.classification.kind import CLASSIFIER
+from refinezoo.tasks.classification.pseudo_labels import most_probable, sure_classes
+from refinezoo.tasks.pseudo_labels import check_kept
 from refinezoo.tasks.study import Measured, folder_of
 
 
@@ -23,6 +26,7 @@ class ClassificationStudy(ArrayTask):
     class_metric = "accuracy"
     rule = "share of all test images whose most probable class is theirs"
     targets = ("label",)
+    sure_at = 0.9
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """As every task; there is no augmentation, and towers start from nothing."""
@@ -51,6 +55,27 @@ class ClassificationStudy(ArrayTask):
         split = settings.pop("split")
         images, labels = load_digits(part["annotations"], split, photos=photos, **settings)
         return {"image": images, "label": labels}
+
+    def pseudo_label(self, model, photos, root, out, score_threshold):
+        """A folder of photos for each class."""
+        say = partial(self.probability, model)
+        summary = sure_classes(model, say, photos, out, score_threshold)
+        return {"annotations": str(out), "images": str(out)}, summary
+
+    def sure_of(
+        self, model: Any, data: dict[str, np.ndarray], score_threshold: float
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Of digits those that a model is sure of, with its labels; and how many."""
+        probability = self.probability(model, data["image"])
+        labels, sure = most_probable(probability, score_threshold)
+        check_kept(int(sure.sum()), len(sure), "classifier", score_threshold)
+        found = {"image": data["image"][sure], "label": labels[sure]}
+        return found, {"photos": len(sure), "kept": int(sure.sum())}
+
+    def probability(self, model: Any, images: np.ndarray) -> np.ndarray:
+        """Of each class, `[N, K]`, by a classifier, an exported one, or a method's tower."""
+        found = self.answers(model, images)
+        return found["probability"] if isinstance(found, dict) else found
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """Accuracy on the test images."""

@@ -11,8 +11,9 @@ from refinezoo.metrics.depth import depth_metrics
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.tasks.array_study import ArrayTask
+from refinezoo.tasks.augmentation_settings import augmentation_of
 from refinezoo.tasks.depth.kind import DEPTH
-from refinezoo.tasks.study import Measured, augmentation_of, folder_of
+from refinezoo.tasks.study import Measured, folder_of
 
 
 class DepthStudy(ArrayTask):

@@ -1,57 +1,38 @@
-"""Pseudo-labels: what a detector is sure of in photos that nobody labelled, as a COCO file.
-
-A detector trained on refined renders labels photos of the target; the next one trains on renders
-and on these photos. Places it is not sure of take no part (`ignore_regions`): they are neither
-objects nor background.
-
-Reference:
-    Lee, Pseudo-Label, ICML workshop on challenges in representation learning, 2013.
-"""
+"""A detector's pseudo-labels, as a COCO file: sure boxes, and where nothing is known."""
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from refinezoo.data.formats import list_images
 from refinezoo.data.images import read_image
-from refinezoo.errors import RefinezooError
 from refinezoo.files import write_json
 from refinezoo.tasks.detection.boxes import clip_boxes, pairwise_iou, xyxy_to_xywh
-from refinezoo.tasks.detection.kind import DETECTOR
+from refinezoo.tasks.pseudo_labels import check_kept
 
 
-def pseudo_labels(
-    detector, photos: str | os.PathLike, out: str | os.PathLike, *, score_threshold: float = 0.7
+def sure_boxes(
+    detector: Any, files: Sequence[Path], root: Path, out: str | os.PathLike, score_threshold: float
 ) -> dict[str, Any]:
     """Writes a COCO file of the photos in which a detector is sure of something.
 
-    Of boxes that overlap by half, whatever their classes, the surest stays. Photos without a sure
-    box are left out. A study trains on the file as `real.train`, with `real.images: photos`.
-
     Args:
         detector: a `Detector`, or an exported one.
-        photos: folder of photos.
-        out: the JSON file to write; file names in it are relative to `photos`.
+        files: photos.
+        root: file names in the COCO file are relative to it.
+        out: the JSON file to write.
         score_threshold: least score of a box, in (0, 1].
 
     Returns:
         `photos` (how many were looked at), `kept`, and `boxes`: {class name: how many}.
 
     Raises:
-        RefinezooError: no detector, no photos, a threshold outside of (0, 1], or nothing found.
+        RefinezooError: nothing found.
     """
-    if detector.kind.name != DETECTOR.name:
-        raise RefinezooError(
-            f"expected a detector, received a {detector.kind.name}: only boxes can be left out "
-            "where they are not sure. Give a detector's preset or zoo name (`refinezoo list`)."
-        )
-    if not 0.0 < score_threshold <= 1.0:
-        raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold}.")
-    root, names = Path(photos), list(detector.class_names)
-    files = list_images(root)
+    names = list(detector.class_names)
     images: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for file in files:
@@ -82,12 +63,7 @@ def pseudo_labels(
                     "score": round(float(score), 4),
                 }
             )
-    if not rows:
-        raise RefinezooError(
-            f"expected photos in which the detector is sure of something, received {len(files)} "
-            f"photos of {root} without a score of {score_threshold}. Lower score_threshold, or "
-            "train the detector longer."
-        )
+    check_kept(len(images), len(files), "detector", score_threshold)
     categories = [{"id": k + 1, "name": name} for k, name in enumerate(names)]
     write_json(out, {"images": images, "annotations": rows, "categories": categories})
     counts = Counter(names[row["category_id"] - 1] for row in rows)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.coco import CocoDataset
+from refinezoo.tasks.augmentation_settings import augmentation_of
 from refinezoo.tasks.detection.augmentation import Augmentation
 from refinezoo.tasks.detection.batches import DetectionBatches
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 from refinezoo.tasks.detection.kind import DETECTOR
-from refinezoo.tasks.study import Example, Measured, Prepared, Task, augmentation_of
+from refinezoo.tasks.detection.pseudo_labels import sure_boxes
+from refinezoo.tasks.study import Example, Measured, Prepared, Task
 
 
 class DetectionStudy(Task):
@@ -20,6 +22,7 @@ class DetectionStudy(Task):
     kind = DETECTOR
     metrics = ("AP50", "AP", "AP75")
     class_metric = "AP50"
+    sure_at = 0.7
     rule = "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes"
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
@@ -68,6 +71,12 @@ class DetectionStudy(Task):
             images = self.batches_of(part, spec, detector, **stream)
             parts.append(FeatureBatches(images, trunk, size, steps=steps, seed=seed))
         return Prepared(detector, upper, parts)
+
+    def pseudo_label(self, model, photos, root, out, score_threshold):
+        """A COCO file; where `out` is a folder's name, in there."""
+        file = out if out.suffix == ".json" else out / "annotations.json"
+        summary = sure_boxes(model, photos, root, file, score_threshold)
+        return {"annotations": str(file), "images": str(root)}, summary
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """Average precision on the test photos; predictions are COCO results."""

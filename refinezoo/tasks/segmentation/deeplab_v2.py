@@ -31,7 +31,11 @@ from refinezoo.networks.deeplab_vgg import deeplab_vgg
 from refinezoo.renames import renamed
 from refinezoo.tasks.segmentation.checks import check_labelled, checked_masks, checked_settings
 from refinezoo.tasks.segmentation.kind import SEGMENTER, Segments
-from refinezoo.tasks.segmentation.multi_scale import class_id_network, multi_scale_network
+from refinezoo.tasks.segmentation.multi_scale import (
+    class_id_network,
+    multi_scale_network,
+    probabilities,
+)
 from refinezoo.training.first_batch import first_batch
 from refinezoo.training.jit import choose_jit
 from refinezoo.training.layerwise import LayerwiseSGD
@@ -229,6 +233,10 @@ class DeepLabV2(Segments, Model):
             )
         images = checked_images(batch[0])
         return checked_masks(batch[1], images, len(self.class_names), self.ignore_id)
+
+    def predict_probability(self, images, batch_size=8):
+        """Of each class and pixel, float32 `[B, H, W, K]`, of uint8 images `[B, H, W, 3]`."""
+        return probabilities(self.multi_scale, checked_images(images), batch_size)
 
     def to_batch(self, images):
         """uint8 `[B, H, W, 3]`."""

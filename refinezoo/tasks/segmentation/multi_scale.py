@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from refinezoo.layers.resizing import ResizeLike, ScaleImages, resize_bilinear
@@ -58,3 +59,13 @@ def class_id_network(network: keras.Model) -> keras.Model:
     if keras.backend.backend() == "tensorflow":
         model.jit_compile = False  # XLA would compile every image size anew.
     return model
+
+
+def probabilities(network: keras.Model, images: np.ndarray, batch_size: int) -> np.ndarray:
+    """The softmax of the last map of a `multi_scale_network`: [B, H, W, 3] to [B, H, W, K]."""
+    found = []
+    for start in range(0, len(images), batch_size):
+        maps = network.predict_on_batch(images[start : start + batch_size])
+        scores = resize_bilinear(keras.tree.flatten(maps)[-1], images.shape[1:3])
+        found.append(ops.convert_to_numpy(ops.softmax(scores)))
+    return np.concatenate(found)

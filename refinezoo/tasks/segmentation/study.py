@@ -8,8 +8,10 @@ from refinezoo.data.image_size import height_and_width
 from refinezoo.data.segmentation import SegmentationAugmentation, read_segmentation_folder
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask
+from refinezoo.tasks.augmentation_settings import augmentation_of
 from refinezoo.tasks.segmentation.kind import SEGMENTER
-from refinezoo.tasks.study import Measured, augmentation_of, folder_of
+from refinezoo.tasks.segmentation.pseudo_labels import sure_pixels
+from refinezoo.tasks.study import Measured, folder_of
 
 
 class SegmentationStudy(ArrayTask):
@@ -27,6 +29,7 @@ class SegmentationStudy(ArrayTask):
         "reduced by nearest neighbour), void pixels left out; mean IoU over the classes that occur"
     )
     targets = ("class_ids",)
+    sure_at = 0.9
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """As every task; the classes and the size must be named."""
@@ -47,6 +50,11 @@ class SegmentationStudy(ArrayTask):
         """`image` and `class_ids` `[N, H, W, 1]` at the model's size."""
         found = read_segmentation_folder(folder_of(part), model.image_size)
         return {"image": found["image"], "class_ids": found["class_ids"][..., None]}
+
+    def pseudo_label(self, model, photos, root, out, score_threshold):
+        """A folder of images and masks."""
+        summary = sure_pixels(model, photos, out, score_threshold)
+        return {"annotations": str(out), "images": str(out)}, summary
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """The metrics on the test photos."""

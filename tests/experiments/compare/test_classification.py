@@ -10,11 +10,12 @@ import yaml
 import refinezoo
 from refinezoo.data import write_image
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare import run_arm, study
+from refinezoo.experiments.compare import run_arm
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.compare.training import prepare
+from refinezoo.experiments.compare.trainings import Trainings
 
 
 def write_digits(path, shift, count=40):
@@ -60,7 +61,7 @@ def world(tmp_path):
 def training_of(tmp_path, read, arm, seed=0):
     preparation = Preparation(read, tmp_path / "out", tmp_path, lambda line: None)
     sets, test = preparation.sets(), preparation.test()
-    return study._training(read, tmp_path / "out", arm, seed, sets, test)
+    return Trainings(read, tmp_path / "out", sets, test).of(arm, seed)
 
 
 @pytest.mark.usefixtures("eager")
@@ -113,6 +114,26 @@ def test_a_tower_learns_the_toy_digits(world):
     }
     folder = training_of(tmp_path, read(training=training), "real").folder
     assert run_arm.main(folder)["metrics"]["accuracy"] > 0.5  # by chance 0.1
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_tower_learns_what_a_method_is_sure_of_and_no_label_of_the_target(world):
+    tmp_path, read = world
+    changes = {
+        "pseudo_labels": {"named": {"arm": "refined", "score_threshold": 0.05}},
+        "arms": {"refined": ["refined"], "named": ["named"]},
+    }
+    for arm in ("refined", "named"):
+        folder = training_of(tmp_path, read(**changes), arm).folder
+        result = run_arm.main(folder)
+    assert result["pseudo_labels"] == {"named": {"photos": 40, "kept": 40}}
+    teacher = refinezoo.load(tmp_path / "out/arms/refined/seed_0/preset")
+    images = np.load(tmp_path / "target.npz")["x_train"]
+    learnt = prepare(task_named("classification"), json.loads((folder / "spec.json").read_text()))
+    shown, labels = learnt[2][0]
+    rows = [int(np.flatnonzero((images == each[..., 0]).all(axis=(1, 2)))[0]) for each in shown]
+    said = teacher.predict_labels(np.repeat(images[..., None], 3, axis=-1))
+    assert labels.tolist() == said[rows].tolist()
 
 
 def test_a_changed_method_repeats_only_its_own_arm(world):

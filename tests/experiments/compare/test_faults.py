@@ -6,7 +6,7 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare import compare_downstream
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import Study
-from refinezoo.experiments.compare.study import _training
+from refinezoo.experiments.compare.trainings import Trainings
 from refinezoo.files import STAMP, remove_folder
 
 STREET = {"street": {"count": 1, "image_size": [32, 32]}}
@@ -38,7 +38,7 @@ def test_a_folder_of_ones_own_where_an_arm_would_go_is_left_alone(toy, tmp_path)
     (mine / "result.json").write_text('{"hash": "of something else"}')
     sets, test = {"real": made.found.real("train")}, made.test()
     with pytest.raises(RefinezooError, match="would delete them"):
-        _training(study, tmp_path / "out", "real", 0, sets, test)
+        Trainings(study, tmp_path / "out", sets, test).of("real", 0)
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 

@@ -11,11 +11,11 @@ from refinezoo.data import CocoDataset
 from refinezoo.data.epochs import EpochBatches
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
-from refinezoo.experiments.compare import study
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.compare.training import prepare, train
+from refinezoo.experiments.compare.trainings import Trainings
 from refinezoo.tasks.online import OnlineRefiner, RefinedBatches, TurnsBatches
 
 DRAWS = {"adapt": {"class": "Reinhard", "photos": 6}}
@@ -43,9 +43,8 @@ def world(toy, tmp_path):
 
 def folder_of(preparation):
     sets, test = preparation.sets(), preparation.test()
-    return study._training(
-        preparation.study, preparation.folder.parent, "drawn", 1, sets, test
-    ).folder
+    trainings = Trainings(preparation.study, preparation.folder.parent, sets, test)
+    return trainings.of("drawn", 1).folder
 
 
 def spec_of(preparation):

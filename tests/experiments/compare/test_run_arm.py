@@ -5,11 +5,12 @@ import pytest
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare import run_arm, study
+from refinezoo.experiments.compare import run_arm
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.compare.training import prepare
+from refinezoo.experiments.compare.trainings import Trainings
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -20,10 +21,8 @@ def spec_folder(toy, tmp_path):
     toy.write_world(tmp_path / "data")
     read = read_study(toy.write_study(tmp_path / "study.yaml"))
     preparation = Preparation(read, tmp_path / "out", tmp_path / "data", lambda line: None)
-    training = study._training(
-        read, tmp_path / "out", "real+synthetic", 1, preparation.sets(), preparation.test()
-    )
-    return training.folder
+    trainings = Trainings(read, tmp_path / "out", preparation.sets(), preparation.test())
+    return trainings.of("real+synthetic", 1).folder
 
 
 def test_one_arm_leaves_result_detections_and_a_preset_that_loads(spec_folder):

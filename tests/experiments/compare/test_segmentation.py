@@ -7,10 +7,11 @@ import yaml
 
 import refinezoo
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare import run_arm, study
+from refinezoo.experiments.compare import run_arm
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.compare.trainings import Trainings
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -84,7 +85,7 @@ def prepared(tmp_path, read):
 def test_a_mixed_arm_leaves_metrics_and_a_preset_that_loads(world):
     tmp_path, read = world
     sets, test = prepared(tmp_path, read())
-    training = study._training(read(), tmp_path / "out", "real+reinhard", 0, sets, test)
+    training = Trainings(read(), tmp_path / "out", sets, test).of("real+reinhard", 0)
     result = run_arm.main(training.folder)
     assert result["metrics"].keys() == {"mean_iou", "pixel_accuracy", "mean_accuracy"}
     assert 0.0 <= result["metrics"]["mean_iou"] <= 1.0 and np.isfinite(result["loss"])
@@ -94,6 +95,26 @@ def test_a_mixed_arm_leaves_metrics_and_a_preset_that_loads(world):
     masks = np.stack([cv2.imread(str(p), 0) for p in sorted(test.annotations.iterdir())])
     again = model.evaluate_masks(images[..., ::-1].copy(), masks)["pixel_accuracy"]
     assert again == pytest.approx(result["metrics"]["pixel_accuracy"], abs=0.02)
+
+
+def test_a_segmenter_learns_the_pixels_that_another_is_sure_of(world):
+    tmp_path, read = world
+    changed = read(
+        pseudo_labels={"named": {"arm": "synthetic"}},
+        arms={"synthetic": ["synthetic"], "synthetic+named": ["synthetic", "named"]},
+    )
+    sets, test = prepared(tmp_path, changed)
+    trainings = Trainings(changed, tmp_path / "out", sets, test)
+    run_arm.main(trainings.of("synthetic", 0).folder)
+    student = trainings.of("synthetic+named", 0).folder
+    result = run_arm.main(student)
+    said = result["pseudo_labels"]["named"]
+    assert said["photos"] == 6 and said["kept"] >= 1 and set(said["pixels"]) == {"sky", "road"}
+    masks = [
+        cv2.imread(str(p), 0) for p in sorted((student / "pseudo_labels/named").glob("masks/*"))
+    ]
+    assert len(masks) == said["kept"] and set(np.unique(masks)) <= {0, 1, 11}
+    assert sum(int((mask < 2).sum()) for mask in masks) == sum(said["pixels"].values())
 
 
 def test_refined_images_keep_their_masks(world):

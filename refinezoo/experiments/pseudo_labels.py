@@ -1,0 +1,89 @@
+"""Pseudo-labels: photos that nobody labelled, with what a trained model is sure of in them.
+
+A model trained on refined renders labels photos of the target; the next one trains on renders and
+on these photos. What it is not sure of takes no part: it is neither class nor background.
+
+References:
+    Lee, Pseudo-Label, ICML workshop on challenges in representation learning, 2013.
+    Li et al., Bidirectional learning for domain adaptation, CVPR 2019: with a refiner.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refinezoo.data.formats import list_images
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.compare.tasks import task_class, task_named
+from refinezoo.models.registry import kinds
+from refinezoo.paths import check_apart
+from refinezoo.tasks.pseudo_labels import common_root
+
+
+def pseudo_labels(
+    model: Any,
+    photos: str | os.PathLike | Sequence[Path],
+    out: str | os.PathLike,
+    *,
+    score_threshold: float | None = None,
+) -> dict[str, Any]:
+    """Writes photos with the labels of which a model is sure, as a dataset to train on.
+
+    - A detector's are a COCO file; of boxes that overlap by half, whatever their classes, the
+      surest stays, photos without a sure box are left out, and other places are `ignore_regions`.
+      File names in it are relative to the photos' folder.
+    - A segmenter's are a folder with `images/` and `masks/` at the model's `image_size`. A pixel
+      keeps its class if its score reaches the threshold, or the median score of its class, if that
+      is lower: else classes of which no pixel is sure would be lost. The rest has `ignore_id`.
+    - A classifier's are a folder of photos for each class.
+
+    A study makes such a set by itself (`pseudo_labels` in its file) or takes it among its `sets`.
+
+    Args:
+        model: a detector, segmenter or classifier, or an exported detector or classifier.
+        photos: folder or pattern of photos, or files.
+        out: the JSON file or the folder to write.
+        score_threshold: least score, in (0, 1]; by default 0.7 of boxes, 0.9 of pixels and images.
+
+    Returns:
+        `photos` (how many were looked at), `kept`, and what was labelled, {class name: how many}:
+        `boxes`, `pixels` or `images`.
+
+    Raises:
+        RefinezooError: a model whose answers have no score, no photos, a threshold outside of
+            (0, 1], a folder among the photos, or nothing that is sure.
+    """
+    task = _labelling_task(getattr(model, "kind", None))
+    threshold = task.sure_at if score_threshold is None else score_threshold
+    if not 0.0 < threshold <= 1.0:
+        raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold}.")
+    if isinstance(photos, str | os.PathLike):
+        files = list_images(photos)
+        root = Path(photos) if Path(photos).is_dir() else common_root(files)
+        if Path(out).suffix != ".json":
+            check_apart(root, out)
+    else:
+        files = [Path(photo) for photo in photos]
+        root = common_root(files)
+    return task.pseudo_label(model, files, root, Path(out), threshold)[1]
+
+
+def _labelling_task(kind: Any) -> Any:
+    """The task of a kind of model that can label photos.
+
+    Raises:
+        RefinezooError: answers of the kind have no score.
+    """
+    if not kind or not _scored(kind):
+        known = sorted(each.name for each in kinds().values() if _scored(each))
+        raise RefinezooError(
+            f"expected a model of the kinds {', '.join(known)}, received "
+            f"{f'one of {kind.name}' if kind else 'another object'}, whose answers do not say how "
+            "sure they are. Give such a model's preset or zoo name (`refinezoo list`)."
+        )
+    return task_named(kind.task)
+
+
+def _scored(kind: Any) -> bool:
+    return bool(kind.task) and task_class(kind.task).sure_at is not None

@@ -1,0 +1,63 @@
+"""A classifier's pseudo-labels: a folder of photos for each class that it is sure of."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from refinezoo.data.images import read_image
+from refinezoo.files import atomic_folder
+from refinezoo.paths import plain_name
+from refinezoo.tasks.pseudo_labels import check_kept
+
+BATCH = 256
+
+
+def sure_classes(
+    classifier: Any,
+    probabilities: Callable[[np.ndarray], np.ndarray],
+    files: Sequence[Path],
+    out: Path,
+    score_threshold: float,
+) -> dict[str, Any]:
+    """Copies each photo whose class a classifier is sure of into the folder of that class.
+
+    Args:
+        classifier: with `class_names` and `image_size`.
+        probabilities: what it says, `[N, K]`, of images `[N, S, S, 3]`.
+        files: photos, of any size.
+        out: the folder to write.
+        score_threshold: least probability of the class, in (0, 1].
+
+    Returns:
+        `photos` (how many were looked at), `kept`, and `images`: {class name: how many}.
+
+    Raises:
+        RefinezooError: class names that cannot be folders, or nothing that is sure.
+    """
+    classes = [plain_name(name, "class_names") for name in classifier.class_names]
+    side = (classifier.image_size,) * 2
+    counts: Counter[str] = Counter()
+    with atomic_folder(out) as folder:
+        for start in range(0, len(files), BATCH):
+            chosen = files[start : start + BATCH]
+            images = [
+                cv2.resize(read_image(file), side, interpolation=cv2.INTER_AREA) for file in chosen
+            ]
+            labels, sure = most_probable(probabilities(np.stack(images)), score_threshold)
+            for row in np.flatnonzero(sure).tolist():
+                place = folder / classes[labels[row]]
+                place.mkdir(exist_ok=True)
+                shutil.copyfile(chosen[row], place / f"{start + row:06d}_{chosen[row].name}")
+                counts[place.name] += 1
+        check_kept(counts.total(), len(files), "classifier", score_threshold)
+    return {"photos": len(files), "kept": counts.total(), "images": dict(counts)}
+
+
+def most_probable(probability: np.ndarray, score_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, int `[N]`, of probabilities `[N, K]`, and bool `[N]`, whether they are sure."""
+    return probability.argmax(-1), probability.max(-1) >= score_threshold

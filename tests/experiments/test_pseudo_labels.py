@@ -1,0 +1,135 @@
+"""Photos that name themselves: what each kind of model writes, and what it refuses."""
+
+import cv2
+import numpy as np
+import pytest
+
+import refinezoo
+from refinezoo.data import read_segmentation_folder
+from refinezoo.data.class_files import class_folders
+from refinezoo.errors import RefinezooError
+from refinezoo.experiments.pseudo_labels import pseudo_labels
+from refinezoo.tasks.classification.kind import CLASSIFIER, Classifies
+from refinezoo.tasks.depth.kind import DEPTH
+from refinezoo.tasks.segmentation.kind import SEGMENTER
+
+pytestmark = pytest.mark.once
+
+
+class Segmenter:
+    """Says of each pixel, by its grey value g, that it is class 1 with probability g / 255."""
+
+    kind = SEGMENTER
+    class_names = ["road", "sky"]
+    ignore_id = 11
+
+    def __init__(self, image_size=None):
+        self.image_size = image_size
+
+    def predict_probability(self, images, batch_size=8):
+        share = images[..., :1] / np.float32(255)
+        return np.concatenate([1 - share, share], axis=-1)
+
+
+class Classifier(Classifies):
+    """Says of an image, by its grey value g, that it is a dog with probability g / 255."""
+
+    kind = CLASSIFIER
+    class_names = ["cat", "dog"]
+    image_size = 8
+
+    def predict(self, images, batch_size=None, verbose=0):
+        share = np.stack(images)[:, 0, 0, :1] / np.float32(255)
+        return np.concatenate([1 - share, share], axis=-1)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Left halves of one grey value, right halves of another."""
+    for name, left, right in (
+        ("a.png", 250, 5),
+        ("more/b.jpg", 128, 10),
+        ("c.png", 140, 140),
+        ("d.png", 140, 140),
+    ):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.full((40, 60, 3), left, np.uint8)
+        image[:, 30:] = right
+        cv2.imwrite(str(path), image)
+    return tmp_path / "photos"
+
+
+def test_a_segmenter_keeps_the_pixels_it_is_sure_of(photos, tmp_path):
+    said = pseudo_labels(Segmenter(), photos, tmp_path / "out", score_threshold=0.9)
+    # The median score of the sky is that of grey 140, so that class keeps its better half.
+    assert said == {"photos": 4, "kept": 4, "pixels": {"road": 2400, "sky": 6000}}
+    found = read_segmentation_folder(tmp_path / "out")
+    assert found["image"].shape == (4, 40, 60, 3)
+    first, *_, last = found["class_ids"]
+    assert (first[:, :30] == 1).all() and (first[:, 30:] == 0).all()
+    assert (last[:, :25] == 11).all() and (last[:, 30:] == 0).all()  # half sure: void
+
+
+def test_masks_have_the_size_that_the_segmenter_sees(photos, tmp_path):
+    pseudo_labels(Segmenter((20, 30)), photos, tmp_path / "out")
+    found = read_segmentation_folder(tmp_path / "out")
+    assert found["image"].shape == (4, 20, 30, 3) and found["class_ids"].shape == (4, 20, 30)
+
+
+def test_a_classifier_keeps_the_photos_it_is_sure_of(photos, tmp_path):
+    said = pseudo_labels(Classifier(), photos, tmp_path / "out")
+    assert said == {"photos": 4, "kept": 1, "images": {"dog": 1}}
+    said = pseudo_labels(Classifier(), photos, tmp_path / "out", score_threshold=0.5)
+    assert said == {"photos": 4, "kept": 4, "images": {"dog": 4}}
+    cv2.imwrite(str(photos / "night.png"), np.zeros((40, 60, 3), np.uint8))
+    pseudo_labels(Classifier(), photos, tmp_path / "out")  # takes the place of the earlier one
+    found = class_folders(tmp_path / "out")
+    assert {
+        name: [path.name.split("_", 1)[1] for path in paths] for name, paths in found.items()
+    } == {"cat": ["night.png"], "dog": ["a.png"]}
+
+
+def test_files_are_taken_in_place_of_a_folder(photos, tmp_path):
+    files = [photos / "a.png", photos / "more" / "b.jpg"]
+    assert pseudo_labels(Classifier(), files, tmp_path / "out")["photos"] == 2
+
+
+@pytest.mark.parametrize("labeller", [Segmenter(), Classifier()], ids=["segmenter", "classifier"])
+def test_nothing_is_written_where_nothing_is_sure(photos, tmp_path, labeller):
+    for path in photos.rglob("*.png"):
+        cv2.imwrite(str(path), np.full((40, 60, 3), 140, np.uint8))
+    (photos / "more" / "b.jpg").unlink()
+    if labeller.kind is CLASSIFIER:
+        with pytest.raises(RefinezooError, match="Lower score_threshold"):
+            pseudo_labels(labeller, photos, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+    with pytest.raises(RefinezooError, match=r"score_threshold in \(0, 1\], received 0"):
+        pseudo_labels(labeller, photos, tmp_path / "out", score_threshold=0.0)
+    with pytest.raises(RefinezooError, match="apart from the dataset"):
+        pseudo_labels(labeller, photos, photos / "labelled")
+    assert not (photos / "labelled").exists()
+
+
+def test_what_is_already_there_is_not_replaced(photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    with pytest.raises(RefinezooError):
+        pseudo_labels(Classifier(), photos, tmp_path / "out")
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "years of work"
+
+
+def test_models_that_are_not_sure_of_anything_label_nothing(photos, tmp_path):
+    class Depth:
+        kind = DEPTH
+
+    for model in (Depth(), refinezoo.refiners.Reinhard(photos=3), object()):
+        with pytest.raises(RefinezooError, match="classifier.*detector.*segmenter"):
+            pseudo_labels(model, photos, tmp_path / "out")
+
+    class Exported:
+        kind, class_names, ignore_id = SEGMENTER, ["road", "sky"], 11
+
+    with pytest.raises(RefinezooError, match="Give the preset"):
+        pseudo_labels(Exported(), photos, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
