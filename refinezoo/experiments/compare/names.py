@@ -66,7 +66,7 @@ def _check_arm(study: Any, arm: str, known: list[str]) -> None:
                 "sets: give it an arm of its own"
             )
         teacher = study.pseudo_labels[name].arm if name in study.pseudo_labels else None
-        if teacher in study.arms:
+        if teacher is not None and teacher in study.arms:
             for seed in seeds_of(study, arm):
                 if seed not in seeds_of(study, teacher):
                     raise ValueError(
