@@ -5,6 +5,7 @@ holds the workshop while its process lives; what a killed process left in one is
 that writes there, or by `sweep`. Folders that may be replaced or deleted as a whole carry a stamp.
 """
 
+import errno
 import hashlib
 import itertools
 import json
@@ -21,14 +22,13 @@ from refinezoo.paths import no_link
 from refinezoo.workshop import (
     LOCK,
     NAME,
-    REPLACED,
     STAMP,
     clear,
-    exchanged,
     hold,
     is_mark,
     leave,
     release,
+    replace_folder,
     workshop,
 )
 
@@ -93,12 +93,13 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
         _stamp(made)
         yield made
         _check_ours(path)
-        if not path.exists():
+        try:
             os.rename(made, path)
-        elif not exchanged(made, path):
-            (place / REPLACED).mkdir()
-            os.rename(path, place / REPLACED / path.name)
-            os.rename(made, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            _check_ours(path)  # another process may have put it there meanwhile
+            replace_folder(path, made, place)
 
 
 @contextmanager
@@ -236,14 +237,13 @@ def is_filled(folder: Path) -> bool:
 
 
 def _check_ours(path: Path) -> None:
-    if path.is_dir():
-        if is_filled(path) and not (path / STAMP).is_file():
-            raise RefinezooError(
-                f"expected a new folder, or one that refinezoo made, received {str(path)!r}, which "
-                "holds other files; replacing it would delete them. Give another folder."
-            )
-    elif os.path.lexists(path):
+    if os.path.lexists(path) and not path.is_dir():  # in this order: it may appear at any moment
         raise RefinezooError(f"expected a folder, received the file {str(path)!r}.")
+    if path.is_dir() and is_filled(path) and not (path / STAMP).is_file():
+        raise RefinezooError(
+            f"expected a new folder, or one that refinezoo made, received {str(path)!r}, which "
+            "holds other files; replacing it would delete them. Give another folder."
+        )
 
 
 def _stamp(folder: Path) -> None:

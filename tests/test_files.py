@@ -25,7 +25,7 @@ KILLED = textwrap.dedent(
         sys.audit("die")
         return done
 
-    files.exchanged = swap
+    workshop.exchanged = swap
 
     def write(text):
         if kind == "file":
@@ -135,6 +135,23 @@ def test_a_folder_that_was_filled_meanwhile_is_not_replaced(tmp_path):
             (tmp_path / "it").mkdir()
             (tmp_path / "it" / "thesis.txt").write_text("years of work")
     assert (tmp_path / "it" / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_refinezoo_made_meanwhile_is_replaced(tmp_path, monkeypatch):
+    rename, meanwhile = os.rename, []
+
+    def late(source, target):
+        if not meanwhile:
+            meanwhile.append(target)
+            with files.atomic_folder(target) as other:
+                (other / "theirs.txt").write_text("theirs")
+        rename(source, target)
+
+    monkeypatch.setattr(files.os, "rename", late)
+    with files.atomic_folder(tmp_path / "it") as folder:
+        (folder / "mine.txt").write_text("mine")
+    assert {path.name for path in (tmp_path / "it").iterdir()} == {"mine.txt", files.STAMP}
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
 
 
 def test_own_folders_come_and_go(tmp_path):

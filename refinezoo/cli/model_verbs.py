@@ -37,7 +37,7 @@ def predict(
 @verb()
 def label(
     model: Annotated[
-        str, typer.Argument(help="Detector, segmenter or classifier: zoo name, preset or export.")
+        str, typer.Argument(help="Detector, segmenter or tower: zoo name, preset or export.")
     ],
     photos: Annotated[Path, typer.Argument(help="Folder of photos that nobody labelled.")],
     out: Annotated[Path, typer.Option(help="To write: COCO file of a detector, else a folder.")],

@@ -4,11 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from refinezoo.data.image_size import side_of_square
-from refinezoo.data.images import read_image
+from refinezoo.data.images import read_sized
 from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError, did_you_mean
 
@@ -48,7 +47,7 @@ def read_class_folders(
     Raises:
         RefinezooError: no folders of classes, or one of another class.
     """
-    side, images, labels = (side_of_square(image_size, "a classifier"),) * 2, [], []
+    side, images, labels = side_of_square(image_size, "a classifier"), [], []
     for name, paths in class_folders(folder).items():
         if name not in class_names:
             raise RefinezooError(
@@ -56,6 +55,6 @@ def read_class_folders(
                 f"{name!r}.{did_you_mean(name, class_names)}"
             )
         for path in paths:
-            images.append(cv2.resize(read_image(path), side, interpolation=cv2.INTER_AREA))
+            images.append(read_sized(path, side))
             labels.append(list(class_names).index(name))
     return {"image": np.stack(images), "label": np.asarray(labels, "int64")}

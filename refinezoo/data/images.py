@@ -4,11 +4,13 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from refinezoo.data.decode import IMAGE_SUFFIXES, SUFFIXES, decode
+from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_path
 
@@ -97,6 +99,15 @@ def read_image(path: str | os.PathLike, size: tuple[int, int] | None = None) -> 
         words = "alpha is the same everywhere and left out" if uniform else "laid over grey"
         _log.info("%s: transparent pixels: %s", path, words)
     return image.flattened()
+
+
+def read_sized(path: str | os.PathLike, image_size: Any) -> np.ndarray:
+    """As `read_image`, scaled by area to height and width, or one side; None leaves it as it is."""
+    image = read_image(path)
+    if image_size is None:
+        return image
+    height, width = height_and_width(image_size)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def read_rgba(path: str | os.PathLike) -> np.ndarray:

@@ -36,12 +36,14 @@ def pseudo_labels(
     - A segmenter's are a folder with `images/` and `masks/` at the model's `image_size`. A pixel
       keeps its class if its score reaches the threshold, or the median score of its class, if that
       is lower: else classes of which no pixel is sure would be lost. The rest has `ignore_id`.
-    - A classifier's are a folder of photos for each class.
+    - A classifier's are a folder of photos for each class, a pose tower's a folder of views with
+      `poses.json`, at its `image_size`.
 
     A study makes such a set by itself (`pseudo_labels` in its file) or takes it among its `sets`.
 
     Args:
-        model: a detector, segmenter or classifier, or an exported detector or classifier.
+        model: a detector, segmenter, classifier or pose tower, or an exported one, but for
+            segmenters.
         photos: folder or pattern of photos, or files.
         out: the JSON file or the folder to write.
         score_threshold: least score, in (0, 1]; by default 0.7 of boxes, 0.9 of pixels and images.

@@ -7,10 +7,12 @@ import pytest
 import refinezoo
 from refinezoo.data import read_segmentation_folder
 from refinezoo.data.class_files import class_folders
+from refinezoo.data.pose_files import read_pose_folder
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.pseudo_labels import pseudo_labels
 from refinezoo.tasks.classification.kind import CLASSIFIER, Classifies
 from refinezoo.tasks.depth.kind import DEPTH
+from refinezoo.tasks.pose.kind import POSE
 from refinezoo.tasks.segmentation.kind import SEGMENTER
 
 pytestmark = pytest.mark.once
@@ -90,6 +92,22 @@ def test_a_classifier_keeps_the_photos_it_is_sure_of(photos, tmp_path):
     } == {"cat": ["night.png"], "dog": ["a.png"]}
 
 
+def test_a_tower_keeps_the_views_it_is_sure_of_with_their_rotation(photos, tmp_path):
+    class Tower(Classifier):
+        kind = POSE
+
+        def predict(self, images, batch_size=None, verbose=0):
+            probability = super().predict(images)
+            turned = np.tile(np.float32([0.6, 0.0, 0.8, 0.0]), (len(probability), 1))
+            return {"probability": probability, "quaternion": turned}
+
+    said = pseudo_labels(Tower(), photos, tmp_path / "out", score_threshold=0.53)
+    assert said == {"photos": 4, "kept": 3, "images": {"dog": 3}}
+    found = read_pose_folder(tmp_path / "out", ["cat", "dog"], 8)
+    assert found["image"].shape == (3, 8, 8, 3) and found["label"].tolist() == [1, 1, 1]
+    assert found["quaternion"][0] == pytest.approx([0.6, 0.0, 0.8, 0.0])
+
+
 def test_files_are_taken_in_place_of_a_folder(photos, tmp_path):
     files = [photos / "a.png", photos / "more" / "b.jpg"]
     assert pseudo_labels(Classifier(), files, tmp_path / "out")["photos"] == 2
@@ -124,7 +142,7 @@ def test_models_that_are_not_sure_of_anything_label_nothing(photos, tmp_path):
         kind = DEPTH
 
     for model in (Depth(), refinezoo.refiners.Reinhard(photos=3), object()):
-        with pytest.raises(RefinezooError, match="classifier.*detector.*segmenter"):
+        with pytest.raises(RefinezooError, match="classifier, detector, pose, segmenter"):
             pseudo_labels(model, photos, tmp_path / "out")
 
     class Exported:

@@ -49,24 +49,20 @@ def checked_teacher(name: str, study: Study, root: Path) -> Any:
 
 def fitted(name: str, section: RefinerSection, found: FoundSets, synthetic: PreparedSet) -> Any:
     """A refiner that learns nothing, adapted to the unlabelled photos and the renders."""
-    import cv2
-
     from refinezoo.data import images_and_masks, read_image
+    from refinezoo.data.images import read_sized
 
     settings = dict(section.adapt or {})
     refiner = build(settings.pop("class"), settings, f"refiners.{name}.adapt")
     rendered = height_and_width((found.study.synthetic.compose or {}).get("image_size", 128))
     task = task_named(found.study.model.task, found.study.settings)
-    height, width = task.photo_size(found.study.model.model_dump(by_alias=True)) or rendered
+    size = task.photo_size(found.study.model.model_dump(by_alias=True)) or rendered
     renders = renders_of(synthetic)
     if takes_masks(refiner):
         make = mask_function(section.masks, found.root)
-        photos = images_and_masks(found.unlabelled(), make, size=(height, width))
+        photos = images_and_masks(found.unlabelled(), make, size=size)
         return refiner.adapt(photos, renders=images_and_masks(renders))
-    photos = (
-        cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
-        for path in found.unlabelled()
-    )
+    photos = (read_sized(path, size) for path in found.unlabelled())
     return refiner.adapt(photos, renders=map(read_image, renders))
 
 

@@ -76,12 +76,21 @@ class Preparation(RefinedSets):
             details = {**real.details, "pseudo_labels": said}
             places = (real.annotations, real.images)
         else:
-            photos = self.found.unlabelled()
+            photos = self._photos_without_labels()
             recipe["photos"] = files_fingerprint(photos)
             said["photos"] = [str(each.resolve()) for each in photos]
             details = {"pseudo_labels": said}
             places = (photos[0].parent, photos[0].parent)
         return PreparedSet(name, *places, recipe_hash(recipe), recipe, details)
+
+    def _photos_without_labels(self) -> list[Path]:
+        """The unlabelled photos; where there are none, those of the train split."""
+        from refinezoo.data import list_images
+
+        if self.study.real.unlabelled or not self.study.real.has_train():
+            return self.found.unlabelled()
+        real = self.found.real("train")
+        return list_images(real.annotations if real.annotations.is_file() else real.images)
 
     def synthetic(self) -> PreparedSet:
         """The synthetic scenes: composed or rendered with a stamp, or read from where they lie."""

@@ -98,7 +98,7 @@ class RealSection(Strict):
 
 
 class PseudoLabelsSection(Strict):
-    """The photos of `real.unlabelled`, or digits, with the labels of which a model is sure.
+    """Photos of `real.unlabelled`, else of train, with the labels of which a model is sure.
 
     The model is what `arm` trained with the same seed, or a `preset` (zoo name or folder).
     `score_threshold` is the task's, unless it is said (`refinezoo.tasks.pseudo_labels`).

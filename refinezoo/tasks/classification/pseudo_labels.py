@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from refinezoo.data.images import read_image
+from refinezoo.data.images import read_sized
 from refinezoo.files import atomic_folder
 from refinezoo.paths import plain_name
 from refinezoo.tasks.pseudo_labels import check_kept
@@ -40,14 +39,11 @@ def sure_classes(
         RefinezooError: class names that cannot be folders, or nothing that is sure.
     """
     classes = [plain_name(name, "class_names") for name in classifier.class_names]
-    side = (classifier.image_size,) * 2
     counts: Counter[str] = Counter()
     with atomic_folder(out) as folder:
         for start in range(0, len(files), BATCH):
             chosen = files[start : start + BATCH]
-            images = [
-                cv2.resize(read_image(file), side, interpolation=cv2.INTER_AREA) for file in chosen
-            ]
+            images = [read_sized(file, classifier.image_size) for file in chosen]
             labels, sure = most_probable(probabilities(np.stack(images)), score_threshold)
             for row in np.flatnonzero(sure).tolist():
                 place = folder / classes[labels[row]]

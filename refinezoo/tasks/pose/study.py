@@ -1,5 +1,6 @@
 """Class and rotation in a study: folders of views, accuracy and angle error of the test views."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from refinezoo.data.pose_files import pose_class_names, read_pose_folder
 from refinezoo.metrics.pose import angle_error_degrees
 from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
 from refinezoo.tasks.pose.kind import POSE
+from refinezoo.tasks.pose.pseudo_labels import sure_views
 from refinezoo.tasks.study import Measured, folder_of
 
 
@@ -23,6 +25,7 @@ class PoseStudy(ArrayTask):
         "PixelDA's code"
     )
     targets = ("label", "quaternion")
+    sure_at = 0.9
 
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With the classes of the test set."""
@@ -31,6 +34,12 @@ class PoseStudy(ArrayTask):
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
         """`image`, `label`, `quaternion` and, where there are masks, `foreground_mask`."""
         return read_pose_folder(folder_of(part), model.class_names, model.image_size)
+
+    def pseudo_label(self, model, photos, root, out, score_threshold):
+        """A folder of views."""
+        say = partial(self.answers, model)
+        summary = sure_views(model, say, photos, out, score_threshold)
+        return {"annotations": str(out), "images": str(out)}, summary
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """Accuracy and mean angle error on the test views."""

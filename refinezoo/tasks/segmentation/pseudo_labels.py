@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from refinezoo.data.image_size import height_and_width
-from refinezoo.data.images import read_image, write_image
+from refinezoo.data.images import read_sized, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
 from refinezoo.paths import names_below_root
@@ -77,11 +75,7 @@ def _answers(
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """Number, image, class ids and their scores of each photo."""
     for start in range(0, len(files), BATCH):
-        images = [read_image(file) for file in files[start : start + BATCH]]
-        if segmenter.image_size is not None:
-            height, width = height_and_width(segmenter.image_size)
-            area = {"dsize": (width, height), "interpolation": cv2.INTER_AREA}
-            images = [cv2.resize(image, **area) for image in images]  # type: ignore[call-overload]
+        images = [read_sized(file, segmenter.image_size) for file in files[start : start + BATCH]]
         for row, image in enumerate(images):
             found = segmenter.predict_probability(image[None])[0]
             yield start + row, image, found.argmax(-1).astype("uint8"), found.max(-1)

@@ -139,6 +139,15 @@ def test_mistakes_are_worded_before_anything_trains(compare, changes, words):
 
 
 @pytest.mark.once
+def test_photos_of_the_train_split_are_taken_where_no_others_are_named(compare):
+    compare(
+        real={key: value for key, value in UNLABELLED.items() if key != "unlabelled"}, seeds=[0]
+    )
+    named = spec(compare, "synthetic+named", 0)["sets"][1]["pseudo_labels"]
+    assert [Path(photo).parent.parent.name for photo in named["photos"]] == ["real"] * 6
+
+
+@pytest.mark.once
 def test_two_rounds_follow_each_other(compare):
     compare(
         pseudo_labels={"once": {"arm": "synthetic"}, "twice": {"arm": "second"}},
