@@ -67,6 +67,8 @@ class Task(Strict):
         sure_at: the least score of an answer that becomes a pseudo-label, unless it is said; None
             where answers have no score.
         rule: how they are measured, in words.
+        ways: in which a study file may name its sets (`synthetic.WAY`), of any where there are
+            none.
     """
 
     kind: ClassVar[Kind]
@@ -75,6 +77,7 @@ class Task(Strict):
     class_metric: ClassVar[str] = ""
     sure_at: ClassVar[float | None] = None
     rule: ClassVar[str]
+    ways: ClassVar[tuple[str, ...]] = ()
 
     # ---- what a task says
 

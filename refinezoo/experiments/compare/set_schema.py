@@ -97,6 +97,19 @@ class RealSection(Strict):
         return bool(self.train or self.digits or "train" in (self.masks or self.folders or {}))
 
 
+def ways_of(study: Any) -> dict[str, str]:
+    """How a study names its labelled sets: key in the file -> `coco`, `masks`, `folder`, ..."""
+    named = {"synthetic": study.synthetic, "real": study.real}
+    named |= {f"sets.{name}": section for name, section in study.sets.items()}
+    known = {**dict.fromkeys(SyntheticSection.model_fields), "test": "coco", "folders": "folder"}
+    return {
+        f"{key}.{way}": meant or way
+        for key, section in named.items()
+        for way, meant in known.items()
+        if getattr(section, way, None) is not None
+    }
+
+
 class PseudoLabelsSection(Strict):
     """Photos of `real.unlabelled`, else of train, with the labels of which a model is sure.
 

@@ -27,6 +27,7 @@ class ClassificationStudy(ArrayTask):
     rule = "share of all test images whose most probable class is theirs"
     targets = ("label",)
     sure_at = 0.9
+    ways = ("folder", "digits")
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """As every task; there is no augmentation, and towers start from nothing."""

@@ -23,6 +23,7 @@ class DetectionStudy(Task):
     metrics = ("AP50", "AP", "AP75")
     class_metric = "AP50"
     sure_at = 0.7
+    ways = ("coco", "compose")
     rule = "pycocotools COCOeval on all test photos; ignore_regions are crowd boxes"
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:

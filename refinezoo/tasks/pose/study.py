@@ -26,6 +26,7 @@ class PoseStudy(ArrayTask):
     )
     targets = ("label", "quaternion")
     sure_at = 0.9
+    ways = ("folder",)
 
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With the classes of the test set."""

@@ -30,6 +30,7 @@ class SegmentationStudy(ArrayTask):
     )
     targets = ("class_ids",)
     sure_at = 0.9
+    ways = ("masks", "folder", "street")
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """As every task; the classes and the size must be named."""

@@ -212,6 +212,14 @@ def test_two_runs_in_one_folder_are_refused(world):
             {"real": {"train": "reel.json", "test": "test/annotations.json"}},
             "real.train: expected an existing path, received 'reel.json'",
         ),
+        (
+            {"sets": {"theirs": {"masks": "synthetic"}}},
+            "sets.theirs.masks: expected coco or compose, in which detection finds its labels",
+        ),
+        (
+            {"real": {"folders": {"train": "real", "test": "test"}}},
+            "real.folders: expected coco or compose",
+        ),
         ({"synthetic": {"compose": {"cuont": 3}}}, r"Did you mean 'count'\?"),
         (
             {"model": {"name": "x", "class": "SSD300", "config": {"image_sise": 64}}},
