@@ -60,10 +60,16 @@ def pseudo_labels(
     threshold = task.sure_at if score_threshold is None else score_threshold
     if not 0.0 < threshold <= 1.0:
         raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold}.")
+    is_file = Path(out).suffix == ".json"
+    if is_file and "coco" not in task.ways:
+        raise RefinezooError(
+            f"expected a folder to write, received {str(out)!r}: only boxes are one file. Give "
+            f"{str(Path(out).with_suffix(''))!r}."
+        )
     if isinstance(photos, str | os.PathLike):
         files = list_images(photos)
         root = Path(photos) if Path(photos).is_dir() else common_root(files)
-        if Path(out).suffix != ".json":
+        if not is_file:
             check_apart(root, out)
     else:
         files = [Path(photo) for photo in photos]

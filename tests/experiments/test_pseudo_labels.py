@@ -126,7 +126,9 @@ def test_nothing_is_written_where_nothing_is_sure(photos, tmp_path, labeller):
         pseudo_labels(labeller, photos, tmp_path / "out", score_threshold=0.0)
     with pytest.raises(RefinezooError, match="apart from the dataset"):
         pseudo_labels(labeller, photos, photos / "labelled")
-    assert not (photos / "labelled").exists()
+    with pytest.raises(RefinezooError, match=r"a folder to write.*Give '.*/labelled'"):
+        pseudo_labels(labeller, photos, tmp_path / "labelled.json")
+    assert not list(tmp_path.glob("labelled*")) and not (photos / "labelled").exists()
 
 
 def test_what_is_already_there_is_not_replaced(photos, tmp_path):

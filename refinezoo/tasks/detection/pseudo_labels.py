@@ -38,7 +38,9 @@ def sure_boxes(
     for file in files:
         image = read_image(file)
         height, width = image.shape[:2]
-        boxes, labels, scores = _sure(detector.predict([image]), score_threshold, height, width)
+        boxes, labels, scores = _sure(
+            detector.predict([image], verbose=0), score_threshold, height, width
+        )
         if not len(boxes):
             continue
         number = len(images) + 1

@@ -29,7 +29,7 @@ class Detector:
     def __init__(self, found):
         self.found = found
 
-    def predict(self, images):
+    def predict(self, images, verbose=0):
         rows = self.found.get(int(images[0][0, 0, 0]), [])
         boxes = np.zeros((1, 4, 4), "float32")
         scores, classes = np.zeros((1, 4), "float32"), np.full((1, 4), -1, "int32")
