@@ -2,8 +2,6 @@
 
 import os
 import re
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from refinezoo.errors import RefinezooError
@@ -66,20 +64,3 @@ def plain_name(text: str, what: str) -> str:
             f"{text[:100]!r}."
         )
     return text
-
-
-def names_below_root(paths: Sequence[Path]) -> list[str]:
-    """A name for each file: its path below the folder that all share, without suffix.
-
-    Raises:
-        RefinezooError: two have one name.
-    """
-    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
-    names = [path.absolute().relative_to(root).with_suffix("").as_posix() for path in paths]
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise RefinezooError(
-            f"expected images of different names, received {times} called {name}, whose endings "
-            "differ. Give them one after the other, by a pattern: 'photos/*.jpg'."
-        )
-    return names

@@ -40,7 +40,7 @@ def label(
         str, typer.Argument(help="Detector, segmenter or tower: zoo name, preset or export.")
     ],
     photos: Annotated[Path, typer.Argument(help="Folder of photos that nobody labelled.")],
-    out: Annotated[Path, typer.Option(help="To write: COCO file of a detector, else a folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; of boxes also a .json file alone.")],
     score_threshold: Annotated[
         float | None,
         typer.Option(
@@ -53,7 +53,7 @@ def label(
     What it is not sure of is left out of the training: ignore_regions, void pixels, whole images. A
     study does the same by `pseudo_labels` in its file.
 
-    Example: refinezoo label my_detector photos/ --out pseudo.json
+    Example: refinezoo label my_detector photos/ --out named
     """
     from refinezoo.data.formats import list_images
 

@@ -12,18 +12,18 @@ from refinezoo.data.tree import read_tree
 from refinezoo.errors import RefinezooError, did_you_mean
 
 
-def class_folders(folder: str | os.PathLike) -> dict[str, list[Path]]:
+def class_folders(folder: str | os.PathLike, least: int = 2) -> dict[str, list[Path]]:
     """The images of each class, classes and images in the order of their names.
 
     Raises:
-        RefinezooError: fewer than two folders directly below hold images.
+        RefinezooError: fewer than `least` folders directly below hold images.
     """
     tree = read_tree(folder)
     found: dict[str, list[Path]] = {}
     for name in tree.images:
         if name.count("/") == 1:
             found.setdefault(name.split("/")[0], []).append(tree.root / name)
-    if len(found) < 2:
+    if len(found) < least:
         raise RefinezooError(
             f"expected a folder of images for each class in {str(folder)!r}, as cat/0001.png and "
             f"dog/0001.png, received {' and '.join(found) or 'none'}. Name the folder above them."
@@ -48,7 +48,7 @@ def read_class_folders(
         RefinezooError: no folders of classes, or one of another class.
     """
     side, images, labels = side_of_square(image_size, "a classifier"), [], []
-    for name, paths in class_folders(folder).items():
+    for name, paths in class_folders(folder, 1).items():
         if name not in class_names:
             raise RefinezooError(
                 f"{folder}: expected folders of the classes {', '.join(class_names)}, received "

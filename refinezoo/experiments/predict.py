@@ -1,6 +1,7 @@
 """The answers of a model to a folder of images, as files that other programs read."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from refinezoo.data.images import read_image, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder, write_json
 from refinezoo.models.answers import answer_to
-from refinezoo.paths import check_apart, names_below_root
+from refinezoo.paths import check_apart
 
 WRITTEN_BY = "refinezoo predict"
 BATCH = 8
@@ -50,7 +51,7 @@ def predict_folder(
     """
     sizes = image_sizes(images)
     paths = list(sizes)
-    names = names_below_root(paths)
+    names = _names(paths)
     if Path(images).is_dir():
         check_apart(images, out)
     own = Path(out).resolve()
@@ -113,3 +114,16 @@ def _written(kind: Any, answer: Any, folder: Path, name: str) -> Iterator[tuple[
 def _write_image(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(exist_ok=True, parents=True)
     write_image(path.with_name(path.name + ".png"), image)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """A name for each image's answer: its path below the folder that all share."""
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise RefinezooError(
+            f"expected images of different names, received {times} called {name}, whose endings "
+            "differ. Give them one after the other, by a pattern: 'photos/*.jpg'."
+        )
+    return names

@@ -18,7 +18,6 @@ from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.tasks import task_class, task_named
 from refinezoo.models.registry import kinds
 from refinezoo.paths import check_apart
-from refinezoo.tasks.pseudo_labels import common_root
 
 
 def pseudo_labels(
@@ -30,23 +29,25 @@ def pseudo_labels(
 ) -> dict[str, Any]:
     """Writes photos with the labels of which a model is sure, as a dataset to train on.
 
-    - A detector's are a COCO file; of boxes that overlap by half, whatever their classes, the
-      surest stays, photos without a sure box are left out, and other places are `ignore_regions`.
-      File names in it are relative to the photos' folder.
-    - A segmenter's are a folder with `images/` and `masks/` at the model's `image_size`. A pixel
+    - A detector's are `annotations.json` (COCO) and `images/`; of boxes that overlap by half,
+      whatever their classes, the surest stays, photos without a sure box are left out, and other
+      places are `ignore_regions`. Where `out` ends in `.json`, the COCO file alone: its file names
+      are relative to the folder `photos`, or the nearest one that holds all.
+    - A segmenter's are `images/` and `masks/` at the model's `image_size`. A pixel
       keeps its class if its score reaches the threshold, or the median score of its class, if that
       is lower: else classes of which no pixel is sure would be lost. The rest has `ignore_id`.
-    - A classifier's are a folder of photos for each class, a pose tower's a folder of views with
+    - A classifier's are a folder of photos for each class, a pose tower's `images/` with
       `poses.json`, at its `image_size`.
 
-    A study makes such a set by itself (`pseudo_labels` in its file) or takes it among its `sets`.
+    Photos in the folder are called by their numbers in the order of `photos`. A study makes such a
+    set by itself (`pseudo_labels` in its file) or takes it among its `sets`.
 
     Args:
-        model: a detector, segmenter, classifier or pose tower, or an exported one, but for
-            segmenters.
+        model: a detector, segmenter, classifier or pose tower; an exported one of a fixed size, but
+            for segmenters.
         photos: folder or pattern of photos, or files.
-        out: the JSON file or the folder to write.
-        score_threshold: least score, in (0, 1]; by default 0.7 of boxes, 0.9 of pixels and images.
+        out: the folder to write; of a detector also a JSON file.
+        score_threshold: least score, in (0, 1]; by default 0.7 of boxes, 0.9 of pixels and classes.
 
     Returns:
         `photos` (how many were looked at), `kept`, and what was labelled, {class name: how many}:
@@ -54,27 +55,45 @@ def pseudo_labels(
 
     Raises:
         RefinezooError: a model whose answers have no score, no photos, a threshold outside of
-            (0, 1], a folder among the photos, or nothing that is sure.
+            (0, 1], nothing that is sure, or an `out` that others made, or that holds the photos.
     """
     task = _labelling_task(getattr(model, "kind", None))
     threshold = task.sure_at if score_threshold is None else score_threshold
-    if not 0.0 < threshold <= 1.0:
-        raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold}.")
-    is_file = Path(out).suffix == ".json"
-    if is_file and "coco" not in task.ways:
+    if not isinstance(threshold, int | float) or not 0.0 < threshold <= 1.0:
+        raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold!r}.")
+    named = list_images(photos) if isinstance(photos, str | os.PathLike) else photos
+    files = [Path(file) for file in dict.fromkeys(map(os.path.abspath, named))]
+    if not files:
+        raise RefinezooError("expected photos, received an empty list.")
+    place = Path(os.path.abspath(out))
+    if place.suffix == ".json":
+        return _boxes_alone(model, task, photos, files, place, threshold)
+    if isinstance(photos, str | os.PathLike) and os.path.isdir(photos):
+        check_apart(photos, place)
+    if inside := [file for file in files if file.is_relative_to(place)]:
+        raise RefinezooError(
+            f"expected photos outside of {str(out)!r}, which is replaced, received {inside[0]}. "
+            "Give another out."
+        )
+    return task.pseudo_label(model, files, place, threshold)[1]
+
+
+def _boxes_alone(
+    model: Any, task: Any, photos: Any, files: list[Path], out: Path, score_threshold: float
+) -> dict[str, Any]:
+    """The COCO file of a detector without copies of the photos."""
+    from refinezoo.tasks.detection.pseudo_labels import sure_boxes, write_beside
+
+    if "coco" not in task.ways:
         raise RefinezooError(
             f"expected a folder to write, received {str(out)!r}: only boxes are one file. Give "
-            f"{str(Path(out).with_suffix(''))!r}."
+            f"{str(out.with_suffix(''))!r}."
         )
-    if isinstance(photos, str | os.PathLike):
-        files = list_images(photos)
-        root = Path(photos) if Path(photos).is_dir() else common_root(files)
-        if not is_file:
-            check_apart(root, out)
-    else:
-        files = [Path(photo) for photo in photos]
-        root = common_root(files)
-    return task.pseudo_label(model, files, root, Path(out), threshold)[1]
+    given = isinstance(photos, str | os.PathLike) and os.path.isdir(photos)
+    shared = photos if given else os.path.commonpath([file.parent for file in files])
+    coco, kept, summary = sure_boxes(model, files, score_threshold)
+    write_beside(out, coco, kept, Path(os.path.abspath(shared)))
+    return summary
 
 
 def _labelling_task(kind: Any) -> Any:
@@ -94,4 +113,4 @@ def _labelling_task(kind: Any) -> Any:
 
 
 def _scored(kind: Any) -> bool:
-    return bool(kind.task) and task_class(kind.task).sure_at is not None
+    return bool(kind.task and kind.study) and task_class(kind.task).sure_at is not None

@@ -98,6 +98,6 @@ def _arms(content: Any, study: Study, presets: dict[str, Path]) -> str:
         "gains": None,
         "measure_images": 0,
     }
-    for key in ("out", "measure_pictures"):  # the second is the old name of measure_images
+    for key in ("out", "pseudo_labels", "measure_pictures"):  # the last: an old name
         made.pop(key, None)
     return yaml_text({key: value for key, value in made.items() if value is not None})

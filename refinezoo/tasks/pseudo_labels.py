@@ -1,12 +1,13 @@
 """Photos that another model labels before a training learns from them."""
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from refinezoo.config import read_json
 from refinezoo.errors import RefinezooError
 from refinezoo.files import write_json
+
+SUMMARY = "pseudo_labels.json"  # in a training's folder: what its teachers were sure of
 
 
 def labelled_by_teacher(task: Any, part: dict[str, Any], model: Any) -> Any:
@@ -15,7 +16,7 @@ def labelled_by_teacher(task: Any, part: dict[str, Any], model: Any) -> Any:
     Args:
         task: of the study.
         part: the set; its `pseudo_labels` has `teacher` (preset folder or zoo name), `photos`
-            (files), `score_threshold` and `out` (a path without suffix).
+            (files), `score_threshold` and `out` (the dataset's folder).
         model: that trains on it.
 
     Raises:
@@ -24,30 +25,31 @@ def labelled_by_teacher(task: Any, part: dict[str, Any], model: Any) -> Any:
     from refinezoo import load
     from refinezoo.training.precision import training_precision
 
-    said = part["pseudo_labels"]
+    said, name = part["pseudo_labels"], part["name"]
     with training_precision("float32"):  # whatever the model trains in
         teacher = load(said["teacher"])
-    if list(teacher.class_names) != list(model.class_names):
-        raise RefinezooError(
-            f"pseudo_labels.{part['name']}: expected a teacher of the study's classes, in their "
-            f"order ({', '.join(model.class_names)}), received {', '.join(teacher.class_names)}."
-        )
-    threshold = said["score_threshold"] or task.sure_at
+    check_classes(name, teacher, model.class_names)
+    threshold, out = said["score_threshold"] or task.sure_at, Path(said["out"])
     if "digits" in part:
         data, summary = task.sure_of(teacher, task.read(part, model), threshold)
     else:
         photos = [Path(photo) for photo in said["photos"]]
-        root, out = common_root(photos), Path(said["out"])
-        found, summary = task.pseudo_label(teacher, photos, root, out, threshold)
-        data = task.read({"name": part["name"], **found}, model)
-    write_json(f"{said['out']}.json", summary)
-    print(f"{part['name']}: kept {summary['kept']} of {summary['photos']} photos", flush=True)
+        file, summary = task.pseudo_label(teacher, photos, out, threshold)
+        data = task.read({"name": name, "annotations": str(file), "images": str(out)}, model)
+    path = out.parent.parent / SUMMARY
+    write_json(path, {**(read_json(path) if path.is_file() else {}), name: summary})
+    print(f"{name}: kept {summary['kept']} of {summary['photos']} photos", flush=True)
     return data
 
 
-def common_root(files: Sequence[Path]) -> Path:
-    """The folder that holds all files, at whatever depth."""
-    return Path(os.path.commonpath([file.absolute().parent for file in files]))
+def check_classes(name: str, teacher: Any, class_names: list[str]) -> None:
+    """Raises a RefinezooError for a teacher of other classes, or of another order of them."""
+    if list(teacher.class_names) != list(class_names):
+        raise RefinezooError(
+            f"pseudo_labels.{name}: expected a teacher of the study's classes, in their order "
+            f"({', '.join(class_names)}), received one of {len(teacher.class_names)} "
+            f"({', '.join(teacher.class_names[:5])}, ...)."
+        )
 
 
 def check_kept(kept: int, photos: int, what: str, score_threshold: float) -> None:

@@ -139,20 +139,19 @@ class Task(Strict):
         return None
 
     def pseudo_label(
-        self, model: Any, photos: Sequence[Path], root: Path, out: Path, score_threshold: float
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+        self, model: Any, photos: Sequence[Path], out: Path, score_threshold: float
+    ) -> tuple[Path, dict[str, Any]]:
         """Writes photos with what a model is sure of in them; `tasks.pseudo_labels` asks for it.
 
         Args:
             model: of the kind, or an exported one.
-            photos: files below `root`.
-            root: of their names.
-            out: the dataset's folder to write, or its COCO file.
+            photos: files.
+            out: the dataset's folder to write, which has copies of the photos.
             score_threshold: least score of a label.
 
         Returns:
-            `annotations` and `images`, as `read` takes them; and `photos` (how many were looked
-            at), `kept`, and what was labelled, by class.
+            What `read` takes as `annotations`, where `images` is `out`; and `photos` (how many
+            were looked at), `kept`, and what was labelled, by class.
         """
         raise NotImplementedError(f"{type(self).__name__} labels nothing.")
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo.data import read_segmentation_folder
-from refinezoo.data.class_files import class_folders
+from refinezoo.data import list_images, read_segmentation_folder
+from refinezoo.data.class_files import class_folders, read_class_folders
 from refinezoo.data.pose_files import read_pose_folder
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.pseudo_labels import pseudo_labels
@@ -86,10 +86,12 @@ def test_a_classifier_keeps_the_photos_it_is_sure_of(photos, tmp_path):
     assert said == {"photos": 4, "kept": 4, "images": {"dog": 4}}
     cv2.imwrite(str(photos / "night.png"), np.zeros((40, 60, 3), np.uint8))
     pseudo_labels(Classifier(), photos, tmp_path / "out")  # takes the place of the earlier one
+    numbers = {path.name: row for row, path in enumerate(list_images(photos))}
     found = class_folders(tmp_path / "out")
-    assert {
-        name: [path.name.split("_", 1)[1] for path in paths] for name, paths in found.items()
-    } == {"cat": ["night.png"], "dog": ["a.png"]}
+    assert {name: [path.name for path in paths] for name, paths in found.items()} == {
+        "cat": [f"{numbers['night.png']:06d}.png"],
+        "dog": [f"{numbers['a.png']:06d}.png"],
+    }
 
 
 def test_a_tower_keeps_the_views_it_is_sure_of_with_their_rotation(photos, tmp_path):
@@ -153,3 +155,39 @@ def test_models_that_are_not_sure_of_anything_label_nothing(photos, tmp_path):
     with pytest.raises(RefinezooError, match="Give the preset"):
         pseudo_labels(Exported(), photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_lies_in_folders_called_like_labels_is_kept(photos, tmp_path):
+    for name in ("labels/a.png", "masks/b_mask.png", "images/images/c.png", "c.jpg"):
+        path = tmp_path / "odd" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((40, 60, 3), 250, np.uint8))
+    files = sorted((tmp_path / "odd").rglob("*.*"))
+    assert pseudo_labels(Segmenter(), [*files, *files], tmp_path / "out")["kept"] == 4
+    assert len(read_segmentation_folder(tmp_path / "out")["image"]) == 4
+
+
+def test_links_without_suffix_behind_them_are_photos(photos, tmp_path):
+    (tmp_path / "blob").write_bytes((photos / "a.png").read_bytes())
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "a.png").symlink_to(tmp_path / "blob")
+    pseudo_labels(Classifier(), tmp_path / "linked", tmp_path / "out")
+    learnt = read_class_folders(tmp_path / "out", ["cat", "dog"], 8)  # of one class alone
+    assert learnt["label"].tolist() == [1]
+
+
+def test_a_class_that_no_folder_can_be_called_is_refused(photos, tmp_path):
+    labeller = Classifier()
+    labeller.class_names = ["cat", "dog/wolf"]
+    with pytest.raises(RefinezooError, match="Rename the class"):
+        pseudo_labels(labeller, photos, tmp_path / "out")
+    labeller.class_names = ["cat", "dog (old)"]
+    assert pseudo_labels(labeller, photos, tmp_path / "out")["images"] == {"dog (old)": 1}
+
+
+@pytest.mark.parametrize("odd", ["0.5", None.__class__, True.__class__])
+def test_a_threshold_is_a_number(photos, tmp_path, odd):
+    with pytest.raises(RefinezooError, match="score_threshold in"):
+        pseudo_labels(Classifier(), photos, tmp_path / "out", score_threshold=odd)
+    with pytest.raises(RefinezooError, match="an empty list"):
+        pseudo_labels(Classifier(), [], tmp_path / "out")

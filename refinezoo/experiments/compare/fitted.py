@@ -13,6 +13,7 @@ from refinezoo.experiments.compare.set_schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.photo_masks import mask_function
 from refinezoo.models.registry import build, model_class, model_names
+from refinezoo.tasks.pseudo_labels import check_classes
 
 _DRAWS = 8  # seeds that tell a refiner that draws from one that does not
 
@@ -30,11 +31,12 @@ def preset_place(name: str, root: Path) -> str:
     return str(folders[0].resolve()) if folders else name
 
 
-def checked_teacher(name: str, study: Study, root: Path) -> Any:
+def checked_teacher(name: str, study: Study, root: Path, test: dict[str, Any]) -> Any:
     """The model of `pseudo_labels.NAME.preset`.
 
     Raises:
-        RefinezooError: there is none of that name, or it does another task than the study.
+        RefinezooError: there is none of that name, or it does another task than the study, or
+            knows other classes.
     """
     teacher = preset(str(study.pseudo_labels[name].preset), root)
     task = task_named(study.model.task, study.settings)
@@ -44,6 +46,8 @@ def checked_teacher(name: str, study: Study, root: Path) -> Any:
             f"received a {teacher.kind.name}. `refinezoo list --kind {task.kind.name}` names those "
             "of the zoo."
         )
+    model = study.model.model_dump(by_alias=True)
+    check_classes(name, teacher, task.arguments({"model": model, "test": test})["class_names"])
     return teacher
 
 

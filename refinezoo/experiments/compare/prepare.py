@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -68,7 +69,8 @@ class Preparation(RefinedSets):
         said: dict[str, Any] = {"score_threshold": section.score_threshold}
         recipe: dict[str, Any] = {"pseudo_labels": section.model_dump(exclude_none=True)}
         if section.preset is not None:
-            recipe["model"] = model_fingerprint(checked_teacher(name, self.study, self.found.root))
+            teacher = checked_teacher(name, self.study, self.found.root, self.test().located())
+            recipe["model"] = model_fingerprint(teacher)
             said["teacher"] = preset_place(section.preset, self.found.root)
         if self.study.real.digits is not None:
             real = self.found.real("train")
@@ -78,19 +80,21 @@ class Preparation(RefinedSets):
         else:
             photos = self._photos_without_labels()
             recipe["photos"] = files_fingerprint(photos)
-            said["photos"] = [str(each.resolve()) for each in photos]
+            said["photos"] = list(dict.fromkeys(map(os.path.abspath, photos)))
             details = {"pseudo_labels": said}
             places = (photos[0].parent, photos[0].parent)
         return PreparedSet(name, *places, recipe_hash(recipe), recipe, details)
 
     def _photos_without_labels(self) -> list[Path]:
         """The unlabelled photos; where there are none, those of the train split."""
-        from refinezoo.data import list_images
+        from refinezoo.data import CocoDataset, list_images
 
         if self.study.real.unlabelled or not self.study.real.has_train():
             return self.found.unlabelled()
         real = self.found.real("train")
-        return list_images(real.annotations if real.annotations.is_file() else real.images)
+        if real.annotations.is_file():
+            return [each.path for each in CocoDataset.load(real.annotations, real.images).records]
+        return list_images(real.images)
 
     def synthetic(self) -> PreparedSet:
         """The synthetic scenes: composed or rendered with a stamp, or read from where they lie."""

@@ -37,6 +37,7 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     from refinezoo.experiments.compare.examples import write_examples
     from refinezoo.experiments.compare.tasks import task_named
     from refinezoo.experiments.compare.training import prepare, train
+    from refinezoo.tasks.pseudo_labels import SUMMARY
     from refinezoo.tasks.study import Measured
     from refinezoo.training.precision import training_precision
 
@@ -55,15 +56,14 @@ def main(folder: str | os.PathLike) -> dict[str, Any]:
     if found.predictions is not None:
         write_json(folder / "detections.json", found.predictions)
     write_examples(task, model, test, folder / "examples")
+    labelled = folder / SUMMARY
     result = {
         "hash": spec["hash"],
         "arm": spec["arm"],
         "seed": spec["seed"],
         "metrics": found.metrics,
         "by_class": found.by_class,
-        "pseudo_labels": {
-            path.stem: read_json(path) for path in sorted(folder.glob("pseudo_labels/*.json"))
-        },
+        "pseudo_labels": read_json(labelled) if labelled.is_file() else {},
         "seconds": round(seconds, 1),
         "steps": spec["training"]["steps"],
         "loss": loss,

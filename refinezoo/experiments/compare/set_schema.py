@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from refinezoo.config import Strict
 from refinezoo.data.image_size import ImageSizeField
+from refinezoo.errors import RefinezooError
 from refinezoo.models.registry import model_class, model_names
 from refinezoo.renames import renamed_keys
 
@@ -97,17 +98,23 @@ class RealSection(Strict):
         return bool(self.train or self.digits or "train" in (self.masks or self.folders or {}))
 
 
-def ways_of(study: Any) -> dict[str, str]:
-    """How a study names its labelled sets: key in the file -> `coco`, `masks`, `folder`, ..."""
+def check_ways(study: Any, ways: tuple[str, ...]) -> None:
+    """Raises a RefinezooError where a study names a set in none of the `ways` of its task."""
     named = {"synthetic": study.synthetic, "real": study.real}
     named |= {f"sets.{name}": section for name, section in study.sets.items()}
-    known = {**dict.fromkeys(SyntheticSection.model_fields), "test": "coco", "folders": "folder"}
-    return {
-        f"{key}.{way}": meant or way
-        for key, section in named.items()
-        for way, meant in known.items()
-        if getattr(section, way, None) is not None
-    }
+    for key, section in named.items():
+        known = {way: way for way in type(section).model_fields if way in ALL_WAYS}
+        known |= {"test": "coco", "folders": "folder"} if key == "real" else {}
+        able = [f"{key}.{name}" for name, way in known.items() if way in ways]
+        for name, way in known.items():
+            if getattr(section, name) is not None and way not in ways:
+                raise RefinezooError(
+                    f"expected {' or '.join(able)}, where {study.model.task} finds its labels, "
+                    f"received {key}.{name}. docs/studies.md says what each names."
+                )
+
+
+ALL_WAYS = tuple(SyntheticSection.model_fields)
 
 
 class PseudoLabelsSection(Strict):

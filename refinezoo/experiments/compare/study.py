@@ -15,7 +15,7 @@ from refinezoo.experiments.compare.outcome import recipe_of, references, write_r
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail, run_all
 from refinezoo.experiments.compare.schema import Study, read_study
-from refinezoo.experiments.compare.set_schema import ways_of
+from refinezoo.experiments.compare.set_schema import ALL_WAYS, check_ways
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.compare.trainings import Trainings
 from refinezoo.files import locked_folder, sha256
@@ -114,12 +114,7 @@ def _checked_task(study: Study) -> Task:
     """The study's task, which can make what is asked; metrics that are not named are its first."""
     task = task_named(study.model.task, study.settings)
     task.check(study.model.model_dump(by_alias=True), study.training.model_dump())
-    for key, way in ways_of(study).items():
-        if task.ways and way not in task.ways:
-            raise RefinezooError(
-                f"{key}: expected {' or '.join(task.ways)}, in which {study.model.task} finds its "
-                f"labels, received {way}. docs/studies.md says what each names."
-            )
+    check_ways(study, task.ways or ALL_WAYS)
     if study.pseudo_labels and task.sure_at is None:
         raise RefinezooError(
             f"pseudo_labels: expected a study of what says how sure it is, received the task "

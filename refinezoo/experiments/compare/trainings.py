@@ -84,6 +84,9 @@ class Trainings:
         if not (place / "spec.json").is_file():
             own_folder(place)
         write_json(place / "spec.json", spec)
+        for teacher in after:
+            if not training.finished() and not (teacher.folder / "preset").is_dir():
+                (teacher.folder / "result.json").unlink(missing_ok=True)  # trained again
         return training
 
     def _teacher(self, name: str, seed: int) -> Training | None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.images import read_sized
+from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
-from refinezoo.paths import plain_name
 from refinezoo.tasks.pseudo_labels import check_kept
 
 BATCH = 256
@@ -38,7 +38,7 @@ def sure_classes(
     Raises:
         RefinezooError: class names that cannot be folders, or nothing that is sure.
     """
-    classes = [plain_name(name, "class_names") for name in classifier.class_names]
+    classes = [_folder_name(name) for name in classifier.class_names]
     counts: Counter[str] = Counter()
     with atomic_folder(out) as folder:
         for start in range(0, len(files), BATCH):
@@ -48,10 +48,19 @@ def sure_classes(
             for row in np.flatnonzero(sure).tolist():
                 place = folder / classes[labels[row]]
                 place.mkdir(exist_ok=True)
-                shutil.copyfile(chosen[row], place / f"{start + row:06d}_{chosen[row].name}")
+                shutil.copyfile(chosen[row], place / f"{start + row:06d}{chosen[row].suffix}")
                 counts[place.name] += 1
         check_kept(counts.total(), len(files), "classifier", score_threshold)
     return {"photos": len(files), "kept": counts.total(), "images": dict(counts)}
+
+
+def _folder_name(name: str) -> str:
+    if name.startswith(".") or any(sign in name for sign in "/\\\0"):
+        raise RefinezooError(
+            f"expected classes that folders can be called, received {name!r}. Rename the class, "
+            "and train the model with that name."
+        )
+    return name
 
 
 def most_probable(probability: np.ndarray, score_threshold: float) -> tuple[np.ndarray, np.ndarray]:

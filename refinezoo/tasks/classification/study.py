@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 
 from refinezoo.data.class_files import class_folders, read_class_folders
@@ -57,17 +58,19 @@ class ClassificationStudy(ArrayTask):
         images, labels = load_digits(part["annotations"], split, photos=photos, **settings)
         return {"image": images, "label": labels}
 
-    def pseudo_label(self, model, photos, root, out, score_threshold):
+    def pseudo_label(self, model, photos, out, score_threshold):
         """A folder of photos for each class."""
         say = partial(self.probability, model)
         summary = sure_classes(model, say, photos, out, score_threshold)
-        return {"annotations": str(out), "images": str(out)}, summary
+        return out, summary
 
     def sure_of(
         self, model: Any, data: dict[str, np.ndarray], score_threshold: float
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Of digits those that a model is sure of, with its labels; and how many."""
-        probability = self.probability(model, data["image"])
+        side = model.image_size
+        seen = [cv2.resize(image, (side, side)) for image in data["image"]]
+        probability = self.probability(model, np.stack(seen))
         labels, sure = most_probable(probability, score_threshold)
         check_kept(int(sure.sum()), len(sure), "classifier", score_threshold)
         found = {"image": data["image"][sure], "label": labels[sure]}

@@ -1,6 +1,6 @@
 """A detector's pseudo-labels, as a COCO file: sure boxes, and where nothing is known."""
 
-import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,26 +8,30 @@ from typing import Any
 
 import numpy as np
 
+from refinezoo.config import read_json
 from refinezoo.data.images import read_image
+from refinezoo.errors import RefinezooError
 from refinezoo.files import write_json
 from refinezoo.tasks.detection.boxes import clip_boxes, pairwise_iou, xyxy_to_xywh
 from refinezoo.tasks.pseudo_labels import check_kept
 
+MADE_BY = "refinezoo label"
+
 
 def sure_boxes(
-    detector: Any, files: Sequence[Path], root: Path, out: str | os.PathLike, score_threshold: float
-) -> dict[str, Any]:
-    """Writes a COCO file of the photos in which a detector is sure of something.
+    detector: Any, files: Sequence[Path], score_threshold: float
+) -> tuple[dict[str, Any], list[Path], dict[str, Any]]:
+    """COCO of the photos in which a detector is sure of something.
 
     Args:
         detector: a `Detector`, or an exported one.
         files: photos.
-        root: file names in the COCO file are relative to it.
-        out: the JSON file to write.
         score_threshold: least score of a box, in (0, 1].
 
     Returns:
-        `photos` (how many were looked at), `kept`, and `boxes`: {class name: how many}.
+        The file's content, in which images are called by their numbers; the photos that it names,
+        in its order; and `photos` (how many were looked at), `kept`, and `boxes`: {class name: how
+        many}.
 
     Raises:
         RefinezooError: nothing found.
@@ -35,6 +39,7 @@ def sure_boxes(
     names = list(detector.class_names)
     images: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
+    kept: list[Path] = []
     for file in files:
         image = read_image(file)
         height, width = image.shape[:2]
@@ -43,11 +48,12 @@ def sure_boxes(
         )
         if not len(boxes):
             continue
-        number = len(images) + 1
+        kept.append(file)
+        number = len(kept)
         images.append(
             {
                 "id": number,
-                "file_name": file.relative_to(root).as_posix(),
+                "file_name": f"images/{number:06d}{file.suffix.lower()}",
                 "width": width,
                 "height": height,
                 "ignore_regions": uncovered(boxes, height, width).round(2).tolist(),
@@ -67,9 +73,36 @@ def sure_boxes(
             )
     check_kept(len(images), len(files), "detector", score_threshold)
     categories = [{"id": k + 1, "name": name} for k, name in enumerate(names)]
-    write_json(out, {"images": images, "annotations": rows, "categories": categories})
     counts = Counter(names[row["category_id"] - 1] for row in rows)
-    return {"photos": len(files), "kept": len(images), "boxes": dict(counts)}
+    coco = {"info": {"made_by": MADE_BY}, "images": images, "annotations": rows}
+    summary = {"photos": len(files), "kept": len(kept), "boxes": dict(counts)}
+    return {**coco, "categories": categories}, kept, summary
+
+
+def write_with_copies(folder: Path, coco: dict[str, Any], photos: Sequence[Path]) -> None:
+    """Writes `annotations.json`, with a copy of each photo of `sure_boxes` beside it."""
+    (folder / "images").mkdir()
+    for row, photo in zip(coco["images"], photos, strict=True):
+        shutil.copyfile(photo, folder / row["file_name"])
+    write_json(folder / "annotations.json", coco)
+
+
+def write_beside(out: Path, coco: dict[str, Any], photos: Sequence[Path], root: Path) -> None:
+    """Writes the COCO file alone, with the photos' names below `root`.
+
+    Raises:
+        RefinezooError: a file is there that `refinezoo label` did not write.
+    """
+    if out.exists():
+        found = read_json(out, 1 << 30)
+        if not isinstance(found, dict) or found.get("info", {}).get("made_by") != MADE_BY:
+            raise RefinezooError(
+                f"expected a new file, or one that {MADE_BY} wrote, received {str(out)!r}, which "
+                "would be lost. Give another name."
+            )
+    for row, photo in zip(coco["images"], photos, strict=True):
+        row["file_name"] = photo.relative_to(root).as_posix()
+    write_json(out, coco)
 
 
 def uncovered(boxes_xyxy: np.ndarray, height: float, width: float) -> np.ndarray:

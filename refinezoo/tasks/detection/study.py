@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from refinezoo.data.coco import CocoDataset
+from refinezoo.files import atomic_folder
 from refinezoo.tasks.augmentation_settings import augmentation_of
 from refinezoo.tasks.detection.augmentation import Augmentation
 from refinezoo.tasks.detection.batches import DetectionBatches
 from refinezoo.tasks.detection.boxes import xywh_to_xyxy
 from refinezoo.tasks.detection.kind import DETECTOR
-from refinezoo.tasks.detection.pseudo_labels import sure_boxes
+from refinezoo.tasks.detection.pseudo_labels import sure_boxes, write_with_copies
 from refinezoo.tasks.study import Example, Measured, Prepared, Task
 
 
@@ -73,11 +74,12 @@ class DetectionStudy(Task):
             parts.append(FeatureBatches(images, trunk, size, steps=steps, seed=seed))
         return Prepared(detector, upper, parts)
 
-    def pseudo_label(self, model, photos, root, out, score_threshold):
-        """A COCO file; where `out` is a folder's name, in there."""
-        file = out if out.suffix == ".json" else out / "annotations.json"
-        summary = sure_boxes(model, photos, root, file, score_threshold)
-        return {"annotations": str(file), "images": str(root)}, summary
+    def pseudo_label(self, model, photos, out, score_threshold):
+        """A COCO file and the photos beside it."""
+        coco, kept, summary = sure_boxes(model, photos, score_threshold)
+        with atomic_folder(out) as folder:
+            write_with_copies(folder, coco, kept)
+        return out / "annotations.json", summary
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """Average precision on the test photos; predictions are COCO results."""

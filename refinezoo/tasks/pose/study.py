@@ -36,11 +36,11 @@ class PoseStudy(ArrayTask):
         """`image`, `label`, `quaternion` and, where there are masks, `foreground_mask`."""
         return read_pose_folder(folder_of(part), model.class_names, model.image_size)
 
-    def pseudo_label(self, model, photos, root, out, score_threshold):
+    def pseudo_label(self, model, photos, out, score_threshold):
         """A folder of views."""
         say = partial(self.answers, model)
         summary = sure_views(model, say, photos, out, score_threshold)
-        return {"annotations": str(out), "images": str(out)}, summary
+        return out, summary
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """Accuracy and mean angle error on the test views."""

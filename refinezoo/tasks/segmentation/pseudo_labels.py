@@ -9,7 +9,6 @@ import numpy as np
 from refinezoo.data.images import read_sized, write_image
 from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
-from refinezoo.paths import names_below_root
 from refinezoo.tasks.pseudo_labels import check_kept
 
 BATCH = 8
@@ -40,7 +39,6 @@ def sure_pixels(
             "expected a segmenter that says probabilities, received an exported one, which says "
             "classes alone. Give the preset from which it was exported."
         )
-    names = names_below_root(files)
     least = np.minimum(score_threshold, _median_scores(segmenter, files))
     counts, kept = np.zeros(len(segmenter.class_names), np.int64), 0
     with atomic_folder(out) as folder:
@@ -50,8 +48,8 @@ def sure_pixels(
             if not known.any():
                 continue
             for kind, pixels in (("images", image), ("masks", ids)):
-                path = folder / kind / f"{names[row]}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path = folder / kind / f"{row:06d}.png"  # no word that may mean labels
+                path.parent.mkdir(exist_ok=True)
                 write_image(path, pixels)
             counts, kept = counts + known, kept + 1
         check_kept(kept, len(files), "segmenter", score_threshold)

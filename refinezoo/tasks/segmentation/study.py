@@ -52,10 +52,9 @@ class SegmentationStudy(ArrayTask):
         found = read_segmentation_folder(folder_of(part), model.image_size)
         return {"image": found["image"], "class_ids": found["class_ids"][..., None]}
 
-    def pseudo_label(self, model, photos, root, out, score_threshold):
+    def pseudo_label(self, model, photos, out, score_threshold):
         """A folder of images and masks."""
-        summary = sure_pixels(model, photos, out, score_threshold)
-        return {"annotations": str(out), "images": str(out)}, summary
+        return out, sure_pixels(model, photos, out, score_threshold)
 
     def evaluate(self, model: Any, data: Any) -> Measured:
         """The metrics on the test photos."""

@@ -18,6 +18,7 @@ value = round(0.1 * len(spec["sets"]) + 0.01 * spec["seed"] + 0.05 * len(spec["a
 (folder / "detections.json").write_text(
     json.dumps([{"image_id": 1, "category_id": 3, "bbox": [5, 5, 20, 20], "score": 0.5}])
 )
+(folder / "preset").mkdir(exist_ok=True)
 metrics = {"AP": value / 2, "AP50": value, "AP75": value / 3}
 (folder / "result.json").write_text(
     json.dumps(

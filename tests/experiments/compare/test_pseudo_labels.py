@@ -130,6 +130,10 @@ def test_a_student_is_not_trained_where_its_teacher_failed(compare, monkeypatch)
             "expected a detector, as the study trains, received a segmenter",
         ),
         ({"pseudo_labels": {"named": {"preset": "no_such_model"}}}, "no_such_model"),
+        (
+            {"pseudo_labels": {"named": {"preset": "pvanet_fridge_transport"}}},
+            "a teacher of the study's classes, in their order .square, disc., received one of 31 .Bravo",
+        ),
     ],
 )
 def test_mistakes_are_worded_before_anything_trains(compare, changes, words):
@@ -145,6 +149,32 @@ def test_photos_of_the_train_split_are_taken_where_no_others_are_named(compare):
     )
     named = spec(compare, "synthetic+named", 0)["sets"][1]["pseudo_labels"]
     assert [Path(photo).parent.parent.name for photo in named["photos"]] == ["real"] * 6
+
+
+@pytest.mark.once
+def test_a_teacher_whose_model_is_gone_is_trained_again(compare):
+    compare(seeds=[0])
+    order(compare)
+    (compare.folder / "out/arms/synthetic/seed_0/preset").rmdir()
+    compare(seeds=[0])
+    assert order(compare) == []  # nobody needs it
+    changed = {"named": {"arm": "synthetic", "score_threshold": 0.9}}
+    compare(seeds=[0], pseudo_labels=changed)
+    assert order(compare) == ["synthetic 0", "synthetic+named 0"]
+
+
+@pytest.mark.once
+def test_photos_of_a_folder_elsewhere_are_found(compare):
+    (compare.folder / "data/real/images").rename(compare.folder / "data/photos")
+    (compare.folder / "data/test/images").rename(compare.folder / "data/gone")
+    for path in (compare.folder / "data/gone").iterdir():
+        path.rename(compare.folder / "data/photos" / f"test_{path.name}")
+    test = compare.folder / "data/test/annotations.json"
+    test.write_text(test.read_text().replace('"file_name": "', '"file_name": "test_'))
+    labelled = {key: UNLABELLED[key] for key in ("train", "test")}
+    compare(real={**labelled, "images": "photos"}, seeds=[0])
+    named = spec(compare, "synthetic+named", 0)["sets"][1]["pseudo_labels"]
+    assert len(named["photos"]) == 6
 
 
 @pytest.mark.once

@@ -214,11 +214,11 @@ def test_two_runs_in_one_folder_are_refused(world):
         ),
         (
             {"sets": {"theirs": {"masks": "synthetic"}}},
-            "sets.theirs.masks: expected coco or compose, in which detection finds its labels",
+            "expected sets.theirs.coco, where detection finds its labels, received sets.theirs.m",
         ),
         (
             {"real": {"folders": {"train": "real", "test": "test"}}},
-            "real.folders: expected coco or compose",
+            "expected real.test, where detection finds its labels, received real.folders",
         ),
         ({"synthetic": {"compose": {"cuont": 3}}}, r"Did you mean 'count'\?"),
         (

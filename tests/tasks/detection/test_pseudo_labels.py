@@ -103,3 +103,33 @@ def test_the_command_line_labels_a_folder(photos, tmp_path, monkeypatch):
     assert CocoDataset.load(out, photos).class_names == ["milk", "juice"]
     wrong = ["label", "mine", str(photos), "--out", str(out), "--score-threshold", "2"]
     assert CliRunner().invoke(app, wrong).exit_code == 2
+
+
+def test_labels_of_others_are_never_replaced(photos, tmp_path):
+    out = photos / "annotations.json"
+    out.write_text('{"images": [], "annotations": [], "categories": []}')
+    before = out.read_bytes()
+    with pytest.raises(RefinezooError, match="which would be lost"):
+        pseudo_labels(Detector(FOUND), photos, out)
+    assert out.read_bytes() == before
+    for _ in range(2):  # its own it replaces
+        pseudo_labels(Detector(FOUND), photos, tmp_path / "mine.json")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "annotations.json").write_bytes(before)
+    with pytest.raises(RefinezooError, match="holds other files"):
+        pseudo_labels(Detector(FOUND), photos, tmp_path / "theirs")
+    assert (tmp_path / "theirs" / "annotations.json").read_bytes() == before
+
+
+def test_a_folder_holds_its_photos(photos, tmp_path):
+    pseudo_labels(Detector(FOUND), photos, tmp_path / "out")
+    dataset = CocoDataset.load(tmp_path / "out" / "annotations.json")
+    assert len(dataset.records) == 2 and dataset.read(1).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("source", ["photos/*.png", "photos/a.png", ["photos/a.png"]])
+def test_relative_names_and_patterns_are_read(photos, tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    assert pseudo_labels(Detector(FOUND), source, "out.json")["kept"] == 1
+    names = [record.path for record in CocoDataset.load("out.json", "photos").records]
+    assert [name.name for name in names] == ["a.png"]
