@@ -8,6 +8,7 @@ import yaml
 from refinezoo import load
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments import select as module
+from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.select import select
 
 STUDY = {
@@ -66,6 +67,16 @@ def test_the_best_step_on_validation_photos_is_selected(run, compared, tmp_path)
     assert asked["data"] == "data"
     assert asked["study"]["real"] == {"train": "train.json", "test": "val.json"}
     assert asked["study"]["arms"]["step_000400"] == ["step_000400"]
+
+
+def test_students_of_the_study_take_no_part(run, compared, tmp_path):
+    path = written(
+        tmp_path / "study.yaml",
+        pseudo_labels={"named": {"arm": "real"}},
+        arms={"real": ["real"], "named": ["named"]},
+    )
+    select(run, path)
+    read_study(written(tmp_path / "asked.yaml", **compared[0]["study"]))
 
 
 def test_less_is_better_where_the_task_says_so(run, compared, tmp_path):
