@@ -132,7 +132,7 @@ def test_a_student_is_not_trained_where_its_teacher_failed(compare, monkeypatch)
         ({"pseudo_labels": {"named": {"preset": "no_such_model"}}}, "no_such_model"),
         (
             {"pseudo_labels": {"named": {"preset": "pvanet_fridge_transport"}}},
-            "a teacher of the study's classes, in their order .square, disc., received one of 31 .Bravo",
+            "the study's classes, in their order .square, disc., received one of 31 .Bravo",
         ),
     ],
 )
