@@ -44,6 +44,16 @@ def seeds_of(study: Any, arm: str) -> list[int]:
     return study.arms[arm].seeds or study.seeds
 
 
+def students(study: Any) -> list[tuple[str, str]]:
+    """Each arm that trains on pseudo-labels with the arm whose model gave them."""
+    return [
+        (arm, study.pseudo_labels[name].arm)
+        for arm, section in study.arms.items()
+        for name in section.sets
+        if name in study.pseudo_labels and study.pseudo_labels[name].arm
+    ]
+
+
 def _check_arm(study: Any, arm: str, known: list[str]) -> None:
     section = study.arms[arm]
     for seed in section.seeds or []:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from refinezoo.config import read_json
 from refinezoo.experiments.compare.found import PreparedSet
 from refinezoo.experiments.compare.measures import measured_table
+from refinezoo.experiments.compare.names import students
 from refinezoo.experiments.compare.prepare import described
 from refinezoo.experiments.compare.recipe import hardware, recipe_hash, versions
 from refinezoo.experiments.compare.results import Scores, class_means, gains, markdown_table, rows
@@ -99,7 +100,7 @@ def write_results(
             scores[training.arm][training.seed] = result["metrics"]
             of_classes[training.arm][training.seed] = result.get("by_class")
     arms, name = list(study.arms), study.model.name
-    stated = gains(study.gains, arms, study.metrics, scores, task.lower)
+    stated = gains(study.gains, arms, study.metrics, scores, task.lower, students(study))
     recipe["gains"] = [gain.sentence() for gain in stated]
     results = {
         "study": study.study,

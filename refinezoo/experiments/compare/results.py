@@ -108,10 +108,14 @@ def gains(
     metrics: list[str],
     scores: Scores,
     lower: Collection[str] = (),
+    students: Collection[tuple[str, str]] = (),
 ) -> list[Gain]:
-    """The stated differences: the pairs asked for, else the usual ones among the arms there are."""
+    """The stated differences: the pairs asked for, else the usual ones among the arms there are.
+
+    `students` are pairs of an arm and that which labelled photos for it; they are usual, too.
+    """
     if pairs is None:
-        pairs = [pair for pair in DEFAULT_GAINS if set(pair) <= set(arms)]
+        pairs = [pair for pair in [*DEFAULT_GAINS, *students] if set(pair) <= set(arms)]
         pairs = pairs or [(arm, arms[0]) for arm in arms[1:]]
     found = []
     for arm, against in pairs:

@@ -60,7 +60,11 @@ def spec(compare, arm, seed):
 
 @pytest.mark.once
 def test_a_student_waits_for_the_teacher_of_its_seed(compare):
-    compare()
+    said = compare()["recipe"]["gains"]
+    assert [line.split("+0")[0] for line in said] == [
+        "AP50: synthetic+named against synthetic ",
+        "AP: synthetic+named against synthetic ",
+    ]
     ran = order(compare)
     assert sorted(ran) == ["synthetic 0", "synthetic 1", "synthetic+named 0", "synthetic+named 1"]
     for seed in (0, 1):
