@@ -35,8 +35,7 @@ def pseudo_labels(
       are relative to the folder `photos`, or the nearest one that holds all.
     - A segmenter's are `images/` and `masks/` at the model's `image_size`. A pixel
       keeps its class if its score reaches the threshold, or the median score of its class, if that
-      is lower (not below 0.5): else classes of which no pixel is sure would be lost. The rest has
-      `ignore_id`.
+      is lower: else classes of which no pixel is sure would be lost. The rest has `ignore_id`.
     - A classifier's are a folder of photos for each class, a pose tower's `images/` with
       `poses.json`, at its `image_size`.
 

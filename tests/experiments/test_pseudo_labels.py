@@ -191,16 +191,3 @@ def test_a_threshold_is_a_number(photos, tmp_path, odd):
         pseudo_labels(Classifier(), photos, tmp_path / "out", score_threshold=odd)
     with pytest.raises(RefinezooError, match="an empty list"):
         pseudo_labels(Classifier(), [], tmp_path / "out")
-
-
-def test_a_class_of_less_than_even_odds_is_no_label_unless_it_is_asked_for(photos, tmp_path):
-    class Unsure(Segmenter):
-        class_names = ["road", "sky", "tree"]
-
-        def predict_probability(self, images, batch_size=8):
-            return np.tile(np.float32([0.3, 0.4, 0.3]), (*images.shape[:3], 1))
-
-    with pytest.raises(RefinezooError, match="Lower score_threshold"):
-        pseudo_labels(Unsure(), photos, tmp_path / "out")
-    found = pseudo_labels(Unsure(), photos, tmp_path / "out", score_threshold=0.3)
-    assert found["pixels"] == {"road": 0, "sky": 4 * 40 * 60, "tree": 0}

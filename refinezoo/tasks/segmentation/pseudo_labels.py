@@ -12,7 +12,6 @@ from refinezoo.files import atomic_folder
 from refinezoo.tasks.pseudo_labels import check_kept
 
 BATCH = 8
-EVEN = 0.5  # below, a label is more likely wrong than right
 MOST_LOOKED_AT = 500  # photos of which the median scores are taken
 _BINS = 1000
 
@@ -27,7 +26,7 @@ def sure_pixels(
         files: photos.
         out: the folder to write, at the segmenter's `image_size`, if it has one.
         score_threshold: least probability of a pixel's class, in (0, 1]; of a class whose median
-            is lower, the median, but not below 0.5.
+            is lower, the median.
 
     Returns:
         `photos` (how many were looked at), `kept`, and `pixels`: {class name: how many}.
@@ -40,7 +39,7 @@ def sure_pixels(
             "expected a segmenter that says probabilities, received an exported one, which says "
             "classes alone. Give the preset from which it was exported."
         )
-    least = np.clip(_median_scores(segmenter, files), min(EVEN, score_threshold), score_threshold)
+    least = np.minimum(score_threshold, _median_scores(segmenter, files))
     counts, kept = np.zeros(len(segmenter.class_names), np.int64), 0
     with atomic_folder(out) as folder:
         for row, image, ids, scores in _answers(segmenter, files):
