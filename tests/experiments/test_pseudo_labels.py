@@ -50,7 +50,7 @@ def photos(tmp_path):
     """Left halves of one grey value, right halves of another."""
     for name, left, right in (
         ("a.png", 250, 5),
-        ("more/b.jpg", 128, 10),
+        ("more/b.bmp", 128, 10),
         ("c.png", 140, 140),
         ("d.png", 140, 140),
     ):
@@ -111,7 +111,7 @@ def test_a_tower_keeps_the_views_it_is_sure_of_with_their_rotation(photos, tmp_p
 
 
 def test_files_are_taken_in_place_of_a_folder(photos, tmp_path):
-    files = [photos / "a.png", photos / "more" / "b.jpg"]
+    files = [photos / "a.png", photos / "more" / "b.bmp"]
     assert pseudo_labels(Classifier(), files, tmp_path / "out")["photos"] == 2
 
 
@@ -119,7 +119,7 @@ def test_files_are_taken_in_place_of_a_folder(photos, tmp_path):
 def test_nothing_is_written_where_nothing_is_sure(photos, tmp_path, labeller):
     for path in photos.rglob("*.png"):
         cv2.imwrite(str(path), np.full((40, 60, 3), 140, np.uint8))
-    (photos / "more" / "b.jpg").unlink()
+    (photos / "more" / "b.bmp").unlink()
     if labeller.kind is CLASSIFIER:
         with pytest.raises(RefinezooError, match="Lower score_threshold"):
             pseudo_labels(labeller, photos, tmp_path / "out")

@@ -11,7 +11,6 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import atomic_folder
 from refinezoo.tasks.pseudo_labels import check_kept
 
-BATCH = 8
 MOST_LOOKED_AT = 500  # photos of which the median scores are taken
 _BINS = 1000
 
@@ -72,8 +71,7 @@ def _answers(
     segmenter: Any, files: Sequence[Path]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """Number, image, class ids and their scores of each photo."""
-    for start in range(0, len(files), BATCH):
-        images = [read_sized(file, segmenter.image_size) for file in files[start : start + BATCH]]
-        for row, image in enumerate(images):
-            found = segmenter.predict_probability(image[None])[0]
-            yield start + row, image, found.argmax(-1).astype("uint8"), found.max(-1)
+    for row, file in enumerate(files):
+        image = read_sized(file, segmenter.image_size)
+        found = segmenter.predict_probability(image[None])[0]
+        yield row, image, found.argmax(-1).astype("uint8"), found.max(-1)
