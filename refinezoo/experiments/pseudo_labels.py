@@ -82,7 +82,7 @@ def _boxes_alone(
     model: Any, task: Any, photos: Any, files: list[Path], out: Path, score_threshold: float
 ) -> dict[str, Any]:
     """The COCO file of a detector without copies of the photos."""
-    from refinezoo.tasks.detection.pseudo_labels import sure_boxes, write_beside
+    from refinezoo.tasks.detection.pseudo_labels import check_own, sure_boxes, write_beside
 
     if "coco" not in task.ways:
         raise RefinezooError(
@@ -91,6 +91,7 @@ def _boxes_alone(
         )
     given = isinstance(photos, str | os.PathLike) and os.path.isdir(photos)
     shared = photos if given else os.path.commonpath([file.parent for file in files])
+    check_own(out)  # before minutes of work
     coco, kept, summary = sure_boxes(model, files, score_threshold)
     write_beside(out, coco, kept, Path(os.path.abspath(shared)))
     return summary

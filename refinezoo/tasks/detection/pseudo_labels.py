@@ -87,12 +87,8 @@ def write_with_copies(folder: Path, coco: dict[str, Any], photos: Sequence[Path]
     write_json(folder / "annotations.json", coco)
 
 
-def write_beside(out: Path, coco: dict[str, Any], photos: Sequence[Path], root: Path) -> None:
-    """Writes the COCO file alone, with the photos' names below `root`.
-
-    Raises:
-        RefinezooError: a file is there that `refinezoo label` did not write.
-    """
+def check_own(out: Path) -> None:
+    """Raises a RefinezooError where a file is that `refinezoo label` did not write."""
     if out.exists():
         found = read_json(out, 1 << 30)
         if not isinstance(found, dict) or found.get("info", {}).get("made_by") != MADE_BY:
@@ -100,6 +96,10 @@ def write_beside(out: Path, coco: dict[str, Any], photos: Sequence[Path], root: 
                 f"expected a new file, or one that {MADE_BY} wrote, received {str(out)!r}, which "
                 "would be lost. Give another name."
             )
+
+
+def write_beside(out: Path, coco: dict[str, Any], photos: Sequence[Path], root: Path) -> None:
+    """Writes the COCO file alone, with the photos' names below `root`."""
     for row, photo in zip(coco["images"], photos, strict=True):
         row["file_name"] = photo.relative_to(root).as_posix()
     write_json(out, coco)

@@ -76,8 +76,8 @@ class DetectionStudy(Task):
 
     def pseudo_label(self, model, photos, out, score_threshold):
         """A COCO file and the photos beside it."""
-        coco, kept, summary = sure_boxes(model, photos, score_threshold)
         with atomic_folder(out) as folder:
+            coco, kept, summary = sure_boxes(model, photos, score_threshold)
             write_with_copies(folder, coco, kept)
         return out / "annotations.json", summary
 
