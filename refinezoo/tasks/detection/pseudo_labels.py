@@ -91,7 +91,8 @@ def check_own(out: Path) -> None:
     """Raises a RefinezooError where a file is that `refinezoo label` did not write."""
     if out.exists():
         found = read_json(out, 1 << 30)
-        if not isinstance(found, dict) or found.get("info", {}).get("made_by") != MADE_BY:
+        info = found.get("info") if isinstance(found, dict) else None
+        if not isinstance(info, dict) or info.get("made_by") != MADE_BY:
             raise RefinezooError(
                 f"expected a new file, or one that {MADE_BY} wrote, received {str(out)!r}, which "
                 "would be lost. Give another name."

@@ -105,9 +105,10 @@ def test_the_command_line_labels_a_folder(photos, tmp_path, monkeypatch):
     assert CliRunner().invoke(app, wrong).exit_code == 2
 
 
-def test_labels_of_others_are_never_replaced(photos, tmp_path):
+@pytest.mark.parametrize("info", ["", '"info": null, ', '"info": ["mine"], ', '"info": {}, '])
+def test_labels_of_others_are_never_replaced(photos, tmp_path, info):
     out = photos / "annotations.json"
-    out.write_text('{"images": [], "annotations": [], "categories": []}')
+    out.write_text("{" + info + '"images": [], "annotations": [], "categories": []}')
     before = out.read_bytes()
     with pytest.raises(RefinezooError, match="which would be lost"):
         pseudo_labels(Detector(FOUND), photos, out)
