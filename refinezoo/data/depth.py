@@ -112,8 +112,12 @@ class AugmentedBatches(EpochBatches):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         batch = self.batches[index]
         if isinstance(batch, tuple):
-            record = self._augmented(dict(zip(self.pair, batch, strict=True)), rng)
-            return tuple(record[key] for key in self.pair)
+            image, target = self.pair
+            several = isinstance(batch[1], dict)
+            targets = batch[1] if several else {target: batch[1]}
+            record = self._augmented({image: batch[0], **targets}, rng)
+            images = record.pop(image)
+            return images, record if several else record[target]
         if "image" in batch:
             return self._augmented(batch, rng)
         return {half: self._augmented(records, rng) for half, records in batch.items()}

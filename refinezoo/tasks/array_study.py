@@ -46,7 +46,7 @@ class ArrayTask(Task):
         return self.augmented(halves, spec, model)
 
     def augmented(self, batches: Any, spec: dict[str, Any], model: Any) -> Any:
-        """The batches by `training.augmentation`, image and map alike, where the task has one."""
+        """The batches by `training.augmentation`, image and any map alike, if the task has one."""
         augmentation = self.augmentation(spec["training"]["augmentation"], model)
         if augmentation is None:
             return batches

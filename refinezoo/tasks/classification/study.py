@@ -1,5 +1,6 @@
 """Classification in a study: the share of right answers of a task tower."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from refinezoo.data.class_files import class_folders, read_class_folders
 from refinezoo.data.digits import CLASSES, load_digits
 from refinezoo.errors import RefinezooError
 from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
+from refinezoo.tasks.augmentation_settings import LIGHT, augmentation_of
 from refinezoo.tasks.classification.kind import CLASSIFIER
 from refinezoo.tasks.classification.pseudo_labels import most_probable, sure_classes
 from refinezoo.tasks.pseudo_labels import check_kept
@@ -31,15 +33,17 @@ class ClassificationStudy(ArrayTask):
     ways = ("folder", "digits")
 
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
-        """As every task; there is no augmentation, and towers start from nothing."""
-        super().check(model, {})
-        asked = [key for key in ("freeze", "augmentation") if training.get(key)]
-        asked += ["init"] if model.get("init") else []
-        if asked:
-            raise RefinezooError(
-                f"{', '.join(asked)}: not for classification. Leave it out, with "
-                "augmentation: false."
-            )
+        """As every task; towers start from nothing."""
+        super().check(model, training)
+        if model.get("init"):
+            raise RefinezooError("init: not for classification. Leave it out.")
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """`data.augmentation.Augmentation`: light and crops; `flip` must be said.
+
+        A mirrored digit or sign is another class, or none.
+        """
+        return augmentation_of(value, replace(LIGHT, crop=0.85))
 
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With the ten digits, or the test set's folders, as classes."""

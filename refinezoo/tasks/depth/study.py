@@ -41,7 +41,7 @@ class DepthStudy(ArrayTask):
 
     def augmentation(self, value: Any, model: Any = None) -> Any:
         """`data.augmentation.Augmentation`; T2Net's is flip: 0.5, rotate: 5."""
-        return augmentation_of(value, Augmentation)
+        return augmentation_of(value, Augmentation())
 
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
         """`image` and `depth_m` at `image_size`."""

@@ -33,7 +33,7 @@ class DetectionStudy(Task):
 
     def augmentation(self, value: Any, model: Any = None) -> Any:
         """`Augmentation` of images with boxes."""
-        return augmentation_of(value, Augmentation)
+        return augmentation_of(value, Augmentation())
 
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With the classes of the test set."""

@@ -12,6 +12,7 @@ from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class
 from refinezoo.scenes.street.forest import FIELD_OF_VIEW, ForestWorld
 from refinezoo.tasks.array_study import ArrayTask
+from refinezoo.tasks.augmentation_settings import LIGHT, PLACES, augmentation_of
 from refinezoo.tasks.obstacle_range.flight import mean_flight
 from refinezoo.tasks.obstacle_range.kind import RANGE
 from refinezoo.tasks.obstacle_range.obstacle_range import sector_ranges
@@ -43,6 +44,10 @@ class ObstacleRangeStudy(ArrayTask):
         "60 m course before a collision; share of collisions"
     )
     targets = ("ranges_m",)
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """Light and colour of `data.augmentation.Augmentation`: a frame that moves turns."""
+        return augmentation_of(value, LIGHT, fixed=PLACES)
 
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
         """`image` and the `ranges_m` that its depth gives, 0 = no surface."""

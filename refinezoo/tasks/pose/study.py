@@ -8,6 +8,7 @@ import numpy as np
 from refinezoo.data.pose_files import pose_class_names, read_pose_folder
 from refinezoo.metrics.pose import angle_error_degrees
 from refinezoo.tasks.array_study import ArrayTask, accuracy_by_class
+from refinezoo.tasks.augmentation_settings import LIGHT, PLACES, augmentation_of
 from refinezoo.tasks.pose.kind import POSE
 from refinezoo.tasks.pose.pseudo_labels import sure_views
 from refinezoo.tasks.study import Measured, folder_of
@@ -31,6 +32,10 @@ class PoseStudy(ArrayTask):
     def arguments(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With the classes of the test set."""
         return {"class_names": pose_class_names(folder_of(spec["test"])), **super().arguments(spec)}
+
+    def augmentation(self, value: Any, model: Any = None) -> Any:
+        """Light and colour of `data.augmentation.Augmentation`: a view that moves turns."""
+        return augmentation_of(value, LIGHT, fixed=PLACES)
 
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
         """`image`, `label`, `quaternion` and, where there are masks, `foreground_mask`."""

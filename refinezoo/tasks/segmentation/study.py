@@ -44,8 +44,8 @@ class SegmentationStudy(ArrayTask):
 
     def augmentation(self, value: Any, model: Any = None) -> Any:
         """`SegmentationAugmentation`, DeepLab's; what lies beside an image is void."""
-        ignore_id = getattr(model, "ignore_id", 255)
-        return augmentation_of(value, SegmentationAugmentation, ignore_id=ignore_id)
+        usual = SegmentationAugmentation(ignore_id=getattr(model, "ignore_id", 255))
+        return augmentation_of(value, usual, fixed=("ignore_id",))
 
     def read(self, part: dict[str, Any], model: Any) -> dict[str, np.ndarray]:
         """`image` and `class_ids` `[N, H, W, 1]` at the model's size."""

@@ -153,13 +153,44 @@ def test_a_changed_method_repeats_only_its_own_arm(world):
     assert {arm for arm in before if before[arm] == after[arm]} == {"synthetic", "real"}
 
 
+@pytest.mark.parametrize("adapts", [False, True])
+def test_light_and_crops_vary_and_nothing_is_mirrored(world, adapts):
+    tmp_path, read = world
+    training = {"steps": 4, "batch_size": 4, "augmentation": True}
+    if adapts:
+        study = read(training=training)
+    else:
+        study = read(training=training, refiners={}, arms={"synthetic": ["synthetic"]})
+    spec = json.loads(
+        (
+            training_of(tmp_path, study, "refined" if adapts else "synthetic").folder / "spec.json"
+        ).read_text()
+    )
+    task = task_named("classification")
+    _, _, source = prepare(task, spec)
+    _, _, plain = prepare(task, {**spec, "training": {**spec["training"], "augmentation": False}})
+    seen = [
+        batches[0]["synthetic"]["image"] if adapts else batches[0][0] for batches in (source, plain)
+    ]
+    assert seen[0].shape == seen[1].shape and (seen[0] != seen[1]).any()
+    labels = [
+        batches[0]["synthetic"]["label"] if adapts else batches[0][1] for batches in (source, plain)
+    ]
+    np.testing.assert_array_equal(*labels)
+    assert task.augmentation(True).flip == 0 and task.augmentation({"flip": 0.5}).flip == 0.5
+
+
 def test_mistakes_are_named(world):
     tmp_path, read = world
     task = task_named("classification")
     with pytest.raises(RefinezooError, match="Did you mean 'Classifier'"):
         task.check({"class": "Clasifier"}, {})
-    with pytest.raises(RefinezooError, match="freeze, augmentation, init"):
-        task.check({"class": "Classifier", "init": "x"}, {"freeze": "conv", "augmentation": True})
+    with pytest.raises(RefinezooError, match="init: not for classification"):
+        task.check({"class": "Classifier", "init": "x"}, {})
+    with pytest.raises(RefinezooError, match="classification in a study does not"):
+        task.check({"class": "Classifier"}, {"freeze": "conv"})
+    with pytest.raises(RefinezooError, match="Did you mean 'rotate'"):
+        task.check({"class": "Classifier"}, {"augmentation": {"rotat": 5}})
     photos = {"file": "target.npz", "image_size": 16, "photos": {"test": "."}}
     with pytest.raises(RefinezooError, match="expected a folder for train"):
         training_of(tmp_path, read(real={"digits": photos}), "real")

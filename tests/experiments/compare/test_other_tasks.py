@@ -91,6 +91,10 @@ def test_poses_are_learnt_with_their_classes(tmp_path, rng):
     images, targets = mixed[0]
     assert tower.class_names == ["tin", "box"] and images.shape == (2, 16, 16, 3)
     assert set(targets) == {"label", "quaternion"}
+    spec["training"]["augmentation"] = True
+    lit, same = prepare(task, spec)[2][0]
+    assert (lit != images).any() and set(same) == set(targets)
+    np.testing.assert_array_equal(same["quaternion"], targets["quaternion"])
     found = task.evaluate(tower, task.read_test(sets[2], tower))
     metrics = found.metrics
     assert set(found.by_class) == {"tin", "box"}
@@ -121,6 +125,10 @@ def test_ranges_come_from_depth_and_are_flown(tmp_path):
     images, ranges = mixed[0]
     assert images.shape == (2, 32, 64, 3) and ranges.shape == (2, 4)
     assert 4.0 <= ranges.min() and ranges.max() < 6.0
+    spec["training"]["augmentation"] = True
+    lit, same = prepare(task, spec)[2][0]
+    assert (lit != images).any()
+    np.testing.assert_array_equal(same, ranges)
     found = task.references({"synthetic": frames[0]}, frames[1], spec["model"])
     assert found["oracle"]["flown_m"] >= found["straight"]["flown_m"]
     assert set(found) == {"straight", "oracle", "constant"}
@@ -135,5 +143,6 @@ def test_sets_and_settings_of_another_kind_are_refused(tmp_path):
         task_named("depth", {"image_size": [96, 128], "max_deph": 5})
     with pytest.raises(RefinezooError, match="image_size: expected a value"):
         task_named("depth")
-    with pytest.raises(RefinezooError, match="pose in a study has none"):
-        task.check({"class": "PoseTower"}, {"augmentation": True})
+    for kind in ("pose", "obstacle_range"):
+        with pytest.raises(RefinezooError, match="augmentation.rotate is not known .brightness"):
+            task_named(kind).augmentation({"rotate": 5})

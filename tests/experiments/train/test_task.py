@@ -69,8 +69,8 @@ def test_a_preset_its_metrics_and_nothing_done_twice(config):
 def test_mistakes_are_worded_before_anything_trains(config, tmp_path):
     with pytest.raises(RefinezooError, match="data: expected an existing path, received 'foto'"):
         train(config(data="foto"))
-    with pytest.raises(RefinezooError, match="augmentation: not for classification"):
-        train(config("training.augmentation=true"))
+    with pytest.raises(RefinezooError, match="expected true, false or a mapping, received 'some'"):
+        train(config("training.augmentation=some"))
     with pytest.raises(RefinezooError, match="Did you mean 'training'"):
         config(trainin={})
     with pytest.raises(RefinezooError, match="say model: {class: SSD300} in place of refiner"):
