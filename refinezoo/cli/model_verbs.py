@@ -1,11 +1,12 @@
 """`predict`, `label`, `evaluate`: what a model says of images, and how right it is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from refinezoo.cli.app import answer, load, verb
+from refinezoo.config import override
 from refinezoo.files import write_json
 
 Model = Annotated[str, typer.Argument(help="Zoo name, preset folder or exported file.")]
@@ -28,7 +29,7 @@ def predict(
     from refinezoo.experiments.predict import predict_folder
 
     list_images(images)  # a wrong folder is told before TensorFlow starts
-    said = predict_folder(load(model), images, out, drawn=drawn)
+    said = predict_folder(load(model), images, out, drawn=drawn, progress=True)
     lines = [f"{Path(row['file']).name}: {row['words']}" for row in said["images"][:10]]
     lines.append(f"{len(said['images'])} images: {out / 'predictions.json'}")
     answer(said, "\n".join(lines))
@@ -61,7 +62,7 @@ def label(
     teacher = load(model)
     from refinezoo.experiments.pseudo_labels import pseudo_labels
 
-    said = pseudo_labels(teacher, photos, out, score_threshold=score_threshold)
+    said = pseudo_labels(teacher, photos, out, score_threshold=score_threshold, progress=True)
     counted = next(value for value in said.values() if isinstance(value, dict))
     rows = sorted(counted.items(), key=lambda item: -item[1])
     lines = [f"{count:8d}  {name}" for name, count in rows]
@@ -72,6 +73,10 @@ def label(
 def evaluate(
     model: Model,
     dataset: Annotated[Path, typer.Argument(help="Labelled photos: folder or COCO file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="Of the task: image_size=[96,128] of a depth network of any size ..."),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of a COCO file's images, if not beside it.")
     ] = None,
@@ -88,7 +93,10 @@ def evaluate(
     """
     from refinezoo.experiments.evaluate import evaluate as measured
 
-    found = measured(load(model), dataset, images, page=page)
+    said: dict[str, Any] = {}
+    for text in settings or ():
+        override(said, text, "image_size=[96,128]")
+    found = measured(load(model), dataset, images, settings=said, page=page)
     if predictions:
         write_json(predictions, found.pop("predictions"))
     found.pop("predictions", None)

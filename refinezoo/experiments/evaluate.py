@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare.tasks import task_named
+from refinezoo.experiments.compare.tasks import task_class, task_named
+from refinezoo.models.kind import answering_kind
 from refinezoo.tasks.study import Measured
 
 
@@ -15,14 +16,18 @@ def evaluate(
     dataset: str | os.PathLike,
     images: str | os.PathLike | None = None,
     *,
+    settings: dict[str, Any] | None = None,
     page: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
     """Measures a model, or an exported file, on labelled photos.
 
     Args:
-        model: of any kind that a study trains: a detector, segmenter, classifier, depth network...
+        model: of any kind that a study trains: a detector, segmenter, classifier, depth network...,
+            or a refiner that trained one inside (PixelDA, T2Net).
         dataset: the labelled dataset: a folder of a layout in docs/datasets.md, or a COCO file.
         images: folder of the images of a COCO file, if they do not lie beside it.
+        settings: of the task, as in a study; of depth `image_size`, at which images are seen, if
+            the model does not say it.
         page: HTML file to write: truth and answer of each image, the worst first.
 
     Returns:
@@ -34,7 +39,7 @@ def evaluate(
         RefinezooError: the kind is not measured by labels, or the dataset cannot be read as what
             the model predicts.
     """
-    task = _task_of(model)
+    task = _task_of(model, settings or {})
     path = Path(dataset)
     if not path.exists():
         raise RefinezooError(f"expected a labelled dataset, received {path}, which does not exist.")
@@ -61,8 +66,8 @@ def _beside(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _task_of(model: Any) -> Any:
-    kind = getattr(model, "kind", None)
+def _task_of(model: Any, settings: dict[str, Any]) -> Any:
+    kind = answering_kind(model)
     if kind is None or not kind.task:
         what = f"a {kind.name}" if kind else type(model).__name__
         raise RefinezooError(
@@ -70,4 +75,11 @@ def _task_of(model: Any) -> Any:
             f"classifier ...), received {what}. What a refiner gains is measured by `refinezoo "
             "compare STUDY.yaml`: docs/studies.md."
         )
-    return task_named(kind.task)
+    own = task_class(kind.task).settings_of(model)
+    try:
+        return task_named(kind.task, {**own, **settings})
+    except RefinezooError as error:
+        raise RefinezooError(
+            f"{error}\nSettings stand behind the dataset: `refinezoo evaluate MODEL DATASET "
+            "'image_size=[96,128]'`."
+        ) from None

@@ -16,8 +16,10 @@ from typing import Any
 from refinezoo.data.formats import list_images
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare.tasks import task_class, task_named
+from refinezoo.models.kind import answering_kind
 from refinezoo.models.registry import kinds
 from refinezoo.paths import check_apart
+from refinezoo.tasks.pseudo_labels import ShownFiles
 
 
 def pseudo_labels(
@@ -26,6 +28,7 @@ def pseudo_labels(
     out: str | os.PathLike,
     *,
     score_threshold: float | None = None,
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Writes photos with the labels of which a model is sure, as a dataset to train on.
 
@@ -43,11 +46,12 @@ def pseudo_labels(
     set by itself (`pseudo_labels` in its file) or takes it among its `sets`.
 
     Args:
-        model: a detector, segmenter, classifier or pose tower; an exported one of a fixed size, but
-            for segmenters.
+        model: a detector, segmenter, classifier or pose tower, or PixelDA with one; an exported one
+            of a fixed size, but for segmenters.
         photos: folder or pattern of photos, or files.
         out: the folder to write; of a detector also a JSON file.
         score_threshold: least score, in (0, 1]; by default 0.7 of boxes, 0.9 of pixels and classes.
+        progress: show a progress bar.
 
     Returns:
         `photos` (how many were looked at), `kept`, and what was labelled, {class name: how many}:
@@ -57,7 +61,7 @@ def pseudo_labels(
         RefinezooError: a model whose answers have no score, no photos, a threshold outside of
             (0, 1], nothing that is sure, or an `out` that others made, or that holds the photos.
     """
-    task = _labelling_task(getattr(model, "kind", None))
+    task = _labelling_task(answering_kind(model))
     threshold = task.sure_at if score_threshold is None else score_threshold
     if not isinstance(threshold, int | float) or not 0.0 < threshold <= 1.0:
         raise RefinezooError(f"expected score_threshold in (0, 1], received {score_threshold!r}.")
@@ -66,22 +70,25 @@ def pseudo_labels(
     if not files:
         raise RefinezooError("expected photos, received an empty list.")
     place = Path(os.path.abspath(out))
+    looked_at = ShownFiles(files) if progress else files
+    given = photos if isinstance(photos, str | os.PathLike) and os.path.isdir(photos) else None
     if place.suffix == ".json":
-        return _boxes_alone(model, task, photos, files, place, threshold)
-    if isinstance(photos, str | os.PathLike) and os.path.isdir(photos):
-        check_apart(photos, place)
+        root = given or os.path.commonpath([file.parent for file in files])
+        return _boxes_alone(model, task, looked_at, Path(os.path.abspath(root)), place, threshold)
+    if given:
+        check_apart(given, place)
     if inside := [file for file in files if file.is_relative_to(place)]:
         raise RefinezooError(
             f"expected photos outside of {str(out)!r}, which is replaced, received {inside[0]}. "
             "Give another out."
         )
-    return task.pseudo_label(model, files, place, threshold)[1]
+    return task.pseudo_label(model, looked_at, place, threshold)[1]
 
 
 def _boxes_alone(
-    model: Any, task: Any, photos: Any, files: list[Path], out: Path, score_threshold: float
+    model: Any, task: Any, files: Sequence[Path], root: Path, out: Path, score_threshold: float
 ) -> dict[str, Any]:
-    """The COCO file of a detector without copies of the photos."""
+    """The COCO file of a detector without copies of the photos, named below `root`."""
     from refinezoo.tasks.detection.pseudo_labels import check_own, sure_boxes, write_beside
 
     if "coco" not in task.ways:
@@ -89,11 +96,9 @@ def _boxes_alone(
             f"expected a folder to write, received {str(out)!r}: only boxes are one file. Give "
             f"{str(out.with_suffix(''))!r}."
         )
-    given = isinstance(photos, str | os.PathLike) and os.path.isdir(photos)
-    shared = photos if given else os.path.commonpath([file.parent for file in files])
     check_own(out)  # before minutes of work
     coco, kept, summary = sure_boxes(model, files, score_threshold)
-    write_beside(out, coco, kept, Path(os.path.abspath(shared)))
+    write_beside(out, coco, kept, root)
     return summary
 
 

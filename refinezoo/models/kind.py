@@ -247,3 +247,8 @@ class Kind:
         lost = own_score - self.score(exported, labelled)
         on, passed = f"{len(labelled)} labelled images", lost <= self.most_lost
         return Quality(f"{self.label_score} lost", lost, self.most_lost, on, passed)
+
+
+def answering_kind(model: Any) -> Kind | None:
+    """The kind of a model, or of the task model that a refiner trained inside; None of others."""
+    return getattr(model, "task_kind", None) or getattr(model, "kind", None)

@@ -9,6 +9,8 @@ from refinezoo.losses.task import class_loss, quaternion_loss
 from refinezoo.models.arguments import bound_arguments
 from refinezoo.models.registry import model_class, task_of
 from refinezoo.networks import task_tower
+from refinezoo.tasks.classification.kind import CLASSIFIER
+from refinezoo.tasks.pose.kind import POSE
 from refinezoo.training.checks import (
     check_depth,
     check_image_size,
@@ -115,6 +117,11 @@ class TaskInside:
             )
 
     # ---- what comes out
+
+    @property
+    def task_kind(self):
+        """What T does: `CLASSIFIER`, or `POSE`."""
+        return POSE if self.quaternion else CLASSIFIER
 
     def predict_task(self, images, depth_m=None, batch_size=32):
         """T on real (or refined) images.

@@ -8,12 +8,15 @@ from refinezoo.models.registry import model_class, task_of
 from refinezoo.networks.depth_unet import depth_unet
 from refinezoo.tasks.depth.checks import check_metres, check_sizes
 from refinezoo.tasks.depth.depth_unet import DepthPredictor, DepthUNet, in_metres
+from refinezoo.tasks.depth.kind import DEPTH
 from refinezoo.training.checks import check_image_size
 from refinezoo.training.start import start_backbone
 
 
 class DepthInside(DepthPredictor):
     """Mixin, first of T2Net's bases."""
+
+    task_kind = DEPTH
 
     @classmethod
     def with_task(cls, name, arguments, **settings):

@@ -1,5 +1,6 @@
 """Photos that another model labels before a training learns from them."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,25 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import write_json
 
 SUMMARY = "pseudo_labels.json"  # in a training's folder: what its teachers were sure of
+
+
+class ShownFiles(Sequence[Path]):
+    """Files with a progress bar whenever they are gone through one by one."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self.files[index]
+        return ShownFiles(found) if isinstance(index, slice) else found
+
+    def __iter__(self) -> Iterator[Path]:
+        from rich.progress import track
+
+        return iter(track(self.files, "looking at photos", transient=True))
 
 
 def labelled_by_teacher(task: Any, part: dict[str, Any], model: Any) -> Any:

@@ -81,6 +81,11 @@ class Task(Strict):
 
     # ---- what a task says
 
+    @classmethod
+    def settings_of(cls, model: Any) -> dict[str, Any]:
+        """Those settings that a trained model says by itself."""
+        return {}
+
     def check(self, model: dict[str, Any], training: dict[str, Any]) -> None:
         """Raises a RefinezooError for a `model` or `training` that this task cannot make."""
         known = [name for name in model_names() if task_of(name) == self.kind.task]

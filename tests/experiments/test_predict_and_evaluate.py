@@ -13,6 +13,7 @@ from refinezoo import RefinezooError, refiners
 from refinezoo.cli import app
 from refinezoo.experiments.evaluate import evaluate
 from refinezoo.experiments.predict import predict_folder
+from refinezoo.experiments.pseudo_labels import pseudo_labels
 from refinezoo.models.answers import answer_to
 from refinezoo.models.registry import model_class
 from refinezoo.tasks.detection.coco import Detects
@@ -150,6 +151,32 @@ def test_a_refiner_is_sent_to_compare_and_a_missing_dataset_is_named(tmp_path):
         evaluate(MAKE["refiner"](), tmp_path)
     with pytest.raises(RefinezooError, match="does not exist"):
         evaluate(MAKE["segmenter"](), tmp_path / "none")
+
+
+def test_depth_is_measured_at_a_size_that_is_said(tmp_path):
+    for folder in ("images", "depth"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "images/a.png"), np.full((64, 96, 3), 90, np.uint8))
+    np.save(tmp_path / "depth/a.npy", np.full((64, 96), 2.0, np.float32))
+    model = MAKE["depth"]()
+    with pytest.raises(RefinezooError, match=r"(?s)image_size: expected a value.*MODEL DATASET"):
+        evaluate(model, tmp_path)
+    found = evaluate(model, tmp_path, settings={"image_size": [32, 64]})
+    assert found["images"] == 1 and found["metrics"]["abs_rel"] > 0
+
+
+def test_a_refiner_that_trained_a_task_model_inside_is_measured_by_it(tmp_path):
+    for name, level in (("cat", 30), ("dog", 200)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        image = np.full((20, 20, 3), level, np.uint8)
+        cv2.imwrite(str(tmp_path / "photos" / name / "a.png"), image)
+    model = model_class("PixelDA")(
+        class_names=["cat", "dog"], image_size=16, width=4, blocks=1, tower="mnist"
+    )
+    found = evaluate(model, tmp_path / "photos")
+    assert set(found["by_class"]) == {"cat", "dog"} and 0 <= found["metrics"]["accuracy"] <= 1
+    said = pseudo_labels(model, tmp_path / "photos", tmp_path / "out", score_threshold=0.01)
+    assert said["kept"] == said["photos"] == 2
 
 
 @pytest.mark.tensorflow

@@ -80,7 +80,7 @@ def test_masks_have_the_size_that_the_segmenter_sees(photos, tmp_path):
 
 
 def test_a_classifier_keeps_the_photos_it_is_sure_of(photos, tmp_path):
-    said = pseudo_labels(Classifier(), photos, tmp_path / "out")
+    said = pseudo_labels(Classifier(), photos, tmp_path / "out", progress=True)
     assert said == {"photos": 4, "kept": 1, "images": {"dog": 1}}
     said = pseudo_labels(Classifier(), photos, tmp_path / "out", score_threshold=0.5)
     assert said == {"photos": 4, "kept": 4, "images": {"dog": 4}}

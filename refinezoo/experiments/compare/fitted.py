@@ -12,6 +12,7 @@ from refinezoo.experiments.compare.schema import Study
 from refinezoo.experiments.compare.set_schema import RefinerSection
 from refinezoo.experiments.compare.tasks import task_named
 from refinezoo.experiments.photo_masks import mask_function
+from refinezoo.models.kind import answering_kind
 from refinezoo.models.registry import build, model_class, model_names
 from refinezoo.tasks.pseudo_labels import check_classes
 
@@ -40,7 +41,7 @@ def checked_teacher(name: str, study: Study, root: Path, test: dict[str, Any]) -
     """
     teacher = preset(str(study.pseudo_labels[name].preset), root)
     task = task_named(study.model.task, study.settings)
-    if teacher.kind.name != task.kind.name and not hasattr(teacher, "predict_task"):
+    if answering_kind(teacher) != task.kind:
         raise RefinezooError(
             f"pseudo_labels.{name}.preset: expected a {task.kind.name}, as the study trains, "
             f"received a {teacher.kind.name}. `refinezoo list --kind {task.kind.name}` names those "

@@ -29,7 +29,7 @@ PACKAGES = (
 def recipe_hash(value: Any) -> str:
     """The SHA-256 of a JSON-able value, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_bytes(text)).hexdigest()
 
 
 def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLike) -> str:
@@ -51,7 +51,7 @@ def dataset_fingerprint(annotations: str | os.PathLike, images: str | os.PathLik
     digest = hashlib.sha256(annotations.read_bytes())
     names = ((row["file_name"], files.get(number)) for number, row in coco.images.items())
     for name, path in sorted(names, key=lambda pair: pair[0]):
-        digest.update(f"{name}:{sha256(path) if path else 'missing'}\n".encode())
+        digest.update(_bytes(f"{name}:{sha256(path) if path else 'missing'}\n"))
     return digest.hexdigest()
 
 
@@ -59,8 +59,13 @@ def files_fingerprint(paths: list[Path]) -> str:
     """The SHA-256 over the names and bytes of some files, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{path.name}:{sha256(path)}\n".encode())
+        digest.update(_bytes(f"{path.name}:{sha256(path)}\n"))
     return digest.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8, and the bytes of file names that are none, as Python reads them."""
+    return text.encode(errors="surrogateescape")
 
 
 def model_fingerprint(model: Any) -> str:

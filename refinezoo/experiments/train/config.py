@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from refinezoo.config import Strict, parse_yaml, read_yaml, validate
+from refinezoo.config import Strict, override, read_yaml, validate
 from refinezoo.data.image_size import ImageSizeField, height_and_width
-from refinezoo.errors import RefinezooError
 from refinezoo.experiments.photo_masks import checked_source
 from refinezoo.experiments.train.task import TaskTraining
 
@@ -125,27 +124,8 @@ def read_config(
     values = read_yaml(path)
     if values is None:
         values = {}
-    for override in overrides:
-        _apply(values, override)
+    for each in overrides:
+        override(values, each)
     if isinstance(values, dict) and "model" in values:
         return validate(TaskTraining, values, str(Path(path)))
     return validate(TrainingConfig, values, str(Path(path)))
-
-
-def _apply(values: Any, override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise RefinezooError(
-            f"expected overrides as key=value, received {override!r}. For example: "
-            "steps=2000 arguments.width=24."
-        )
-    value = parse_yaml(text, f"the value after {key}=")
-    *folders, last = key.strip().split(".")
-    for folder in folders:
-        values = values.setdefault(folder, {}) if isinstance(values, dict) else None
-    if not isinstance(values, dict):
-        raise RefinezooError(
-            f"expected {'.'.join(folders) or 'the config'} to hold keys, to set {key} in it; "
-            "it holds a single value."
-        )
-    values[last] = value

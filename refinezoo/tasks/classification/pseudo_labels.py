@@ -2,7 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,24 @@ def sure_classes(
     classes = [_folder_name(name) for name in classifier.class_names]
     counts: Counter[str] = Counter()
     with atomic_folder(out) as folder:
-        for start in range(0, len(files), BATCH):
-            chosen = files[start : start + BATCH]
-            images = [read_sized(file, classifier.image_size) for file in chosen]
+        for numbered in _batches(files):
+            images = [read_sized(file, classifier.image_size) for _, file in numbered]
             labels, sure = most_probable(probabilities(np.stack(images)), score_threshold)
-            for row in np.flatnonzero(sure).tolist():
-                place = folder / classes[labels[row]]
-                place.mkdir(exist_ok=True)
-                shutil.copyfile(chosen[row], place / f"{start + row:06d}{chosen[row].suffix}")
-                counts[place.name] += 1
+            for (number, file), label, kept in zip(numbered, labels, sure, strict=True):
+                if kept:
+                    place = folder / classes[label]
+                    place.mkdir(exist_ok=True)
+                    shutil.copyfile(file, place / f"{number:06d}{file.suffix}")
+                    counts[place.name] += 1
         check_kept(counts.total(), len(files), "classifier", score_threshold)
     return {"photos": len(files), "kept": counts.total(), "images": dict(counts)}
+
+
+def _batches(files: Sequence[Path]) -> Iterator[tuple[tuple[int, Path], ...]]:
+    """Files with their numbers, some at a time."""
+    numbered = enumerate(files)
+    while batch := tuple(islice(numbered, BATCH)):
+        yield batch
 
 
 def _folder_name(name: str) -> str:

@@ -39,6 +39,12 @@ class DepthStudy(ArrayTask):
     )
     targets = ("depth_m",)
 
+    @classmethod
+    def settings_of(cls, model: Any) -> dict[str, Any]:
+        """`image_size`, of a model or exported file that has one."""
+        size = getattr(model, "image_size", None)
+        return {"image_size": list(size)} if size else {}
+
     def augmentation(self, value: Any, model: Any = None) -> Any:
         """`data.augmentation.Augmentation`; T2Net's is flip: 0.5, rotate: 5."""
         return augmentation_of(value, Augmentation())
