@@ -57,6 +57,15 @@ def write_page(study: Study, results: dict[str, Any], scores: Scores, folder: Pa
         )
     if recipe["failed"]:
         page.text("Failed trainings: " + ", ".join(recipe["failed"]) + ".")
+    if kept := recipe.get("pseudo_labels"):
+        page.heading("Photos that name themselves")
+        rows = [
+            (title, name, found) for title, sets in kept.items() for name, found in sets.items()
+        ]
+        page.table(
+            ["training", "set", "photos that the teacher was sure of", "of"],
+            [[title, name, found["kept"], found["photos"]] for title, name, found in rows],
+        )
     if "sets_measured" in recipe:
         page.heading("Images")
         page.table(list(HEADER), measured_rows(recipe["sets_measured"]))

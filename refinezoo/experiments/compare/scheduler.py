@@ -62,16 +62,17 @@ class Training:
     def waits_for(self) -> str:
         """Which training it needs and has not."""
         missing = [each.title for each in self.after if not each.finished()]
-        return f"error: not trained: {', '.join(missing)}, which labels its photos, failed"
+        return f"not trained: {', '.join(missing)}, which labels its photos, failed"
 
 
 @dataclass
 class Failure:
-    """A training that ended without a result, with the end of its log."""
+    """A training that ended without a result, with the end of its log, or that never started."""
 
     training: Training
     returncode: int
     tail: list[str] = field(default_factory=list)
+    started: bool = True
 
 
 def command(folder: Path) -> list[str]:
@@ -116,7 +117,9 @@ def run_all(
                 running[process] = (training, time.monotonic(), log)
                 say(f"{training.title}: training ({training.steps} steps), log in {training.log}")
             if not running:
-                failures += [Failure(each, 0, [each.waits_for()]) for each in waiting]
+                failures += [
+                    Failure(each, 0, [each.waits_for()], started=False) for each in waiting
+                ]
                 break
             time.sleep(0.1)
             for process in [process for process in running if process.poll() is not None]:

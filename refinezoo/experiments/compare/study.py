@@ -138,10 +138,8 @@ def _worded(failures: list[Failure], folder: Path) -> str:
     ]
     for failure in failures:
         last = _telling(failure.tail)
-        lines.append(
-            f"- {failure.training.title} (exit status {failure.returncode}, log "
-            f"{failure.training.log}): {last}"
-        )
+        how = f"exit status {failure.returncode}, log {failure.training.log}"
+        lines.append(f"- {failure.training.title}{f' ({how})' if failure.started else ''}: {last}")
     return "\n".join(lines)
 
 

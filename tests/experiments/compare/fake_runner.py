@@ -19,6 +19,9 @@ value = round(0.1 * len(spec["sets"]) + 0.01 * spec["seed"] + 0.05 * len(spec["a
     json.dumps([{"image_id": 1, "category_id": 3, "bbox": [5, 5, 20, 20], "score": 0.5}])
 )
 (folder / "preset").mkdir(exist_ok=True)
+labelled = {
+    part["name"]: {"kept": 4, "photos": 6} for part in spec["sets"] if "pseudo_labels" in part
+}
 metrics = {"AP": value / 2, "AP50": value, "AP75": value / 3}
 (folder / "result.json").write_text(
     json.dumps(
@@ -30,6 +33,7 @@ metrics = {"AP": value / 2, "AP50": value, "AP75": value / 3}
             "by_class": {"carton": value},
             "seconds": 1.0,
             "backend": "none",
+            "pseudo_labels": labelled,
         }
     )
 )

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from refinezoo.errors import RefinezooError
-from refinezoo.experiments.compare import compare_downstream, page, plots, run_arm, scheduler
+from refinezoo.experiments.compare import compare_downstream, plots, run_arm, scheduler
 from refinezoo.experiments.compare.prepare import Preparation
 from refinezoo.experiments.compare.schema import read_study
 from refinezoo.experiments.compare.trainings import Trainings
@@ -34,7 +34,6 @@ def compare(toy, tmp_path, monkeypatch):
     monkeypatch.setenv("TOY_RUNS", str(tmp_path / "runs.txt"))
     monkeypatch.setattr(scheduler, "command", lambda folder: [sys.executable, RUNNER, folder])
     monkeypatch.setattr(plots, "write_plots", lambda *_: None)
-    monkeypatch.setattr(page, "write_page", lambda *_: None)
 
     def run(**changes):
         path = toy.write_study(tmp_path / "study.yaml", **{**STUDENT, **changes})
@@ -72,6 +71,8 @@ def test_a_student_waits_for_the_teacher_of_its_seed(compare):
         named = spec(compare, "synthetic+named", seed)["sets"][1]["pseudo_labels"]
         assert named["teacher"].endswith(f"arms/synthetic/seed_{seed}/preset")
         assert len(named["photos"]) == 6 and named["score_threshold"] == 0.5
+    page = (compare.folder / "out/page.html").read_text()
+    assert "photos that the teacher was sure of" in page and "synthetic+named, seed 1" in page
     compare()
     assert order(compare) == []
 
@@ -95,6 +96,7 @@ def test_a_student_is_not_trained_where_its_teacher_failed(compare, monkeypatch)
     with pytest.raises(RefinezooError) as caught:
         compare()
     assert "not trained: synthetic, seed 0, which labels its photos, failed" in str(caught.value)
+    assert "exit status 0" not in str(caught.value)
     assert sorted(order(compare)) == ["synthetic 0", "synthetic 1", "synthetic+named 1"]
     monkeypatch.delenv("TOY_FAIL")
     compare()
