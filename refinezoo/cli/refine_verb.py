@@ -18,6 +18,9 @@ def refine(
         float | None,
         typer.Option(metavar="<0..1>", min=0.0, max=1.0, help="Objects; --strength the rest."),
     ] = None,
+    over: Annotated[
+        Path | None, typer.Option(help="Earlier refinement to paint over, not the renders.")
+    ] = None,
     gate: Annotated[
         Literal["off", "keep", "blend", "drop"], typer.Option(help="Where labels may be wrong.")
     ] = "off",
@@ -96,6 +99,7 @@ def refine(
         judge = Teacher(load(teacher), agreement) if teacher else None
         options: dict[str, Any] = dict(
             strength=strength if foreground_strength is None else (foreground_strength, strength),
+            over=over,
             gate=None if gate == "off" else Gate(action=gate, calibration=known, teacher=judge),
             batch_size=batch_size,
             seed=seed,

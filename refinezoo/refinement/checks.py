@@ -60,6 +60,8 @@ def run_settings(
     gate: Gate | None,
     resize_masks: bool,
     sequence: bool,
+    *,
+    over: bool = False,
 ) -> dict[str, Any]:
     """What an image's refinement depends on, as a manifest keeps it."""
     settings = {
@@ -71,9 +73,21 @@ def run_settings(
         "resize_masks": resize_masks,
         "version": __version__,
     }
-    if sequence:
-        settings["sequence"] = True
+    settings |= {name: True for name, asked in (("sequence", sequence), ("over", over)) if asked}
     return json.loads(json.dumps(settings))  # as it will be read back
+
+
+def checked_over(over: Any, out: Path) -> Path | None:
+    """The folder of what is painted over."""
+    if over is None:
+        return None
+    if not Path(over).is_dir():
+        raise RefinezooError(
+            f"expected over to be the folder of an earlier refinement, received {str(over)!r}, "
+            "which is none. Refine the same dataset into it first."
+        )
+    check_apart(over, out)
+    return Path(over)
 
 
 def says_what_it_is(refiner: Any) -> bool:

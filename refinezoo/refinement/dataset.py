@@ -14,6 +14,7 @@ from refinezoo.files import locked_folder
 from refinezoo.refinement.carry import carry_over, check_space, some
 from refinezoo.refinement.checks import (
     check_source,
+    checked_over,
     checked_strength,
     run_settings,
     says_what_it_is,
@@ -50,6 +51,7 @@ def refine_dataset(
     prune: bool = False,
     max_errors: int | None = None,
     sequence: bool = False,
+    over: str | os.PathLike | None = None,
     report: bool = False,
     engine: Literal["local", "ray"] = "local",
     gpus_per_worker: float = 0.0,
@@ -88,6 +90,9 @@ def refine_dataset(
         sequence: renders of one folder whose names differ in their numbers only are frames of a
             clip, in that order: refiners that take statistics of an image take those of the clip,
             and the flicker of each frame is measured (`refinement.sequence`).
+        over: an earlier refinement of the same dataset, which is painted over in place of the
+            renders: where the strength is 0 its pixels stay. With `strength=(0, 1)` objects keep,
+            say, the moved colours of `colour_transport` while all around them is refined.
         engine: `"local"` refines in this process, `"ray"` by `workers` of the cluster that
             RAY_ADDRESS names, or of one started here; needs `pip install 'refinezoo[ray]'`.
         gpus_per_worker: with Ray, GPUs or the share of one that each worker has to itself.
@@ -124,6 +129,7 @@ def refine_dataset(
     out, part = Path(out), shard.name if shard else ""
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
     check_source(layout, out, manifest_name, gate, refiner, on_error)
+    under = checked_over(over, out)
     names = shard.take(layout.renders) if shard else layout.renders
     check_space(
         layout.root, out, [*names, *(shard.take(layout.carried) if shard else layout.carried)]
@@ -132,7 +138,9 @@ def refine_dataset(
     with locked_folder(out, busy, part=part):
         started = time.monotonic()
         model = model_settings(refiner)
-        settings = run_settings(model, strength, seed, gate, resize_masks, sequence)
+        settings = run_settings(
+            model, strength, seed, gate, resize_masks, sequence, over=under is not None
+        )
         manifest = Manifest(
             out,
             manifest_name,
@@ -153,6 +161,7 @@ def refine_dataset(
             common,
             resize_masks,
             sequence,
+            under,
         )
         processors = os.cpu_count() or 1
         threads = min(4, processors) if workers is None else workers

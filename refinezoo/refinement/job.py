@@ -18,6 +18,7 @@ class Job:
     render: ImageFile | None = None
     mask: np.ndarray | None = None
     depth_m: np.ndarray | None = None
+    over: np.ndarray | None = None  # what is painted over, where that is not the render
     error: str = ""
     done: bool = False
     kept: float | None = None  # as the gate's teacher says

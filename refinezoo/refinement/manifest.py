@@ -16,7 +16,7 @@ from refinezoo.refinement.rows import Rows, checked, names_in, read_lines
 FORMAT = "refinezoo.refinement/1"
 JOURNAL = ".refinement.jsonl"
 LINES = ".jsonl"  # a manifest of that name has a line for itself, then one per image
-_WHERE_ASKED = ("sequence",)  # settings that only runs with them have
+_WHERE_ASKED = ("sequence", "over")  # settings that only runs with them have
 _MAX_BYTES = 1 << 30  # of a manifest that is one JSON; a row has some 500
 
 

@@ -16,7 +16,13 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
 from refinezoo.refinement.job import Job, worded
-from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
+from refinezoo.refinement.labels import (
+    MASKS,
+    read_boxes,
+    read_foreground_mask,
+    read_over,
+    read_render_depth,
+)
 from refinezoo.refinement.manifest import is_done
 from refinezoo.refinement.sequence import Clips, clip_of
 
@@ -38,6 +44,7 @@ class Run:
         common: columns that every row has.
         resize_masks: bring masks of another size to their render's.
         sequence: the renders are frames of clips.
+        over: dataset whose images the refinement is blended with; None is the renders themselves.
     """
 
     layout: Layout
@@ -50,6 +57,7 @@ class Run:
     common: dict[str, Any] = field(default_factory=dict)
     resize_masks: bool = False
     sequence: bool = False
+    over: Path | None = None
 
     @property
     def needs_depth(self) -> bool:
@@ -89,6 +97,8 @@ class Run:
                 job.mask = read_foreground_mask(
                     self.layout, name, width, height, resize=self.resize_masks
                 )
+            if self.over is not None:
+                job.over = read_over(self.over, self.layout, name, width, height)
             if self.needs_depth:
                 job.depth_m = read_render_depth(self.layout, name, width, height)
             if split and job.mask is None:
@@ -131,7 +141,7 @@ class Run:
                 f"{refined.dtype} {refined.shape}. Labels stay true only if the size stays."
             )
         return [
-            blend(job.rgb, image, self._strength_map(job))
+            blend(job.rgb if job.over is None else job.over, image, self._strength_map(job))
             for job, image in zip(jobs, refined, strict=True)
         ]
 
@@ -231,6 +241,8 @@ class Run:
             used["clip"] = self.clips.fingerprint(clip_of(name))
         if self.gate:
             used["boxes"] = self.layout.format.boxes(self.layout, name, 1, 1)
+        if self.over is not None and (self.over / name).is_file():
+            used["over"] = sha256(self.over / name)
         kinds = MASKS if self.gate or split or self.needs_mask else ()
         for kind in (*kinds, *(["depth"] if self.needs_depth else [])):
             if (file := self.layout.label(kind, name)) is not None:

@@ -71,6 +71,37 @@ def test_strength_blends_per_region(coco, tmp_path, brighter, read):
     assert np.all(change[mask] == 0) and np.all(change[~mask] == 10)
 
 
+def test_an_earlier_refinement_is_painted_over(coco, tmp_path, brighter, read):
+    refine(coco, tmp_path / "under", brighter, strength=0.25)
+    settings = {"strength": (0.0, 0.5), "over": tmp_path / "under"}
+    refine(coco, tmp_path / "out", brighter, **settings)
+    name = "scene_0.png"
+    mask = read(coco / "foreground_masks" / name) > 0
+    found = read(tmp_path / "out/images" / name)
+    np.testing.assert_array_equal(found[mask], read(tmp_path / "under/images" / name)[mask])
+    change = found.astype(int) - read(coco / "images" / name)
+    assert set(np.unique(change[~mask])) <= {12, 13}  # between 5 and 20
+    assert refine(coco, tmp_path / "out", brighter, **settings).resumed == 5
+    with pytest.raises(RefinezooError, match="other settings"):
+        refine(coco, tmp_path / "out", brighter, strength=(0.0, 0.5))
+    refine(coco, tmp_path / "under", brighter, strength=0.5, overwrite=True)
+    assert refine(coco, tmp_path / "out", brighter, **settings).resumed == 0
+
+
+def test_what_is_painted_over_must_be_of_the_same_dataset(coco, tmp_path, brighter, write):
+    with pytest.raises(RefinezooError, match="over to be the folder of an earlier"):
+        refine(coco, tmp_path / "out", brighter, over=tmp_path / "none")
+    refine(coco, tmp_path / "under", brighter)
+    with pytest.raises(RefinezooError, match="expected"):
+        refine(coco, tmp_path / "under", brighter, over=tmp_path / "under")
+    (tmp_path / "under/images/scene_1.png").unlink()
+    write(tmp_path / "under/images/scene_3.png", np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(RefinezooError, match="2 of 5 images.*to paint over") as told:
+        refine(coco, tmp_path / "out", brighter, over=tmp_path / "under")
+    assert "received no file" in str(told.value) and "received 9 x 9" in str(told.value)
+    assert len(rows(tmp_path / "out")) == 5
+
+
 def test_strength_per_region_needs_masks(coco, tmp_path, brighter):
     (coco / "foreground_masks/scene_3.png").unlink()
     with pytest.raises(RefinezooError, match="needs a foreground mask.*scene_3"):

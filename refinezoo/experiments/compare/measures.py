@@ -203,6 +203,8 @@ def _identity(
                 for path in photos
             ]
         )
-    refined = refiner.refine(images, strength=section.strength, **more)
+    strength = section.strength  # of objects and the rest: photos are mostly rest
+    strength = strength if isinstance(strength, float) else strength[1]
+    refined = refiner.refine(images, strength=strength, **more)
     change = np.abs(refined.astype("float32") - images).mean()
     return {"real_identity_levels": float(change)}

@@ -29,6 +29,9 @@ def check_names(study: Any) -> None:
     for arm in study.arms:
         plain_name(arm, "arms")
         _check_arm(study, arm, known)
+    for name, section in study.refiners.items():
+        if section.over is not None:
+            _check_over(study, name, section.over)
     for name in study.pseudo_labels:
         _check_teacher(study, name)
     for pair in study.gains or []:
@@ -83,6 +86,21 @@ def _check_arm(study: Any, arm: str, known: list[str]) -> None:
                         f"arm {arm!r} asks for seed {seed} of {name!r}, which the arm {teacher!r} "
                         f"labels: train that one with it, too, or leave it out of {arm!r}"
                     )
+
+
+def _check_over(study: Any, name: str, over: str) -> None:
+    """A refiner paints over the set of another one, which is stored and paints over none."""
+    if over not in study.refiners:
+        raise ValueError(
+            f"refiners.{name}.over: {over!r} is none of the study's refiners, "
+            f"{', '.join(study.refiners)}.{did_you_mean(over, study.refiners)}"
+        )
+    under = study.refiners[over]
+    if over == name or under.over or under.trains or under.online or under.variants:
+        raise ValueError(
+            f"refiners.{name}.over: expected another refiner, of one stored set that paints over "
+            f"none, received {over!r}"
+        )
 
 
 def _check_teacher(study: Any, name: str, students: tuple[str, ...] = ()) -> None:

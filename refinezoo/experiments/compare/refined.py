@@ -122,6 +122,9 @@ class RefinedSets:
         recipe = self.recipe(name, synthetic)
         if seed:
             recipe["seed"] = seed
+        under = self.refined(section.over, synthetic) if section.over else None
+        if under:
+            recipe["over"] = under.fingerprint
 
         def make(folder: Path) -> None:
             from refinezoo.refinement import refine_dataset
@@ -133,6 +136,7 @@ class RefinedSets:
                 self.refiner(name, synthetic),
                 strength=section.strength,
                 seed=seed,
+                over=folder.parent / under.name if under else None,
                 progress=False,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from refinezoo.config import Strict
 from refinezoo.data.image_size import ImageSizeField
@@ -146,11 +146,16 @@ class RefinerSection(Strict):
     Many refinements of each render, of a refiner that draws: `variants: K` stores K, drawn with the
     seeds 0 to K - 1; `online: true` stores none and refines each render anew whenever a training
     shows it, with a strength between `least_strength` and `strength`, if that is said.
+
+    A `strength` of two is that of objects and of the rest, for renders with `foreground_masks/`.
+    `over` names another refiner, whose set is painted over in place of the renders: where the
+    strength is 0, its pixels stay.
     """
 
     preset: str | None = None
     adapt: dict[str, Any] | None = None
-    strength: float = Field(1.0, ge=0.0, le=1.0)
+    strength: Any = 1.0
+    over: str | None = None
     masks: str | None = None
     variants: int | None = Field(None, ge=1, le=64)
     online: bool | None = None
@@ -160,6 +165,18 @@ class RefinerSection(Strict):
     @classmethod
     def _old_names(cls, content: Any) -> Any:
         return renamed_keys(content, "refiners", fit="adapt")
+
+    @field_validator("strength")
+    @classmethod
+    def _one_or_two(cls, value: Any) -> float | tuple[float, float]:
+        from refinezoo.refinement.checks import checked_strength
+
+        try:
+            return checked_strength(value)
+        except RefinezooError:
+            raise ValueError(
+                "expected a number from 0 to 1, or two: of objects and of the rest"
+            ) from None
 
     @model_validator(mode="after")
     def _one_of(self) -> RefinerSection:
@@ -173,6 +190,8 @@ class RefinerSection(Strict):
     def _many_fit(self) -> RefinerSection:
         if self.online and self.variants is not None:
             raise ValueError("expected variants or online, received both: online stores none")
+        if self.online and (self.over or not isinstance(self.strength, float)):
+            raise ValueError("expected online with one strength and without over")
         if self.least_strength is not None:
             if not self.online:
                 raise ValueError("expected online: true beside least_strength, received none")
@@ -181,10 +200,10 @@ class RefinerSection(Strict):
                     f"expected least_strength below strength={self.strength}, received "
                     f"{self.least_strength}"
                 )
-        if self.trains and (self.online or self.variants is not None):
+        if self.trains and (self.online or self.variants is not None or self.over):
             name = (self.adapt or {})["class"]
             raise ValueError(
-                f"expected {name} without variants and online: it refines as it trains"
+                f"expected {name} without variants, online and over: it refines as it trains"
             )
         return self
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import refinezoo
-from refinezoo.data import CocoDataset
+from refinezoo.data import CocoDataset, list_images, read_image, write_image
 from refinezoo.data.epochs import EpochBatches
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.checkpoint import Checkpoint
@@ -26,11 +26,11 @@ def world(toy, tmp_path):
     """`world(NAME={...}, ...)`: a `Preparation` of the toy study with that refiner as an arm."""
     toy.write_world(tmp_path / "data")
 
-    def make(out="out", training=None, **section):
+    def make(out="out", training=None, others=None, **section):
         path = toy.write_study(
             tmp_path / "study.yaml",
             real={"test": "test/annotations.json", "unlabelled": ["real/images"]},
-            refiners={"drawn": {**DRAWS, **section}},
+            refiners={"drawn": {**DRAWS, **section}, **(others or {})},
             arms={"drawn": ["drawn"]},
             seeds=[1],
             training=training
@@ -165,6 +165,36 @@ def test_stored_features_are_of_many_refinements_too(world, way):
     kept = part.features if not isinstance(part.features, (tuple, list)) else part.features[0]
     assert len(kept) == 48
     assert len({row.tobytes() for row in kept}) > 8  # renders there are
+
+
+@pytest.mark.once
+def test_objects_keep_what_another_refiner_made_of_them(world, tmp_path):
+    moved = {"moved": {"adapt": {"class": "PopulationTransport"}}}
+    synthetic = tmp_path / "data/synthetic"
+    for path in list_images(synthetic / "images"):
+        mask = np.zeros(read_image(path).shape[:2], np.uint8)
+        mask[:, :20] = 255
+        (synthetic / "foreground_masks").mkdir(exist_ok=True)
+        write_image(synthetic / "foreground_masks" / f"{path.stem}.png", mask)
+    both = world(others=moved, strength=[0, 1], over="moved")
+    alone = world(out="alone").sets()["drawn"].images
+    made = both.sets()["drawn"].images
+    for path in list_images(made):
+        name = path.relative_to(made)
+        found, under = read_image(path), read_image(both.folder / "moved/images" / path.name)
+        np.testing.assert_array_equal(found[:, :20], under[:, :20])
+        np.testing.assert_array_equal(found[:, 20:], read_image(alone / name)[:, 20:])
+    before = both.sets()["drawn"].fingerprint
+    moved["moved"]["strength"] = 0.5
+    changed = world(others=moved, strength=[0, 1], over="moved").sets()["drawn"]
+    assert changed.fingerprint != before
+    for wrong, words in {
+        "over: 'mowed' is none.*Did you mean 'moved'": {"over": "mowed"},
+        "over: expected another refiner": {"over": "drawn"},
+        "one strength and without over": {"over": "moved", "online": True},
+    }.items():
+        with pytest.raises(RefinezooError, match=wrong):
+            world(others=moved, **words)
 
 
 @pytest.mark.once

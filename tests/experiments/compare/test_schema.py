@@ -48,7 +48,7 @@ def test_short_and_long_arms_mean_the_same(toy, tmp_path):
         ({"sets": {"a": {"coco": "x"}}, "arms": {"b": ["aa"]}}, "Did you mean 'a'"),
         (
             {"refiners": {"refined": {"preset": "x", "strength": 2}}},
-            "refiners.refined.strength: .*at most 1.0, received 2",
+            "refiners.refined.strength: expected a number from 0 to 1, or two: .*received 2",
         ),
         ({"gains": [["real", "refind"]]}, "unknown arm 'refind'"),
         ({"seeds": [1, 1]}, "different seeds"),
