@@ -43,7 +43,7 @@ class DepthStudy(ArrayTask):
     def settings_of(cls, model: Any) -> dict[str, Any]:
         """`image_size`, of a model or exported file that has one."""
         size = getattr(model, "image_size", None)
-        return {"image_size": list(size)} if size else {}
+        return {"image_size": list(height_and_width(size))} if size else {}
 
     def augmentation(self, value: Any, model: Any = None) -> Any:
         """`data.augmentation.Augmentation`; T2Net's is flip: 0.5, rotate: 5."""
