@@ -19,7 +19,7 @@ def refine(
         typer.Option(metavar="<0..1>", min=0.0, max=1.0, help="Objects; --strength the rest."),
     ] = None,
     over: Annotated[
-        Path | None, typer.Option(help="Earlier refinement to paint over, not the renders.")
+        Path | None, typer.Option(help="Refinement to paint over.")
     ] = None,
     gate: Annotated[
         Literal["off", "keep", "blend", "drop"], typer.Option(help="Where labels may be wrong.")
@@ -55,7 +55,7 @@ def refine(
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Clips: shared statistics, flicker measured.")
     ] = False,
-    variants: Annotated[int, typer.Option(min=1, help="Of each image: OUT/variant_0, ...")] = 1,
+    variants: Annotated[int, typer.Option(min=1, help="Of each: OUT/variant_0, ...")] = 1,
     manifest_name: Annotated[str, typer.Option(help="NAME or NAME.jsonl.")] = "manifest.json",
     shard: Annotated[str, typer.Option(help="3/8: the third of eight runs into OUT.")] = "",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: by a cluster.")] = "local",
