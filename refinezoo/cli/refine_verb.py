@@ -18,9 +18,7 @@ def refine(
         float | None,
         typer.Option(metavar="<0..1>", min=0.0, max=1.0, help="Objects; --strength the rest."),
     ] = None,
-    over: Annotated[
-        Path | None, typer.Option(help="Refinement to paint over.")
-    ] = None,
+    over: Annotated[Path | None, typer.Option(help="Refinement to paint over.")] = None,
     gate: Annotated[
         Literal["off", "keep", "blend", "drop"], typer.Option(help="Where labels may be wrong.")
     ] = "off",

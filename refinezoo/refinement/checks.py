@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo import __version__
+from refinezoo.config import read_json
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
@@ -77,17 +78,23 @@ def run_settings(
     return json.loads(json.dumps(settings))  # as it will be read back
 
 
-def checked_over(over: Any, out: Path) -> Path | None:
-    """The folder of what is painted over."""
+def checked_over(over: Any, out: Path) -> tuple[Path | None, dict[str, str]]:
+    """The folder of what is painted over, and of which renders it says that it was made."""
     if over is None:
-        return None
+        return None, {}
     if not Path(over).is_dir():
         raise RefinezooError(
             f"expected over to be the folder of an earlier refinement, received {str(over)!r}, "
             "which is none. Refine the same dataset into it first."
         )
     check_apart(over, out)
-    return Path(over)
+    manifest = Path(over) / "manifest.json"
+    said = read_json(manifest, 1 << 30) if manifest.is_file() else None
+    rows = said.get("images") if isinstance(said, dict) else None
+    known = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return Path(over), {
+        str(row.get("file")): row["source_sha256"] for row in known if row.get("source_sha256")
+    }
 
 
 def says_what_it_is(refiner: Any) -> bool:

@@ -129,7 +129,7 @@ def refine_dataset(
     out, part = Path(out), shard.name if shard else ""
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
     check_source(layout, out, manifest_name, gate, refiner, on_error)
-    under = checked_over(over, out)
+    under, renders_under = checked_over(over, out)
     names = shard.take(layout.renders) if shard else layout.renders
     check_space(
         layout.root, out, [*names, *(shard.take(layout.carried) if shard else layout.carried)]
@@ -162,6 +162,7 @@ def refine_dataset(
             resize_masks,
             sequence,
             under,
+            renders_under,
         )
         processors = os.cpu_count() or 1
         threads = min(4, processors) if workers is None else workers

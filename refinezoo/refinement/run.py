@@ -45,6 +45,7 @@ class Run:
         resize_masks: bring masks of another size to their render's.
         sequence: the renders are frames of clips.
         over: dataset whose images the refinement is blended with; None is the renders themselves.
+        renders_under: SHA-256 of the renders of which those were made, where that is known.
     """
 
     layout: Layout
@@ -58,6 +59,7 @@ class Run:
     resize_masks: bool = False
     sequence: bool = False
     over: Path | None = None
+    renders_under: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_depth(self) -> bool:
@@ -98,6 +100,11 @@ class Run:
                     self.layout, name, width, height, resize=self.resize_masks
                 )
             if self.over is not None:
+                if self.renders_under.get(name, job.source_sha256) != job.source_sha256:
+                    raise RefinezooError(
+                        f"{name}: expected in {str(self.over)!r} a refinement of this render, to "
+                        "paint over, received one of another. Refine this dataset into that folder."
+                    )
                 job.over = read_over(self.over, self.layout, name, width, height)
             if self.needs_depth:
                 job.depth_m = read_render_depth(self.layout, name, width, height)

@@ -94,6 +94,11 @@ def test_what_is_painted_over_must_be_of_the_same_dataset(coco, tmp_path, bright
     refine(coco, tmp_path / "under", brighter)
     with pytest.raises(RefinezooError, match="expected"):
         refine(coco, tmp_path / "under", brighter, over=tmp_path / "under")
+    render = (coco / "images/scene_2.png").read_bytes()
+    (coco / "images/scene_2.png").write_bytes((coco / "images/scene_0.png").read_bytes())
+    with pytest.raises(RefinezooError, match="1 of 5 images.*scene_2.*received one of another"):
+        refine(coco, tmp_path / "out", brighter, over=tmp_path / "under")
+    (coco / "images/scene_2.png").write_bytes(render)
     (tmp_path / "under/images/scene_1.png").unlink()
     write(tmp_path / "under/images/scene_3.png", np.zeros((9, 9, 3), np.uint8))
     with pytest.raises(RefinezooError, match="2 of 5 images.*to paint over") as told:
