@@ -28,6 +28,8 @@ class Choice:
         evidence: what was measured, and where.
         values: of its config.
         entry: of the zoo, whose arguments it takes.
+        around: refine what lies around the objects alone, where masks tell it; objects keep the
+            colours that `PopulationTransport` moves.
     """
 
     when: str
@@ -36,6 +38,7 @@ class Choice:
     evidence: str
     values: dict[str, Any] = field(default_factory=dict)
     entry: str | None = None
+    around: bool = False
 
 
 CHOICES = (
@@ -66,6 +69,7 @@ CHOICES = (
         "AP50 0.915 where transport has 0.902 ± 0.013, on 422 photos (PVANET)",
         {"image_size": 128, "batch_size": 1, "steps": 3000},
         "cyclegan_projected",
+        around=True,
     ),
     Choice(
         f"{FEW} renders with foreground masks and {FEW} photos, or more: light and colour alone",
@@ -103,9 +107,10 @@ def suggest(
 
     Returns:
         `{"ok", "first", "choices": [{"refiner", "config", "when", "evidence", "steps",
-        "seconds_per_step", "minutes", "memory_mb"}], "findings"}`: `findings` are the doctor's;
-        with an error among them `ok` is False, and nothing is chosen. `memory_mb` is the peak of
-        this process after the steps of the choice and of those before it.
+        "seconds_per_step", "minutes", "memory_mb", "refine"}], "findings"}`: `findings` are the
+        doctor's; with an error among them `ok` is False, and nothing is chosen. `memory_mb` is the
+        peak of this process after the steps of the choice and of those before it; `refine` the
+        commands that refine these renders once it is trained.
 
     Raises:
         RefinezooError: a folder is missing or holds no images.
@@ -142,6 +147,7 @@ def suggest(
                 "seconds_per_step": cost,
                 "minutes": cost and round(cost * (config.steps or 0) / 60, 1),
                 "memory_mb": cost and round(peak_mb()),
+                "refine": _commands(choice, str(synthetic), seen),
             }
         )
     return {**told, "first": told["choices"][0]["config"]}
@@ -157,7 +163,8 @@ def as_text(told: dict[str, Any]) -> str:
             cost += f", {row['memory_mb']} MB of memory"
         lines += [f"{number}. {row['refiner']}: {row['config']}", f"   because: {row['when']}"]
         lines += [f"   measured: {row['evidence']}", f"   cost: {cost}"]
-        lines += [f"   refinezoo train {shlex.quote(str(row['config']))}", ""]
+        lines += [f"   refinezoo train {shlex.quote(str(row['config']))}"]
+        lines += [*(f"   {command}" for command in row["refine"]), ""]
     for found in told["findings"]:
         lines.append(f"{found['level'].upper()} {found['code']}: {found['message']}")
         lines.append(f"  -> {found['advice']}")
@@ -178,6 +185,20 @@ def _seen(synthetic: Path, report: dict[str, Any]) -> dict[str, Any]:
         "masks": "foreground_mask" in recognise(synthetic).labels,
         "classes": (synthetic / "labels.csv").is_file(),
     }
+
+
+def _commands(choice: Choice, renders: str, seen: dict[str, Any]) -> list[str]:
+    """Those that refine the renders with what was trained."""
+
+    def command(refiner: str, out: str, *options: str) -> str:
+        preset = f"runs/{refiner.lower()}/preset"
+        return shlex.join(["refinezoo", "refine", renders, out, "--model", preset, *options])
+
+    out = f"refined_{choice.refiner.lower()}"
+    if not (choice.around and seen["masks"]):
+        return [command(choice.refiner, out)]
+    moved = "refined_populationtransport"
+    return [command(choice.refiner, out, "--foreground-strength", "0", "--over", moved)]
 
 
 def _arguments(entry: str, class_name: str) -> dict[str, Any]:

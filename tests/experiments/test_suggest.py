@@ -1,5 +1,6 @@
 """`refinezoo suggest`: what fits the folders, in order, with configs that `train` takes."""
 
+import shlex
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from refinezoo.experiments import suggest as module
 from refinezoo.experiments.suggest import decision_table, suggest
 from refinezoo.experiments.train import read_config
 from refinezoo.experiments.train.run import timed_steps
+
+RUNS = "populationtransport", "cyclegan"
 
 
 def fill(folder, count, seed, *, masks=False):
@@ -83,6 +86,24 @@ def test_errors_in_the_data_come_first(tmp_path):
     said = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert said.exit_code == 1 and "ERROR corrupt" in said.stdout
     assert "nothing was written" in said.stdout and not (tmp_path / "out").exists()
+
+
+def test_the_commands_it_ends_with_refine_the_renders(tmp_path, monkeypatch):
+    fill(tmp_path / "my renders", 3, 0, masks=True)
+    fill(tmp_path / "photos", 3, 1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "FEW", 3)
+    rows = suggest("my renders", "photos", measure=False)["choices"]
+    assert [row["refiner"] for row in rows[:2]] == ["PopulationTransport", "CycleGAN"]
+    refinezoo.load("reinhard").save_to_preset("runs/cyclegan/preset")  # for a trained one
+    trained = CliRunner().invoke(app, ["train", rows[0]["config"]])
+    assert trained.exit_code == 0, trained.output
+    for command in (line for row in rows[:2] for line in row["refine"]):
+        done = CliRunner().invoke(app, shlex.split(command)[1:])
+        assert done.exit_code == 0, done.output
+    moved, around = (cv2.imread(f"refined_{name}/images/000.png") for name in RUNS)
+    inside = cv2.imread("my renders/foreground_masks/000.png")[..., 0] > 127
+    assert (moved[inside] == around[inside]).all() and (moved != around).any()
 
 
 @pytest.mark.tensorflow
