@@ -93,7 +93,7 @@ class T2Net(DepthInside, Judged, Refiner, AlternatingModel):
         depth_backbone: str = BACKBONES[0],
         depth_batch_norm: bool | None = None,
         generator: Literal["t2net", "affine"] = "t2net",
-        downsamplings: PositiveInt = 2,
+        downsamplings: Literal[1, 2] = 2,
         blocks: NonNegativeInt = 7,
         residual: bool = False,
         max_depth: PositiveFloat = 8.0,
