@@ -1,13 +1,17 @@
 """Teaches EfficientNet-Lite0 to tell packages apart, on 57 other products.
 
     python benchmarks/pretrain_names.py            # 5 minutes on one CPU core
+    python benchmarks/pretrain_names.py --seed 1   # into runs/train/lite0_goods_1
 
 A detector of a few hundred steps finds products from ImageNet features, hardly learns their names
 (docs/research.md). So the backbone first learns names by themselves: crops of the SynthDet
 cut-outs in refinezoo/assets/distractors, composed into scenes. No product and no photo of the
-fridge study is in them; every arm of the study starts from the result.
+fridge study is in them; every arm of the study starts from the result. How well a detector above
+the frozen backbone does hangs on this draw, too: `model.init: runs/train/lite0_goods_{seed}/preset`
+gives each seed of a study a start of its own.
 """
 
+import argparse
 from pathlib import Path
 
 import keras
@@ -38,9 +42,10 @@ TRAINING = {
 class Crops(keras.utils.PyDataset):
     """(crops uint8 [B, S, S, 3], labels int [B]): boxes grown by a tenth, moved a little."""
 
-    def __init__(self, dataset: CocoDataset, batch_size: int, steps: int) -> None:
+    def __init__(self, dataset: CocoDataset, batch_size: int, steps: int, seed: int) -> None:
         super().__init__()
         self.dataset, self.batch_size, self.steps, self.epoch = dataset, batch_size, steps, 0
+        self.seed = seed
         self.products = [
             (i, box, label)
             for i, record in enumerate(dataset.records)
@@ -63,9 +68,9 @@ class Crops(keras.utils.PyDataset):
 
     def _crop(self, place: int) -> tuple[np.ndarray, int]:
         round_, place_in_round = divmod(place, len(self.products))
-        order = np.random.default_rng([round_, 1]).permutation(len(self.products))
+        order = np.random.default_rng([round_, 1, self.seed]).permutation(len(self.products))
         item, (x, y, width, height), label = self.products[order[place_in_round]]
-        random = np.random.default_rng([place, 0])
+        random = np.random.default_rng([place, 0, self.seed])
         centre = np.array([x + width / 2, y + height / 2])
         sides = np.array([width, height]) * 1.1 * np.exp(random.uniform(-0.15, 0.15, 2))
         centre += random.uniform(-0.1, 0.1, 2) * sides
@@ -79,16 +84,20 @@ class Crops(keras.utils.PyDataset):
 
 def main() -> None:
     """Composes the scenes, trains, saves the preset."""
-    keras.utils.set_random_seed(0)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, help="of this start; without it that of all studies")
+    seed = parser.parse_args().seed
+    out = OUT if seed is None else OUT.with_name(f"{OUT.name}_{seed}")
+    keras.utils.set_random_seed(seed or 0)
     dataset = compose(OUT / "scenes", 1500, 192)
     classifier = Classifier(dataset.class_names, image_size=SIDE, tower="efficientnet_lite0")
     classifier.start_from("efficientnet_lite0_imagenet")
     classifier.compile(optimizer(TRAINING))
-    crops = Crops(dataset, TRAINING["batch_size"], steps_per_epoch(TRAINING))
+    crops = Crops(dataset, TRAINING["batch_size"], steps_per_epoch(TRAINING), seed or 0)
     print(f"{len(crops.products)} products of {len(dataset.class_names)} kinds", flush=True)
-    train(classifier, MixedBatches([crops]), TRAINING, OUT / "backup_0")
-    classifier.save_to_preset(OUT / "preset")
-    Checkpoint(OUT / "backup_0").remove()
+    train(classifier, MixedBatches([crops]), TRAINING, out / "backup_0")
+    classifier.save_to_preset(out / "preset")
+    Checkpoint(out / "backup_0").remove()
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class ModelSection(Strict):
     `task` is what its class does, unless it says otherwise.
     `init` is a zoo name or preset folder of the same architecture with whatever classes; what it
     has of the same name and shape is taken over. With `config: {backbone: efficientnet_lite0}` it
-    may be `efficientnet_lite0_imagenet`.
+    may be `efficientnet_lite0_imagenet`. `{seed}` in it is the training's seed: a start of its own.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)

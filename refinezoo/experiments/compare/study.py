@@ -17,7 +17,7 @@ from refinezoo.experiments.compare.scheduler import Failure, Training, log_tail,
 from refinezoo.experiments.compare.schema import Study, read_study
 from refinezoo.experiments.compare.set_schema import ALL_WAYS, check_ways
 from refinezoo.experiments.compare.tasks import task_named
-from refinezoo.experiments.compare.trainings import Trainings
+from refinezoo.experiments.compare.trainings import Trainings, initial_weights, start_of
 from refinezoo.files import locked_folder, sha256
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def compare_downstream(
         f"another refinezoo compare is running in {str(folder)!r}. "
         "Wait for it, or give another folder with --out."
     )
+    for seed in study.seeds:
+        initial_weights(start_of(study, seed))  # before hours of work: is it there?
     with locked_folder(folder, busy):
         preparation = Preparation(study, folder, root, say)
         test = preparation.test()

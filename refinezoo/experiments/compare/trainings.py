@@ -49,6 +49,7 @@ class Trainings:
         study = self.study
         shares = study.arms[arm].shares()
         model = study.model.model_dump(by_alias=True)
+        model["init"] = start_of(study, seed)
         settings = study.training.model_dump(exclude={"backup_every"})
         settings["pictures"] = settings.pop("augmented_images")  # its old name: hashes stay
         place = self.folder / "arms" / arm / f"seed_{seed}"
@@ -57,7 +58,7 @@ class Trainings:
         recipe = {
             "arm": {name: [share, prints[name]] for name, share in shares.items()},
             "seed": seed,
-            "model": {**model, "init": initial_weights(study.model.init)},
+            "model": {**model, "init": initial_weights(model["init"])},
             "training": settings,
             "test": self.test.fingerprint,
             **({"settings": study.settings} if study.settings else {}),
@@ -107,6 +108,11 @@ class Trainings:
             said["teacher"] = str((teacher.folder / "preset").resolve())
         said["out"] = str((place / "pseudo_labels" / name).resolve())
         return {**located, "pseudo_labels": said}
+
+
+def start_of(study: Study, seed: int) -> str | None:
+    """Preset that a training with this seed starts from; None from scratch."""
+    return study.model.init and study.model.init.replace("{seed}", str(seed))
 
 
 def initial_weights(init: str | None) -> str | None:

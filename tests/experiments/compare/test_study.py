@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import refinezoo
 from refinezoo.errors import RefinezooError
 from refinezoo.experiments.compare import compare_downstream, page, plots, scheduler
 
@@ -121,6 +122,20 @@ def test_an_arm_may_have_fewer_seeds(world):
     results = compare(world, arms={"real": ["real"], "few": {"sets": ["synthetic"], "seeds": [1]}})
     assert runs(world) == ["few 1", "real 0", "real 1"]
     assert {row["arm"]: len(row["values"]) for row in results["rows"]} == {"real": 2, "few": 1}
+
+
+def test_each_seed_may_have_a_start_of_its_own(world):
+    refinezoo.load("reinhard").save_to_preset(world / "start_0")
+    model = {"name": "ssd", "class": "SSD300", "init": str(world / "start_{seed}")}
+    with pytest.raises(RefinezooError, match="start_1"):
+        compare(world, model=model)
+    assert not (world / "out").exists()  # told before anything is composed
+    refinezoo.load("reinhard").save_to_preset(world / "start_1")
+    compare(world, model=model)
+    specs = [json.loads(path.read_text()) for path in (world / "out").rglob("spec.json")]
+    assert len(specs) == len(ALL)
+    for spec in specs:
+        assert spec["model"]["init"] == str(world / f"start_{spec['seed']}")
 
 
 def test_a_changed_recipe_runs_everything_again(world):
