@@ -13,6 +13,7 @@ MAX_ARRAYS = 2_000  # DeepLab-v2 on ResNet-101 has 528
 MAX_VALUES = 20_000  # of a config, as in the names of many classes
 MAX_NUMBERS = 20  # of a list, as in anchors
 MAX_TEXT = 1_000  # characters
+MAX_BATCH = 65_536  # images of a training step, and of a sample grid
 
 # What costs time or memory without weights of its own.
 LARGEST = {

@@ -17,6 +17,7 @@ from refinezoo.experiments.compare.set_schema import (
     RefinerSection,
     SyntheticSection,
 )
+from refinezoo.models.limits import MAX_BATCH
 from refinezoo.models.registry import task_of
 from refinezoo.renames import renamed_keys
 
@@ -64,7 +65,7 @@ class TrainingSection(Strict):
     """
 
     steps: int = Field(gt=0)
-    batch_size: int = Field(16, gt=0)
+    batch_size: int = Field(16, gt=0, le=MAX_BATCH)
     optimizer: str = "adam"
     learning_rate: float = Field(1e-3, gt=0)
     backbone_rate: float | None = Field(None, ge=0, le=1)

@@ -10,6 +10,7 @@ from refinezoo.config import Strict, override, read_yaml, validate
 from refinezoo.data.image_size import ImageSizeField, height_and_width
 from refinezoo.experiments.photo_masks import checked_source
 from refinezoo.experiments.train.task import TaskTraining
+from refinezoo.models.limits import LARGEST, MAX_BATCH
 
 LEAST_SIDE = 16  # pixels, of a training crop
 
@@ -63,7 +64,7 @@ class TrainingConfig(Strict):
         "features; half an image's side); matched_crops.json says what has no counterpart",
     )
     augment: bool = True
-    batch_size: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=1, ge=1, le=MAX_BATCH)
     steps: int | None = Field(
         default=None, ge=1, description="optimizer steps in all; refiners that only adapt need none"
     )
@@ -73,7 +74,7 @@ class TrainingConfig(Strict):
         ge=1,
         description="steps after which a preset is kept in presets/, for --select to choose from",
     )
-    samples: int = Field(default=4, ge=0, description="renders in the sample grids")
+    samples: int = Field(default=4, ge=0, le=MAX_BATCH, description="renders in the sample grids")
     guards: bool = Field(
         default=True, description="stop at collapse, colour flip or an idle discriminator"
     )
@@ -92,9 +93,10 @@ class TrainingConfig(Strict):
 
     @field_validator("image_size")
     @classmethod
-    def _large_enough(cls, value: int | list[int]) -> int | list[int]:
-        if min(height_and_width(value)) < LEAST_SIDE:
-            raise ValueError(f"expected sides of at least {LEAST_SIDE} pixels")
+    def _of_a_crop(cls, value: int | list[int]) -> int | list[int]:
+        sides, most = height_and_width(value), LARGEST["image_size"]
+        if min(sides) < LEAST_SIDE or max(sides) > most:
+            raise ValueError(f"expected sides of {LEAST_SIDE} to {most:,} pixels")
         return value
 
     @field_validator("masks")

@@ -193,7 +193,10 @@ def test_config_file_and_overrides(tmp_path):
         "batch_size=0": "batch_size: expected a number of at least 1",
         "image_size=[96]": "image_size: expected one side of squares or [height, width], whole",
         "image_size=64.5": "image_size: expected one side of squares or [height, width], whole",
-        "image_size=[8, 128]": "image_size: expected sides of at least 16 pixels",
+        "image_size=[8, 128]": "image_size: expected sides of 16 to 2,048 pixels",
+        "image_size=100000": "image_size: expected sides of 16 to 2,048 pixels",
+        "batch_size=1000000000": "batch_size: expected a number of at most 65536",
+        "samples=1000000000": "samples: expected a number of at most 65536",
         "refiner=null": "expected refiner: CLASS, or init: NAME_OR_PRESET",
     }.items():
         with pytest.raises(RefinezooError) as error:
