@@ -70,8 +70,7 @@ def compare_downstream(
         f"another refinezoo compare is running in {str(folder)!r}. "
         "Wait for it, or give another folder with --out."
     )
-    for seed in study.seeds:
-        initial_weights(start_of(study, seed))  # before hours of work: is it there?
+    _check_starts(study)
     with locked_folder(folder, busy):
         preparation = Preparation(study, folder, root, say)
         test = preparation.test()
@@ -131,6 +130,15 @@ def _checked_task(study: Study) -> Task:
                 f"({', '.join(known)}).{did_you_mean(name, known)}"
             )
     return task
+
+
+def _check_starts(study: Study) -> None:
+    """Before hours of work: is there what the trainings start from?"""
+    for seed in study.seeds:
+        try:
+            initial_weights(start_of(study, seed))
+        except RefinezooError as error:
+            raise RefinezooError(f"model.init: {error}") from None
 
 
 def _worded(failures: list[Failure], folder: Path) -> str:
