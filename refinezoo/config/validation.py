@@ -3,13 +3,14 @@
 import reprlib
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from refinezoo.errors import RefinezooError, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Strict(BaseModel):
@@ -70,6 +71,7 @@ def expected_by(kind: str, context: dict[str, Any]) -> str | None:
         "string_pattern_mismatch": f"text matching {context.get('pattern')}",
         "greater_than": f"a number greater than {context.get('gt')}",
         "greater_than_equal": f"a number of at least {context.get('ge')}",
+        "less_than": f"a number less than {context.get('lt')}",
         "less_than_equal": f"a number of at most {context.get('le')}",
         "string_type": "text (put it in quotes)",
         "int_type": "a whole number",

@@ -7,14 +7,18 @@ A record is a dictionary with `image` (uint8 [H, W, 3]) and any of `foreground_m
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+from pydantic import Field
 
+from refinezoo.config import Share
 from refinezoo.errors import RefinezooError
 
 Record = dict[str, Any]
+Side = Annotated[float, Field(gt=0, le=1)]  # as a share of an image's
+Degrees = Annotated[float, Field(ge=0, le=180)]
 # And what lies outside of them.
 MAPS = {"image": 0, "foreground_mask": 0.0, "depth_m": 0.0, "class_ids": 255}
 PER_BOX = ("boxes_xywh", "labels", "crowd", "visibility")
@@ -140,13 +144,13 @@ class Augmentation:
         hue_degrees: largest rotation of the hue.
     """
 
-    flip: float = 0.5
-    rotate: float = 0.0
-    crop: float = 1.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue_degrees: float = 0.0
+    flip: Share = 0.5
+    rotate: Degrees = 0.0
+    crop: Side = 1.0
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    saturation: Share = 0.0
+    hue_degrees: Degrees = 0.0
 
     def __call__(self, record: Record, rng: np.random.Generator) -> Record:
         """A randomly changed record of the same size."""

@@ -5,7 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import PositiveFloat, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.data.augmentation import Record, crop, flip, photometric, resize
 from refinezoo.data.formats import recognise
 from refinezoo.data.image_size import ImageSize, height_and_width
@@ -88,13 +90,13 @@ class SegmentationAugmentation:
         saturation: largest relative change.
     """
 
-    scale: tuple[float, float] = (0.5, 1.5)
-    crop: tuple[int, int] | None = None
-    flip: float = 0.5
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 1.5)
+    crop: tuple[PositiveInt, PositiveInt] | None = None
+    flip: Share = 0.5
     ignore_id: int = 255
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    saturation: Share = 0.0
 
     def __call__(self, record: Record, rng: np.random.Generator) -> Record:
         """A randomly changed record (`image` [H, W, 3], `class_ids` [H, W, 1]), of `crop` size."""

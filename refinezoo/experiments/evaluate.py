@@ -79,6 +79,8 @@ def _task_of(model: Any, settings: dict[str, Any]) -> Any:
     try:
         return task_named(kind.task, {**own, **settings})
     except RefinezooError as error:
+        if not task_class(kind.task).model_fields:
+            raise
         raise RefinezooError(
             f"{error}\nSettings stand behind the dataset: `refinezoo evaluate MODEL DATASET "
             "'image_size=[96,128]'`."

@@ -179,10 +179,12 @@ def _seen(synthetic: Path, report: dict[str, Any]) -> dict[str, Any]:
     """What the choices ask about."""
     from refinezoo.data.formats import recognise
 
+    layout = recognise(synthetic)
     counts = [report[domain]["readable"] for domain in ("synthetic", "real")]
     return {
         "enough": min(counts) >= FEW,
-        "masks": "foreground_mask" in recognise(synthetic).labels,
+        "masks": "foreground_mask" in layout.labels,
+        "all_masks": all(layout.label("foreground_mask", name) for name in layout.renders),
         "classes": (synthetic / "labels.csv").is_file(),
     }
 
@@ -195,7 +197,7 @@ def _commands(choice: Choice, renders: str, seen: dict[str, Any]) -> list[str]:
         return shlex.join(["refinezoo", "refine", renders, out, "--model", preset, *options])
 
     out = f"refined_{choice.refiner.lower()}"
-    if not (choice.around and seen["masks"]):
+    if not (choice.around and seen["all_masks"]):
         return [command(choice.refiner, out)]
     moved = "refined_populationtransport"
     return [command(choice.refiner, out, "--foreground-strength", "0", "--over", moved)]

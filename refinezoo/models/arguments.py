@@ -36,7 +36,6 @@ def _different_names(names: Any) -> Any:
 
 # What a constructor's arguments are annotated with, besides pydantic's `PositiveInt` and so on. A
 # ValueError of a validator says what is expected.
-Share = Annotated[float, Field(ge=0, le=1)]
 PositiveFloats = Annotated[Sequence[PositiveFloat], Field(min_length=1)]
 ClassNames = Annotated[Sequence[str], PlainValidator(_different_names)]
 

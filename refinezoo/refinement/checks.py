@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from refinezoo import __version__
-from refinezoo.config import read_json
 from refinezoo.data.formats import Layout
 from refinezoo.data.images import JPEG_QUALITY
 from refinezoo.errors import RefinezooError
@@ -78,25 +77,6 @@ def run_settings(
     return json.loads(json.dumps(settings))  # as it will be read back
 
 
-def checked_over(over: Any, out: Path) -> tuple[Path | None, dict[str, str]]:
-    """The folder of what is painted over, and of which renders it says that it was made."""
-    if over is None:
-        return None, {}
-    if not Path(over).is_dir():
-        raise RefinezooError(
-            f"expected over to be the folder of an earlier refinement, received {str(over)!r}, "
-            "which is none. Refine the same dataset into it first."
-        )
-    check_apart(over, out)
-    manifest = Path(over) / "manifest.json"
-    said = read_json(manifest, 1 << 30) if manifest.is_file() else None
-    rows = said.get("images") if isinstance(said, dict) else None
-    known = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return Path(over), {
-        str(row.get("file")): row["source_sha256"] for row in known if row.get("source_sha256")
-    }
-
-
 def says_what_it_is(refiner: Any) -> bool:
     """Whether a manifest can tell one refiner of this class from another."""
     return hasattr(refiner, "get_config") or bool(
@@ -108,8 +88,9 @@ def says_what_it_is(refiner: Any) -> bool:
 def checked_strength(strength: Any) -> Strength:
     """One strength, or (foreground, background), as floats in [0, 1]."""
     values = tuple(strength) if isinstance(strength, (tuple, list)) else (strength,)
-    numbers = [value for value in values if isinstance(value, (int, float))]
-    if len(numbers) != len(values) or len(values) > 2 or not all(0 <= v <= 1 for v in numbers):
+    numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    fit = len(values) in (1, 2) and len(numbers) == len(values)
+    if not fit or not all(0 <= number <= 1 for number in numbers):
         raise RefinezooError(
             f"expected strength in [0, 1], or (foreground, background), received {strength!r}."
         )

@@ -14,7 +14,6 @@ from refinezoo.files import locked_folder
 from refinezoo.refinement.carry import carry_over, check_space, some
 from refinezoo.refinement.checks import (
     check_source,
-    checked_over,
     checked_strength,
     run_settings,
     says_what_it_is,
@@ -25,6 +24,7 @@ from refinezoo.refinement.finish import PAGE, finish
 from refinezoo.refinement.gate import Gate
 from refinezoo.refinement.layout import find_renders
 from refinezoo.refinement.manifest import Manifest
+from refinezoo.refinement.over import checked_over
 from refinezoo.refinement.run import Run, Strength
 from refinezoo.refinement.shard import Shard
 from refinezoo.refinement.summary import Summary, tally
@@ -129,7 +129,7 @@ def refine_dataset(
     out, part = Path(out), shard.name if shard else ""
     layout = source if isinstance(source, Layout) else find_renders(source, images=images)
     check_source(layout, out, manifest_name, gate, refiner, on_error)
-    under, renders_under = checked_over(over, out)
+    under, renders_under = checked_over(over, out, strength)
     names = shard.take(layout.renders) if shard else layout.renders
     check_space(
         layout.root, out, [*names, *(shard.take(layout.carried) if shard else layout.carried)]

@@ -51,6 +51,7 @@ class Gate:
         refined: np.ndarray,
         boxes_xyxy: np.ndarray | None = None,
         foreground_mask: np.ndarray | None = None,
+        under: np.ndarray | None = None,
     ) -> tuple[str, float, GateScore]:
         """Scores a refined image and decides.
 
@@ -59,6 +60,7 @@ class Gate:
             refined: uint8 of the same shape.
             boxes_xyxy: float `[N, 4]`, pixels, or None.
             foreground_mask: float `[H, W]`, 1 = object, or None.
+            under: what was painted over, towards which it is blended; None is `source`.
 
         Returns:
             The verdict (`"keep"`, `"flag"`, `"blend"` or `"drop"`), the share of the difference to
@@ -74,7 +76,7 @@ class Gate:
         if self.action == "drop" or hopeless:
             return "drop", 0.0, score
         for share in _BLENDS:
-            if self.passes(scorer.score(blend(source, refined, share))):
+            if self.passes(scorer.score(blend(source if under is None else under, refined, share))):
                 return "blend", share, score
         return "drop", 0.0, score
 

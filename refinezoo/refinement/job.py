@@ -24,6 +24,11 @@ class Job:
     kept: float | None = None  # as the gate's teacher says
 
     @property
+    def under(self) -> np.ndarray:
+        """What is painted over, and blended towards."""
+        return self.rgb if self.over is None else self.over
+
+    @property
     def rgb(self) -> np.ndarray:
         """The render's pixels, uint8 `[H, W, 3]`."""
         if self.render is None:

@@ -1,13 +1,10 @@
 """What lies beside a render and is read, not refined: boxes, masks, depth, another refinement."""
 
-from pathlib import Path
-
 import numpy as np
 
 from refinezoo.data.boxes import misfit
 from refinezoo.data.depth_files import read_depth
 from refinezoo.data.formats import Layout
-from refinezoo.data.images import read_image_file
 from refinezoo.data.mask_files import read_foreground_mask as read_mask_file
 from refinezoo.errors import RefinezooError
 
@@ -91,23 +88,3 @@ def read_render_depth(layout: Layout, name: str, width: int, height: int) -> np.
             f"{depth.shape[1]}x{depth.shape[0]}."
         )
     return depth
-
-
-def read_over(over: Path, layout: Layout, name: str, width: int, height: int) -> np.ndarray:
-    """The image of a render's name in another refinement of its dataset, uint8 `[H, W, 3]`.
-
-    Raises:
-        RefinezooError: there is none, or one of another size.
-    """
-    where = f"{name}: expected {width} x {height} pixels in {str(over)!r} too, to paint over"
-    if not (over / name).is_file():
-        raise RefinezooError(
-            f"{where}, received no file. Refine the same dataset into that folder first."
-        )
-    rgb = read_image_file(over / name, layout.size(name)).rgb
-    if rgb.shape[:2] != (height, width):
-        raise RefinezooError(
-            f"{where}, received {rgb.shape[1]} x {rgb.shape[0]}. Refine the same dataset into that "
-            "folder."
-        )
-    return rgb

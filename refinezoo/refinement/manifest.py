@@ -124,7 +124,7 @@ class Manifest:
                     "finished images are kept."
                 )
             write_json(self.path, {**head, "images": [self.rows[name] for name in names]})
-        for journal in self._journals():
+        for journal in journals_in(self.out):
             journal.unlink()
 
     def orphans(self, names: Iterable[str], *, prune: bool) -> list[str]:
@@ -146,13 +146,13 @@ class Manifest:
 
     def _read(self) -> Iterator[tuple[Path, dict[str, Any], Rows, set[str]]]:
         """Of earlier runs, as the manifest, then journals say: settings, rows, all they wrote."""
-        if self.path.is_file() and (document := self._document()) is not None:
+        if self.path.is_file() and (document := document_of(self.path)) is not None:
             asked = [key for key in _WHERE_ASKED if key in document]
             settings = {key: document.get(key) for key in (*self.settings, *asked)}
             rows = Rows(checked(document.get("images")))
             carried = {row["file"] for row in checked(document.get("carried"), "sha256")}
             yield self.path, settings, rows, {*rows, *carried, *names_in(document.get("orphans"))}
-        for journal in self._journals():
+        for journal in journals_in(self.out):
             settings, rows, written = {}, Rows(), set[str]()
             with suppress(FileNotFoundError):  # another part that overwrites has deleted it
                 for entry in read_lines(journal):
@@ -163,23 +163,6 @@ class Manifest:
                         rows[row["file"]] = row
             if settings:
                 yield journal, settings, rows, {*rows, *written}
-
-    def _document(self) -> dict[str, Any] | None:
-        """The manifest that is there; None where it is another program's."""
-        document: Any = None
-        if self.path.suffix == LINES:
-            with suppress(FileNotFoundError):  # another part that overwrites has deleted it
-                lines = read_lines(self.path)
-                document = next(lines, {}) | {"images": lines}
-        else:
-            with suppress(RefinezooError):
-                document = read_json(self.path, _MAX_BYTES)
-        ours = isinstance(document, dict) and document.get("format") == FORMAT
-        return document if ours else None
-
-    def _journals(self) -> list[Path]:
-        found = self.out.glob(JOURNAL.replace(LINES, f"*{LINES}"))
-        return sorted(path for path in found if path.is_file())
 
     def _start_journal(self, written: Iterable[str]) -> None:
         with atomic_path(self.journal) as temporary, open(temporary, "w") as file:
@@ -194,6 +177,26 @@ class Manifest:
             with suppress(FileNotFoundError):  # other parts may be at it
                 if output.is_file() and sha256(output) == row.get("output_sha256"):
                     output.unlink()
+
+
+def document_of(path: Path) -> dict[str, Any] | None:
+    """A manifest, its `images` to be looked through once; None where it is another program's."""
+    document: Any = None
+    if path.suffix == LINES:
+        with suppress(FileNotFoundError):  # another part that overwrites has deleted it
+            lines = read_lines(path)
+            document = next(lines, {}) | {"images": lines}
+    else:
+        with suppress(RefinezooError):
+            document = read_json(path, _MAX_BYTES)
+    ours = isinstance(document, dict) and document.get("format") == FORMAT
+    return document if ours else None
+
+
+def journals_in(folder: Path) -> list[Path]:
+    """Those of runs that have not ended."""
+    found = folder.glob(JOURNAL.replace(LINES, f"*{LINES}"))
+    return sorted(path for path in found if path.is_file())
 
 
 def is_done(

@@ -16,14 +16,9 @@ from refinezoo.errors import RefinezooError
 from refinezoo.files import sha256
 from refinezoo.refinement.gate import Gate, blend
 from refinezoo.refinement.job import Job, worded
-from refinezoo.refinement.labels import (
-    MASKS,
-    read_boxes,
-    read_foreground_mask,
-    read_over,
-    read_render_depth,
-)
+from refinezoo.refinement.labels import MASKS, read_boxes, read_foreground_mask, read_render_depth
 from refinezoo.refinement.manifest import is_done
+from refinezoo.refinement.over import read_over
 from refinezoo.refinement.sequence import Clips, clip_of
 
 Strength = float | tuple[float, float]
@@ -87,6 +82,12 @@ class Run:
             job = Job(name, sha256(path), self._labels_sha256(name))
         except OSError as error:
             return Job(name, "", error=f"{name} cannot be read: {error.strerror}")
+        if self.renders_under.get(name, job.source_sha256) != job.source_sha256:
+            job.error = (
+                f"{name}: expected in {str(self.over)!r} a refinement of this render, to paint "
+                "over, received one of another. Refine this dataset into that folder."
+            )
+            return job
         if self.out is not None:
             found = self.known.get(name)
             job.done = is_done(found, self.out / name, job.source_sha256, job.labels_sha256)
@@ -100,11 +101,6 @@ class Run:
                     self.layout, name, width, height, resize=self.resize_masks
                 )
             if self.over is not None:
-                if self.renders_under.get(name, job.source_sha256) != job.source_sha256:
-                    raise RefinezooError(
-                        f"{name}: expected in {str(self.over)!r} a refinement of this render, to "
-                        "paint over, received one of another. Refine this dataset into that folder."
-                    )
                 job.over = read_over(self.over, self.layout, name, width, height)
             if self.needs_depth:
                 job.depth_m = read_render_depth(self.layout, name, width, height)
@@ -148,7 +144,7 @@ class Run:
                 f"{refined.dtype} {refined.shape}. Labels stay true only if the size stays."
             )
         return [
-            blend(job.rgb if job.over is None else job.over, image, self._strength_map(job))
+            blend(job.under, image, self._strength_map(job))
             for job, image in zip(jobs, refined, strict=True)
         ]
 
@@ -187,7 +183,7 @@ class Run:
         height, width = refined.shape[:2]
         if self.gate is not None:
             boxes = read_boxes(self.layout, job.name, width, height)
-            verdict, share, score = self.gate.judge(job.rgb, refined, boxes, job.mask)
+            verdict, share, score = self.gate.judge(job.rgb, refined, boxes, job.mask, job.under)
             teacher = self.gate.teacher
             if teacher is not None and job.kept is not None and job.kept < teacher.agreement:
                 verdict, share = ("flag", 1.0) if self.gate.action == "keep" else ("drop", 0.0)
@@ -200,7 +196,7 @@ class Run:
         row |= {"action": action, "size": [width, height], "strength": self._scaled(share)}
         if action == "dropped":
             return (self.layout.root / job.name).read_bytes(), row | {"conversions": []}
-        pixels = refined if share == 1.0 else blend(job.rgb, refined, share)
+        pixels = refined if share == 1.0 else blend(job.under, refined, share)
         conversions = list(job.render.conversions) if job.render else []
         if job.render and job.render.alpha is not None:
             conversions.append("alpha carried unchanged")

@@ -18,12 +18,12 @@ import keras
 from keras import ops
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.data.image_size import height_and_width
 from refinezoo.layers import ImagePool
 from refinezoo.losses.adversarial import lsgan_discriminator_loss, lsgan_generator_loss
 from refinezoo.losses.cycle import l1_loss
 from refinezoo.losses.perceptual import perceptual_loss
-from refinezoo.models.arguments import Share
 from refinezoo.models.registry import register
 from refinezoo.networks.discriminators import check_patches, patch_discriminator
 from refinezoo.networks.generators import generator_called

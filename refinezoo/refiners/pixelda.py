@@ -17,10 +17,11 @@ import keras
 from keras import ops
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.data.image_size import side_of_square
 from refinezoo.losses.adversarial import gan_discriminator_loss, gan_generator_loss
 from refinezoo.losses.similarity import check_similarity, content_similarity
-from refinezoo.models.arguments import ClassNames, Share
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.registry import register
 from refinezoo.networks import pixelda_discriminator, pixelda_generator
 from refinezoo.networks.pixelda_generators import takes_noise

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
+from pydantic import TypeAdapter, ValidationError
+
+from refinezoo.config import expected_by
 from refinezoo.data.augmentation import Augmentation
 from refinezoo.errors import RefinezooError, did_you_mean
 
@@ -21,7 +24,8 @@ def augmentation_of(value: Any, usual: Any, fixed: Collection[str] = ()) -> Any:
         fixed: fields of it that a study may not change.
 
     Raises:
-        RefinezooError: something else, or a field that the class does not have.
+        RefinezooError: something else, a field that the class does not have, or a value out of
+            its range.
     """
     if value in (False, None):
         return None
@@ -37,7 +41,16 @@ def augmentation_of(value: Any, usual: Any, fixed: Collection[str] = ()) -> Any:
                 f"training.augmentation.{name} is not known ({', '.join(known)})."
                 + did_you_mean(name, known)
             )
-    chosen = {
-        name: tuple(inner) if isinstance(inner, list) else inner for name, inner in settings.items()
-    }
+    hints = get_type_hints(type(usual), include_extras=True)
+    chosen = {}
+    for name, given in settings.items():
+        value = tuple(given) if isinstance(given, list) else given
+        try:
+            chosen[name] = TypeAdapter(hints[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            told = error.errors()[0]
+            wanted = expected_by(told["type"], told.get("ctx", {})) or told["msg"]
+            raise RefinezooError(
+                f"training.augmentation.{name}: expected {wanted}, received {given!r}."
+            ) from None
     return replace(usual, **chosen)

@@ -104,6 +104,9 @@ def test_the_commands_it_ends_with_refine_the_renders(tmp_path, monkeypatch):
     moved, around = (cv2.imread(f"refined_{name}/images/000.png") for name in RUNS)
     inside = cv2.imread("my renders/foreground_masks/000.png")[..., 0] > 127
     assert (moved[inside] == around[inside]).all() and (moved != around).any()
+    Path("my renders/foreground_masks/001.png").unlink()
+    (cyclegan,) = suggest("my renders", "photos", measure=False)["choices"][1]["refine"]
+    assert "--over" not in cyclegan  # a mask for each render is needed
 
 
 @pytest.mark.tensorflow

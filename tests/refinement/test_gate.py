@@ -161,6 +161,21 @@ def test_blending_lowers_the_strength_until_it_passes(coco, tmp_path, negative):
         assert score_image(source, cv2.imread(str(tmp_path / "out" / row["file"]))).score > 0.5
 
 
+def test_what_is_painted_over_is_what_it_blends_towards(coco, tmp_path, negative, brighter):
+    refine_dataset(coco, tmp_path / "under", brighter, progress=False)
+    gate = Gate(keep=0.6, drop=0.0, action="blend")
+    settings = {"gate": gate, "strength": (0.0, 1.0), "over": tmp_path / "under"}
+    out = tmp_path / "out"
+    assert refine_dataset(coco, out, negative, progress=False, **settings).blended
+    for row in json.loads((out / "manifest.json").read_text())["images"]:
+        if row["action"] == "blended":
+            mask = cv2.imread(str(coco / row["file"].replace("images", "foreground_masks")))
+            under = cv2.imread(str(tmp_path / "under" / row["file"]))
+            found = cv2.imread(str(out / row["file"]))
+            assert (found[mask > 127] == under[mask > 127]).all()
+            assert (found[mask <= 127] != under[mask <= 127]).any()
+
+
 def test_keep_only_notes(coco, tmp_path, negative):
     gate = Gate(action="keep")
     summary = refine_dataset(coco, tmp_path / "out", negative, gate=gate, progress=False)

@@ -192,6 +192,11 @@ class RefinerSection(Strict):
             raise ValueError("expected variants or online, received both: online stores none")
         if self.online and (self.over or not isinstance(self.strength, float)):
             raise ValueError("expected online with one strength and without over")
+        if self.over and self.strength in (1.0, (1.0, 1.0)):
+            raise ValueError(
+                f"expected a strength below 1 beside over: {self.over}, of which nothing would be "
+                "seen, such as strength: [0, 1]"
+            )
         if self.least_strength is not None:
             if not self.online:
                 raise ValueError("expected online: true beside least_strength, received none")

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat
 
+from refinezoo.config import Share
 from refinezoo.data.image_size import side_of_square
 from refinezoo.errors import RefinezooError
-from refinezoo.models.arguments import ClassNames, Share
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.images import checked_images
 from refinezoo.models.kind import Kind
 from refinezoo.models.registry import register

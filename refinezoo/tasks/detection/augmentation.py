@@ -5,10 +5,14 @@ Reference:
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
+from pydantic import Field
 
+from refinezoo.config import Share
+from refinezoo.data.augmentation import Side
 from refinezoo.data.letterbox import GREY, squared
 from refinezoo.tasks.detection.boxes import area, clip_boxes, intersections, pairwise_iou
 
@@ -36,14 +40,14 @@ class Augmentation:
             other three.
     """
 
-    photometric: float = 0.5
-    expand: float = 0.5
-    max_expand: float = 4.0
-    min_ious: tuple[float | None, ...] = (None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
-    min_crop: float = 0.3
-    flip: float = 0.0
-    jitter: float = 0.0
-    mosaic: float = 0.0
+    photometric: Share = 0.5
+    expand: Share = 0.5
+    max_expand: Annotated[float, Field(ge=1)] = 4.0
+    min_ious: tuple[Share | None, ...] = (None, 0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
+    min_crop: Side = 0.3
+    flip: Share = 0.0
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mosaic: Share = 0.0
 
     def __call__(
         self,

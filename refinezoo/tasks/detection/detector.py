@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from pydantic import PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.data.image_size import side_of_square
 from refinezoo.data.letterbox import letterbox, out_of_letterbox
-from refinezoo.models.arguments import ClassNames, Share
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.base import Model
 from refinezoo.models.images import resized
 from refinezoo.renames import former_name

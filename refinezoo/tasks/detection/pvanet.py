@@ -16,10 +16,11 @@ import keras
 from keras import ops
 from pydantic import PositiveFloat, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.data.image_size import height_and_width
 from refinezoo.errors import RefinezooError
 from refinezoo.layers import RoIMaxPooling
-from refinezoo.models.arguments import ClassNames, PositiveFloats, Share
+from refinezoo.models.arguments import ClassNames, PositiveFloats
 from refinezoo.models.registry import register
 from refinezoo.networks.pvanet import (
     BACKBONES,

@@ -14,8 +14,9 @@ import numpy as np
 from keras import ops
 from pydantic import PositiveFloat, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.losses.detection import MultiboxLoss
-from refinezoo.models.arguments import ClassNames, Share
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.registry import register
 from refinezoo.networks.ssd import BACKBONES, feature_levels, ssd_network
 from refinezoo.renames import renamed

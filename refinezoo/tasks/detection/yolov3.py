@@ -18,9 +18,10 @@ import numpy as np
 from keras import ops
 from pydantic import BeforeValidator, PositiveFloat, PositiveInt
 
+from refinezoo.config import Share
 from refinezoo.errors import RefinezooError
 from refinezoo.losses.yolo import CROWD, OBJECT, YOLOLoss, predicted_boxes
-from refinezoo.models.arguments import ClassNames, Share
+from refinezoo.models.arguments import ClassNames
 from refinezoo.models.registry import register
 from refinezoo.networks.yolov3 import BACKBONES, STRIDES, yolov3_network
 from refinezoo.renames import renamed

@@ -191,6 +191,17 @@ def test_mistakes_are_named(world):
         task.check({"class": "Classifier"}, {"freeze": "conv"})
     with pytest.raises(RefinezooError, match="Did you mean 'rotate'"):
         task.check({"class": "Classifier"}, {"augmentation": {"rotat": 5}})
+    for name, value, words in (
+        ("crop", 0, "a number greater than 0"),
+        ("crop", [0.5, 1], "a number"),
+        ("flip", "yes", "a number"),
+        ("flip", True, "a number"),
+        ("brightness", None, "a number"),
+        ("saturation", -4, "a number of at least 0"),
+        ("contrast", float("nan"), "a number of at "),
+    ):
+        with pytest.raises(RefinezooError, match=f"training.augmentation.{name}: expected {words}"):
+            task.check({"class": "Classifier"}, {"augmentation": {name: value}})
     photos = {"file": "target.npz", "image_size": 16, "photos": {"test": "."}}
     with pytest.raises(RefinezooError, match="expected a folder for train"):
         training_of(tmp_path, read(real={"digits": photos}), "real")

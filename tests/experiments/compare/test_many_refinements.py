@@ -189,9 +189,11 @@ def test_objects_keep_what_another_refiner_made_of_them(world, tmp_path):
     changed = world(others=moved, strength=[0, 1], over="moved").sets()["drawn"]
     assert changed.fingerprint != before
     for wrong, words in {
-        "over: 'mowed' is none.*Did you mean 'moved'": {"over": "mowed"},
-        "over: expected another refiner": {"over": "drawn"},
+        "over: 'mowed' is none.*Did you mean 'moved'": {"over": "mowed", "strength": 0.5},
+        "over: expected another refiner": {"over": "drawn", "strength": 0.5},
         "one strength and without over": {"over": "moved", "online": True},
+        "a strength below 1 beside over: moved": {"over": "moved"},
+        "a number from 0 to 1, or two": {"over": "moved", "strength": []},
     }.items():
         with pytest.raises(RefinezooError, match=wrong):
             world(others=moved, **words)
