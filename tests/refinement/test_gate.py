@@ -163,7 +163,7 @@ def test_blending_lowers_the_strength_until_it_passes(coco, tmp_path, negative):
 
 def test_what_is_painted_over_is_what_it_blends_towards(coco, tmp_path, negative, brighter):
     refine_dataset(coco, tmp_path / "under", brighter, progress=False)
-    gate = Gate(keep=0.6, drop=0.0, action="blend")
+    gate = Gate(keep=0.85, drop=0.0, action="blend")
     settings = {"gate": gate, "strength": (0.0, 1.0), "over": tmp_path / "under"}
     out = tmp_path / "out"
     assert refine_dataset(coco, out, negative, progress=False, **settings).blended
