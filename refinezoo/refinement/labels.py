@@ -1,4 +1,4 @@
-"""What lies beside a render and is read, not refined: boxes, masks, depth, another refinement."""
+"""What lies beside a render and is read, not refined: boxes, masks, depth."""
 
 import numpy as np
 
